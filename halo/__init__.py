@@ -1,0 +1,32 @@
+"""Per-weight timing and power of a multiply-accumulate unit, from its Verilog and a Liberty library.
+
+table = halo.characterize("mac.v", liberty="cells.lib", run_folder="runs/mac")
+table = halo.load_table("runs/mac")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from halo.api import characterize
+    from halo.characterization.classes import FrequencyClass
+    from halo.characterization.table import WeightTable, load_table
+    from halo.errors import HaloError
+
+__version__ = "0.1.0"
+__all__ = ["FrequencyClass", "HaloError", "WeightTable", "characterize", "load_table"]
+
+_HOME = {
+    "characterize": "halo.api",
+    "FrequencyClass": "halo.characterization.classes",
+    "WeightTable": "halo.characterization.table",
+    "load_table": "halo.characterization.table",
+    "HaloError": "halo.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that ``import halo`` (and every ``halo --help``) stays instant."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'halo' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

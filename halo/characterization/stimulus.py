@@ -1,0 +1,240 @@
+"""Which transitions a weight is exercised with.
+
+* A bare multiplier with an activation of up to eight bits: every one of the 2^(2n) activation transitions.
+* A wider activation: seeded random transitions, so many that all weights together play 2^24.
+* A partial-sum input: accumulations along an array column. The element stands in a random row of a column of random
+  weights; before and after each transition the partial sum is what the rows above it make of their own activations.
+* A register that accumulates: seeded runs of activations in the order of time, begun with all register outputs at 0.
+
+Every random choice follows from the seed and the weight's bit pattern alone, so threads and corners do not change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.characterization.ports import Roles
+from halo.netlist.graph import drive_port, evaluate
+from halo.netlist.model import Circuit
+from halo.power.activity import from_histogram, from_trace
+from halo.timing.event import Weights, transition_weights
+
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+Values = dict[int, U8]
+"""Net index to uint8[T]."""
+
+ENUMERATED_BITS = 8
+SAMPLED_IN_ALL = 1 << 24
+COLUMN_ROWS = 64
+LANES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Stimulus:
+    """What is played to every weight.
+
+    Attributes:
+        exhaustive: weights of all transitions of the activation, or None: transitions are listed.
+        joint: int64[A, A] weights the activation pairs are drawn with, None for uniform.
+        pairs: (before, after, weight) of a trace's different pairs, or None: drawn.
+        samples: transitions drawn a weight.
+        assumptions: sentences for the record.
+    """
+
+    exhaustive: Weights | None
+    joint: I64 | None
+    pairs: tuple[I64, I64, I64] | None
+    samples: int
+    assumptions: tuple[str, ...]
+
+
+def activation_statistics(path: Path | None, bits: int, signed: bool) -> I64 | None:
+    """Joint weights of activation pairs from a file: ``.csv`` and ``.npz`` histograms, any other suffix a trace.
+
+    Raises:
+        HaloError: as the readers in ``halo.power.activity``.
+    """
+    if path is None:
+        return None
+    if path.suffix.lower() in (".csv", ".npz"):
+        return from_histogram(path, bits, signed)
+    return from_trace(path, bits, signed)
+
+
+def make_stimulus(
+    roles: Roles,
+    *,
+    sequential: bool,
+    random_samples: int | None,
+    trace: Path | None,
+    activations: Path | None,
+    psum_samples: int,
+) -> Stimulus:
+    """Choose the stimulus.
+
+    Args:
+        roles: the design's ports.
+        sequential: a register's next value depends on itself.
+        random_samples: transitions asked for by the user, or None.
+        trace: activation trace to play, or None.
+        activations: histogram or trace that weights the activation pairs.
+        psum_samples: transitions a weight where partial sums are sampled.
+
+    Raises:
+        HaloError: a file cannot be read.
+    """
+    bits = roles.activation_bits
+    joint = activation_statistics(activations, bits, roles.activation_signed)
+    said = ["Activations are uniform." if joint is None else f"Activation pairs are weighted by {activations}."]
+    summed = roles.accumulator is not None or sequential
+    pairs = None
+    if trace is not None:
+        counted = from_trace(trace, bits, roles.activation_signed)
+        before, after = np.nonzero(counted)
+        pairs = (before.astype(np.int64), after.astype(np.int64), counted[before, after])
+        said.append(f"Transitions are the {len(before):,} different activation pairs of {trace}.")
+        samples = len(before)
+    elif summed:
+        samples = random_samples or psum_samples
+    elif random_samples is None and bits <= ENUMERATED_BITS:
+        said.append(f"Every one of the {1 << (2 * bits):,} activation transitions is simulated.")
+        weights = transition_weights(np.ones((1 << bits, 1 << bits), np.int64) if joint is None else joint)
+        return Stimulus(weights, joint, None, 1 << (2 * bits), tuple(said))
+    else:
+        samples = random_samples or max(64, SAMPLED_IN_ALL >> roles.weight_bits)
+        said.append(
+            f"{samples:,} seeded random activation transitions a weight are simulated, not all {1 << (2 * bits):,}: "
+            "the delay is the largest seen, the bound holds for all."
+        )
+    if sequential:
+        said.append(
+            f"The accumulating registers hold what {samples:,} seeded steps leave in them, from all outputs at 0: "
+            "the delay is the largest seen, the bound holds for every value."
+        )
+    elif roles.accumulator is not None:
+        said.append(
+            f"Partial sums are accumulations along an array column of up to {COLUMN_ROWS} rows with random weights, "
+            f"{samples:,} seeded transitions a weight: the delay is the largest seen, the bound holds for every value."
+        )
+    return Stimulus(None, joint, pairs, samples, tuple(said))
+
+
+def listed_transitions(
+    stimulus: Stimulus, circuit: Circuit, roles: Roles, pattern: int, seed: int
+) -> tuple[Values, Values, I64]:
+    """Values of every source before and after each transition for one weight.
+
+    Args:
+        pattern: the weight's bit pattern.
+
+    Returns:
+        (before, after, weight of each transition int64[T]); values by net for all input ports and state registers.
+    """
+    generator = np.random.default_rng([seed, pattern])
+    if stimulus.pairs is not None:
+        first, second, weights = stimulus.pairs
+    else:
+        first, second = _draw(generator, stimulus, roles.activation_bits)
+        weights = np.ones(len(first), np.int64)
+    fixed = _held(circuit, roles, pattern, len(first))
+    states = circuit.out[circuit.state_gates]
+    if len(states):
+        return *_accumulate(circuit, roles, fixed, generator, stimulus, first, second), weights
+    before = fixed | drive_port(circuit.netlist, roles.activation, first)
+    after = fixed | drive_port(circuit.netlist, roles.activation, second)
+    if roles.accumulator is not None:
+        sums = _column(generator, stimulus, roles, len(first))
+        before |= drive_port(circuit.netlist, roles.accumulator, sums[0])
+        after |= drive_port(circuit.netlist, roles.accumulator, sums[1])
+    return before, after, weights
+
+
+def _held(circuit: Circuit, roles: Roles, pattern: int, length: int) -> Values:
+    held = drive_port(circuit.netlist, roles.weight, np.full(length, pattern, np.int64))
+    for name, value in roles.tie.items():
+        held |= drive_port(circuit.netlist, name, np.full(length, value, np.int64))
+    return held
+
+
+def _draw(generator: np.random.Generator, stimulus: Stimulus, bits: int) -> tuple[I64, I64]:
+    if stimulus.joint is None:
+        return generator.integers(0, 1 << bits, (2, stimulus.samples), dtype=np.int64)  # type: ignore[return-value]
+    flat = stimulus.joint.ravel()
+    drawn = generator.choice(len(flat), stimulus.samples, p=flat / flat.sum())
+    return drawn >> bits, drawn & ((1 << bits) - 1)
+
+
+def _signed(pattern: I64, bits: int, signed: bool) -> I64:
+    return pattern - ((pattern >> (bits - 1)) << bits) if signed else pattern
+
+
+def _column(generator: np.random.Generator, stimulus: Stimulus, roles: Roles, samples: int) -> tuple[I64, I64]:
+    """Partial sums (modulo 2**62) before and after, from the rows above a random row of a column of random weights."""
+    row_weight = _signed(
+        generator.integers(0, 1 << roles.weight_bits, COLUMN_ROWS), roles.weight_bits, roles.weight_signed
+    )
+    row = generator.integers(0, COLUMN_ROWS, samples)
+    before = np.zeros(samples, np.int64)
+    after = np.zeros(samples, np.int64)
+    for k in range(COLUMN_ROWS):
+        drawn = Stimulus(None, stimulus.joint, None, samples, ())
+        first, second = _draw(generator, drawn, roles.activation_bits)
+        above = (k < row) * row_weight[k]
+        before += above * _signed(first, roles.activation_bits, roles.activation_signed)
+        after += above * _signed(second, roles.activation_bits, roles.activation_signed)
+    return before, after
+
+
+def _accumulate(
+    circuit: Circuit,
+    roles: Roles,
+    fixed: Values,
+    generator: np.random.Generator,
+    stimulus: Stimulus,
+    first: I64,
+    second: I64,
+) -> tuple[Values, Values]:
+    """Step the state registers from zero; lanes run side by side, each a sequence of its own.
+
+    Transition t goes from the sources of one step (activation, state) to those of the next: its state is what the
+    step before left.
+    """
+    netlist = circuit.netlist
+    states = circuit.out[circuit.state_gates]
+    samples = len(first)
+    lanes = min(LANES, samples)
+    if stimulus.pairs is None:  # the next activation of a lane is the one it goes on with
+        second = np.append(first[lanes:], second[:lanes])
+    state = {int(net): np.zeros(lanes, np.uint8) for net in states}
+    sums = None if roles.accumulator is None else _column(generator, stimulus, roles, samples)
+    collected: dict[int, list[U8]] = {int(net): [] for net in states}
+    following: dict[int, list[U8]] = {int(net): [] for net in states}
+    for start in range(0, samples, lanes):
+        now = slice(start, min(start + lanes, samples))
+        width = now.stop - now.start
+        given = {net: values[now] for net, values in fixed.items()}
+        given |= drive_port(netlist, roles.activation, first[now])
+        if roles.accumulator is not None and sums is not None:
+            given |= drive_port(netlist, roles.accumulator, sums[0][now])
+        given |= {net: values[:width] for net, values in state.items()}
+        nets = evaluate(circuit, given)
+        for gate in circuit.state_gates:
+            net = int(circuit.out[gate])
+            pins = circuit.pin_net[circuit.pin_start[gate] : circuit.pin_start[gate + 1]]
+            index = (nets[pins].astype(np.int64) << np.arange(len(pins))[:, None]).sum(axis=0)
+            collected[net].append(given[net])
+            following[net].append(circuit.table[circuit.table_start[gate] + index])
+        state = {net: np.resize(following[net][-1], lanes) for net in state}
+    before = fixed | drive_port(netlist, roles.activation, first)
+    after = fixed | drive_port(netlist, roles.activation, second)
+    if roles.accumulator is not None and sums is not None:
+        before |= drive_port(netlist, roles.accumulator, sums[0])
+        after |= drive_port(netlist, roles.accumulator, sums[1])
+    before |= {net: np.concatenate(parts) for net, parts in collected.items()}
+    after |= {net: np.concatenate(parts) for net, parts in following.items()}
+    return before, after

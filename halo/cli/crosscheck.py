@@ -1,0 +1,32 @@
+"""``halo crosscheck``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of halo characterize.")],
+    samples: Annotated[int, typer.Option(metavar="N", min=1, help="Transitions to play, over all weights.")] = 2000,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Which transitions.")] = 1,
+) -> None:
+    """Compare a run with Icarus Verilog, transition by transition.
+
+    \b
+    Example:
+      halo crosscheck runs/default --samples 2000
+
+    Settling time and toggle count of each sampled transition must be equal. The first that differs is shown in full,
+    and the exit code is 1.
+    """
+    from halo.cli.progress import StageProgress
+    from halo.flow.crosscheck import crosscheck
+
+    with StageProgress() as report:
+        result = crosscheck(run, samples, seed, report)
+    typer.echo(result.text)
+    if result.equal != result.compared:
+        raise typer.Exit(1)

@@ -1,0 +1,28 @@
+"""``halo inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo.config import parse_parameters
+
+
+def command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.v", help="Verilog or SystemVerilog.")],
+    top: Annotated[str | None, typer.Option(metavar="NAME", help="Top module, where several could be.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Verilog parameter of the top module.")
+    ] = None,
+) -> None:
+    """Show modules, ports, and the roles the ports would get.
+
+    \b
+    Example:
+      halo inspect mac.v --param WIDTH=8
+    """
+    from halo.flow.inspection import describe
+
+    typer.echo(describe(files, top, dict(parse_parameters(param or ()))))

@@ -1,0 +1,102 @@
+"""The ``halo`` command: its subcommands, and how every failure ends.
+
+Bad input, a missing tool or a full disk: two lines on stderr, exit code 2. Ctrl-C: one line, 130. SIGTERM: 143.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+import halo
+from halo.cli import characterize, crosscheck, doctor, inspect, plot, synth
+from halo.errors import HaloError
+
+app = typer.Typer(
+    name="halo",
+    help="Per-weight timing and power of a multiply-accumulate unit, from its Verilog and a Liberty library.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+for module in (doctor, inspect, synth, characterize, crosscheck, plot):
+    app.command(module.__name__.rpartition(".")[2])(module.command)
+
+_INTERRUPTED = 128 + signal.SIGINT
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Click's, wherever this version of Typer keeps it
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"halo {halo.__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run() -> NoReturn:
+    """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(main())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: those after ``halo``; None: the process's own.
+    """
+    from halo.flow.runfolder import explain
+
+    try:
+        code = app(arguments, prog_name="halo", standalone_mode=False)
+        sys.stdout.flush()
+        if code == _INTERRUPTED:  # newer versions of Typer catch Ctrl-C themselves, silently
+            return _interrupted()
+        return code if isinstance(code, int) else 0
+    except HaloError as error:
+        return _fail(error)
+    except _UsageError as error:
+        return _fail(_explain_usage(error))
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
+    except BrokenPipeError:
+        # The reader (head, less) has gone. Nothing more can be said to it, not even at interpreter exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MemoryError:
+        return _fail(HaloError("not enough memory", "Use --stimulus random:N, fewer --jobs, or a larger machine."))
+    except OSError as error:
+        return _fail(explain(error))
+
+
+def _fail(error: HaloError) -> int:
+    what, fix = (" ".join(text.split()) for text in (error.what, error.fix))
+    place = "" if error.path is None else error.path + (f":{error.line}" if error.line else "") + ": "
+    print(f"error: {place}{what}\n  fix: {fix}", file=sys.stderr)
+    return 2
+
+
+def _explain_usage(error: Exception) -> HaloError:
+    message = getattr(error, "format_message", lambda: str(error))()
+    context = getattr(error, "ctx", None)
+    return HaloError(message, f"See: {context.command_path if context else 'halo'} --help")
+
+
+def _interrupted() -> int:
+    print("interrupted; nothing was written", file=sys.stderr)
+    return _INTERRUPTED
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)

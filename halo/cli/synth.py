@@ -1,0 +1,54 @@
+"""``halo synth``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from halo.config import Synthesis, parse_parameters
+
+
+def command(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE.v", help="Verilog; none: the default MAC.")
+    ] = None,
+    top: Annotated[str | None, typer.Option(metavar="NAME", help="Top module, where several could be.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Verilog parameter of the top module.")
+    ] = None,
+    synth: Annotated[
+        Synthesis,
+        typer.Option(metavar="structural|flat", help="Keep the source's structure, or let ABC restructure across it."),
+    ] = "structural",
+    *,
+    liberty: Annotated[
+        list[Path],
+        typer.Option(metavar="FILE", help="Liberty file, plain or .gz; several are the files of one corner."),
+    ],
+    run_folder: Annotated[Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Run folder to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
+) -> None:
+    """Map a design to a library's cells.
+
+    \b
+    Examples:
+      halo synth mac.v --param WIDTH=8 --liberty cells.lib -o runs/gates
+      halo synth --synth flat --liberty cells.lib -o runs/default_flat
+    """
+    from halo.cli.progress import StageProgress
+    from halo.flow.synthesis import SynthesisConfig, describe_synthesis, synthesize_into
+
+    config = SynthesisConfig(
+        liberty=tuple(liberty),
+        run_folder=run_folder,
+        files=tuple(files or ()),
+        top=top,
+        params=parse_parameters(param or ()),
+        synth=synth,
+        force=force,
+    )
+    with StageProgress() as report:
+        run = synthesize_into(config, report)
+    typer.echo(describe_synthesis(run))

@@ -1,0 +1,29 @@
+"""The one exception users see: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class HaloError(Exception):
+    """A problem with the user's input, files or tools.
+
+    The command line prints ``what`` with its place on one line and ``fix`` on the next, and exits with code 2.
+
+    Args:
+        what: one sentence that names the thing that is wrong.
+        fix: one sentence that says what to do.
+        path: file the problem was found in, if any.
+        line: line in that file, counted from 1.
+    """
+
+    def __init__(self, what: str, fix: str, path: str | Path | None = None, line: int | None = None) -> None:
+        self.what = what
+        self.fix = fix
+        self.path = None if path is None else str(path)
+        self.line = line
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = "" if self.path is None else self.path + (f":{self.line}" if self.line is not None else "") + ": "
+        return f"{place}{self.what}\n{self.fix}"

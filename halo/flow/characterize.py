@@ -1,0 +1,297 @@
+"""``halo characterize``: synthesis, corners, engines, files. One list of steps on one screen."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from halo.characterization.engine import Corner, CornerResult, characterize_corner
+from halo.characterization.histograms import write_histograms
+from halo.characterization.interface import read_ports
+from halo.characterization.stimulus import Stimulus, make_stimulus
+from halo.characterization.table import WeightTable, corner_rows
+from halo.config import CharacterizeConfig
+from halo.errors import HaloError
+from halo.flow.assets import DEFAULT_MAC, mac_sources
+from halo.flow.design import load_corner
+from halo.flow.provenance import Recorder, Report
+from halo.flow.runfolder import new_run
+from halo.netlist.hdl import PortInfo
+from halo.netlist.model import FLOP
+from halo.power.energy_tables import ASSUMPTIONS as ENERGY_ASSUMPTIONS
+from halo.synth import check_equivalence, synthesize
+from halo.timing.overhead import register_overhead
+from halo.timing.sdf_write import write_sdf
+from halo.timing.timed_netlist import write_timed_netlist
+from halo.units import FS_PER_PS
+
+NETLIST = "netlist.v"
+GZIP = b"\x1f\x8b"
+PROOF_SECONDS = 2.0
+"""Multipliers are hard to prove and quick to simulate, so the proof of equivalence gets a short try."""
+
+
+def characterize(config: CharacterizeConfig, report: Report, finish: Callable[[Path], object] | None = None) -> Path:
+    """Run everything and write the run folder.
+
+    Args:
+        config: what to do.
+        report: told about progress.
+        finish: called with the complete folder before it takes its place, to draw the plots in it.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        HaloError: bad input, a missing tool, or a folder that cannot be written.
+    """
+    config.require_files()
+    inputs = config.input_files if config.files or config.netlist else (*mac_sources(), *config.input_files)
+    with new_run(config.run_folder, config.force) as folder:
+        with Recorder(folder, "characterize", config.to_dict(), inputs, report) as record:
+            top, declared = _gates(config, folder, record)
+            corners = _corners(config, folder, top, declared, record)
+            stimulus = _stimulus(config, corners[0], record)
+            results = [_exercise(config, corner, stimulus, record) for corner in corners]
+            rows = [_rows(config, result, stimulus, record) for result in results]
+            record.report("files", 0, 1)
+            WeightTable(pd.concat(rows, ignore_index=True)).write(folder)
+            histograms = {r.corner.name: r.histograms for r in results if r.histograms is not None}
+            if histograms:
+                write_histograms(folder / "histograms.npz", histograms)
+            for corner in corners:
+                _write_delays(folder, corner, alone=len(corners) == 1)
+            record.report("files", 1, 1)
+        if finish is not None:
+            report("plots", 0, 1)
+            finish(folder)
+            report("plots", 1, 1)
+    return config.run_folder
+
+
+def file_of(corner: str, name: str, alone: bool) -> str:
+    """Name of a corner's file: ``delays.sdf``, or ``delays.CORNER.sdf`` in a run with several corners."""
+    stem, suffix = name.rsplit(".", 1)
+    return name if alone else f"{stem}.{corner}.{suffix}"
+
+
+def _gates(
+    config: CharacterizeConfig, folder: Path, record: Recorder
+) -> tuple[str | None, tuple[PortInfo, ...] | None]:
+    """Put the gate netlist into the run folder. Returns its top and the ports of the RTL it came from."""
+    if config.netlist is not None:
+        content = config.netlist.read_bytes()
+        (folder / NETLIST).write_bytes(gzip.decompress(content) if content[:2] == GZIP else content)
+        return config.top, None
+    sources = config.files or mac_sources()
+    parameters = dict(config.params)
+    record.report("ports", 0, 1)
+    top, declared = read_ports(sources, config.top or (None if config.files else DEFAULT_MAC), parameters)
+    record.report("ports", 1, 1)
+    record.report("synthesis", 0, 1)
+    liberty = config.corners[0][1]
+    with tempfile.TemporaryDirectory(prefix="halo-synthesis-") as scratch:
+        work = Path(scratch)
+        made = synthesize(sources, top, liberty, parameters=parameters, mode=config.synth, workdir=work)
+        shutil.copyfile(made.netlist_verilog, folder / NETLIST)
+        shutil.copyfile(made.netlist_json, folder / "netlist.json")
+        (folder / "synthesis.ys").write_text(made.script.replace(str(work.resolve()), "."), encoding="utf-8")
+        (folder / "synthesis.log").write_text(made.log.replace(str(work.resolve()), "."), encoding="utf-8")
+        record.report("synthesis", 1, 1)
+        record.report("equivalence", 0, 1)
+        _compare(sources, top, folder / NETLIST, liberty, parameters, work, record)
+        record.report("equivalence", 1, 1)
+    record.tools["yosys"] = made.yosys_version
+    record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))
+    record.assume(f"Synthesised with the cells of corner {config.corners[0][0]}, {config.synth}.")
+    return made.top, declared
+
+
+def _compare(
+    sources: Sequence[Path],
+    top: str,
+    netlist: Path,
+    liberty: Sequence[Path],
+    parameters: Mapping[str, int | str],
+    work: Path,
+    record: Recorder,
+) -> None:
+    """Check the netlist against its RTL; a design that simulation cannot bring to a known state is only noted."""
+    try:
+        same = check_equivalence(
+            sources, top, netlist, liberty, parameters=parameters, workdir=work, proof_seconds=PROOF_SECONDS
+        )
+    except HaloError as error:
+        record.assume(f"The netlist was not compared with its RTL: {error.what}.")
+        return
+    if not same.equal:
+        raise HaloError(
+            f"the netlist differs from the RTL ({same.method}): {same.difference}",
+            "Report this with the design; --synth flat maps it another way.",
+        )
+    record.results["equivalence"] = {"method": same.method, "compared": same.compared}
+
+
+def _corners(
+    config: CharacterizeConfig,
+    folder: Path,
+    top: str | None,
+    declared: tuple[PortInfo, ...] | None,
+    record: Recorder,
+) -> list[Corner]:
+    corners: list[Corner] = []
+    for number, (name, liberty) in enumerate(config.corners):
+        record.report("libraries and delays", number, len(config.corners))
+        roles = corners[0].roles if corners else None
+        # a user's netlist is read from its own place, so that errors name a file that stays
+        gates = config.netlist or folder / NETLIST
+        corner, said = load_corner(name, liberty, gates, top, config, roles=roles, declared=declared)
+        label = f"{name}: " if len(config.corners) > 1 else ""
+        for sentence in said:
+            record.assume(label + sentence)
+        for note in corner.library.notes:
+            record.assume(f"{label}{note}")
+        corners.append(corner)
+        record.results.setdefault("ports", {})[name] = {
+            "input_slew_ps": corner.input_slew_s * 1e12,
+            "output_load_ff": corner.output_load_f * 1e15,
+        }
+    first = corners[0]
+    record.results["design"] = first.circuit.netlist.name
+    record.results["gates"] = first.circuit.gates
+    record.results["roles"] = {
+        "weight": first.roles.weight,
+        "activation": first.roles.activation,
+        "accumulator": first.roles.accumulator,
+        "output": first.roles.output,
+        "clock": first.roles.clock,
+        "weight_signed": first.roles.weight_signed,
+        "activation_signed": first.roles.activation_signed,
+        "ties": dict(first.roles.tie),
+    }
+    record.report("libraries and delays", len(corners), len(corners))
+    return corners
+
+
+def _stimulus(config: CharacterizeConfig, corner: Corner, record: Recorder) -> Stimulus:
+    stimulus = make_stimulus(
+        corner.roles,
+        sequential=len(corner.circuit.state_gates) > 0,
+        random_samples=config.random_samples,
+        trace=config.stimulus_file,
+        activations=config.activations,
+        psum_samples=config.psum_samples,
+    )
+    if config.method == "exact":
+        for sentence in stimulus.assumptions:
+            record.assume(sentence)
+    return stimulus
+
+
+def _exercise(config: CharacterizeConfig, corner: Corner, stimulus: Stimulus, record: Recorder) -> CornerResult:
+    stage = "weights" if len(config.corners) == 1 else f"weights in {corner.name}"
+    record.report(stage, 0, 1 << corner.roles.weight_bits)
+    result = characterize_corner(
+        corner,
+        stimulus,
+        method=config.method,
+        seed=config.seed,
+        jobs=config.jobs,
+        report=lambda done, total: record.report(stage, done, total),
+    )
+    if result.energies is not None:
+        for sentence in (*ENERGY_ASSUMPTIONS, *result.energies.notes):
+            record.assume(sentence)
+    return result
+
+
+def _rows(config: CharacterizeConfig, result: CornerResult, stimulus: Stimulus, record: Recorder) -> pd.DataFrame:
+    corner = result.corner
+    weights = result.weights
+    period_fs = _period_fs(config, result, stimulus, record)
+    with np.errstate(divide="ignore"):
+        fmax_ghz = np.where(period_fs > 0, 1e6 / period_fs, np.nan)
+    columns: dict[str, npt.NDArray[np.float64]] = {
+        "static_ps": result.static_s * 1e12,
+        "period_ps": period_fs / FS_PER_PS,
+        "fmax_ghz": fmax_ghz,
+    }
+    if config.method != "static":
+        columns["bound_ps"] = _column([w.bound_fs for w in weights], 1 / FS_PER_PS)
+    if config.method == "exact":
+        events = [w.events for w in weights if w.events is not None]
+        energies = [w.energy for w in weights if w.energy is not None]
+        slowest_s = float(period_fs.max()) * 1e-15
+        power = [e.power_w(slowest_s) if slowest_s > 0 else None for e in energies]
+        columns |= {
+            "delay_ps": _column([e.delay_fs for e in events], 1 / FS_PER_PS),
+            "mean_ps": _column([e.mean_fs for e in events], 1 / FS_PER_PS),
+            "transitions": _column([e.transitions for e in events], 1.0),
+            "energy_fj": _column([e.energy_j for e in energies], 1e15),
+            "glitch_energy_fj": _column([e.glitch_j for e in energies], 1e15),
+            "leakage_nw": _column([e.leakage_w for e in energies], 1e9),
+            "power_uw": _column(power, 1e6),
+        }
+    values = [w.weight for w in weights]
+    library = corner.library
+    return corner_rows(corner.name, library.voltage_v, library.temperature_c, values, columns)
+
+
+def _column(
+    values: list[float | None] | list[int | None] | list[int] | list[float], scale: float
+) -> npt.NDArray[np.float64]:
+    return np.array([np.nan if value is None else value * scale for value in values], dtype=np.float64)
+
+
+def _period_fs(
+    config: CharacterizeConfig, result: CornerResult, stimulus: Stimulus, record: Recorder
+) -> npt.NDArray[np.float64]:
+    """Clock period of each weight: the least delay that is proven for the design, plus the registers."""
+    corner = result.corner
+    registered = bool(np.any(corner.circuit.kind == FLOP))
+    if config.method == "static":
+        core = result.static_period_s * 1e15
+        basis = "static timing"
+    elif config.method == "exact" and stimulus.exhaustive is not None:
+        core = np.array([w.events.period_fs for w in result.weights if w.events is not None], np.float64)
+        basis = "the exact delay over every activation transition"
+    else:
+        core = np.array([w.bound_period_fs for w in result.weights], np.float64)
+        basis = "the settle bound, sound for every value of what the stimulus only samples"
+    record.assume(f"The clock period rests on {basis}.")
+    if not registered and config.register_overhead:
+        netlist = corner.circuit.netlist
+        ports = [p for p in (corner.roles.activation, corner.roles.accumulator) if p is not None]
+        inputs = [net for port in ports for net in netlist.inputs[port]]
+        outputs = list(netlist.outputs[corner.roles.output])
+        overhead = register_overhead(
+            corner.library,
+            input_slew_s=corner.input_slew_s,
+            load_f=float(corner.delays.net_load_f[inputs].max()),
+            data_slew_s=float(corner.delays.net_slew_s[outputs].max()),
+        )
+        core = core + (overhead.clk_to_q_s + overhead.setup_s) * 1e15
+        label = f"{corner.name}: " if len(config.corners) > 1 else ""
+        record.assume(
+            f"{label}The period includes {overhead.cell}: clk-to-{overhead.output} {overhead.clk_to_q_s * 1e12:.4g} ps "
+            f"and setup {overhead.setup_s * 1e12:.4g} ps."
+        )
+    elif not registered:
+        record.assume("The period holds no register's clk-to-Q or setup.")
+    if config.margin_ps:
+        record.assume(f"The period includes a margin of {config.margin_ps:g} ps.")
+    return np.asarray(core + config.margin_ps * FS_PER_PS, np.float64)
+
+
+def _write_delays(folder: Path, corner: Corner, *, alone: bool) -> None:
+    write_sdf(corner.circuit, corner.delays, folder / file_of(corner.name, "delays.sdf", alone))
+    write_timed_netlist(
+        corner.circuit, corner.delays, folder / file_of(corner.name, "timed_netlist.v", alone), library=corner.library
+    )

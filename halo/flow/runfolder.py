@@ -1,0 +1,157 @@
+"""A folder of results that is there whole or not at all.
+
+It is built under a hidden name beside its place and renamed at the end, so a reader never meets half a run. An error,
+Ctrl-C or a termination signal (raised as an exception) removes the hidden folder and every parent made for it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from halo.errors import HaloError
+
+RECORD = "run.json"
+"""The file that marks a folder as a run."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def new_run(target: Path, force: bool = False) -> Iterator[Path]:
+    """Give a folder to fill; rename it to ``target`` when the block ends well.
+
+    Args:
+        target: the run folder; parents are made.
+        force: replace a finished run that stands there. Nothing else is ever replaced.
+
+    Yields:
+        The folder to write into.
+
+    Raises:
+        HaloError: ``target`` exists (without ``force``, or it is no run), cannot be written, or the disk is full.
+    """
+    _check_target(target, force)
+    with _built_beside(target.resolve()) as folder:
+        yield folder
+
+
+@contextmanager
+def replaced_part(target: Path) -> Iterator[Path]:
+    """The same for a part of a finished run, such as its plots: what stood there goes when the block ends well.
+
+    Raises:
+        HaloError: it cannot be written, or the disk is full.
+    """
+    with _built_beside(target.resolve()) as folder:
+        yield folder
+
+
+def explain(error: OSError, path: Path | None = None) -> HaloError:
+    """Say what an error of the operating system means to a user."""
+    place = path if path is not None else error.filename
+    reason = error.strerror or str(error)
+    if error.errno in _FULL or "No space left" in str(error):
+        return HaloError(f"cannot write: {reason}", "Free some space, or choose another folder with -o.", place)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return HaloError(f"not allowed: {reason}", "Choose a place you may read and write.", place)
+    return HaloError(reason, "Check the path.", place)
+
+
+@contextmanager
+def _built_beside(target: Path) -> Iterator[Path]:
+    made: list[Path] = []
+    folder = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(3)}.partial")
+    try:
+        made = _make_parents(target.parent)
+        folder.mkdir()
+        yield folder
+        with _signals_held():
+            _put_in_place(folder, target)
+            made.clear()
+    except HaloError as error:
+        if error.path is None or not Path(error.path).is_relative_to(folder):
+            raise
+        raise HaloError(error.what, error.fix, _public_place(error.path, folder, target), error.line) from error
+    except OSError as error:
+        place = target if error.filename is None else _public_place(os.fsdecode(error.filename), folder, target)
+        raise explain(error, place) from error
+    finally:
+        with _signals_held():
+            if folder.exists():
+                shutil.rmtree(folder)
+            for parent in reversed(made):
+                if not any(parent.iterdir()):
+                    parent.rmdir()
+
+
+def _check_target(target: Path, force: bool) -> None:
+    if target.is_dir():
+        if not force:
+            raise HaloError("this folder exists", "Choose another with -o, or replace it with --force.", target)
+        if not (target / RECORD).is_file():
+            raise HaloError(
+                f"--force replaces finished runs only, and this folder holds no {RECORD}",
+                "Choose another folder with -o, or delete this one yourself.",
+                target,
+            )
+    elif target.exists() or target.is_symlink():
+        raise HaloError("a file stands where the run folder should go", "Choose another folder with -o.", target)
+
+
+def _make_parents(parent: Path) -> list[Path]:
+    missing = [p for p in (parent, *parent.parents) if not p.exists()]
+    made = []
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        made.append(folder)
+    return made
+
+
+def _put_in_place(folder: Path, target: Path) -> None:
+    if not target.exists():
+        folder.rename(target)
+        return
+    aside = folder.with_suffix(".old")
+    target.rename(aside)
+    try:
+        folder.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    shutil.rmtree(aside)
+
+
+def _public_place(path: str, folder: Path, target: Path) -> Path:
+    """The path as the user will know it: what is inside the hidden folder will be inside the target."""
+    return target / Path(path).relative_to(folder) if Path(path).is_relative_to(folder) else Path(path)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Deliver signals after the block, so that renaming and cleaning up are never cut short."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        held.append(number)
+
+    before = [(number, signal.signal(number, hold)) for number in _SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+        for received in held:
+            signal.raise_signal(received)

@@ -1,0 +1,117 @@
+"""A finished run in one screen of text: clocks, classes, energy, assumptions and files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from halo.characterization.classes import trailing_zeros
+from halo.characterization.table import WeightTable, load_table
+from halo.flow.provenance import RunRecord, read_record
+
+_LISTED = 4
+_CLASS_COLUMNS = (
+    ("delay_ps", "delay ps", "max", ",.1f"),
+    ("bound_ps", "bound ps", "max", ",.1f"),
+    ("static_ps", "static ps", "max", ",.1f"),
+    ("fmax_ghz", "f_max GHz", "min", ".4g"),
+    ("energy_fj", "energy fJ", "mean", ""),
+)
+
+
+def summarize(run_folder: Path) -> str:
+    """What a person wants to see first of a run.
+
+    Raises:
+        HaloError: no run folder, or damaged files.
+    """
+    record, table = read_record(run_folder), load_table(run_folder)
+    blocks = [_headline(record, run_folder), *(_corner(table, corner) for corner in table.corners)]
+    if record.assumptions:
+        blocks.append("\n".join(["assumptions", *(f"  - {sentence}" for sentence in record.assumptions)]))
+    plots = sorted(p for p in (run_folder / "plots").glob("*") if p.is_file())
+    files = sorted(p for p in run_folder.iterdir() if p.is_file())
+    for name, paths in (("files", files), ("plots", plots)):
+        if paths:
+            blocks.append("\n".join([name, *(f"  {path}" for path in paths)]))
+    return "\n\n".join(blocks)
+
+
+def _headline(record: RunRecord, run_folder: Path) -> str:
+    design = record.results.get("design") or record.config.get("top") or "MAC"
+    return f"{design}: {record.command} took {record.wall_time_s:,.1f} s, written to {run_folder}"
+
+
+def _corner(table: WeightTable, corner: str) -> str:
+    rows = table.rows(corner)
+    first = rows.iloc[0]
+    transitions = rows["transitions"].dropna()
+    counted = f", {int(transitions.max()):,} transitions each" if len(transitions) else ""
+    lines = [
+        f"{corner} ({first['voltage_v']:g} V, {first['temperature_c']:g} °C): {len(rows):,} weights{counted}",
+        *_clocks(rows),
+        "",
+        *_classes(rows),
+    ]
+    if rows["energy_fj"].notna().any():
+        lines += ["", _energy(rows)]
+    return "\n".join(lines)
+
+
+def _clocks(rows: pd.DataFrame) -> list[str]:
+    clocked = rows[rows["fmax_ghz"].notna()]
+    if clocked.empty:
+        return ["  no clock was computed"]
+    lines = [_clock("slowest", clocked, clocked["fmax_ghz"].min())]
+    others = clocked[clocked["weight"] != 0]
+    if not others.empty:
+        lines.append(_clock("fastest but 0", others, others["fmax_ghz"].max()))
+    return lines
+
+
+def _clock(label: str, rows: pd.DataFrame, clock: float) -> str:
+    same = rows.loc[rows["fmax_ghz"] == clock, "weight"].to_numpy(dtype=np.int64)
+    return f"  {label:<14}{clock:>9.4g} GHz   weight{'s' if len(same) > 1 else ''} {_listed(same)}"
+
+
+def _listed(weights: npt.NDArray[np.int64]) -> str:
+    shown = ", ".join(str(w) for w in weights[:_LISTED])
+    return shown if len(weights) <= _LISTED else f"{shown} and {len(weights) - _LISTED} more"
+
+
+def _classes(rows: pd.DataFrame) -> list[str]:
+    """One line for each number of trailing zeros: the worst of its weights, the mean of their energies."""
+    zeros = trailing_zeros(rows["weight"].to_numpy(dtype=np.int64))
+    shown = [column for column in _CLASS_COLUMNS if rows[column[0]].notna().any()]
+    lines = [["trailing zeros", "weights", *(title for _, title, _, _ in shown)]]
+    for z in sorted(set(zeros.tolist()), key=lambda z: (z < 0, z)):
+        group = rows[zeros == z]
+        values = [float(group[name].agg(how)) for name, _, how, _ in shown]
+        styles = (style for _, _, _, style in shown)
+        cells = ["" if np.isnan(v) else _number(v, style) for v, style in zip(values, styles, strict=True)]
+        lines.append(["weight 0" if z < 0 else str(z), str(len(group)), *cells])
+    return _aligned(lines)
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return ["  " + "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+
+
+def _number(value: float, style: str) -> str:
+    """In the style given; without one, four digits, but never a power of ten."""
+    return format(value, style or (",.0f" if abs(value) >= 1000 else ".4g"))
+
+
+def _energy(rows: pd.DataFrame) -> str:
+    energy = float(rows["energy_fj"].mean())
+    text = f"  mean over all weights: {_number(energy, '')} fJ a transition"
+    if rows["glitch_energy_fj"].notna().any() and energy > 0:
+        text += f", {100 * float(rows['glitch_energy_fj'].mean()) / energy:.0f} % of it in glitches"
+    if rows["leakage_nw"].notna().any():
+        text += f"; leakage {float(rows['leakage_nw'].mean()):.4g} nW"
+    return text

@@ -1,0 +1,112 @@
+"""``halo synth``: a design mapped to a library, in a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from halo.characterization.interface import read_ports
+from halo.config import Synthesis
+from halo.errors import HaloError
+from halo.flow.assets import DEFAULT_MAC, mac_sources
+from halo.flow.provenance import Recorder, Report, read_record
+from halo.flow.runfolder import new_run
+from halo.synth import SynthesisResult, synthesize
+
+_LISTED = 12
+
+
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """Options of ``halo synth``.
+
+    Attributes:
+        liberty: all files of one corner.
+        run_folder: folder to write.
+        files: Verilog; none: the default MAC.
+        top: None where only one module can be it.
+        params: values of the top's parameters.
+        synth: ``structural`` or ``flat``.
+        force: replace a finished run.
+    """
+
+    liberty: tuple[Path, ...]
+    run_folder: Path
+    files: tuple[Path, ...] = ()
+    top: str | None = None
+    params: tuple[tuple[str, int | str], ...] = ()
+    synth: Synthesis = "structural"
+    force: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as JSON values."""
+        return {
+            "liberty": [str(p) for p in self.liberty],
+            "run_folder": str(self.run_folder),
+            "files": [str(p) for p in self.files],
+            "top": self.top,
+            "params": [list(pair) for pair in self.params],
+            "synth": self.synth,
+            "force": self.force,
+        }
+
+
+def synthesize_into(config: SynthesisConfig, report: Report) -> Path:
+    """Synthesise, and write ``netlist.v``, ``netlist.json``, ``run.json`` and the logs.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        HaloError: bad input, or a folder that cannot be written.
+    """
+    if not config.liberty:
+        raise HaloError("no Liberty library is given", "Add --liberty FILE.")
+    sources = config.files or mac_sources()
+    for path in (*sources, *config.liberty):
+        if not path.is_file():
+            raise HaloError("there is no such file", "Check the path.", path)
+    parameters = dict(config.params)
+    with (
+        new_run(config.run_folder, config.force) as folder,
+        Recorder(folder, "synth", config.to_dict(), (*sources, *config.liberty), report) as record,
+    ):
+        record.report("ports", 0, 1)
+        top = config.top or (DEFAULT_MAC if not config.files else read_ports(sources, None, parameters)[0])
+        record.report("ports", 1, 1)
+        record.report("synthesis", 0, 1)
+        made = synthesize(
+            sources, top, config.liberty, parameters=parameters, mode=config.synth, workdir=folder / "synthesis"
+        )
+        record.report("synthesis", 1, 1)
+        _keep(made, folder, record)
+    return config.run_folder
+
+
+def describe_synthesis(run_folder: Path) -> str:
+    """Area, cells and files of a synthesis run.
+
+    Raises:
+        HaloError: no such run.
+    """
+    record = read_record(run_folder)
+    cells: Mapping[str, int] = record.results["cells"]
+    most = sorted(cells.items(), key=lambda item: (-item[1], item[0]))
+    listed = ", ".join(f"{count} {name}" for name, count in most[:_LISTED])
+    rest = f" and {len(most) - _LISTED} kinds more" if len(most) > _LISTED else ""
+    lines = [
+        f"{record.results['design']}: {sum(cells.values()):,} cells, area {record.results['area']:,.6g} library units",
+        f"  {listed}{rest}",
+        *(f"  warning: {text}" for text in record.results["warnings"]),
+        f"  {run_folder / 'netlist.v'}",
+    ]
+    return "\n".join(lines)
+
+
+def _keep(made: SynthesisResult, folder: Path, record: Recorder) -> None:
+    made.netlist_verilog.rename(folder / "netlist.v")
+    made.netlist_json.rename(folder / "netlist.json")
+    record.tools["yosys"] = made.yosys_version
+    record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))

@@ -1,0 +1,156 @@
+"""Boolean expressions of Liberty (``function``, ``when``, ``next_state``, ...) as truth tables.
+
+Operators and precedence follow the Liberty User Guide, "function attribute": inversion (prefix ``!``, postfix ``'``)
+first, then XOR ``^``, then AND (``*``, ``&`` or just a space), then OR (``+``, ``|``). OpenSTA binds the AND that is
+written as a space more tightly than XOR; no library we know mixes the two without parentheses.
+
+A truth table is computed as one integer whose bit ``i`` is the value at input pattern ``i``: an operator is then one
+integer operation whatever the number of patterns. The parser is an operator-precedence loop with its own stack, so
+deeply nested input cannot exhaust Python's.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from halo.errors import HaloError
+from halo.liberty.model import Function
+
+MAX_INPUTS = 20
+"""Largest number of names in one expression: its truth table has 2 ** MAX_INPUTS entries of one byte."""
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<constant>[01](?![\w\[<.$]))"
+    r"|(?P<name>[A-Za-z_0-9][\w.$]*(?:[\[<]\d+[\]>][\w.$]*)*)"
+    r'|\\?"\s*(?P<quoted>[^"\\\s]+)\s*\\?"'
+    r"|(?P<operator>[!'^&*+|()]))"
+)
+_BINARY = {"^": "^", "&": "&", "*": "&", "|": "|", "+": "|"}
+_PRECEDENCE = {"|": 1, "&": 2, "^": 3, "!": 4, "(": 0}
+
+
+class _SyntaxProblem(Exception):
+    """What is wrong with the expression, without its place in a file."""
+
+
+def parse_function(text: str, path: str | Path | None, line: int | None) -> Function:
+    """Parse one Liberty Boolean expression.
+
+    Args:
+        text: the expression without its enclosing quotes.
+        path: file it stands in, for the error.
+        line: line it stands in, for the error.
+
+    Returns:
+        The truth table over the names in the expression, in order of first appearance.
+
+    Raises:
+        HaloError: the text is not a Liberty expression, or it has more than ``MAX_INPUTS`` names.
+    """
+    try:
+        tokens = _tokens(text)
+        inputs = tuple(dict.fromkeys(token[1:] for token in tokens if token[0] == "@"))
+        if len(inputs) > MAX_INPUTS:
+            raise _SyntaxProblem(f"it depends on {len(inputs)} names, more than the {MAX_INPUTS} supported")
+        bits = _evaluate(tokens, inputs)
+    except _SyntaxProblem as problem:
+        raise HaloError(
+            f"the Boolean expression {text!r} cannot be read: {problem}",
+            "Correct the expression; operators are ! ' ^ & * + | and a space for AND.",
+            path,
+            line,
+        ) from None
+    size = 1 << len(inputs)
+    packed = np.frombuffer(bits.to_bytes(max(1, size // 8), "little"), dtype=np.uint8)
+    return Function(text, inputs, np.unpackbits(packed, count=size, bitorder="little"))
+
+
+def _tokens(text: str) -> list[str]:
+    """Split into names (marked ``@name``), constants, parentheses and ``! ' ^ & |``; the implicit AND made explicit."""
+    tokens: list[str] = []
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise _SyntaxProblem(f"unexpected {text[position:].lstrip()[:1]!r}")
+        position = match.end()
+        name = match["name"] or match["quoted"]
+        token = f"@{name}" if name else match["constant"] or match["operator"]
+        token = _BINARY.get(token, token)
+        if tokens and _ends_operand(tokens[-1]) and _starts_operand(token):
+            tokens.append("&")
+        tokens.append(token)
+    if not tokens:
+        raise _SyntaxProblem("it is empty")
+    return tokens
+
+
+def _starts_operand(token: str) -> bool:
+    return token[0] in "@01!("
+
+
+def _ends_operand(token: str) -> bool:
+    return token[0] in "@01')"
+
+
+def _variable(place: int, size: int) -> int:
+    """Value of the input at ``place`` at every one of ``size`` patterns: runs of 2**place zeros and ones in turn."""
+    run = 1 << place
+    bits, width = ((1 << run) - 1) << run, 2 * run
+    while width < size:
+        bits |= bits << width
+        width *= 2
+    return bits
+
+
+def _evaluate(tokens: list[str], inputs: tuple[str, ...]) -> int:
+    """Value of the expression at every input pattern, one bit a pattern."""
+    size = 1 << len(inputs)
+    full = (1 << size) - 1
+    masks = {f"@{name}": _variable(place, size) for place, name in enumerate(inputs)}
+    masks |= {"0": 0, "1": full}
+    operands: list[int] = []
+    operators: list[str] = []
+
+    def reduce_while(minimum: int) -> None:
+        while operators and _PRECEDENCE[operators[-1]] >= minimum:
+            operator = operators.pop()
+            right = operands.pop()
+            if operator == "!":
+                operands.append(full ^ right)
+            elif operator == "^":
+                operands.append(operands.pop() ^ right)
+            elif operator == "&":
+                operands.append(operands.pop() & right)
+            else:
+                operands.append(operands.pop() | right)
+
+    operand_expected = True
+    for token in tokens:
+        if _starts_operand(token) != operand_expected:
+            raise _SyntaxProblem(f"unexpected {token.lstrip('@')!r}")
+        if token in masks:
+            operands.append(masks[token])
+            operand_expected = False
+        elif token in "!(":
+            operators.append(token)
+        elif token == "'":
+            operands.append(full ^ operands.pop())
+        elif token == ")":
+            reduce_while(1)
+            if not operators:
+                raise _SyntaxProblem("unexpected ')'")
+            operators.pop()
+        else:
+            reduce_while(_PRECEDENCE[token])
+            operators.append(token)
+            operand_expected = True
+    if operand_expected:
+        raise _SyntaxProblem("it ends where an operand is expected")
+    reduce_while(1)
+    if operators:
+        raise _SyntaxProblem("a '(' is not closed")
+    return operands[0]

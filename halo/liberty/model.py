@@ -1,0 +1,208 @@
+"""What a Liberty library says, in SI units (seconds, farads, joules, watts, volts), independent of its syntax.
+
+Source of the attribute meanings: Liberty User Guide and Reference Manual, version 2017.06.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A lookup table of one to three axes, or a scalar (no axes).
+
+    Attributes:
+        variables: Liberty name of each axis, e.g. ``input_net_transition``, ``total_output_net_capacitance``.
+        axes: one ascending array an axis, in SI units (s or F).
+        values: shape ``tuple(len(a) for a in axes)``, in SI units (s for timing, J for energy).
+    """
+
+    variables: tuple[str, ...]
+    axes: tuple[FloatArray, ...]
+    values: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A Boolean function of named pins as a truth table.
+
+    Attributes:
+        text: the expression as the library writes it.
+        inputs: the names it depends on syntactically, in order of first appearance.
+        table: uint8, length ``2 ** len(inputs)``; index bit i is the value of ``inputs[i]``.
+    """
+
+    text: str
+    inputs: tuple[str, ...]
+    table: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class TimingGroup:
+    """One ``timing`` group of a pin.
+
+    Attributes:
+        related_pins: the pins it starts from.
+        timing_type: ``combinational`` when the library leaves it out.
+        sense: ``positive_unate``, ``negative_unate``, ``non_unate``, or None where the group does not say.
+        when: condition on the other pins, or None.
+        tables: by Liberty name (``cell_rise``, ``cell_fall``, ``rise_transition``, ``fall_transition``,
+            ``rise_constraint``, ``fall_constraint``). Transitions are as the library measures them: input axes and
+            output tables share one measure, so slew derating cancels in a chain of tables.
+        line: line of the group in its file.
+    """
+
+    related_pins: tuple[str, ...]
+    timing_type: str
+    sense: str | None
+    when: Function | None
+    tables: dict[str, Table]
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
+class PowerGroup:
+    """One ``internal_power`` group of a pin: energy in joules per event.
+
+    Attributes:
+        related_pins: inputs whose edge the energy belongs to; empty for a group of an input pin.
+        when: condition, or None.
+        rise, fall: table for the edge of the pin that carries the group; None where the group has no such table.
+        pg_pin: supply pin the energy is drawn from, or None. Energies of groups that differ in nothing else add up.
+
+    Some libraries (sky130) count the charging of the load in the rise and take it off the fall: only the sum of a
+    rise and a fall is the cell's own energy.
+    """
+
+    related_pins: tuple[str, ...]
+    when: Function | None
+    rise: Table | None
+    fall: Table | None
+    pg_pin: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Leakage:
+    """Leakage power in watts under a condition (None: unconditional), summed over the supply pins."""
+
+    when: Function | None
+    power_w: float
+
+
+@dataclass(frozen=True, eq=False)
+class Pin:
+    """A signal pin. Bus and bundle members appear as pins of their own, named ``bus[i]``.
+
+    Attributes:
+        direction: ``input``, ``output``, ``inout`` or ``internal``.
+        capacitance_f, rise_capacitance_f, fall_capacitance_f: the latter two equal the first when absent, and are the
+            upper end of their ``_range`` where the library gives one.
+        function: output function, or None (then a state variable or unknown drives it).
+        three_state: the pin has a ``three_state`` attribute.
+        clock: the pin has ``clock : true``.
+        max_capacitance_f: design rule, or None.
+    """
+
+    name: str
+    direction: str
+    capacitance_f: float
+    rise_capacitance_f: float
+    fall_capacitance_f: float
+    function: Function | None = None
+    three_state: bool = False
+    clock: bool = False
+    max_capacitance_f: float | None = None
+    timing: tuple[TimingGroup, ...] = ()
+    power: tuple[PowerGroup, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FlipFlop:
+    """An ``ff`` group. ``state`` and ``state_n`` are its variables (``IQ``, ``IQN``), used by output functions.
+
+    ``clear`` and ``preset`` are active when true, or None.
+    """
+
+    state: str
+    state_n: str
+    next_state: Function
+    clocked_on: Function
+    clear: Function | None = None
+    preset: Function | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """A library cell.
+
+    Attributes:
+        area: in the library's area unit.
+        pins: by name, in file order; ``test_cell`` groups are not read.
+        leakage: conditional and unconditional groups.
+        cell_leakage_w: the ``cell_leakage_power`` attribute, or None.
+        sequential: ``ff``, ``latch`` or ``statetable``, or None for a combinational cell.
+        pg_pins: names of the supply and bias pins (``pg_pin`` groups), which are not among ``pins``.
+        line: line of the cell in its file.
+    """
+
+    name: str
+    area: float
+    pins: dict[str, Pin]
+    leakage: tuple[Leakage, ...] = ()
+    cell_leakage_w: float | None = None
+    sequential: str | None = None
+    flipflop: FlipFlop | None = None
+    dont_use: bool = False
+    path: str = ""
+    line: int = 0
+    pg_pins: frozenset[str] = frozenset()
+
+    @property
+    def inputs(self) -> tuple[Pin, ...]:
+        """Input pins in file order."""
+        return tuple(p for p in self.pins.values() if p.direction == "input")
+
+    @property
+    def outputs(self) -> tuple[Pin, ...]:
+        """Output pins in file order."""
+        return tuple(p for p in self.pins.values() if p.direction == "output")
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """One corner: one Liberty file, or several that together describe the corner's cells.
+
+    Attributes:
+        name: name of the first file's library group.
+        voltage_v, temperature_c: nominal operating conditions (``nom_voltage``, ``nom_temperature``).
+        slew_lower, slew_upper: measured thresholds as fractions of the supply: ``{"rise": 0.2, "fall": 0.2}``.
+        slew_derate: ``slew_derate_from_library``: real slew = table slew x this; not applied to the tables.
+        input_threshold, output_threshold: fractions of the supply between which delay is measured, by edge.
+        paths: files read, in order.
+        sha256: content hash of each file (of the bytes on disk).
+        default_max_transition_s: or None.
+        has_power: at least one internal_power table was found.
+        has_leakage: at least one leakage figure was found.
+    """
+
+    name: str
+    voltage_v: float
+    temperature_c: float
+    cells: dict[str, Cell]
+    slew_lower: dict[str, float]
+    slew_upper: dict[str, float]
+    slew_derate: float = 1.0
+    paths: tuple[str, ...] = ()
+    sha256: tuple[str, ...] = ()
+    default_max_transition_s: float | None = None
+    has_power: bool = False
+    has_leakage: bool = False
+    notes: tuple[str, ...] = field(default=())
+    input_threshold: dict[str, float] = field(default_factory=lambda: {"rise": 0.5, "fall": 0.5})
+    output_threshold: dict[str, float] = field(default_factory=lambda: {"rise": 0.5, "fall": 0.5})

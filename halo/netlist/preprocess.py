@@ -1,0 +1,222 @@
+"""Verilog's compiler directives (IEEE 1364-2005, clause 19), with the place of every line kept.
+
+pyverilog calls ``iverilog -E`` for this, which needs a tool and forgets the line numbers behind an ``include``.
+Handled: ``include``, ``define`` with and without arguments (a call stands on one line), ``undef``, ``ifdef``,
+``ifndef``, ``elsif``, ``else``, ``endif``. Directives without effect on ports are dropped, and so are comments and
+attributes, which pyverilog does not read everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from halo.errors import HaloError
+
+_HIDDEN = re.compile(
+    r"""(?P<keep> "(?:\\.|[^"\\\n])*" | \\[^\s]+ )
+      | //[^\n]* | /\*.*?\*/ | \(\*(?!\s*\))(?:"(?:\\.|[^"\\])*"|[^"])*?\*\)""",
+    re.VERBOSE | re.DOTALL,
+)
+_DIRECTIVE = re.compile(r"\s*`([A-Za-z_]\w*)(.*)", re.DOTALL)
+_MACRO_USE = re.compile(r"`([A-Za-z_]\w*)")
+_DEFINE = re.compile(r"\s*([A-Za-z_]\w*)(?:\(([^)]*)\))?(.*)", re.DOTALL)
+_DROPPED = frozenset(
+    {
+        "timescale",
+        "celldefine",
+        "endcelldefine",
+        "resetall",
+        "default_nettype",
+        "line",
+        "pragma",
+        "begin_keywords",
+        "end_keywords",
+        "unconnected_drive",
+        "nounconnected_drive",
+    }
+)
+_DEPTH = 64
+
+
+class UnreadableHdlError(HaloError):
+    """The text is beyond this reader (a syntax error, or SystemVerilog); a full synthesiser may read it."""
+
+
+@dataclass
+class Source:
+    """Preprocessed text: line i of it (from 0) comes from ``places[i]``, a file and a line counted from 1."""
+
+    lines: list[str] = field(default_factory=list)
+    places: list[tuple[str, int]] = field(default_factory=list)
+
+    def text(self) -> str:
+        """All lines."""
+        return "\n".join(self.lines) + "\n"
+
+    def place(self, line: int) -> tuple[str, int]:
+        """File and line of a line of the text, counted from 1; the last one for lines beyond the end."""
+        return self.places[min(max(line, 1), len(self.places)) - 1]
+
+
+@dataclass(frozen=True)
+class _Macro:
+    arguments: tuple[str, ...] | None
+    body: str
+
+
+def preprocess(path: str | Path) -> Source:
+    """Read a Verilog file and everything it includes (looked for beside the including file).
+
+    Raises:
+        HaloError: a file is missing or not text, or an ``include`` is not found.
+        UnreadableHdlError: an undefined macro, an unbalanced conditional.
+    """
+    source = Source()
+    _Preprocessor(source).file(Path(path), None, 0)
+    return source
+
+
+def _blank(match: re.Match[str]) -> str:
+    return match.group() if match.group("keep") else " " + "\n" * match.group().count("\n")
+
+
+def _read(path: Path, where: tuple[str, int] | None) -> str:
+    place = where or (str(path), None)
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        raise HaloError(f"file not found: {path}", "Check the path.", *(place if where else ())) from None
+    except UnicodeDecodeError:
+        raise HaloError("not a text file", "Give Verilog source.", path) from None
+    except OSError as error:
+        raise HaloError(f"cannot read {path}: {error.strerror}", "Check the path.", *(place if where else ())) from None
+
+
+class _Preprocessor:
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.macros: dict[str, _Macro] = {}
+
+    def file(self, path: Path, where: tuple[str, int] | None, depth: int) -> None:
+        lines = _HIDDEN.sub(_blank, _read(path, where)).split("\n")
+        if lines[-1] == "":
+            lines.pop()
+        name = str(path)
+        # Of each open conditional: is this branch taken, has any branch been taken, line of the `ifdef.
+        open_: list[tuple[bool, bool, int]] = []
+        at = 0
+        while at < len(lines):
+            line, number = lines[at], at + 1
+            at += 1
+            kept = ""
+            found = _DIRECTIVE.match(line)
+            word = found.group(1) if found else ""
+            rest = found.group(2) if found else ""
+            live = all(taken for taken, _, _ in open_)
+            if word in ("ifdef", "ifndef"):
+                taken = (self.symbol(rest, name, number) in self.macros) == (word == "ifdef")
+                open_.append((taken, taken, number))
+            elif word in ("elsif", "else", "endif"):
+                if not open_:
+                    raise UnreadableHdlError(f"`{word} without `ifdef", "Correct the conditional.", path, number)
+                _, any_taken, first = open_.pop()
+                if word != "endif":
+                    taken = not any_taken and (word == "else" or self.symbol(rest, name, number) in self.macros)
+                    open_.append((taken, any_taken or taken, first))
+            elif not live or word in _DROPPED:
+                pass
+            elif word == "define":
+                while rest.endswith("\\") and at < len(lines):
+                    rest = rest[:-1] + " " + lines[at]
+                    at += 1
+                self.define(rest, name, number)
+            elif word == "undef":
+                self.macros.pop(self.symbol(rest, name, number), None)
+            elif word == "include":
+                self.include(rest, path, number, depth)
+                continue
+            else:
+                kept = self.expand(line, name, number, 0)
+            for i in range(number, at + 1):
+                self.source.lines.append(kept if i == number else "")
+                self.source.places.append((name, i))
+        if open_:
+            raise UnreadableHdlError("this conditional has no `endif", "Close it.", path, open_[-1][2])
+
+    def symbol(self, rest: str, path: str, line: int) -> str:
+        words = rest.split()
+        if not words:
+            raise UnreadableHdlError("a directive without its macro name", "Name the macro.", path, line)
+        return words[0]
+
+    def define(self, rest: str, path: str, line: int) -> None:
+        found = _DEFINE.match(rest)
+        if found is None:
+            raise UnreadableHdlError("`define without a name", "Name the macro.", path, line)
+        name, arguments, body = found.groups()
+        names = None if arguments is None else tuple(a.split("=")[0].strip() for a in arguments.split(","))
+        self.macros[name] = _Macro(names, body.strip())
+
+    def include(self, rest: str, path: Path, line: int, depth: int) -> None:
+        wanted = self.expand(rest, str(path), line, 0).strip()
+        if len(wanted) < 3 or wanted[0] + wanted[-1] not in ('""', "<>"):
+            raise UnreadableHdlError(f"`include of {wanted or 'nothing'}", "Give a file name in quotes.", path, line)
+        if depth >= _DEPTH:
+            raise HaloError("files include each other without end", "Break the circle.", path, line)
+        self.file(path.parent / wanted[1:-1], (str(path), line), depth + 1)
+
+    def expand(self, text: str, path: str, line: int, depth: int) -> str:
+        """Replace macro calls until none is left."""
+        if "`" not in text:
+            return text
+        if depth > _DEPTH:
+            raise UnreadableHdlError("a macro that calls itself", "Correct the macro.", path, line)
+        result: list[str] = []
+        at = 0
+        while (use := _MACRO_USE.search(text, at)) is not None:
+            result.append(text[at : use.start()])
+            name, at = use.group(1), use.end()
+            macro = self.macros.get(name)
+            if macro is None:
+                raise UnreadableHdlError(
+                    f"macro `{name} is not defined", "Define it before its first use, or include its file.", path, line
+                )
+            body, at = _call(macro, name, text, at, (path, line))
+            result.append(self.expand(body, path, line, depth + 1))
+        result.append(text[at:])
+        return "".join(result)
+
+
+def _call(macro: _Macro, name: str, text: str, at: int, place: tuple[str, int]) -> tuple[str, int]:
+    """Body of a macro with the arguments found at ``at`` put in, and the position behind the call."""
+    if macro.arguments is None:
+        return macro.body, at
+    values, at = _arguments(text, at)
+    if len(values) != len(macro.arguments):
+        raise UnreadableHdlError(
+            f"macro `{name} takes {len(macro.arguments)} arguments on one line", "Correct the call.", *place
+        )
+    given = dict(zip(macro.arguments, values, strict=True))
+    return re.sub(r"[A-Za-z_]\w*", lambda word: given.get(word.group(), word.group()), macro.body), at
+
+
+def _arguments(text: str, at: int) -> tuple[list[str], int]:
+    """Arguments of a macro call whose parenthesis should open at ``at``, and the position behind it."""
+    start = len(text[:at]) + len(text[at:]) - len(text[at:].lstrip())
+    if text[start : start + 1] != "(":
+        return [], at
+    depth, values, first = 0, [], start + 1
+    for i in range(start, len(text)):
+        if text[i] in "([{":
+            depth += 1
+        elif text[i] in ")]}":
+            depth -= 1
+            if depth == 0:
+                values.append(text[first:i].strip())
+                return values, i + 1
+        elif text[i] == "," and depth == 1:
+            values.append(text[first:i].strip())
+            first = i + 1
+    return [], at

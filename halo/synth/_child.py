@@ -1,0 +1,26 @@
+"""Runs one Yosys script inside a process of its own: ``python _child.py SCRIPT``. Imports nothing of this package.
+
+A pass that fails makes Yosys end the process, and its log goes to the process's standard output: both must not
+happen in the caller's process.
+"""
+
+import sys
+
+
+def main(path: str) -> None:
+    """Run each line of the script at ``path`` as one Yosys command; lines that start with # are comments."""
+    from pyosys import libyosys
+
+    print(f"halo> {libyosys.yosys_maybe_version()}", flush=True)
+    design = libyosys.Design()
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - no import the child does not need
+        for line in file:
+            command = line.strip()
+            if command and not command.startswith("#"):
+                print(f"\nhalo> {command}", flush=True)
+                design.run_pass(command)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,109 @@
+"""Makes a corner's Liberty files ready for Yosys: decompressed, checked, with the cells it must not use named."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from halo.errors import HaloError
+from halo.liberty import Cell, Library, read_corner
+
+# Isolation and level-shifting cells and cells on an always-on supply look like plain gates and buffers to a mapper.
+_MARKS = (b"is_isolation_cell", b"is_level_shifter", b"always_on", b"dont_touch", b"is_macro_cell")
+_TRUE = re.compile(rb'\s*:\s*"?true\b')
+_CELL = re.compile(rb'cell\s*\(\s*"?([^")]+?)"?\s*\)')
+_AND_LIKE = {(0, 0, 0, 1), (1, 1, 1, 0), (0, 1, 1, 1), (1, 0, 0, 0)}
+
+
+@dataclass(frozen=True)
+class PreparedLiberty:
+    """Liberty files as Yosys can read them.
+
+    Attributes:
+        library: the corner.
+        paths: plain-text files, in the order given.
+        dont_use: cells the library forbids to synthesis, or that belong to power management.
+        tie_high, tie_low: cell and pin that give a constant, or None when the library has no such cell.
+    """
+
+    library: Library
+    paths: tuple[Path, ...]
+    dont_use: tuple[str, ...]
+    tie_high: tuple[str, str] | None
+    tie_low: tuple[str, str] | None
+
+
+def prepare_liberty(liberty: Sequence[str | Path], folder: Path) -> PreparedLiberty:
+    """Read a corner, check its cells, and copy into ``folder`` what Yosys cannot read in its place.
+
+    That is files in ``.gz`` form, and files whose path holds a blank (ABC's scripts cannot name them).
+
+    Raises:
+        HaloError: no file, one that cannot be read, or a library without the gates that any mapping needs.
+    """
+    if not liberty:
+        raise HaloError("no Liberty file given", "name at least one with --liberty")
+    library = read_corner(list(liberty))
+    paths = []
+    forbidden = {cell.name for cell in library.cells.values() if cell.dont_use}
+    for number, source in enumerate(map(Path, liberty)):
+        text = source.read_bytes()
+        path = source.resolve()
+        compressed = text.startswith(b"\x1f\x8b")
+        if compressed:
+            text = gzip.decompress(text)
+        if compressed or re.search(r"\s", str(path)):
+            path = folder / f"{number}_{re.sub(r'[^A-Za-z0-9_.-]', '_', source.name.removesuffix('.gz'))}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text)
+        paths.append(path)
+        forbidden.update(_marked_cells(text))
+    usable = [cell for cell in library.cells.values() if cell.sequential is None and cell.name not in forbidden]
+    _check_gates(library, usable)
+    return PreparedLiberty(library, tuple(paths), tuple(sorted(forbidden)), _tie_cell(usable, 1), _tie_cell(usable, 0))
+
+
+def _marked_cells(text: bytes) -> Iterator[str]:
+    """Names of the cells that hold one of the marks with the value true."""
+    for mark in _MARKS:
+        at = text.find(mark)
+        while at >= 0:
+            if _TRUE.match(text, at + len(mark)):
+                start = at
+                match = None
+                while match is None and (start := text.rfind(b"cell", 0, start)) >= 0:
+                    if text[start - 1 : start] in b" \t\r\n}":  # not the end of `test_cell`
+                        match = _CELL.match(text, start)
+                if match is not None:
+                    yield match[1].decode("utf-8", "replace")
+            at = text.find(mark, at + 1)
+
+
+def _check_gates(library: Library, usable: Sequence[Cell]) -> None:
+    tables = {
+        tuple(int(v) for v in cell.outputs[0].function.table)
+        for cell in usable
+        if len(cell.outputs) == 1 and cell.outputs[0].function is not None and not cell.outputs[0].three_state
+    }
+    missing = []
+    if (1, 0) not in tables:
+        missing.append("an inverter")
+    if not tables & _AND_LIKE:
+        missing.append("a two-input NAND, NOR, AND or OR gate")
+    if missing:
+        raise HaloError(
+            f"library {library.name} lacks what every mapping needs: {' and '.join(missing)} that synthesis may use",
+            "add the Liberty file that holds the simple gates",
+            library.paths[0] if library.paths else None,
+        )
+
+
+def _tie_cell(usable: Sequence[Cell], value: int) -> tuple[str, str] | None:
+    for cell in usable:
+        for pin in () if cell.inputs else cell.outputs:
+            if pin.function is not None and [int(v) for v in pin.function.table] == [value]:
+                return cell.name, pin.name
+    return None

@@ -1,0 +1,38 @@
+"""What synthesis returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Mode = Literal["structural", "flat"]
+
+
+@dataclass(frozen=True)
+class SynthesisResult:
+    """A mapped design.
+
+    Attributes:
+        top: name of the module, as in the netlist.
+        mode: how it was mapped.
+        netlist_verilog: one flat module of library cells, plain Verilog-2001 without attributes or ``signed``.
+        netlist_json: the same in Yosys' JSON format.
+        area: sum of the cells' areas, in the library's unit.
+        cell_counts: instances per library cell, sorted by name.
+        script: the Yosys commands.
+        log: what Yosys and ABC printed.
+        yosys_version: e.g. ``Yosys 0.70 (...)``.
+        warnings: Yosys' warnings about the sources, in order.
+    """
+
+    top: str
+    mode: Mode
+    netlist_verilog: Path
+    netlist_json: Path
+    area: float
+    cell_counts: dict[str, int]
+    script: str
+    log: str
+    yosys_version: str
+    warnings: tuple[str, ...] = ()

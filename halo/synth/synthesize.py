@@ -1,0 +1,166 @@
+"""Maps Verilog to the cells of a Liberty library.
+
+``structural`` keeps the design's own structure: every module is mapped by itself, and the hierarchy is dissolved only
+afterwards, so that an array of adder cells stays that array and the weight's trailing zeros keep their effect on
+delay. ``flat`` dissolves the hierarchy first and lets ABC restructure, buffer and size the whole for speed.
+
+Measured on the default MAC and six libraries: sizing the structural netlist (ABC's upsize and dnsize on the flattened
+cells) takes 0 to 10 % off the slowest weight and nothing off the fast ones, so it narrows what the structure is for and
+is left out. For the flat flow, mapping by delay (``map -B 0.9``) is 15 to 50 % faster than ABC's default script.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from halo.errors import HaloError
+from halo.synth.explain import explain
+from halo.synth.libraries import PreparedLiberty, prepare_liberty
+from halo.synth.result import Mode, SynthesisResult
+from halo.synth.sources import read_commands
+from halo.synth.yosys import YosysRun, quoted, run_yosys
+
+# Delay-optimal cover of the restructured logic, then buffers for large fanouts and cell sizes.
+_FLAT_ABC = """strash
+dch -f
+map -B 0.9
+topo
+buffer -c
+topo
+upsize
+dnsize
+stime -p
+"""
+_PORT_SIGNED = re.compile(r"^(\s*(?:input|output|inout|wire|reg)) signed ", re.MULTILINE)
+_WARNING = re.compile(r"^Warning: (.*)$", re.MULTILINE)
+
+
+def synthesize(
+    sources: Sequence[str | Path],
+    top: str,
+    liberty: Sequence[str | Path],
+    *,
+    parameters: Mapping[str, int | str] | None = None,
+    mode: Mode = "structural",
+    dont_use: Sequence[str] = (),
+    workdir: Path,
+) -> SynthesisResult:
+    """Map a design to a library and write the netlist into ``workdir``.
+
+    Args:
+        sources: Verilog files, SystemVerilog where the suffix is ``.sv``; the order does not matter.
+        top: module to map.
+        liberty: all files of one corner, ``.gz`` or plain.
+        parameters: values for the top's parameters.
+        mode: ``structural`` or ``flat``, see the module's docstring.
+        dont_use: further cells to avoid; ``*`` and ``?`` match as in a shell.
+        workdir: folder for netlist, scripts, logs and temporary files; made when absent.
+
+    Raises:
+        HaloError: the design cannot be read or is not combinational logic and flip-flops with one driver a net, or the
+            library lacks cells it needs.
+    """
+    values = dict(parameters or {})
+    workdir.mkdir(parents=True, exist_ok=True)
+    workdir = workdir.resolve()
+    for cell in dont_use:
+        if not re.fullmatch(r"[\w.*?\[\]-]+", cell):
+            raise HaloError(f"{cell!r} is not a cell name or a pattern of one", "use letters, digits, _, * and ?")
+    with _folder_for_abc(workdir) as folder:
+        library = prepare_liberty(liberty, folder / "liberty")
+        abc_script = folder / "flat.abc"
+        abc_script.write_text(_FLAT_ABC, encoding="utf-8")
+        commands = [
+            *read_commands(sources, top, values),
+            *_check_commands(),
+            *_map_commands(top, mode, library, [*library.dont_use, *dont_use], abc_script),
+            *_write_commands(top, workdir, library),
+        ]
+        run = run_yosys(commands, workdir, "synthesis")
+    if run.error is not None:
+        raise explain(run, top, values)
+    return _result(run, top, mode, workdir)
+
+
+@contextlib.contextmanager
+def _folder_for_abc(workdir: Path) -> Iterator[Path]:
+    """A folder for the files that ABC reads, whose scripts cannot hold paths with blanks."""
+    if not re.search(r"\s", str(workdir)):
+        yield workdir
+        return
+    with tempfile.TemporaryDirectory(prefix="halo-abc-") as folder:
+        yield Path(folder)
+
+
+def _check_commands() -> list[str]:
+    """Refuse what cannot be timed, on a flattened copy, so that loops through several modules are seen."""
+    return [
+        "proc",
+        "design -save elaborated",
+        "flatten",
+        "tribuf",
+        "select -assert-none t:$tribuf",
+        "opt_expr",
+        "opt_clean",
+        "check -latchonly -assert",
+        "check -assert",
+        "design -load elaborated",
+    ]
+
+
+def _map_commands(
+    top: str, mode: Mode, library: PreparedLiberty, forbidden: Sequence[str], abc_script: Path
+) -> list[str]:
+    files = " ".join(f"-liberty {quoted(path)}" for path in library.paths)
+    avoid = "".join(f" -dont_use {cell}" for cell in forbidden)
+    abc = f"abc {files}{avoid}"
+    if mode == "flat":
+        abc = f"{abc} -script {quoted(abc_script)}"
+    commands = [
+        f"synth -top {top} -noabc{' -flatten' if mode == 'flat' else ''}",
+        f"dfflibmap {files}{avoid}",
+        "opt",
+        *(f"# {line}" for line in _FLAT_ABC.splitlines() if mode == "flat"),
+        abc,
+        *(f"read_liberty -lib -ignore_miss_func -ignore_miss_data_latch {quoted(path)}" for path in library.paths),
+        "flatten",
+        "setundef -zero",
+    ]
+    if library.tie_high is not None and library.tie_low is not None:
+        high, low = library.tie_high, library.tie_low
+        commands.append(f"hilomap -singleton -hicell {high[0]} {high[1]} -locell {low[0]} {low[1]}")
+    return [*commands, "opt_clean -purge", "check -mapped -assert"]
+
+
+def _write_commands(top: str, workdir: Path, library: PreparedLiberty) -> list[str]:
+    files = " ".join(f"-liberty {quoted(path)}" for path in library.paths)
+    return [
+        f"rename -top {top}",
+        f"tee -q -o {quoted(workdir / 'statistics.json')} stat -json {files}",
+        f"write_verilog -noattr -noexpr -nodec -nohex {quoted(workdir / 'netlist.v')}",
+        f"write_json {quoted(workdir / 'netlist.json')}",
+    ]
+
+
+def _result(run: YosysRun, top: str, mode: Mode, workdir: Path) -> SynthesisResult:
+    netlist = workdir / "netlist.v"
+    text = netlist.read_text(encoding="utf-8")
+    netlist.write_text(_PORT_SIGNED.sub(r"\1 ", text), encoding="utf-8")
+    statistics = json.loads((workdir / "statistics.json").read_text(encoding="utf-8"))["design"]
+    return SynthesisResult(
+        top=top,
+        mode=mode,
+        netlist_verilog=netlist,
+        netlist_json=workdir / "netlist.json",
+        area=float(statistics.get("area", 0.0)),
+        cell_counts=dict(sorted(statistics["num_cells_by_type"].items())),
+        script=run.script,
+        log=run.log,
+        yosys_version=run.version,
+        warnings=tuple(dict.fromkeys(_WARNING.findall(run.log))),
+    )

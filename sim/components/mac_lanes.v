@@ -1,0 +1,67 @@
+// mac_lanes: several copies of one MAC or multiplier side by side, so that one step of a testbench checks many operands.
+//
+// Testbench only. The copies are named by macros:
+//   DUT          module, e.g. mac_csa_array
+//   MULTIPLIER   defined if the module is a bare multiplier: the partial sums are then ignored
+//   NETLIST      defined if the module has no parameters: a netlist made for these widths
+//
+// WEIGHT_WIDTH, ACTIVATION_WIDTH   bits of one lane
+// ACC_WIDTH                        bits of one lane's sum; of the product for a multiplier
+// LANES                            copies
+// strobe_i                         changes when the sums may be read; not connected
+// weights_i, activations_i         lane n stands at bits n*width +: width
+// psums_i, sums_o                  the same
+`default_nettype none
+
+module mac_lanes #(
+    parameter WEIGHT_WIDTH     = 8,
+    parameter ACTIVATION_WIDTH = 8,
+    parameter ACC_WIDTH        = 24,
+    parameter LANES            = 16
+) (
+    /* verilator lint_off UNUSEDSIGNAL */  // the strobe is for the monitor; multipliers add nothing
+    input  wire                              strobe_i,
+    input  wire [LANES*ACC_WIDTH-1:0]        psums_i,
+    /* verilator lint_on UNUSEDSIGNAL */
+    input  wire [LANES*WEIGHT_WIDTH-1:0]     weights_i,
+    input  wire [LANES*ACTIVATION_WIDTH-1:0] activations_i,
+    output wire [LANES*ACC_WIDTH-1:0]        sums_o
+);
+
+    // Whether partial sums count.
+`ifdef MULTIPLIER
+    localparam ADDS = 0;
+`else
+    localparam ADDS = 1;
+`endif
+
+    genvar n;
+
+    generate
+        for (n = 0; n < LANES; n = n + 1) begin : g_lane
+            `DUT
+`ifndef NETLIST
+            #(
+`ifndef MULTIPLIER
+                .ACC_WIDTH       (ACC_WIDTH),
+`endif
+                .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                .ACTIVATION_WIDTH(ACTIVATION_WIDTH)
+            )
+`endif
+            u_dut (
+`ifdef MULTIPLIER
+                .product_o   (sums_o[n*ACC_WIDTH+:ACC_WIDTH]),
+`else
+                .psum_i      (psums_i[n*ACC_WIDTH+:ACC_WIDTH]),
+                .psum_o      (sums_o[n*ACC_WIDTH+:ACC_WIDTH]),
+`endif
+                .weight_i    (weights_i[n*WEIGHT_WIDTH+:WEIGHT_WIDTH]),
+                .activation_i(activations_i[n*ACTIVATION_WIDTH+:ACTIVATION_WIDTH])
+            );
+        end
+    endgenerate
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,294 @@
+"""How commands start and end: help, exit codes, two readable lines for every failure, nothing left behind."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from synthetic_run import corner, write_run
+
+from halo.cli.main import main
+from halo.errors import HaloError
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = ("doctor", "inspect", "synth", "characterize", "crosscheck", "plot")
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    path = tmp_path / "cells.lib"
+    path.write_text("library (cells) {}\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Put a function in the place of ``halo.flow.characterize.characterize``."""
+
+    def install(function: Any) -> None:
+        importlib.import_module("halo.flow.crosscheck")  # takes what it needs from the real one
+        module = ModuleType("halo.flow.characterize")
+        module.characterize = function  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "halo.flow.characterize", module)
+
+    return install
+
+
+def failed(capsys: pytest.CaptureFixture[str], code: int, *words: str) -> str:
+    """The two lines of a failure with exit code 2."""
+    out, err = capsys.readouterr()
+    assert code == 2
+    lines = err.splitlines()
+    assert len(lines) == 2 and lines[0].startswith("error: ") and lines[1].startswith("  fix: "), err
+    assert "Traceback" not in out + err
+    for word in words:
+        assert word in err
+    return err
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n  {command} " in shown for command in COMMANDS)
+    assert "..." not in shown.partition("Commands:")[2], "a summary is cut off: shorten it"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_command_teaches_by_example(capsys: pytest.CaptureFixture[str], command: str, flag: str) -> None:
+    assert main([command, flag]) == 0
+    shown = capsys.readouterr().out
+    assert f"Usage: halo {command}" in shown
+    assert f"    halo {command}" in shown
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("halo ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fly"], ["No such command 'fly'", "halo --help"]),
+        (["characterize", "--liberty", "x.lib"], ["-o", "halo characterize --help"]),
+        (["characterize", "-o", "r", "--speed", "9"], ["--speed"]),
+        (["characterize", "-o", "r", "--method", "guess"], ["guess", "exact", "bound", "static"]),
+        (["characterize", "-o", "r", "--margin-ps", "much"], ["--margin-ps"]),
+        (["crosscheck", "r", "--samples", "0"], ["--samples"]),
+        (["inspect"], ["FILE.v"]),
+        (["characterize", "-o", "r"], ["no Liberty library", "--liberty FILE"]),
+        (["characterize", "-o", "r", "--liberty", "gone.lib"], ["gone.lib: there is no such file"]),
+        (["characterize", "-o", "r", "--corner", "tt"], ["not NAME=FILE"]),
+        (["characterize", "-o", "r", "--liberty", "a", "--corner", "t=b"], ["both given"]),
+        (["characterize", "-o", "r", "--liberty", "a", "--param", "N"], ["--param N is not NAME=VALUE"]),
+        (["characterize", "-o", "r", "--liberty", "a", "--tie", "en=high"], ["no whole number"]),
+        (["characterize", "-o", "r", "--liberty", "a", "--stimulus", "random:x"], ["no number of samples"]),
+        (["characterize", "-o", "r", "--liberty", "a", "--sdf", "d.sdf"], ["belongs to a gate netlist"]),
+        (["characterize", "gone.v", "-o", "r", "--liberty", __file__], ["gone.v: there is no such file"]),
+        (["synth", "-o", "r", "--liberty", "gone.lib"], ["gone.lib: there is no such file"]),
+        (["synth", "gone.v", "-o", "r", "--liberty", __file__], ["gone.v: there is no such file"]),
+        (["inspect", "gone.v"], ["gone.v"]),
+        (["plot", "gone"], ["gone: this is no run folder"]),
+        (["crosscheck", "gone"], ["gone: this is no run folder"]),
+    ],
+)
+def test_wrong_arguments(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    engine: Callable[[Any], None],
+    arguments: list[str],
+    words: list[str],
+) -> None:
+    engine(lambda *_, **__: pytest.fail("must not start"))
+    monkeypatch.chdir(tmp_path)
+    failed(capsys, main(arguments), *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            HaloError("port weigth is\nnot there", "Near: weight.", "mac.v", 7),
+            ["error: mac.v:7: port weigth is not there"],
+        ),
+        (OSError(28, "No space left on device", "run/weights.csv"), ["run/weights.csv", "Free some space"]),
+        (PermissionError(13, "Permission denied", "cells.lib"), ["cells.lib", "read and write"]),
+        (MemoryError(), ["not enough memory", "random:N"]),
+    ],
+)
+def test_failures_inside_the_run(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    engine: Callable[[Any], None],
+    library: Path,
+    error: Exception,
+    words: list[str],
+) -> None:
+    def fail(*_: object, **__: object) -> Path:
+        raise error
+
+    engine(fail)
+    failed(capsys, main(["characterize", "--liberty", str(library), "-o", str(tmp_path / "run")]), *words)
+
+
+def test_a_fault_of_halo_itself_is_not_dressed_up(engine: Callable[[Any], None], library: Path) -> None:
+    def fail(*_: object, **__: object) -> Path:
+        raise ZeroDivisionError
+
+    engine(fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["characterize", "--liberty", str(library), "-o", "run"])
+
+
+def test_interrupt_is_one_line(
+    capsys: pytest.CaptureFixture[str], engine: Callable[[Any], None], library: Path
+) -> None:
+    def interrupt(*_: object, **__: object) -> Path:
+        raise KeyboardInterrupt
+
+    engine(interrupt)
+    assert main(["characterize", "--liberty", str(library), "-o", "run"]) == 130
+    assert capsys.readouterr().err == "interrupted; nothing was written\n"
+
+
+def test_characterize_hands_over_its_options_and_ends_with_the_summary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: Callable[[Any], None], library: Path
+) -> None:
+    seen: list[Any] = []
+
+    def run(config: Any, report: Any, finish: Any) -> Path:
+        seen.append(config)
+        report("timing", 0, 256)
+        report("timing", 100, 256)
+        report("timing", 256, 256)
+        finish(write_run(config.run_folder, corner()))
+        return Path(config.run_folder)
+
+    engine(run)
+    options = "--weight w --activation a --param N=8 --tie en=1 --method bound --stimulus random:9 --jobs 2 --force"
+    arguments = ["characterize", str(library), "--corner", f"tt={library},{library}", *options.split()]
+    assert main([*arguments, "--no-register-overhead", "-o", str(tmp_path / "run")]) == 0
+    (config,) = seen
+    assert config.files == (library,) and config.corners == (("tt", (library, library)),)
+    assert (config.weight, config.activation, config.accumulator) == ("w", "a", None)
+    assert (config.params, config.ties) == ((("N", 8),), (("en", 1),))
+    assert (config.method, config.random_samples, config.jobs) == ("bound", 9, 2)
+    assert config.force and not config.register_overhead
+    out, err = capsys.readouterr()
+    assert err.splitlines()[0] == "timing ..."
+    assert err.splitlines()[1].startswith("timing done in ")
+    assert "synthetic test data: characterize took" in out
+    assert "tt (1.8 V, 25 °C): 256 weights, 65,536 transitions each" in out
+    assert "fastest but 0" in out and "weight -128" in out
+    assert "\n               0      128   2,810.9   2,867.1     0.3215" in out
+    assert "\n        weight 0        1       0.0       0.0      3.333" in out
+    assert "% of it in glitches; leakage 3.2 nW" in out
+    assert "  - The numbers are made up." in out
+    for name in ("weights.csv", "run.json", "plots/frequency_per_weight.png"):
+        assert f"\n  {tmp_path / 'run' / name}" in out
+        assert (tmp_path / "run" / name).is_file()
+
+
+@pytest.mark.parametrize(("equal", "code"), [(7, 0), (6, 1)])
+def test_crosscheck_prints_its_result_and_fails_when_one_differs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], equal: int, code: int
+) -> None:
+    module = ModuleType("halo.flow.crosscheck")
+    result = SimpleNamespace(compared=7, equal=equal, text=f"{equal} of 7 equal")
+    seen: list[Any] = []
+    module.crosscheck = lambda *arguments: (seen.append(arguments[:3]), result)[1]  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "halo.flow.crosscheck", module)
+    assert main(["crosscheck", "run", "--samples", "7", "--seed", "3"]) == code
+    assert capsys.readouterr().out == f"{equal} of 7 equal\n"
+    assert seen == [(Path("run"), 7, 3)]
+
+
+def test_plot_redraws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "run", corner())
+    assert main(["plot", str(run)]) == 0
+    paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(paths) == 4 and all(path.is_file() for path in paths)
+
+
+def test_doctor_names_every_tool_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HALO_STA", str(tmp_path / "gone"))
+    main(["doctor"])
+    shown = capsys.readouterr().out
+    assert "absent   iverilog   iverilog is not installed (crosscheck (compiler) needs it)" in shown
+    assert "Run: apt-get install iverilog, or set HALO_IVERILOG to the executable." in shown
+    assert "HALO_STA names" in shown and "Correct or unset HALO_STA." in shown
+
+
+def test_doctor_fails_only_without_what_characterize_needs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from halo.flow import tools
+
+    monkeypatch.setattr(tools.util, "find_spec", lambda _: None)
+    assert main(["doctor"]) == 2
+    assert "missing  yosys" in capsys.readouterr().out
+
+
+def started(tmp_path: Path, library: Path, *arguments: str) -> subprocess.Popen[str]:
+    """``halo characterize`` in a process of its own, with an engine that fills half a folder and then waits."""
+    script = tmp_path / "halo_waits.py"
+    script.write_text(
+        "import sys, time, types\n"
+        "from halo.flow.runfolder import new_run\n"
+        "def characterize(config, report, finish):\n"
+        "    with new_run(config.run_folder, config.force) as folder:\n"
+        "        (folder / 'weights.csv').write_text('half')\n"
+        "        report('timing', 1, 256)\n"
+        "        time.sleep(60)\n"
+        "module = types.ModuleType('halo.flow.characterize')\n"
+        "module.characterize = characterize\n"
+        "sys.modules['halo.flow.characterize'] = module\n"
+        "from halo.cli.main import run\n"
+        "run()\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, str(script), "characterize", "--liberty", str(library), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGINT, 130, "interrupted; nothing was written\n"), (signal.SIGTERM, 143, "")],
+)
+def test_signals_end_a_run_without_debris(tmp_path: Path, library: Path, number: int, code: int, said: str) -> None:
+    old = write_run(tmp_path / "runs" / "old", corner())
+    before = sorted(tmp_path.rglob("*"))
+    for arguments in (["-o", str(tmp_path / "runs" / "new" / "deep")], ["-o", str(old), "--force"]):
+        with started(tmp_path, library, *arguments) as child:
+            assert child.stderr is not None and child.stderr.readline() == "timing ...\n"
+            child.send_signal(number)
+            time.sleep(0.01)
+            rest = child.stderr.read()
+            assert child.wait(timeout=20) == code
+        assert rest == said
+        (tmp_path / "halo_waits.py").unlink()
+        assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    code = "from halo.cli.main import run; run()"
+    command = f"{sys.executable} -c '{code}' characterize --help | true; echo ${{PIPESTATUS[0]}}"
+    for _ in range(3):
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+        assert done.stdout.strip() in ("0", "1") and done.stderr == ""

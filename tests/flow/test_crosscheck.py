@@ -1,0 +1,322 @@
+"""The event engine against Icarus: a real multiplier, pipelines, and a planted delay that must not get past."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from halo.characterization.engine import Corner
+from halo.characterization.interface import netlist_ports
+from halo.characterization.ports import find_roles
+from halo.cli.main import main
+from halo.config import CharacterizeConfig
+from halo.errors import HaloError
+from halo.flow.characterize import characterize
+from halo.flow.comparison import Difference, compare, draw_samples, spread
+from halo.flow.crosscheck import crosscheck
+from halo.flow.icarus import counted_gates, play_in_icarus
+from halo.flow.pipeline import plan_stages
+from halo.liberty import Library, read_corner
+from halo.netlist.compile import compile_circuit
+from halo.netlist.verilog import read_netlist
+from halo.timing.delaycalc import nominal_delays
+from halo.timing.timed_netlist import write_timed_netlist
+
+needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="apt-get install iverilog")
+
+# The activation is registered, the product is registered; the partial sum joins from a register of its own, which it
+# reaches at a clock edge: what changes with an edge must not be taken by that edge.
+PIPELINE = """
+module pipe(input clk, input [1:0] w, input [1:0] a, input [1:0] c, output [1:0] y, output early);
+  wire [1:0] ar, m, p, s, wr, cr; wire n;
+  DFFPOSX1 w0(.CLK(clk), .D(w[0]), .Q(wr[0])); DFFPOSX1 w1(.CLK(clk), .D(w[1]), .Q(wr[1]));
+  DFFPOSX1 a0(.CLK(clk), .D(a[0]), .Q(ar[0])); DFFPOSX1 a1(.CLK(clk), .D(a[1]), .Q(ar[1]));
+  NAND2X1 m0(.A(ar[0]), .B(wr[0]), .Y(m[0])); XOR2X1 m1(.A(ar[1]), .B(m[0]), .Y(m[1]));
+  XOR2X1 e0(.A(m[1]), .B(wr[1]), .Y(early));
+  DFFPOSX1 p0(.CLK(clk), .D(m[0]), .Q(p[0])); DFFPOSX1 p1(.CLK(clk), .D(early), .Q(p[1]));
+  DFFPOSX1 c0(.CLK(clk), .D(c[0]), .Q(cr[0])); DFFPOSX1 c1(.CLK(clk), .D(c[1]), .Q(cr[1])); INVX1 i0(.A(cr[1]), .Y(n));
+  XOR2X1 s0(.A(p[0]), .B(cr[0]), .Y(s[0])); AOI21X1 s1(.A(p[1]), .B(n), .C(s[0]), .Y(s[1]));
+  DFFPOSX1 y0(.CLK(clk), .D(s[0]), .Q(y[0])); DFFPOSX1 y1(.CLK(clk), .D(s[1]), .Q(y[1]));
+endmodule
+"""
+# A register that feeds itself is a source; the falling edge is the active one.
+ACCUMULATOR = """
+module accumulate(input clk, input [1:0] w, input [1:0] a, output [1:0] y);
+  wire [1:0] ar, m, s; wire k;
+  DFFNEGX1 a0(.CLK(clk), .D(a[0]), .Q(ar[0])); DFFNEGX1 a1(.CLK(clk), .D(a[1]), .Q(ar[1]));
+  AND2X1 m0(.A(ar[0]), .B(w[0]), .Y(m[0])); AND2X1 m1(.A(ar[1]), .B(w[1]), .Y(m[1]));
+  XOR2X1 s0(.A(y[0]), .B(m[0]), .Y(s[0])); AND2X1 k0(.A(y[0]), .B(m[0]), .Y(k));
+  FAX1 s1(.A(y[1]), .B(m[1]), .C(k), .YS(s[1]));
+  DFFNEGX1 y0(.CLK(clk), .D(s[0]), .Q(y[0])); DFFNEGX1 y1(.CLK(clk), .D(s[1]), .Q(y[1]));
+endmodule
+"""
+# The weight is loaded one edge before the activation's first: it takes an edge more than the transition does.
+ELEMENT = """
+module element(input clk, input [1:0] w, input [1:0] a, input [1:0] c, output [1:0] y);
+  wire [1:0] wr, m, s;
+  DFFPOSX1 w0(.CLK(clk), .D(w[0]), .Q(wr[0])); DFFPOSX1 w1(.CLK(clk), .D(w[1]), .Q(wr[1]));
+  NAND2X1 m0(.A(a[0]), .B(wr[0]), .Y(m[0])); XOR2X1 m1(.A(a[1]), .B(wr[1]), .Y(m[1]));
+  XOR2X1 s0(.A(m[0]), .B(c[0]), .Y(s[0])); AOI21X1 s1(.A(m[1]), .B(c[1]), .C(s[0]), .Y(s[1]));
+  DFFPOSX1 y0(.CLK(clk), .D(s[0]), .Q(y[0])); DFFPOSX1 y1(.CLK(clk), .D(s[1]), .Q(y[1]));
+endmodule
+"""
+HEAD = "input clk, input [1:0] w, input [1:0] a, output [1:0] y"
+REFUSED = {
+    "depends on one signal from two clock cycles": f"""
+module skewed({HEAD}); wire [1:0] ar;
+  DFFPOSX1 a0(.CLK(clk), .D(a[0]), .Q(ar[0])); XOR2X1 s0(.A(a[0]), .B(ar[0]), .Y(y[0]));
+  NAND2X1 s1(.A(a[1]), .B(w[1]), .Y(y[1]));
+endmodule""",
+    "takes the rising clock edge and": f"""
+module edges({HEAD});
+  DFFPOSX1 a0(.CLK(clk), .D(a[0]), .Q(y[0])); DFFNEGX1 a1(.CLK(clk), .D(a[1]), .Q(y[1]));
+endmodule""",
+    "comes from a gate": f"""
+module tree({HEAD}); wire late;
+  BUFX2 b(.A(clk), .Y(late));
+  DFFPOSX1 a0(.CLK(late), .D(a[0]), .Q(y[0])); DFFPOSX1 a1(.CLK(clk), .D(a[1]), .Q(y[1]));
+endmodule""",
+}
+
+
+@pytest.fixture(scope="module")
+def library(osu018: Path) -> Library:
+    return read_corner([osu018])
+
+
+def corner_of(netlist_path: Path, library: Library) -> Corner:
+    netlist = read_netlist(netlist_path)
+    circuit = compile_circuit(netlist, library)
+    delays = nominal_delays(circuit, library, input_slew_s=0.06e-9, output_load_f=0.02e-12)
+    clock = "clk" if "clk" in netlist.inputs else None
+    roles = find_roles(
+        netlist_ports(netlist),
+        weight="w",
+        activation="a",
+        accumulator="c" if "c" in netlist.inputs else None,
+        output=next(iter(netlist.outputs)),
+        clock=clock,
+    )
+    return Corner("tt", library, circuit, delays, roles, 0.06e-9, 0.02e-12)
+
+
+def written(text: str, folder: Path, library: Library) -> tuple[Corner, Path]:
+    (folder / "netlist.v").write_text(text)
+    corner = corner_of(folder / "netlist.v", library)
+    timed = folder / "timed.v"
+    write_timed_netlist(corner.circuit, corner.delays, timed, library=library)
+    return corner, timed
+
+
+@pytest.mark.tools
+@needs_icarus
+def test_real_multiplier_equals_icarus(shared: Path, library: Library, tmp_path: Path) -> None:
+    corner = corner_of(shared / "reference" / "osu018_mult8" / "netlist.v", library)
+    timed = tmp_path / "timed.v"
+    write_timed_netlist(corner.circuit, corner.delays, timed, library=library)
+    samples = draw_samples(corner, 200, np.random.default_rng(1))
+    same, difference = compare(corner, timed, samples, explain=True)
+    assert difference is None and same.all() and len(same) == 200
+
+
+@pytest.mark.tools
+@needs_icarus
+@pytest.mark.parametrize("text", [PIPELINE, ELEMENT, ACCUMULATOR], ids=["pipeline", "element", "accumulator"])
+def test_registers_clocked_stage_by_stage_equal_the_engine(text: str, library: Library, tmp_path: Path) -> None:
+    corner, timed = written(text, tmp_path, library)
+    samples = draw_samples(corner, 300, np.random.default_rng(2))
+    same, difference = compare(corner, timed, samples, explain=True)
+    assert difference is None and same.all()
+
+
+@pytest.mark.tools
+@needs_icarus
+def test_a_planted_delay_is_found_at_its_gate(shared: Path, library: Library, tmp_path: Path) -> None:
+    corner = corner_of(shared / "reference" / "osu018_mult8" / "netlist.v", library)
+    timed = tmp_path / "timed.v"
+    write_timed_netlist(corner.circuit, corner.delays, timed, library=library)
+    samples = draw_samples(corner, 60, np.random.default_rng(1))
+    text = timed.read_text()
+    gate = corner.circuit.out.tolist().index(corner.circuit.netlist.outputs["p"][14])
+    instance = corner.circuit.netlist.instances[corner.circuit.instance[gate]]
+    net = corner.circuit.netlist.nets[corner.circuit.out[gate]]
+    start = text.index(f"mult8_timed_{corner.circuit.instance[gate]} ")
+    stop = text.index("endmodule", start)
+
+    def slower(match: re.Match[str]) -> str:
+        return f"= ({float(match[1]) + 0.000001:.6f}, {float(match[2]) + 0.000001:.6f})"
+
+    planted = re.sub(r"= \(([\d.]+), ([\d.]+)\)", slower, text[start:stop])
+    timed.write_text(text[:start] + planted + text[stop:])
+    same, found = compare(corner, timed, samples, explain=True)
+    assert not same.all() and same.any()
+    assert found is not None
+    first = found.nets[0]
+    assert (first.net, first.instance, first.cell) == (net, instance.name, instance.cell)
+    assert first.last_fs[1] == first.last_fs[0] + 1
+    assert found.weight == samples.weight[np.argmin(same)]
+    lines = found.text.splitlines()
+    assert lines[0] == f"First difference: corner tt, weight {found.weight}"
+    assert f"w = {found.weight & 255}" in lines[1] and f"a = {found.after['a']}" in lines[2]
+    assert f"    {net} ({instance.cell} {instance.name}): toggles native" in found.text
+
+
+@pytest.mark.tools
+@needs_icarus
+def test_numbers_of_each_gate_add_up(library: Library, tmp_path: Path) -> None:
+    corner, timed_netlist = written(PIPELINE, tmp_path, library)
+    timed = corner.timed
+    samples = draw_samples(corner, 20, np.random.default_rng(3))
+    result = play_in_icarus(
+        timed,
+        library,
+        timed_netlist,
+        samples.before,
+        samples.after,
+        settle_fs=10**7,
+        workdir=tmp_path / "sim",
+        each_gate=True,
+    )
+    assert result.gate_toggles is not None and result.gate_last_fs is not None
+    assert np.array_equal(result.gate_toggles.sum(axis=1), result.toggles)
+    assert np.array_equal(result.gate_last_fs > 0, result.gate_toggles > 0)
+    ends = np.isin(corner.circuit.out[counted_gates(corner.circuit)], timed.end_net)
+    assert np.array_equal(result.gate_last_fs[:, ends].max(axis=1), result.last_change_fs)
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_designs_that_cannot_be_clocked_stage_by_stage(reason: str, library: Library, tmp_path: Path) -> None:
+    (tmp_path / "netlist.v").write_text(REFUSED[reason])
+    corner = corner_of(tmp_path / "netlist.v", library)
+    with pytest.raises(HaloError, match=reason):
+        plan_stages(corner.circuit, library, frozenset(corner.circuit.netlist.inputs["a"]))
+
+
+def test_stages_of_a_pipeline(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "netlist.v").write_text(PIPELINE)
+    circuit = corner_of(tmp_path / "netlist.v", library).circuit
+    stages = plan_stages(circuit, library, frozenset(circuit.netlist.inputs["a"] + circuit.netlist.inputs["c"]))
+    stage = dict(zip((circuit.netlist.nets[net] for net in circuit.source), stages.source_stage.tolist(), strict=True))
+    # Edge 0: the activation reaches its register. Edge 1: the partial sum does, as the product reaches its own.
+    assert (stage["a[0]"], stage["c[0]"], stage["w[0]"]) == (0, 1, 0)
+    assert (stages.count, stages.fill, stages.rising) == (4, 3, True)
+
+
+def test_samples_are_spread_evenly(shared: Path, library: Library) -> None:
+    corner = corner_of(shared / "reference" / "osu018_mult8" / "netlist.v", library)
+    samples = draw_samples(corner, 1000, np.random.default_rng(5))
+    _, counts = np.unique(samples.weight, return_counts=True)
+    assert len(counts) == 256 and set(counts.tolist()) == {3, 4}
+    place = [corner.circuit.source.tolist().index(net) for net in corner.circuit.netlist.inputs["w"]]
+    weight = (samples.before[:, place].astype(np.int64) << np.arange(8)).sum(axis=1)
+    assert np.array_equal(weight, samples.weight & 255)
+    assert np.array_equal(samples.before[:, place], samples.after[:, place])
+    few = draw_samples(corner, 3, np.random.default_rng(5))
+    assert len(np.unique(few.weight)) == 3
+    assert sorted(spread(np.random.default_rng(1), 7, 3).tolist()) == [2, 2, 3]
+
+
+def test_a_difference_of_outputs_is_shown() -> None:
+    outputs = ({"y": "0110", "z": "1"}, {"y": "01x0", "z": "1"})
+    text = Difference("ss", -3, {"a": 1}, {"a": 2}, (1_234_567, 0), (4, 0), outputs, ()).text
+    assert "output y: evaluated 0110, Icarus 01x0" in text
+    assert "output z" not in text
+    assert "native 1234.567 ps, Icarus 0.000 ps" in text
+    assert "every gate output changes equally often" in text
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    assert 0 <= done <= total and stage
+
+
+@pytest.fixture(scope="module")
+def finished(osu018: Path, osu035: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run over two corners of a pipeline, on copies of its libraries."""
+    folder = tmp_path_factory.mktemp("crosscheck")
+    (folder / "gates.v").write_text(PIPELINE)
+    corners = []
+    for name, path in (("small", osu018), ("large", osu035)):
+        corners.append((name, (Path(shutil.copyfile(path, folder / path.name)),)))
+    config = CharacterizeConfig(
+        corners=tuple(corners),
+        run_folder=folder / "run",
+        netlist=folder / "gates.v",
+        output="y",
+        method="static",
+    )
+    return characterize(config, quiet)
+
+
+def copied(run: Path, folder: Path) -> Path:
+    return Path(shutil.copytree(run, folder / "run"))
+
+
+@pytest.mark.tools
+@needs_icarus
+def test_a_run_is_checked_in_every_corner(finished: Path) -> None:
+    result = crosscheck(finished, 31, 1, quiet)
+    assert (result.compared, result.equal, result.first_difference) == (31, 31, None)
+    assert result.text.startswith("31 transitions compared with Icarus Verilog: 31 equal")
+    assert crosscheck(finished, 1, 1, quiet).compared == 1
+
+
+@pytest.mark.tools
+@needs_icarus
+def test_the_command_ends_with_1_where_a_corner_differs(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = copied(finished, tmp_path)
+    assert main(["crosscheck", str(run), "--samples", "20", "--seed", "3"]) == 0
+    planted = run / "timed_netlist.large.v"
+    planted.write_text(re.sub(r"= \(0\.", "= (1.", planted.read_text()))
+    capsys.readouterr()
+    assert main(["crosscheck", str(run), "--samples", "20", "--seed", "3"]) == 1
+    said = capsys.readouterr().out
+    assert "First difference: corner large" in said
+    assert re.match(r"20 transitions compared with Icarus Verilog: 1\d equal", said)
+
+
+def test_a_library_changed_since_the_run(finished: Path) -> None:
+    library = finished.parent / "osu018_stdcells.lib"
+    text = library.read_text()
+    try:
+        library.write_text(text.replace("0.1", "0.2", 1))
+        with pytest.raises(HaloError, match="changed since the run"):
+            crosscheck(finished, 5, 1, quiet)
+        library.unlink()
+        with pytest.raises(HaloError, match="a file that the run read is not there"):
+            crosscheck(finished, 5, 1, quiet)
+    finally:
+        library.write_text(text)
+
+
+def test_folders_that_hold_no_run(finished: Path, tmp_path: Path) -> None:
+    with pytest.raises(HaloError, match="no run folder"):
+        crosscheck(tmp_path, 5, 1, quiet)
+    run = copied(finished, tmp_path)
+    (run / "run.json").write_text((run / "run.json").read_text().replace('"roles"', '"parts"'))
+    with pytest.raises(HaloError, match="lacks the roles of the ports"):
+        crosscheck(run, 5, 1, quiet)
+    (run / "run.json").write_text("{")
+    with pytest.raises(HaloError, match="damaged"):
+        crosscheck(run, 5, 1, quiet)
+
+
+@pytest.mark.tools
+@needs_icarus
+def test_a_timed_netlist_that_icarus_refuses(finished: Path, tmp_path: Path) -> None:
+    run = copied(finished, tmp_path)
+    (run / "timed_netlist.small.v").write_text("module pipe(;\n")
+    (run / "timed_netlist.large.v").write_text("module pipe(;\n")
+    with pytest.raises(HaloError, match=r"simulation in Icarus failed: .*syntax error"):
+        crosscheck(run, 5, 1, quiet)
+
+
+def test_no_icarus(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_IVERILOG", "no-such-simulator")
+    with pytest.raises(HaloError, match="HALO_IVERILOG names no-such-simulator"):
+        crosscheck(finished, 5, 1, quiet)

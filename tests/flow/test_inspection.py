@@ -1,0 +1,65 @@
+"""``halo inspect``: what a design looks like, clear or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from halo.errors import HaloError
+from halo.flow.inspection import describe
+
+PE = """
+module pe #(parameter WIDTH = 8) (
+    input clk, input rst_n,
+    input signed [WIDTH-1:0] weight, input signed [WIDTH-1:0] activation, input signed [23:0] psum,
+    output reg signed [23:0] out);
+    always @(posedge clk) if (!rst_n) out <= 0; else out <= psum + weight * activation;
+endmodule
+"""
+
+
+@pytest.fixture
+def pe(tmp_path: Path) -> Path:
+    path = tmp_path / "pe.v"
+    path.write_text(PE, encoding="utf-8")
+    return path
+
+
+def test_ports_widths_and_roles(pe: Path) -> None:
+    shown = describe([pe], None, {"WIDTH": 4})
+    assert f"pe #(WIDTH = 4)   {pe}:2" in shown
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert "input weight 4 bits signed weight" in lines
+    assert "input activation 4 bits signed activation" in lines
+    assert "input psum 24 bits signed accumulator" in lines
+    assert "input clk 1 bit unsigned clock" in lines
+    assert "input rst_n 1 bit unsigned reset, held at 1" in lines
+    assert "output out 24 bits signed output" in lines
+    assert "assumptions" in lines
+
+
+def test_roles_that_are_not_clear_are_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "m.v"
+    path.write_text("module m(input [3:0] foo, input [3:0] bar, output [7:0] y); assign y = foo * bar; endmodule\n")
+    shown = describe([path])
+    assert "input   foo    4 bits  unsigned" in shown and "roles are not clear:" in shown
+
+
+def test_several_tops_are_listed_for_the_user_to_choose(pe: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.v"
+    other.write_text("module other(input a, output b); assign b = a; endmodule\n", encoding="utf-8")
+    shown = describe([pe, other])
+    assert "  pe " in shown and "  other " in shown and "no top module found: 2 modules" in shown
+    assert "top pe" in describe([pe, other], "pe")
+    with pytest.raises(HaloError, match="no module pf"):
+        describe([pe, other], "pf")
+
+
+def test_a_syntax_error_is_given_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "broken.v"
+    path.write_text("module m(input a, output b);\n  assign b = = a;\nendmodule\n", encoding="utf-8")
+    for top in (None, "m"):
+        with pytest.raises(HaloError) as caught:
+            describe([path], top)
+        assert (caught.value.path, caught.value.line) == (str(path), 2)

@@ -1,0 +1,58 @@
+"""``halo synth``: a netlist and its record, whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from halo.errors import HaloError
+from halo.flow.provenance import read_record
+from halo.flow.synthesis import SynthesisConfig, describe_synthesis, synthesize_into
+
+MULTIPLIER = """
+module mul #(parameter N = 4) (input signed [N-1:0] w, input signed [N-1:0] a, output signed [2*N-1:0] p);
+    assign p = w * a;
+endmodule
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "mul.v"
+    path.write_text(MULTIPLIER, encoding="utf-8")
+    return path
+
+
+def test_a_run_holds_netlist_and_record(tmp_path: Path, source: Path, osu018: Path) -> None:
+    seen = []
+    config = SynthesisConfig((osu018,), tmp_path / "run", (source,), params=(("N", 3),))
+    run = synthesize_into(config, lambda *call: seen.append(call))
+    assert "module mul(" in (run / "netlist.v").read_text(encoding="utf-8").replace("mul (", "mul(")
+    record = read_record(run)
+    assert record.results["design"] == "mul" and record.results["area"] > 0
+    assert sum(record.results["cells"].values()) > 9
+    assert [Path(i.path) for i in record.inputs] == [source, osu018]
+    assert seen[-1] == ("synthesis", 1, 1)
+    shown = describe_synthesis(run)
+    assert shown.startswith("mul: ") and str(run / "netlist.v") in shown
+
+
+def test_the_default_mac_needs_no_file(tmp_path: Path, osu018: Path) -> None:
+    run = synthesize_into(SynthesisConfig((osu018,), tmp_path / "run"), lambda *_: None)
+    assert read_record(run).results["design"] == "mac_csa_array"
+
+
+def test_bad_input_leaves_nothing(tmp_path: Path, source: Path, osu018: Path) -> None:
+    broken = tmp_path / "broken.v"
+    broken.write_text("module mul(input a, output b)\n", encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    for config, what in (
+        (SynthesisConfig((), tmp_path / "run", (source,)), "no Liberty"),
+        (SynthesisConfig((tmp_path / "gone.lib",), tmp_path / "run", (source,)), "no such file"),
+        (SynthesisConfig((osu018,), tmp_path / "run", (source,), top="mull"), "mull"),
+        (SynthesisConfig((osu018,), tmp_path / "run", (broken,)), "broken.v"),
+    ):
+        with pytest.raises(HaloError, match=what):
+            synthesize_into(config, lambda *_: None)
+        assert sorted(tmp_path.rglob("*")) == before

@@ -1,0 +1,94 @@
+"""Notebooks read well where they are stored: run top to bottom, free of a machine's paths, small, defining nothing.
+
+Whether their assertions hold is seen by running them again (marked slow).
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import halo
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LARGEST = 1_500_000
+# A path of two parts or more, from the root or a drive, not inside a word, an address or a tag.
+ABSOLUTE = re.compile(r"(?<![\w.:/<>)-])(?:/[\w.~+-]+){2,}|\b[A-Za-z]:\\\w")
+PACKAGED = "/usr/share/qflow/"  # Debian's own place for the library: the same on every machine
+
+
+def read(path: Path) -> Any:
+    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+
+
+def code_cells(path: Path) -> list[Any]:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def texts(cell: Any) -> list[str]:
+    """Everything in a cell's outputs that is text."""
+    found = [str(output.get("text", "")) for output in cell.outputs]
+    for output in cell.outputs:
+        found += [str(value) for kind, value in output.get("data", {}).items() if not kind.startswith("image/")]
+    return found
+
+
+def test_there_are_notebooks() -> None:
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{i + 1:02d}" for i in range(len(NOTEBOOKS))] and NOTEBOOKS
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_stored_as_it_ran(path: Path) -> None:
+    cells = code_cells(path)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert {output.output_type for cell in cells for output in cell.outputs} <= {"display_data", "execute_result"}
+    assert path.stat().st_size < LARGEST
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_names_no_place_on_a_machine(path: Path) -> None:
+    shown = [text for cell in code_cells(path) for text in texts(cell)]
+    written = [cell.source.replace(PACKAGED, "") for cell in read(path).cells]
+    assert [match.group() for text in shown + written for match in ABSOLUTE.finditer(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("found /srv/me/x.lib.", True),
+        ('path="/var/abc/def"', True),
+        (r"C:\Users\me", True),
+        ("<tr><td>1</td></tr>", False),
+        ("https://arxiv.org/abs/2502.19662", False),
+        ("1 / delay, 2.4 : 1.9, kHz/MHz/GHz", False),
+        ("../../shared/liberty", False),
+    ],
+)
+def test_absolute_paths_are_told_from_other_slashes(text: str, expected: bool) -> None:
+    assert bool(ABSOLUTE.search(text)) is expected
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_uses_halo_defines_nothing_and_asserts(path: Path) -> None:
+    source = "\n".join(cell.source for cell in code_cells(path))
+    nodes = list(ast.walk(ast.parse(source)))
+    assert not [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda)]
+    assert "import halo" in source and sum(isinstance(node, ast.Assert) for node in nodes) >= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_its_assertions_hold(path: Path, osu018: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(halo.__file__).parents[1]), prepend=os.pathsep)
+    client = NotebookClient(
+        read(path), timeout=600, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+    )
+    client.execute()

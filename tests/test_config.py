@@ -1,0 +1,142 @@
+"""Options are checked before anything runs, and survive the way through run.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from halo.config import CharacterizeConfig, parse_corners, parse_parameters, parse_ties
+from halo.errors import HaloError
+
+LIB = Path("cells.lib")
+
+
+def config(**options: Any) -> CharacterizeConfig:
+    return CharacterizeConfig(**{"corners": (("tt", (LIB,)),), "run_folder": Path("run"), **options})
+
+
+def test_options_survive_json() -> None:
+    full = config(
+        corners=(("tt", (LIB, Path("b.lib"))), ("ss_1p62V_m40C", (Path("ss.lib.gz"),))),
+        files=(Path("mac.v"), Path("add.v")),
+        top="mac",
+        weight="w",
+        activation="a",
+        params=(("N", 8), ("SIGNED", -1), ("KIND", "booth")),
+        ties=(("enable", 1),),
+        activations=Path("layer3.npz"),
+        stimulus="random:5000",
+        input_slew_ps=60.0,
+        jobs=2,
+        force=True,
+    )
+    assert CharacterizeConfig.from_dict(json.loads(json.dumps(full.to_dict()))) == full
+    assert CharacterizeConfig.from_dict({"corners": [["tt", ["cells.lib"]]], "run_folder": "run"}) == config()
+
+
+@pytest.mark.parametrize("values", [{"corners": [], "run_folder": "r", "speed": 1}, {"corners": []}])
+def test_a_record_of_another_version_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(HaloError, match=r"unknown option|names no"):
+        CharacterizeConfig.from_dict(values)
+
+
+def test_stimulus_in_its_three_forms() -> None:
+    assert (config().random_samples, config().stimulus_file) == (None, None)
+    assert config(stimulus="random:12").random_samples == 12
+    assert config(stimulus="trace.npz").stimulus_file == Path("trace.npz")
+
+
+def test_input_files_are_all_listed_once() -> None:
+    made = config(
+        corners=(("tt", (LIB,)), ("again", (LIB,))), netlist=Path("n.v"), activations=Path("h.csv"), stimulus="t.csv"
+    )
+    assert made.input_files == (Path("n.v"), Path("h.csv"), Path("t.csv"), LIB)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"corners": ()}, "no Liberty library"),
+        ({"corners": (("tt", ()),)}, "names no file"),
+        ({"corners": (("a,b", (LIB,)),)}, "cannot name a corner"),
+        ({"corners": (("../tt", (LIB,)),)}, "cannot name a corner"),
+        ({"corners": (("tt", (LIB,)), ("tt", (LIB,)))}, "corner tt is given twice"),
+        ({"files": (Path("m.v"),), "netlist": Path("n.v")}, "both given"),
+        ({"netlist": Path("n.v"), "params": (("N", 8),)}, "no parameters"),
+        ({"sdf": Path("d.sdf")}, "belongs to a gate netlist"),
+        (
+            {"netlist": Path("n.v"), "sdf": Path("d.sdf"), "corners": (("a", (LIB,)), ("b", (LIB,)))},
+            "delays of one corner",
+        ),
+        ({"params": (("N", 8), ("N", 9))}, "parameter N is given twice"),
+        ({"weight": "w", "activation": "w"}, "port w is given twice"),
+        ({"weight": "w", "ties": (("w", 0),)}, "tied and has a role"),
+        ({"weight": "w[3]"}, "no Verilog name"),
+        ({"top": "a b"}, "no Verilog name"),
+        ({"synth": "magic"}, "--synth cannot be 'magic'"),
+        ({"method": "guess"}, "--method cannot be 'guess'"),
+        ({"stimulus": "random:"}, "no number of samples"),
+        ({"stimulus": "random:0"}, "no number of samples"),
+        ({"stimulus": "random:1e3"}, "no number of samples"),
+        ({"stimulus": ""}, "--stimulus is empty"),
+        ({"input_slew_ps": -1.0}, "no physical value"),
+        ({"output_load_ff": float("nan")}, "no physical value"),
+        ({"margin_ps": float("inf")}, "no physical value"),
+        ({"psum_samples": 0}, "--psum-samples 0 is too small"),
+        ({"seed": -1}, "--seed -1 is too small"),
+        ({"jobs": 0}, "--jobs 0 is too small"),
+    ],
+)
+def test_impossible_options(options: dict[str, Any], what: str) -> None:
+    with pytest.raises(HaloError, match=what):
+        config(**options)
+
+
+def test_missing_files_are_named_with_near_names(tmp_path: Path) -> None:
+    (tmp_path / "osu018_stdcells.lib").touch()
+    for path, fix in (
+        (tmp_path / "osu018_stdcell.lib", "osu018_stdcells.lib"),
+        (tmp_path / "quite_else", "Check the path"),
+        (tmp_path / "gone" / "a.lib", "no folder"),
+    ):
+        with pytest.raises(HaloError, match="no such file") as caught:
+            config(corners=(("tt", (path,)),)).require_files()
+        assert fix in caught.value.fix
+        assert caught.value.path == str(path)
+    with pytest.raises(HaloError, match="a folder where a file"):
+        config(corners=(("tt", (tmp_path,)),)).require_files()
+    config(corners=(("tt", (tmp_path / "osu018_stdcells.lib",)),)).require_files()
+
+
+def test_parameters_and_ties() -> None:
+    texts = ["N=8", "MASK=0xff", "NEG=-3", "BITS=0b101", "PADDED=010"]
+    numbers = (("N", 8), ("MASK", 255), ("NEG", -3), ("BITS", 5), ("PADDED", 10))
+    assert parse_ties(texts) == parse_parameters(texts) == numbers
+    assert parse_parameters(["KIND=BOOTH_4"]) == (("KIND", "BOOTH_4"),)
+    for text in ("N", "N=", "=8", "N=1.5", "2N=1", "N=8 ", "N=0xfg", "N=a;b"):
+        with pytest.raises(HaloError, match="--param"):
+            parse_parameters([text])
+        with pytest.raises(HaloError, match="--tie"):
+            parse_ties([text])
+    with pytest.raises(HaloError, match="no whole number"):
+        parse_ties(["en=high"])
+
+
+def test_corners_from_liberty_or_corner_options() -> None:
+    assert parse_corners([Path("x/tt_025C.lib.gz"), Path("y.lib")], []) == (
+        ("tt_025C", (Path("x/tt_025C.lib.gz"), Path("y.lib"))),
+    )
+    assert parse_corners([Path("my cells (2).lib")], [])[0][0] == "my_cells__2_"
+    assert parse_corners([], ["tt=a.lib,b.lib", "ss=c.lib"]) == (
+        ("tt", (Path("a.lib"), Path("b.lib"))),
+        ("ss", (Path("c.lib"),)),
+    )
+    assert parse_corners([], []) == ()
+    with pytest.raises(HaloError, match="both given"):
+        parse_corners([LIB], ["tt=a.lib"])
+    for text in ("a.lib", "tt=", "tt=a.lib,"):
+        with pytest.raises(HaloError, match="is not NAME=FILE"):
+            parse_corners([], [text])
