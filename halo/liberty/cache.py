@@ -21,7 +21,7 @@ import platformdirs
 
 from halo.liberty.model import Cell, FlipFlop, Function, Leakage, Library, Pin, PowerGroup, Table, TimingGroup
 
-READER_VERSION = 2
+READER_VERSION = 3
 """Raise it with every change of the reader that changes what a file reads as; the model's fields count anyway."""
 
 _MAGIC = b"halo liberty\n"

@@ -77,7 +77,9 @@ class CellReader:
             sequential=_STATE_GROUPS[states[0].kind] if states else None,
             flipflop=self._flipflop(flipflops[0], names) if len(flipflops) == 1 == len(states) else None,
             dont_use=attributes.flag((group,), "dont_use"),
-            pg_pins=frozenset(name for inner in group.groups if inner.kind == "pg_pin" for name in inner.names),
+            pg_pins=tuple(
+                dict.fromkeys(name for inner in group.groups if inner.kind == "pg_pin" for name in inner.names)
+            ),
             path=attributes.source.path,
             line=attributes.source.line(group.offset),
         )

@@ -161,7 +161,7 @@ class Cell:
     dont_use: bool = False
     path: str = ""
     line: int = 0
-    pg_pins: frozenset[str] = frozenset()
+    pg_pins: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[Pin, ...]:
