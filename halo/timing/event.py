@@ -14,7 +14,7 @@ import numpy.typing as npt
 from halo.errors import HaloError
 from halo.netlist.model import Circuit
 from halo.timing.event_kernel import simulate
-from halo.timing.specialise_kernel import specialise
+from halo.timing.specialise_kernel import TOO_LATE, specialise
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -110,6 +110,9 @@ def hold(timed: Timed, values: dict[int, int]) -> Held:
 
     Args:
         values: net index to 0 or 1.
+
+    Raises:
+        HaloError: a path of more than 1.07 us, which the kernels' 32-bit femtoseconds cannot hold.
     """
     circuit = timed.circuit
     constant = circuit.constant.copy()
@@ -125,6 +128,11 @@ def hold(timed: Timed, values: dict[int, int]) -> Held:
         circuit.kind, circuit.out, circuit.pin_start, circuit.pin_net, circuit.table_start, circuit.table,
         circuit.arc_start, timed.arc_fs, constant, sources, timed.launch_fs[sources], True,
     )  # fmt: skip
+    if path_fs.max(initial=0) >= TOO_LATE:
+        raise HaloError(
+            f"a path takes more than {TOO_LATE / 1e9:.2f} us, which 32-bit femtoseconds cannot hold",
+            "Use --method static, or split the design with registers.",
+        )
     ends = node_of[timed.end_net]
     moving = ends >= 0
     return Held(

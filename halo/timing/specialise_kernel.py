@@ -15,6 +15,9 @@ import numpy as np
 
 from halo.timing._jit import inline, kernel
 
+TOO_LATE = 2**30
+"""fs. Arrivals saturate here: an event time plus one more delay must fit 32 bits in the event kernel."""
+
 
 @inline
 def answers(n, t0, table, a0, arc_fs, state, pin):  # type: ignore[no-untyped-def]
@@ -62,7 +65,8 @@ def specialise(  # type: ignore[no-untyped-def]
         (live_gate int32[L], live_kind uint8[L], lpin_start int32[L+1], lpin_node int32, lpin_pin uint8 (pin number in
         the full gate), ltable_start int32[L+1], ltable uint8, lstate (full state of each reduced state) int32,
         larc_start int32[L+1], larc_fs int32, larc_index int64 (full arc index), node_of int32[N] (-1: not a node),
-        arrival int32[nodes, 2]: longest path to a fall [0] and a rise [1], -1 where the node never makes that edge.)
+        arrival int32[nodes, 2]: longest path to a fall [0] and a rise [1], -1 where the node never makes that edge; no
+        more than TOO_LATE.)
     """
     gates = out.shape[0]
     sources = source.shape[0]
@@ -129,11 +133,11 @@ def specialise(  # type: ignore[no-untyped-def]
                 for k in range(m):
                     delay = larc_fs[a0 + r * m + k]
                     if kind[g] == 1:
-                        arrival[node, v] = max(arrival[node, v], delay)
+                        arrival[node, v] = max(arrival[node, v], min(delay, TOO_LATE))
                         continue
                     before = arrival[lpin_node[p0 + k], (r >> k) & 1]
                     if before >= 0 and answers(m, t0, ltable, a0, larc_fs, r, k):
-                        arrival[node, v] = max(arrival[node, v], before + delay)
+                        arrival[node, v] = max(arrival[node, v], min(before + delay, TOO_LATE))
         if not steady:
             node_of[out[g]] = node
         live_gate[live] = g

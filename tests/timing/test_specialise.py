@@ -10,6 +10,7 @@ import pytest
 from gate_circuits import AND2, BUF, INV, MUX2, OR2, XOR2, Case, Gate, Plan, build, cases, names
 from hypothesis import given, settings
 
+from halo.errors import HaloError
 from halo.netlist.model import Circuit
 from halo.timing.event import Held, Timed, enumerate_transitions, hold, transition_weights
 from halo.timing.reference import play, settled
@@ -42,6 +43,17 @@ def test_a_held_pin_leaves_its_gate() -> None:
     # a and b of the selected side alone matter once s is held
     assert held_plan(plan, s=0, b=1).table.tolist() == [0, 1]
     assert held_plan(plan, s=0).table.tolist() == [0, 1, 0, 1]
+
+
+def test_paths_beyond_the_kernels_range_are_refused() -> None:
+    def chain(length: int) -> Plan:
+        gates = {f"n{i + 1}": Gate(BUF, (f"n{i}",), 150_000_000) for i in range(length)}
+        return Plan(("n0",), gates, [f"n{length}"])
+
+    assert held_plan(chain(7)).longest_path_fs == 1_050_000_000
+    for length in (8, 40):  # 1.2 us, and 6 us, which would wrap around
+        with pytest.raises(HaloError, match=r"more than 1\.07 us"):
+            held_plan(chain(length))
 
 
 def test_constants_follow_from_controlling_values() -> None:
