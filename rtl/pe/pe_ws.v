@@ -1,108 +1,115 @@
-// pe_ws: registered weight-stationary processing element: psum_o = psum + weight * activation, signed.
+// pe_ws: weight-stationary processing element: psum_o = psum_i + weight * activation, signed; the next tile's weight
+// is loaded while this tile computes.
 //
-// Latency: activation_i and psum_i are registered, and so is the result: two clocks from psum_i to psum_o, one from
-// activation_i to activation_o. A weight that is loaded takes part from the next clock on.
-// The reset clears the weight; what the other registers hold leaves with the next clocks.
+// Latency: activation_i of clock t is multiplied in clock t + 1, psum_i of that clock (with PIPELINE of the next) is
+// added, and psum_o shows the sum one clock later, in t + 2 (t + 3). psum_i has no register: the result register of the
+// element above is it, so a row takes one clock and row r needs its activation r clocks after row 0.
+// activation_o, valid_o, swap_o, weight_o and weight_load_o follow their inputs by one clock.
+// The reset clears the weight in use and the control bits; data leaves with the next clocks.
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits
-// MULTIPLIER                       family of the MAC: "csa_array", "booth_r4", "sign_magnitude" or "behavioural"
+// MULTIPLIER                       family: "csa_array", "booth_r4", "sign_magnitude" or "behavioural"
+// PIPELINE                         1: a register between multiplier and adder
+// CARRY_SAVE                       1: partial sums are {carry, sum}, two numbers of ACC_WIDTH bits that add up to it
 // clk_i, rst_ni                    clock; synchronous reset, active low
-// weight_load_i, weight_i          takes a new weight while weight_load_i is 1
-// activation_i, activation_o       activation, and the same one clock later for the next element
+// weight_i, weight_o               weights on their way down the column
+// weight_load_i, weight_load_o     weight_i of this clock is the weight of the next tile
+// activation_i, activation_o       activation; taken with valid_i only, so that empty slots switch nothing
+// valid_i, valid_o                 the activation counts
+// swap_i, swap_o                   the next tile's weight comes into use, first with activation_i of this clock
 // psum_i, psum_o                   partial sums, wrap around
+// psum_valid_o                     psum_o belongs to an activation that counts
 `default_nettype none
 
 module pe_ws #(
     parameter WEIGHT_WIDTH     = 8,
     parameter ACTIVATION_WIDTH = 8,
     parameter ACC_WIDTH        = 24,
-    parameter MULTIPLIER       = "csa_array"
+    parameter MULTIPLIER       = "csa_array",
+    parameter PIPELINE         = 0,
+    parameter CARRY_SAVE       = 0
 ) (
-    input  wire                               clk_i,
-    input  wire                               rst_ni,
-    // weight
-    input  wire                               weight_load_i,
-    input  wire signed [WEIGHT_WIDTH-1:0]     weight_i,
-    // data
-    input  wire signed [ACTIVATION_WIDTH-1:0] activation_i,
-    output wire signed [ACTIVATION_WIDTH-1:0] activation_o,
-    input  wire signed [ACC_WIDTH-1:0]        psum_i,
-    output wire signed [ACC_WIDTH-1:0]        psum_o
+    input  wire                                       clk_i,
+    input  wire                                       rst_ni,
+    // weights, downwards; their load enable, to the right
+    input  wire signed [WEIGHT_WIDTH-1:0]             weight_i,
+    output wire signed [WEIGHT_WIDTH-1:0]             weight_o,
+    input  wire                                       weight_load_i,
+    output wire                                       weight_load_o,
+    // activations, to the right
+    input  wire signed [ACTIVATION_WIDTH-1:0]         activation_i,
+    output wire signed [ACTIVATION_WIDTH-1:0]         activation_o,
+    input  wire                                       valid_i,
+    output wire                                       valid_o,
+    input  wire                                       swap_i,
+    output wire                                       swap_o,
+    // partial sums, downwards
+    input  wire signed [(1+CARRY_SAVE)*ACC_WIDTH-1:0] psum_i,
+    output wire signed [(1+CARRY_SAVE)*ACC_WIDTH-1:0] psum_o,
+    output wire                                       psum_valid_o
 );
 
-    reg  signed [WEIGHT_WIDTH-1:0]     weight_q;
-    reg  signed [ACTIVATION_WIDTH-1:0] activation_q;
-    reg  signed [ACC_WIDTH-1:0]        psum_q;
-    reg  signed [ACC_WIDTH-1:0]        result_q;
-    wire signed [ACC_WIDTH-1:0]        result_d;
+    reg  signed [WEIGHT_WIDTH-1:0]             transport_q;  // weight that passes by
+    reg  signed [WEIGHT_WIDTH-1:0]             next_q;       // weight of the next tile
+    reg  signed [WEIGHT_WIDTH-1:0]             weight_q;     // weight in use
+    reg  signed [ACTIVATION_WIDTH-1:0]         activation_q;
+    reg  signed [(1+CARRY_SAVE)*ACC_WIDTH-1:0] psum_q;
+    wire signed [(1+CARRY_SAVE)*ACC_WIDTH-1:0] psum_d;
+    reg                                        load_q;
+    reg                                        valid_q;
+    reg                                        swap_q;
+    reg  [PIPELINE:0]                          psum_valid_q;
+    wire [PIPELINE+1:0]                        valid_path;
+
+    // Bit n: the activation that was valid n clocks ago, counted from the activation register.
+    assign valid_path = {psum_valid_q, valid_q};
 
     always @(posedge clk_i) begin
-        if (!rst_ni) weight_q <= {WEIGHT_WIDTH{1'b0}};
-        else if (weight_load_i) weight_q <= weight_i;
-    end
-
-    always @(posedge clk_i) begin
-        activation_q <= activation_i;
-        psum_q       <= psum_i;
-        result_q     <= result_d;
-    end
-
-    assign activation_o = activation_q;
-    assign psum_o       = result_q;
-
-    generate
-        /* verilator lint_off WIDTHEXPAND */  // names of different lengths are compared
-        if (MULTIPLIER == "csa_array") begin : g_csa_array
-            mac_csa_array #(
-                .WEIGHT_WIDTH    (WEIGHT_WIDTH),
-                .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
-                .ACC_WIDTH       (ACC_WIDTH)
-            ) u_mac (
-                .weight_i    (weight_q),
-                .activation_i(activation_q),
-                .psum_i      (psum_q),
-                .psum_o      (result_d)
-            );
-        end else if (MULTIPLIER == "booth_r4") begin : g_booth_r4
-            mac_booth_r4 #(
-                .WEIGHT_WIDTH    (WEIGHT_WIDTH),
-                .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
-                .ACC_WIDTH       (ACC_WIDTH)
-            ) u_mac (
-                .weight_i    (weight_q),
-                .activation_i(activation_q),
-                .psum_i      (psum_q),
-                .psum_o      (result_d)
-            );
-        end else if (MULTIPLIER == "sign_magnitude") begin : g_sign_magnitude
-            mac_sign_magnitude #(
-                .WEIGHT_WIDTH    (WEIGHT_WIDTH),
-                .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
-                .ACC_WIDTH       (ACC_WIDTH)
-            ) u_mac (
-                .weight_i    (weight_q),
-                .activation_i(activation_q),
-                .psum_i      (psum_q),
-                .psum_o      (result_d)
-            );
-        end else if (MULTIPLIER == "behavioural") begin : g_behavioural
-            mac_behavioural #(
-                .WEIGHT_WIDTH    (WEIGHT_WIDTH),
-                .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
-                .ACC_WIDTH       (ACC_WIDTH)
-            ) u_mac (
-                .weight_i    (weight_q),
-                .activation_i(activation_q),
-                .psum_i      (psum_q),
-                .psum_o      (result_d)
-            );
-        end else begin : g_bad_multiplier
-            parameter_MULTIPLIER_must_be_csa_array_booth_r4_sign_magnitude_or_behavioural u_stop ();
-            assign result_d = {ACC_WIDTH{1'b0}};
+        if (!rst_ni) begin
+            load_q       <= 1'b0;
+            valid_q      <= 1'b0;
+            swap_q       <= 1'b0;
+            psum_valid_q <= {(PIPELINE + 1) {1'b0}};
+            weight_q     <= {WEIGHT_WIDTH{1'b0}};
+        end else begin
+            load_q       <= weight_load_i;
+            valid_q      <= valid_i;
+            swap_q       <= swap_i;
+            psum_valid_q <= valid_path[PIPELINE:0];
+            if (swap_i) weight_q <= next_q;
         end
-        /* verilator lint_on WIDTHEXPAND */
-    endgenerate
+    end
+
+    always @(posedge clk_i) begin
+        transport_q <= weight_i;
+        psum_q      <= psum_d;
+        if (weight_load_i) next_q <= weight_i;
+        if (valid_i) activation_q <= activation_i;
+    end
+
+    pe_datapath #(
+        .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+        .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+        .ACC_WIDTH       (ACC_WIDTH),
+        .MULTIPLIER      (MULTIPLIER),
+        .PIPELINE        (PIPELINE),
+        .CARRY_SAVE      (CARRY_SAVE)
+    ) u_datapath (
+        .clk_i       (clk_i),
+        .weight_i    (weight_q),
+        .activation_i(activation_q),
+        .psum_i      (psum_i),
+        .psum_o      (psum_d)
+    );
+
+    assign weight_o      = transport_q;
+    assign weight_load_o = load_q;
+    assign activation_o  = activation_q;
+    assign valid_o       = valid_q;
+    assign swap_o        = swap_q;
+    assign psum_o        = psum_q;
+    assign psum_valid_o  = valid_path[PIPELINE+1];
 
 endmodule
 

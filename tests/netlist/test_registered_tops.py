@@ -288,31 +288,23 @@ def test_the_element_that_comes_with_halo(libraries: dict[str, tuple[Path, ...]]
     top, declared = read_ports(sources, "pe_ws", narrow)
     liberty = libraries["osu018"]
     netlist = synthesize(sources, top, liberty, parameters=narrow, workdir=tmp_path).netlist_verilog
-    corners = [
-        load_corner("c", liberty, netlist, top, config_for("c", liberty, netlist, ties), declared=declared)[0]
-        for ties in ({"weight_load_i": 1}, {"weight_load_i": 1, "rst_ni": 1})
-    ]
+    enables = {"weight_load_i": 1, "swap_i": 1, "valid_i": 1}
+
+    def loaded(ties: dict[str, int]) -> Corner:
+        return load_corner("c", liberty, netlist, top, config_for("c", liberty, netlist, ties), declared=declared)[0]
+
+    corners = [loaded(enables), loaded(enables | {"rst_ni": 1})]
     for corner in corners:
-        assert corner.roles.tie == {"weight_load_i": 1, "rst_ni": 1}
+        assert corner.roles.tie == enables | {"rst_ni": 1}
         assert corner.circuit.state_gates.size == 0
     exact(corners[0])
-    with pytest.raises(HaloError, match="output psum_o does not depend on weight weight_i with weight_load_i=0") as off:
-        load_corner(
-            "c", liberty, netlist, top, config_for("c", liberty, netlist, {"weight_load_i": 0}), declared=declared
-        )
-    assert "--tie NAME=VALUE" in off.value.fix
+    for off in ("weight_load_i", "swap_i", "rst_ni"):
+        with pytest.raises(HaloError, match=f"output psum_o does not depend on weight weight_i with .*{off}=0") as tied:
+            loaded(enables | {off: 0})
+        assert "--tie NAME=VALUE" in tied.value.fix
     with pytest.raises(HaloError, match="input weight_load_i has no role") as untold:
-        load_corner("c", liberty, netlist, top, config_for("c", liberty, netlist, {}), declared=declared)
+        loaded({"swap_i": 1, "valid_i": 1})
     assert "--tie weight_load_i=VALUE" in untold.value.fix
-    with pytest.raises(HaloError, match="does not depend on weight weight_i with weight_load_i=1, rst_ni=0"):
-        load_corner(
-            "c",
-            liberty,
-            netlist,
-            top,
-            config_for("c", liberty, netlist, {"weight_load_i": 1, "rst_ni": 0}),
-            declared=declared,
-        )
 
 
 def test_a_gated_clock_is_refused_unless_it_is_held_open(load: Load) -> None:

@@ -18,7 +18,7 @@ Values = dict[str, int | str]
 
 FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
 WIDTHS = ((8, 8, 24), (2, 2, 4), (7, 4, 16), (16, 16, 33))
-PE = rtl_folder() / "pe" / "pe_ws.v"
+PE = sorted((rtl_folder() / "pe").glob("*.v"))
 
 
 def designs(widths: tuple[int, int, int]) -> list[tuple[str, Values]]:
@@ -43,7 +43,7 @@ BAD: tuple[tuple[str, Values, str], ...] = (
 
 def start(found: FoundTool, arguments: Sequence[str | Path]) -> tuple[int, str]:
     run = subprocess.run(
-        [found.path, *arguments, *mac_sources(), PE],
+        [found.path, *arguments, *mac_sources(), *PE],
         env=found.environment,
         capture_output=True,
         text=True,
@@ -86,11 +86,11 @@ def test_icarus_has_nothing_to_say(tool: FindTool, widths: tuple[int, int, int])
 @pytest.mark.slow
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
 def test_yosys_finds_no_problem(tmp_path: Path, widths: tuple[int, int, int]) -> None:
-    reading = [line for line in read_commands([*mac_sources(), PE], "pe_ws", {}) if line.startswith("read_verilog")]
+    reading = [line for line in read_commands([*mac_sources(), *PE], "pe_ws", {}) if line.startswith("read_verilog")]
     commands = [*reading, "design -save read"]
     tops = designs(widths)
     for top, values in tops:
-        elaborate = read_commands([*mac_sources(), PE], top, values)[len(reading) :]
+        elaborate = read_commands([*mac_sources(), *PE], top, values)[len(reading) :]
         commands += ["design -load read", *elaborate, "proc", "flatten", "opt_clean", "check -assert -latchonly"]
         commands += ["check -assert"]
     run = run_yosys(commands, tmp_path, "check")
@@ -121,5 +121,5 @@ def test_wrong_parameters_stop_yosys(tmp_path: Path) -> None:
     for number, (top, values, name) in enumerate(BAD):
         folder = tmp_path / str(number)
         folder.mkdir()
-        run = run_yosys(read_commands([*mac_sources(), PE], top, values), folder, "check")
+        run = run_yosys(read_commands([*mac_sources(), *PE], top, values), folder, "check")
         assert run.error is not None and f"parameter_{name}_must" in run.error, (top, values, run.error)

@@ -92,7 +92,7 @@ def test_registers(tmp_path: Path, verilog: Write, osu018: Path, mode: Mode, tex
 
 
 def test_the_processing_element(tmp_path: Path, osu018: Path) -> None:
-    sources = [*mac_sources(), rtl_folder() / "pe" / "pe_ws.v"]
+    sources = [*mac_sources(), *sorted((rtl_folder() / "pe").glob("*.v"))]
     made = synthesize(sources, "pe_ws", [osu018], workdir=tmp_path)
     result = check_equivalence(sources, "pe_ws", made.netlist_verilog, [osu018], workdir=tmp_path)
     assert result.equal and result.method == "random states"

@@ -23,7 +23,7 @@ CORNERS = {
     "gf180mcu7t": "gf180mcu7t/*5v00.lib.gz",
     "gt2n": "gt2n/*.lib.gz",
 }
-PE = [*mac_sources(), rtl_folder() / "pe" / "pe_ws.v"]
+PE = [*mac_sources(), *sorted((rtl_folder() / "pe").glob("*.v"))]
 
 
 def subset(osu018: Path, folder: Path, keep: Callable[[str], bool]) -> Path:

@@ -1,0 +1,188 @@
+// pe_datapath: psum_o = psum_i + weight_i * activation_i, signed: the arithmetic of pe_ws and pe_os, which add the
+// registers around it. The family of the multiplier, the pipeline register and the form of the sums are chosen here.
+//
+// Latency: combinational; with PIPELINE the product is registered, so that psum_i is added one clock later.
+// Without PIPELINE and CARRY_SAVE it is one of the MACs of rtl/mac, in which the partial sum is part of the array;
+// otherwise a multiplier, and a Kogge-Stone adder or, for carry-save sums, a row of full adders after it.
+//
+// WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
+// ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits
+// MULTIPLIER                       family: "csa_array", "booth_r4", "sign_magnitude" or "behavioural"
+// PIPELINE                         1: a register between multiplier and adder
+// CARRY_SAVE                       1: partial sums are {carry, sum}, two numbers of ACC_WIDTH bits that add up to it
+// clk_i                            of the product's register
+// weight_i, activation_i           signed operands
+// psum_i, psum_o                   partial sums, wrap around
+`default_nettype none
+
+module pe_datapath #(
+    parameter WEIGHT_WIDTH     = 8,
+    parameter ACTIVATION_WIDTH = 8,
+    parameter ACC_WIDTH        = 24,
+    parameter MULTIPLIER       = "csa_array",
+    parameter PIPELINE         = 0,
+    parameter CARRY_SAVE       = 0
+) (
+    /* verilator lint_off UNUSEDSIGNAL */  // not read without PIPELINE
+    input  wire                                       clk_i,
+    /* verilator lint_on UNUSEDSIGNAL */
+    input  wire signed [WEIGHT_WIDTH-1:0]             weight_i,
+    input  wire signed [ACTIVATION_WIDTH-1:0]         activation_i,
+    input  wire signed [(1+CARRY_SAVE)*ACC_WIDTH-1:0] psum_i,
+    output wire signed [(1+CARRY_SAVE)*ACC_WIDTH-1:0] psum_o
+);
+
+    localparam integer PRODUCT_WIDTH = WEIGHT_WIDTH + ACTIVATION_WIDTH;
+
+    genvar i;
+
+    generate
+        // A module that does not exist stops every tool, and its name says why.
+        if (ACC_WIDTH < PRODUCT_WIDTH || ACC_WIDTH > 64) begin : g_bad_accumulator
+            parameter_ACC_WIDTH_must_hold_the_product_and_be_at_most_64 u_stop ();
+        end
+        if (PIPELINE != 0 && PIPELINE != 1) begin : g_bad_pipeline
+            parameter_PIPELINE_must_be_0_or_1 u_stop ();
+        end
+        if (CARRY_SAVE != 0 && CARRY_SAVE != 1) begin : g_bad_carry_save
+            parameter_CARRY_SAVE_must_be_0_or_1 u_stop ();
+        end
+
+        /* verilator lint_off WIDTHEXPAND */  // names of different lengths are compared
+        if (PIPELINE == 0 && CARRY_SAVE == 0) begin : g_fused
+            if (MULTIPLIER == "csa_array") begin : g_csa_array
+                mac_csa_array #(
+                    .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                    .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+                    .ACC_WIDTH       (ACC_WIDTH)
+                ) u_mac (
+                    .weight_i    (weight_i),
+                    .activation_i(activation_i),
+                    .psum_i      (psum_i),
+                    .psum_o      (psum_o)
+                );
+            end else if (MULTIPLIER == "booth_r4") begin : g_booth_r4
+                mac_booth_r4 #(
+                    .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                    .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+                    .ACC_WIDTH       (ACC_WIDTH)
+                ) u_mac (
+                    .weight_i    (weight_i),
+                    .activation_i(activation_i),
+                    .psum_i      (psum_i),
+                    .psum_o      (psum_o)
+                );
+            end else if (MULTIPLIER == "sign_magnitude") begin : g_sign_magnitude
+                mac_sign_magnitude #(
+                    .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                    .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+                    .ACC_WIDTH       (ACC_WIDTH)
+                ) u_mac (
+                    .weight_i    (weight_i),
+                    .activation_i(activation_i),
+                    .psum_i      (psum_i),
+                    .psum_o      (psum_o)
+                );
+            end else if (MULTIPLIER == "behavioural") begin : g_behavioural
+                mac_behavioural #(
+                    .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                    .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+                    .ACC_WIDTH       (ACC_WIDTH)
+                ) u_mac (
+                    .weight_i    (weight_i),
+                    .activation_i(activation_i),
+                    .psum_i      (psum_i),
+                    .psum_o      (psum_o)
+                );
+            end else begin : g_bad_multiplier
+                parameter_MULTIPLIER_must_be_csa_array_booth_r4_sign_magnitude_or_behavioural u_stop ();
+            end
+        end else begin : g_apart
+            wire signed [PRODUCT_WIDTH-1:0] product_d;
+            wire signed [PRODUCT_WIDTH-1:0] product;
+            wire signed [ACC_WIDTH-1:0]     addend;
+
+            if (MULTIPLIER == "csa_array") begin : g_csa_array
+                mul_csa_array #(
+                    .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                    .ACTIVATION_WIDTH(ACTIVATION_WIDTH)
+                ) u_mul (
+                    .weight_i    (weight_i),
+                    .activation_i(activation_i),
+                    .product_o   (product_d)
+                );
+            end else if (MULTIPLIER == "booth_r4") begin : g_booth_r4
+                mul_booth_r4 #(
+                    .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                    .ACTIVATION_WIDTH(ACTIVATION_WIDTH)
+                ) u_mul (
+                    .weight_i    (weight_i),
+                    .activation_i(activation_i),
+                    .product_o   (product_d)
+                );
+            end else if (MULTIPLIER == "sign_magnitude") begin : g_sign_magnitude
+                mul_sign_magnitude #(
+                    .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                    .ACTIVATION_WIDTH(ACTIVATION_WIDTH)
+                ) u_mul (
+                    .weight_i    (weight_i),
+                    .activation_i(activation_i),
+                    .product_o   (product_d)
+                );
+            end else if (MULTIPLIER == "behavioural") begin : g_behavioural
+                mul_behavioural #(
+                    .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                    .ACTIVATION_WIDTH(ACTIVATION_WIDTH)
+                ) u_mul (
+                    .weight_i    (weight_i),
+                    .activation_i(activation_i),
+                    .product_o   (product_d)
+                );
+            end else begin : g_bad_multiplier
+                parameter_MULTIPLIER_must_be_csa_array_booth_r4_sign_magnitude_or_behavioural u_stop ();
+            end
+
+            if (PIPELINE != 0) begin : g_register
+                reg signed [PRODUCT_WIDTH-1:0] product_q;
+                always @(posedge clk_i) product_q <= product_d;
+                assign product = product_q;
+            end else begin : g_no_register
+                assign product = product_d;
+            end
+
+            assign addend = {{(ACC_WIDTH - PRODUCT_WIDTH + 1) {product[PRODUCT_WIDTH-1]}}, product[PRODUCT_WIDTH-2:0]};
+
+            if (CARRY_SAVE != 0) begin : g_carry_save
+                for (i = 0; i < ACC_WIDTH; i = i + 1) begin : g_column
+                    /* verilator lint_off UNUSEDSIGNAL */  // the top column's carry is dropped
+                    wire carry;
+                    /* verilator lint_on UNUSEDSIGNAL */
+                    full_adder u_full_adder (
+                        .a_i    (psum_i[i]),
+                        .b_i    (psum_i[ACC_WIDTH+i]),
+                        .c_i    (addend[i]),
+                        .sum_o  (psum_o[i]),
+                        .carry_o(carry)
+                    );
+                    if (i == 0) begin : g_first
+                        assign psum_o[ACC_WIDTH] = 1'b0;
+                    end else begin : g_next
+                        assign psum_o[ACC_WIDTH+i] = g_column[i-1].carry;
+                    end
+                end
+            end else begin : g_adder
+                kogge_stone_adder #(
+                    .WIDTH(ACC_WIDTH)
+                ) u_adder (
+                    .a_i  (psum_i),
+                    .b_i  (addend),
+                    .sum_o(psum_o)
+                );
+            end
+        end
+        /* verilator lint_on WIDTHEXPAND */
+    endgenerate
+
+endmodule
+
+`default_nettype wire
