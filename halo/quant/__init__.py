@@ -1,0 +1,1 @@
+"""Quantization of linear layers to integers that a MAC multiplies fast."""

@@ -1,0 +1,280 @@
+"""What every method returns: integer codes with scales, a codebook for each tile and a sparse part, and its error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.errors import HaloError
+
+Int8 = npt.NDArray[np.int8]
+Float32 = npt.NDArray[np.float32]
+
+_CHUNK = 1 << 20  # weights worked on at a time where a float64 copy of the layer would be too large
+
+
+@dataclass(frozen=True, eq=False)
+class Codebook:
+    """The integers that the weights of a tile may take.
+
+    Attributes:
+        name: for reports.
+        values: int8[n], ascending, with 0 (a pruned or sparse weight leaves a zero in the dense part).
+        frequency_ghz: clock at which every value is safe; None: not characterized.
+        energy_fj: mean energy of its values a multiply-accumulate; None: not characterized.
+        source: where the values come from, in words.
+
+    Raises:
+        HaloError: values out of order, repeated, without 0, or of another type.
+    """
+
+    name: str
+    values: Int8
+    frequency_ghz: float | None
+    energy_fj: float | None
+    source: str
+
+    def __post_init__(self) -> None:
+        values = self.values
+        if values.dtype != np.int8 or values.ndim != 1 or (np.diff(values.astype(np.int64)) <= 0).any():
+            raise HaloError(f"codebook {self.name!r} is no ascending list of int8 values", "Sort it and drop repeats.")
+        if 0 not in values:
+            raise HaloError(f"codebook {self.name!r} has no 0", "Add 0: sparse weights leave a zero in the dense part.")
+
+    @property
+    def bits(self) -> int:
+        """Bits that tell its values apart."""
+        return (len(self.values) - 1).bit_length()
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse:
+    """Weights kept apart from the dense part, as int8 with one scale an output channel (CSR).
+
+    Attributes:
+        indptr: int64[out + 1]; row r holds entries ``indptr[r]`` to ``indptr[r + 1]``.
+        columns: int32[nnz], ascending within a row.
+        codes: int8[nnz].
+        scale: float32[out]; a weight is ``scale[row] * code``.
+    """
+
+    indptr: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int32]
+    codes: Int8
+    scale: Float32
+
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Row of every entry, int64[nnz]."""
+        return np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+
+    @property
+    def values(self) -> Float32:
+        """Weights of the entries, float32[nnz]."""
+        return np.repeat(self.scale, np.diff(self.indptr)) * self.codes.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedLayer:
+    """A linear layer as integers: ``weight = (scale * (codes - zero) + sparse) / input_scale``.
+
+    Rows are output channels, columns input channels, as in ``torch.nn.Linear.weight``.
+
+    Attributes:
+        name: of the layer in its model.
+        codes: int8[out, in], the operand of the MAC (see ``mac_integer``).
+        scale: float32[gr, gc], one a block of ``scale_block`` (rows, columns); blocks at the edges may be smaller.
+        zero: int16[gr, gc], or None for symmetric codes.
+        tile: side of the square tiles, or None; tiles at the right and lower edges may be smaller.
+        tile_class: uint8[ceil(out / tile), ceil(in / tile)], index into ``codebooks``, or None.
+        codebooks: empty where codes are not restricted.
+        sparse: None, or weights outside the dense part; there the dense part contributes nothing.
+        input_scale: float32[in], or None. The MAC sees ``x / input_scale`` (SmoothQuant, AWQ).
+        bits: nominal bits of a dense code where no codebook restricts it.
+        method: name of the method.
+        details: JSON values the method wants reported.
+    """
+
+    name: str
+    codes: Int8
+    scale: Float32
+    scale_block: tuple[int, int]
+    bits: int
+    method: str
+    zero: npt.NDArray[np.int16] | None = None
+    tile: int | None = None
+    tile_class: npt.NDArray[np.uint8] | None = None
+    codebooks: tuple[Codebook, ...] = ()
+    sparse: Sparse | None = None
+    input_scale: Float32 | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def mac_integer(self) -> Literal["q - z", "q"]:
+        """Which integer the MAC sees, and so what sets its delay: ``q - z``, or ``q`` with the zero handled apart."""
+        return "q - z" if self.zero is None else "q"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(output channels, input channels)."""
+        rows, columns = self.codes.shape
+        return rows, columns
+
+    def dequantize(self) -> Float32:
+        """The weights that the codes stand for, float32[out, in], for inputs as the model has them."""
+        weight = self.codes.astype(np.float32)
+        high, wide = self.scale_block
+        for block, scale in enumerate(self.scale):
+            rows = slice(block * high, (block + 1) * high)
+            if self.zero is not None:
+                weight[rows] -= np.repeat(self.zero[block].astype(np.float32), wide)[: self.shape[1]]
+            weight[rows] *= np.repeat(scale, wide)[: self.shape[1]]
+        if self.sparse is not None:
+            weight[self.sparse.rows, self.sparse.columns] += self.sparse.values
+        if self.input_scale is not None:
+            weight /= self.input_scale
+        return weight
+
+    def true_bits(self, scale_bits: int = 32) -> float:
+        """Bits a weight with everything counted that has to be stored besides the model's shape.
+
+        Dense codes take the bits of their tile's codebook (else ``bits``), also where a sparse weight replaces them.
+        A zero takes the bits of the zeros' range, a tile class those of the number of codebooks, a codebook 8 a value,
+        a sparse entry 8 and the bits of a column, a row of the sparse part a pointer and a scale.
+
+        Args:
+            scale_bits: bits of a scale; they are float32 here, while published figures count 16.
+        """
+        rows, columns = self.shape
+        total: float = self._dense_bits()
+        total += self.scale.size * scale_bits
+        if self.zero is not None:
+            total += self.zero.size * max(1, int(np.ptp(self.zero.astype(np.int64))).bit_length())
+        if self.sparse is not None:
+            nnz = len(self.sparse.codes)
+            total += nnz * (8 + (columns - 1).bit_length()) + (rows + 1) * nnz.bit_length() + rows * scale_bits
+        if self.input_scale is not None:
+            total += columns * scale_bits
+        return total / (rows * columns)
+
+    def class_share(self) -> tuple[float, ...]:
+        """Share of the layer's weights in tiles of each codebook; empty without tiles."""
+        if self.tile is None or self.tile_class is None:
+            return ()
+        size = self._tile_sizes()
+        return tuple(float(size[self.tile_class == k].sum() / size.sum()) for k in range(len(self.codebooks)))
+
+    def mse(self, weight: Float32) -> float:
+        """Mean squared error against the original, float32[out, in]."""
+        return self._error(weight, None) / weight.size
+
+    def sqnr_db(self, weight: Float32) -> float:
+        """Signal to quantization noise in dB, 10 log10(sum w^2 / sum (w - w')^2); infinite where exact."""
+        noise = self._error(weight, None)
+        signal = sum(float(np.square(part, dtype=np.float64).sum()) for part in _parts(weight))
+        return float("inf") if noise == 0 else float("-inf") if signal == 0 else 10 * float(np.log10(signal / noise))
+
+    def fisher_error(self, weight: Float32, fisher: Float32) -> float:
+        """Sum of F (w - w')^2: twice the loss increase that the diagonal Fisher F, float32[out, in], predicts."""
+        return self._error(weight, fisher)
+
+    def check(self) -> None:
+        """Hold the layer against what its attributes promise.
+
+        Raises:
+            HaloError: a shape does not fit, a number is not finite, a code is outside its tile's codebook, or the
+                dense part is not zero under a sparse weight.
+        """
+        rows, columns = self.shape
+        blocks = (-(-rows // self.scale_block[0]), -(-columns // self.scale_block[1]))
+        self._require(self.codes.dtype == np.int8, "codes are not int8")
+        self._require(min(self.scale_block) > 0 and self.scale.shape == blocks, "scales do not cover the layer")
+        self._require(bool(np.isfinite(self.scale).all()), "a scale is not finite")
+        self._require(self.zero is None or self.zero.shape == blocks, "zeros do not cover the layer")
+        if self.input_scale is not None:
+            fits = self.input_scale.shape == (columns,)
+            self._require(fits, "input scales do not cover the input channels")
+            usable = bool(np.isfinite(self.input_scale).all() and (self.input_scale != 0).all())
+            self._require(usable, "an input scale is zero or not finite")
+        tiled = (self.tile is not None, self.tile_class is not None, bool(self.codebooks))
+        self._require(len(set(tiled)) == 1, "tile, tile classes and codebooks go together")
+        if self.tile is not None and self.tile_class is not None:
+            self._check_tiles(self.tile, self.tile_class)
+        if self.sparse is not None:
+            self._check_sparse(self.sparse)
+
+    def _check_tiles(self, tile: int, tile_class: npt.NDArray[np.uint8]) -> None:
+        rows, columns = self.shape
+        tiles = (-(-rows // tile), -(-columns // tile)) if tile > 0 else ()
+        self._require(tile_class.shape == tiles, "tile classes do not cover the layer")
+        self._require(int(tile_class.max(initial=0)) < len(self.codebooks), "a tile class has no codebook")
+        allowed = np.zeros((len(self.codebooks), 256), dtype=np.bool_)
+        for k, book in enumerate(self.codebooks):
+            allowed[k, book.values.view(np.uint8)] = True
+        for i, classes in enumerate(tile_class):
+            band = self.codes[i * tile : (i + 1) * tile]
+            fine = allowed[np.repeat(classes, tile)[:columns], band.view(np.uint8)]
+            if not fine.all():
+                row, column = (int(x) for x in np.argwhere(~fine)[0])
+                book = self.codebooks[classes[column // tile]].name
+                what = f"code {band[row, column]} at row {i * tile + row}, column {column} is not in codebook {book!r}"
+                self._require(False, what)
+
+    def _check_sparse(self, sparse: Sparse) -> None:
+        rows, columns = self.shape
+        nnz = len(sparse.codes)
+        pointers = len(sparse.indptr) == rows + 1 and sparse.indptr[0] == 0 and sparse.indptr[-1] == nnz
+        self._require(bool(pointers and (np.diff(sparse.indptr) >= 0).all()), "sparse row pointers do not fit")
+        inside = (sparse.columns >= 0) & (sparse.columns < columns)
+        self._require(len(sparse.columns) == nnz and bool(inside.all()), "a sparse column is outside the layer")
+        place = sparse.rows * columns + sparse.columns
+        self._require(bool((np.diff(place) > 0).all()), "a sparse weight appears twice or out of order")
+        fits = sparse.codes.dtype == np.int8 and sparse.scale.shape == (rows,) and np.isfinite(sparse.scale).all()
+        self._require(bool(fits), "sparse codes or scales do not fit")
+        under = self.codes[sparse.rows, sparse.columns].astype(np.int64)
+        if self.zero is not None:
+            under -= self.zero[sparse.rows // self.scale_block[0], sparse.columns // self.scale_block[1]]
+        self._require(not under.any(), "the dense part is not zero under a sparse weight")
+
+    def _require(self, holds: bool, what: str) -> None:
+        if not holds:
+            raise HaloError(f"layer {self.name!r}: {what}", "Quantize the layer again.")
+
+    def _tile_sizes(self) -> npt.NDArray[np.int64]:
+        """Weights in each tile, int64[tile rows, tile columns]."""
+        tile = self.tile or 1
+        high, wide = (np.diff(np.append(np.arange(0, n, tile), n)) for n in self.shape)
+        return np.asarray(np.multiply.outer(high, wide), dtype=np.int64)
+
+    def _dense_bits(self) -> int:
+        if self.tile_class is None:
+            return self.codes.size * self.bits
+        width = np.array([book.bits for book in self.codebooks], dtype=np.int64)
+        dense = int((self._tile_sizes() * width[self.tile_class]).sum())
+        classes = self.tile_class.size * (len(self.codebooks) - 1).bit_length()
+        return dense + classes + sum(8 * len(book.values) for book in self.codebooks)
+
+    def _error(self, weight: Float32, fisher: Float32 | None) -> float:
+        for given in (weight, fisher):
+            if given is not None and given.shape != self.shape:
+                what = (
+                    f"layer {self.name!r} is {self.shape[0]} x {self.shape[1]}, not {' x '.join(map(str, given.shape))}"
+                )
+                raise HaloError(what, "Compare it with the weights and the Fisher of the same layer.")
+        total = 0.0
+        made = self.dequantize()
+        weights = _parts(fisher) if fisher is not None else [None] * len(_parts(weight))
+        for ours, theirs, factor in zip(_parts(made), _parts(weight), weights, strict=True):
+            error = np.square(np.subtract(ours, theirs, dtype=np.float64))
+            total += float(error.sum() if factor is None else (error * factor).sum())
+        return total
+
+
+def _parts(array: Float32) -> list[Float32]:
+    """Row ranges of about a million weights."""
+    rows = max(1, _CHUNK // max(1, array.shape[1]))
+    return [array[i : i + rows] for i in range(0, len(array), rows)]
