@@ -1,0 +1,171 @@
+"""Round to nearest: the grids every baseline rounds to, and their conventions.
+
+Symmetric: scale = max|w| / (2^(b-1) - 1), codes clamped to [-2^(b-1), 2^(b-1) - 1], no zero point. The lowest code is
+in the clamp but never reached by rounding alone; GPTQ's error feedback does reach it.
+
+Asymmetric: the 2^b codes span [min, max] of the block; scale = (max - min) / (2^b - 1). GPTQ widens the span to
+include 0 (the default here), AWQ does not and clamps the zero point instead. Codes and zero points are shifted by
+-2^(b-1) so that 8 bits fit int8: same weights, and the integer the MAC sees is that shifted code.
+
+Ties round to even, as ``torch.round`` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.errors import HaloError
+from halo.quant.layer import Float32, Int8, QuantizedLayer
+
+
+@dataclass(frozen=True)
+class Format:
+    """The integers weights are rounded to and how many weights share a scale.
+
+    Attributes:
+        bits: 2 to 8.
+        symmetric: no zero point.
+        group: input channels that share a scale; None: all of an output channel.
+        include_zero: asymmetric only: widen the span to include 0 (GPTQ); False: do not (AWQ).
+
+    Raises:
+        HaloError: bits or group out of range.
+    """
+
+    bits: int
+    symmetric: bool = True
+    group: int | None = None
+    include_zero: bool = True
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.bits <= 8:
+            raise HaloError(f"{self.bits} bits a weight are not supported", "Give 2 to 8 bits.")
+        if self.group is not None and self.group < 1:
+            raise HaloError(f"a group of {self.group} input channels is impossible", "Give 1 or more, or no group.")
+
+    @property
+    def lowest(self) -> int:
+        """The smallest code."""
+        return -(1 << (self.bits - 1))
+
+    @property
+    def highest(self) -> int:
+        """The largest code."""
+        return (1 << (self.bits - 1)) - 1
+
+    @property
+    def label(self) -> str:
+        """Bits, symmetry and grouping in words."""
+        kind = "symmetric" if self.symmetric else "asymmetric" + ("" if self.include_zero else " without 0")
+        return f"W{self.bits} {kind} " + ("per channel" if self.group is None else f"per group of {self.group}")
+
+    def block(self, columns: int) -> int:
+        """Input channels that share a scale in a layer of so many."""
+        return columns if self.group is None else min(self.group, columns)
+
+    def grid(self, weight: Float32) -> Grid:
+        """The grid of a layer, float32[out, in], from the span of its weights in each group."""
+        starts = np.arange(0, weight.shape[1], self.block(weight.shape[1]))
+        low, high = (np.asarray(reach.reduceat(weight, starts, axis=1)) for reach in (np.minimum, np.maximum))
+        if self.symmetric:
+            reach = np.maximum(-low, high)
+            return Grid(self, _positive(reach / np.float32(self.highest)), None)
+        if self.include_zero:
+            low, high = np.minimum(low, 0), np.maximum(high, 0)
+        scale = _positive((high - low) / np.float32(self.highest - self.lowest))
+        zero = np.rint(-low / scale).astype(np.float64) + self.lowest
+        return Grid(self, scale, np.clip(zero, self.lowest, self.highest).astype(np.int16))
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """A format with its scales.
+
+    Attributes:
+        format: bits, symmetry, grouping.
+        scale: float32[out, groups].
+        zero: int16[out, groups], or None.
+    """
+
+    format: Format
+    scale: Float32
+    zero: npt.NDArray[np.int16] | None
+
+    def codes(self, weight: Float32) -> Int8:
+        """Nearest codes of float32[out, in], int8[out, in]."""
+        block = self.format.block(weight.shape[1])
+        made = np.empty(weight.shape, dtype=np.int8)
+        for group in range(self.scale.shape[1]):
+            columns = slice(group * block, (group + 1) * block)
+            made[:, columns] = self.round(weight[:, columns], group)
+        return made
+
+    def round(self, weight: Float32, group: int) -> Int8:
+        """Nearest codes of columns of one group, float32[out, n]."""
+        code = np.rint(weight / self.scale[:, group, None])
+        if self.zero is not None:
+            code += self.zero[:, group, None]
+        codes: Int8 = np.clip(code, self.format.lowest, self.format.highest).astype(np.int8)
+        return codes
+
+    def weights(self, codes: Int8, group: int) -> Float32:
+        """What codes of columns of one group, int8[out, n], stand for, float32[out, n]."""
+        value = codes.astype(np.float32)
+        if self.zero is not None:
+            value -= self.zero[:, group, None]
+        return value * self.scale[:, group, None]
+
+    def layer(self, name: str, codes: Int8, method: str, input_scale: Float32 | None = None) -> QuantizedLayer:
+        """Codes on this grid as a layer."""
+        return QuantizedLayer(
+            name=name,
+            codes=codes,
+            scale=self.scale,
+            scale_block=(1, self.format.block(codes.shape[1])),
+            bits=self.format.bits,
+            method=method,
+            zero=self.zero,
+            input_scale=input_scale,
+            details={"format": self.format.label},
+        )
+
+
+def rtn(weight: Float32, format: Format, *, name: str = "layer") -> QuantizedLayer:
+    """Round every weight to the nearest code.
+
+    Args:
+        weight: float32[out, in].
+        format: bits, symmetry, grouping.
+        name: of the layer, for reports.
+
+    Raises:
+        HaloError: a weight is not finite, or the layer is no matrix.
+    """
+    weight = checked(weight, name)
+    grid = format.grid(weight)
+    return grid.layer(name, grid.codes(weight), "RTN")
+
+
+def checked(weight: npt.NDArray[np.floating], name: str) -> Float32:
+    """The weights of a layer as float32[out, in].
+
+    Raises:
+        HaloError: not a matrix, empty, or not finite: names the layer and the first such place.
+    """
+    if weight.ndim != 2 or weight.size == 0:
+        shape = " x ".join(map(str, weight.shape))
+        raise HaloError(f"layer {name!r} has shape {shape or 'of a number'}", "Give a matrix [outputs, inputs].")
+    finite = np.isfinite(weight)
+    if not finite.all():
+        row, column = (int(i) for i in np.unravel_index(int(np.argmin(finite)), weight.shape))
+        what = f"layer {name!r} holds {weight[row, column]} at row {row}, column {column}"
+        raise HaloError(what, "Give a checkpoint with finite weights.")
+    return np.ascontiguousarray(weight, dtype=np.float32)
+
+
+def _positive(scale: Float32) -> Float32:
+    """Scales of blocks of zeros, or too small for float32 to divide by, become 1: their codes are zero either way."""
+    return np.where(scale > np.finfo(np.float32).tiny, scale, np.float32(1))

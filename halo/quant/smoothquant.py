@@ -1,0 +1,56 @@
+"""SmoothQuant (Xiao et al., arXiv 2211.10438): move the spread of the activations into the weights.
+
+s = max|X|^a / max|W|^(1-a) for every input channel; the MAC sees x / s and the rounded W s. Layers that read the same
+tensor (query, key and value; gate and up) share s, so W runs over all of them. The authors use a = 0.5 for OPT, 0.85
+for Llama-2, 0.8 for Mistral, and only layers behind a norm, into which 1 / s folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from halo.errors import HaloError
+from halo.quant.layer import Float32, QuantizedLayer
+from halo.quant.rtn import Format, checked
+
+_SMALLEST = np.float32(1e-5)  # of a channel's maximum, as in the published code
+
+
+def smoothing_scale(weights: Sequence[Float32], activation_max: Float32, alpha: float) -> Float32:
+    """The scale s of the input channels, float32[in].
+
+    Args:
+        weights: float32[out_i, in] of every layer that reads the tensor.
+        activation_max: float32[in], max|X| over calibration text.
+        alpha: share of the spread that moves into the weights, 0 to 1.
+
+    Raises:
+        HaloError: alpha out of range, or shapes that do not fit.
+    """
+    if not 0 <= alpha <= 1:
+        raise HaloError(f"a smoothing strength of {alpha} is impossible", "Give 0 to 1; 0.5 is usual.")
+    if any(w.shape[1:] != activation_max.shape for w in weights) or not weights:
+        raise HaloError("activation maxima do not fit the layers' inputs", "Calibrate these layers of this model.")
+    weight_max = np.max([np.abs(w).max(axis=0) for w in weights], axis=0)
+    activation = np.maximum(activation_max, _SMALLEST).astype(np.float32)
+    scale = activation**alpha / np.maximum(weight_max, _SMALLEST).astype(np.float32) ** (1 - alpha)
+    return np.asarray(np.maximum(scale, _SMALLEST), dtype=np.float32)
+
+
+def smoothquant(weight: Float32, scale: Float32, format: Format, *, name: str = "layer") -> QuantizedLayer:
+    """Round W s to nearest.
+
+    Args:
+        weight: float32[out, in].
+        scale: float32[in] of ``smoothing_scale``.
+        format: bits, symmetry, grouping; the authors use W8 symmetric.
+        name: of the layer, for reports.
+
+    Raises:
+        HaloError: a weight is not finite.
+    """
+    smooth = checked(weight, name) * scale
+    grid = format.grid(smooth)
+    return grid.layer(name, grid.codes(smooth), "SmoothQuant", input_scale=scale)
