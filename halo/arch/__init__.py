@@ -1,0 +1,1 @@
+"""Systolic arrays, tensor cores and memory: cycles and energy of layers."""

@@ -1,0 +1,279 @@
+// systolic_ws: weight-stationary systolic array: each tile multiplies rows x ROWS activations with the ROWS x COLUMNS
+// weights it holds, signed, and adds to the sums of the k-tiles before it. Weights of the next tile load meanwhile.
+//
+// A command describes a tile. Its k-tiles, from the one marked first to the one marked last and all with the same number
+// of rows, make an output tile, whose sums leave as one beat a row. Ports carry AXI-Stream names. Ready never waits for
+// valid. All streams may stall at any time; an activation that is not there is a bubble in the array. No stream may
+// move during reset, which empties everything, the class included: the clock generator must go back to class 0 with it.
+//
+// Cycle contract, no stalls (halo.arch.ws_cycles), clock 0 takes the first command and the first weights:
+//     way = ROWS + COLUMNS + PIPELINE + 2      from an activation to its row of results
+//     lead = 0, or 1 + SWAP_GAP if SWAP_GAP > 0   from the swap to the first activation
+//     start(0) = ROWS                                                             load
+//     start(n) = start(n-1) + max(lead + rows(n-1), ROWS)                         stream, loads overlap
+//     row m of tile n, if it is a last k-tile, leaves in clock start(n) + lead + m + way    fill, drain
+// so one tile takes ROWS + lead + rows + way clocks, first weights and last results included. Two things delay a start:
+//  - a change of the class, with acknowledge waits of u clocks (request to acknowledge) and v clocks (end of request
+//    to its fall): it begins at start(n-1) + lead + rows(n-1) + way + 1 + u + v or later, the first tile at 3 + u + v;
+//  - room: the accumulator buffer holds 2 * DEPTH rows; an output tile starts in the clock after enough of them left.
+//
+// Never deadlocks. Results wait for their reader only, activations in the array for nothing (their room is reserved),
+// weights for the start of the tile before, a change of the clock for the acknowledge and activations in the array.
+// A start waits for room only when it opens an output tile, so the one in progress always gets to its end and leaves;
+// room for all rows that a command can name is there once everything has left.
+//
+// ROWS, COLUMNS                    1 or more elements each
+// WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
+// ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits; sums wrap around
+// MULTIPLIER, PIPELINE, CARRY_SAVE see pe_ws; carry-save sums are added up at the bottom of each column
+// DEPTH                            rows of the longest tile, 1 or more
+// CLASS_WIDTH                      bits of a frequency class, 1 or more
+// SWAP_GAP                         idle slots between a swap of weights and the tile's first activation, so that the
+//                                  weights have settled; 0: the swap goes with the first activation
+// clk_i, rst_ni                    clock; synchronous reset, active low
+// s_axis_command_*                 {class, last, first, rows}, a beat a tile; a tile without rows only uses up weights
+// s_axis_weight_*                  ROWS beats a tile, row 0 first; COLUMNS values a beat, column 0 lowest
+// s_axis_activation_*              `rows` beats a tile; ROWS values a beat, row 0 lowest
+// m_axis_result_*                  `rows` beats an output tile; COLUMNS sums a beat, column 0 lowest; tlast on the last
+// clock_*                          change of the clock before a tile of another class, see clock_change; 0 after reset
+`default_nettype none
+
+module systolic_ws #(
+    parameter ROWS             = 4,
+    parameter COLUMNS          = 4,
+    parameter WEIGHT_WIDTH     = 8,
+    parameter ACTIVATION_WIDTH = 8,
+    parameter ACC_WIDTH        = 24,
+    parameter MULTIPLIER       = "csa_array",
+    parameter PIPELINE         = 0,
+    parameter CARRY_SAVE       = 0,
+    parameter DEPTH            = 16,
+    parameter CLASS_WIDTH      = 2,
+    parameter SWAP_GAP         = 0
+) (
+    input  wire                                   clk_i,
+    input  wire                                   rst_ni,
+    // tiles
+    input  wire [CLASS_WIDTH+$clog2(DEPTH+1)+1:0] s_axis_command_tdata,
+    input  wire                                   s_axis_command_tvalid,
+    output wire                                   s_axis_command_tready,
+    // operands
+    input  wire [COLUMNS*WEIGHT_WIDTH-1:0]        s_axis_weight_tdata,
+    input  wire                                   s_axis_weight_tvalid,
+    output wire                                   s_axis_weight_tready,
+    input  wire [ROWS*ACTIVATION_WIDTH-1:0]       s_axis_activation_tdata,
+    input  wire                                   s_axis_activation_tvalid,
+    output wire                                   s_axis_activation_tready,
+    // results
+    output wire [COLUMNS*ACC_WIDTH-1:0]           m_axis_result_tdata,
+    output wire                                   m_axis_result_tvalid,
+    output wire                                   m_axis_result_tlast,
+    input  wire                                   m_axis_result_tready,
+    // clock generator
+    output wire                                   clock_request_o,
+    output wire [CLASS_WIDTH-1:0]                 clock_class_o,
+    input  wire                                   clock_acknowledge_i
+);
+
+    localparam integer ROW_BITS = $clog2(DEPTH + 1);
+    localparam integer PSUM_WIDTH = (1 + CARRY_SAVE) * ACC_WIDTH;
+
+    wire                             weights_full;
+    wire                             start;
+    wire                             slot;
+    wire                             first;
+    wire                             last;
+    wire                             tile_end;
+    wire [ROWS-1:0]                  load;
+    wire [ROWS-1:0]                  row_load;
+    wire [ROWS-1:0]                  row_swap;
+    wire [ROWS-1:0]                  row_valid;
+    wire [ROWS*ACTIVATION_WIDTH-1:0] row_activation;
+    wire [COLUMNS*WEIGHT_WIDTH-1:0]  column_weight;
+    wire [COLUMNS*PSUM_WIDTH-1:0]    psum;
+    wire [COLUMNS*ACC_WIDTH-1:0]     sums;
+    wire [COLUMNS*ACC_WIDTH-1:0]     aligned;
+    wire                             aligned_valid;
+
+    genvar i;
+
+    generate
+        // A module that does not exist stops every tool, and its name says why.
+        if (ROWS < 1) begin : g_bad_rows
+            parameter_ROWS_must_be_1_or_more u_stop ();
+        end
+        if (COLUMNS < 1) begin : g_bad_columns
+            parameter_COLUMNS_must_be_1_or_more u_stop ();
+        end
+        if (DEPTH < 1) begin : g_bad_depth
+            parameter_DEPTH_must_be_1_or_more u_stop ();
+        end
+        if (CLASS_WIDTH < 1) begin : g_bad_class
+            parameter_CLASS_WIDTH_must_be_1_or_more u_stop ();
+        end
+        if (SWAP_GAP < 0) begin : g_bad_gap
+            parameter_SWAP_GAP_must_be_0_or_more u_stop ();
+        end
+
+        for (i = 0; i < COLUMNS; i = i + 1) begin : g_column
+            if (CARRY_SAVE != 0) begin : g_resolve
+                kogge_stone_adder #(
+                    .WIDTH(ACC_WIDTH)
+                ) u_adder (
+                    .a_i  (psum[i*PSUM_WIDTH+:ACC_WIDTH]),
+                    .b_i  (psum[i*PSUM_WIDTH+ACC_WIDTH+:ACC_WIDTH]),
+                    .sum_o(sums[i*ACC_WIDTH+:ACC_WIDTH])
+                );
+            end else begin : g_direct
+                assign sums[i*ACC_WIDTH+:ACC_WIDTH] = psum[i*PSUM_WIDTH+:ACC_WIDTH];
+            end
+        end
+    endgenerate
+
+    ws_control #(
+        .DEPTH      (DEPTH),
+        .SWAP_GAP   (SWAP_GAP),
+        .CLASS_WIDTH(CLASS_WIDTH),
+        .LATENCY    (ROWS + COLUMNS + PIPELINE)
+    ) u_control (
+        .clk_i              (clk_i),
+        .rst_ni             (rst_ni),
+        .command_class_i    (s_axis_command_tdata[ROW_BITS+2+:CLASS_WIDTH]),
+        .command_last_i     (s_axis_command_tdata[ROW_BITS+1]),
+        .command_first_i    (s_axis_command_tdata[ROW_BITS]),
+        .command_rows_i     (s_axis_command_tdata[0+:ROW_BITS]),
+        .command_valid_i    (s_axis_command_tvalid),
+        .command_ready_o    (s_axis_command_tready),
+        .weights_full_i     (weights_full),
+        .start_o            (start),
+        .activation_valid_i (s_axis_activation_tvalid),
+        .activation_ready_o (s_axis_activation_tready),
+        .slot_o             (slot),
+        .first_o            (first),
+        .last_o             (last),
+        .end_o              (tile_end),
+        .result_taken_i     (m_axis_result_tvalid && m_axis_result_tready),
+        .clock_request_o    (clock_request_o),
+        .clock_class_o      (clock_class_o),
+        .clock_acknowledge_i(clock_acknowledge_i)
+    );
+
+    weight_loader #(
+        .ROWS(ROWS)
+    ) u_loader (
+        .clk_i  (clk_i),
+        .rst_ni (rst_ni),
+        .valid_i(s_axis_weight_tvalid),
+        .ready_o(s_axis_weight_tready),
+        .start_i(start),
+        .full_o (weights_full),
+        .load_o (load)
+    );
+
+    skew #(
+        .LANES(ROWS),
+        .WIDTH(1),
+        .RESET(1)
+    ) u_skew_valid (
+        .clk_i (clk_i),
+        .rst_ni(rst_ni),
+        .data_i({ROWS{slot}}),
+        .data_o(row_valid)
+    );
+
+    skew #(
+        .LANES(ROWS),
+        .WIDTH(1),
+        .RESET(1)
+    ) u_skew_swap (
+        .clk_i (clk_i),
+        .rst_ni(rst_ni),
+        .data_i({ROWS{start}}),
+        .data_o(row_swap)
+    );
+
+    skew #(
+        .LANES(ROWS),
+        .WIDTH(1),
+        .RESET(1)
+    ) u_skew_load (
+        .clk_i (clk_i),
+        .rst_ni(rst_ni),
+        .data_i(load),
+        .data_o(row_load)
+    );
+
+    skew #(
+        .LANES(ROWS),
+        .WIDTH(ACTIVATION_WIDTH)
+    ) u_skew_activation (
+        .clk_i (clk_i),
+        .rst_ni(rst_ni),
+        .data_i(s_axis_activation_tdata),
+        .data_o(row_activation)
+    );
+
+    skew #(
+        .LANES(COLUMNS),
+        .WIDTH(WEIGHT_WIDTH)
+    ) u_skew_weight (
+        .clk_i (clk_i),
+        .rst_ni(rst_ni),
+        .data_i(s_axis_weight_tdata),
+        .data_o(column_weight)
+    );
+
+    ws_mesh #(
+        .ROWS            (ROWS),
+        .COLUMNS         (COLUMNS),
+        .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+        .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+        .ACC_WIDTH       (ACC_WIDTH),
+        .MULTIPLIER      (MULTIPLIER),
+        .PIPELINE        (PIPELINE),
+        .CARRY_SAVE      (CARRY_SAVE)
+    ) u_mesh (
+        .clk_i        (clk_i),
+        .rst_ni       (rst_ni),
+        .valid_i      (row_valid),
+        .swap_i       (row_swap),
+        .weight_load_i(row_load),
+        .activation_i (row_activation),
+        .weight_i     (column_weight),
+        .psum_o       (psum),
+        .valid_o      (aligned_valid)
+    );
+
+    skew #(
+        .LANES  (COLUMNS),
+        .WIDTH  (ACC_WIDTH),
+        .REVERSE(1)
+    ) u_deskew (
+        .clk_i (clk_i),
+        .rst_ni(rst_ni),
+        .data_i(sums),
+        .data_o(aligned)
+    );
+
+    accumulator_buffer #(
+        .COLUMNS  (COLUMNS),
+        .ACC_WIDTH(ACC_WIDTH),
+        .DEPTH    (DEPTH),
+        .FORWARD  (ROWS == 1 ? 1 : 0)
+    ) u_buffer (
+        .clk_i      (clk_i),
+        .rst_ni     (rst_ni),
+        .row_valid_i(aligned_valid),
+        .row_i      (aligned),
+        .first_i    (first),
+        .last_i     (last),
+        .end_i      (tile_end),
+        .tdata_o    (m_axis_result_tdata),
+        .tlast_o    (m_axis_result_tlast),
+        .tvalid_o   (m_axis_result_tvalid),
+        .tready_i   (m_axis_result_tready)
+    );
+
+endmodule
+
+`default_nettype wire
