@@ -1,0 +1,142 @@
+// pe_os: output-stationary processing element: accumulates weight * activation, signed, one product a valid slot, and
+// hands the sum of a finished tile up the column.
+//
+// Latency: operands sampled in clock t are multiplied in clock t + 1; drain_o shows the tile's sum in clock t + 2
+// (t + 3 with PIPELINE) if the slot was the tile's last. Operands and their flags reach the neighbours in clock t + 1,
+// results of the element below pass in one clock. A slot without valid_i changes no operand register, so a bubble
+// switches nothing in the multiplier. An element whose own result is ready takes it and would drop one from below:
+// last slots of two tiles of an array must be 2 * rows - 1 clocks apart (see os_control).
+// The reset clears the valid bits; the sum needs none, first_i restarts it.
+//
+// WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
+// ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits; sums wrap around
+// MULTIPLIER                       family: "csa_array", "booth_r4", "sign_magnitude" or "behavioural"
+// PIPELINE                         1: register between multiplier and adder
+// CARRY_SAVE                       1: the sum is kept as two vectors, {carry, sum}, whose sum it is
+// clk_i, rst_ni                    clock; synchronous reset, active low
+// valid_i, valid_o                 a slot of a tile, to the right; first and last of its tile:
+// first_i, first_o                   the accumulation restarts
+// last_i, last_o                     the sum is handed on with this product
+// activation_i, activation_o       to the right
+// weight_i, weight_o               downwards, belongs to the same slot
+// drain_i, drain_valid_i           results of the element below
+// drain_o, drain_valid_o           results to the element above
+`default_nettype none
+
+module pe_os #(
+    parameter WEIGHT_WIDTH     = 8,
+    parameter ACTIVATION_WIDTH = 8,
+    parameter ACC_WIDTH        = 32,
+    parameter MULTIPLIER       = "csa_array",
+    parameter PIPELINE         = 0,
+    parameter CARRY_SAVE       = 0
+) (
+    input  wire                                      clk_i,
+    input  wire                                      rst_ni,
+    // operands
+    input  wire                                      valid_i,
+    input  wire                                      first_i,
+    input  wire                                      last_i,
+    input  wire signed [       ACTIVATION_WIDTH-1:0] activation_i,
+    input  wire signed [           WEIGHT_WIDTH-1:0] weight_i,
+    output wire                                      valid_o,
+    output wire                                      first_o,
+    output wire                                      last_o,
+    output wire signed [       ACTIVATION_WIDTH-1:0] activation_o,
+    output wire signed [           WEIGHT_WIDTH-1:0] weight_o,
+    // results
+    input  wire                                      drain_valid_i,
+    input  wire        [(CARRY_SAVE+1)*ACC_WIDTH-1:0] drain_i,
+    output wire                                      drain_valid_o,
+    output wire        [(CARRY_SAVE+1)*ACC_WIDTH-1:0] drain_o
+);
+
+    localparam integer SUM_WIDTH = (CARRY_SAVE + 1) * ACC_WIDTH;
+
+    reg                               valid_q;
+    reg                               first_q;
+    reg                               last_q;
+    reg signed [ACTIVATION_WIDTH-1:0] activation_q;
+    reg signed [    WEIGHT_WIDTH-1:0] weight_q;
+    reg        [       SUM_WIDTH-1:0] sum_q;
+    reg                               drain_valid_q;
+    reg        [       SUM_WIDTH-1:0] drain_q;
+
+    // The slot whose product is being added.
+    wire                 adding;
+    wire                 adding_first;
+    wire                 adding_last;
+    wire [SUM_WIDTH-1:0] addend;
+    wire [SUM_WIDTH-1:0] sum_d;
+
+    assign valid_o       = valid_q;
+    assign first_o       = first_q;
+    assign last_o        = last_q;
+    assign activation_o  = activation_q;
+    assign weight_o      = weight_q;
+    assign drain_valid_o = drain_valid_q;
+    assign drain_o       = drain_q;
+
+    assign addend = adding_first ? {SUM_WIDTH{1'b0}} : sum_q;
+
+    always @(posedge clk_i) begin
+        if (!rst_ni) begin
+            valid_q       <= 1'b0;
+            drain_valid_q <= 1'b0;
+        end else begin
+            valid_q       <= valid_i;
+            drain_valid_q <= drain_valid_i || (adding && adding_last);
+        end
+    end
+
+    always @(posedge clk_i) begin
+        if (valid_i) begin
+            first_q      <= first_i;
+            last_q       <= last_i;
+            activation_q <= activation_i;
+            weight_q     <= weight_i;
+        end
+        if (adding) sum_q <= sum_d;
+        if (adding && adding_last) drain_q <= sum_d;
+        else if (drain_valid_i) drain_q <= drain_i;
+    end
+
+    pe_datapath #(
+        .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+        .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+        .ACC_WIDTH       (ACC_WIDTH),
+        .MULTIPLIER      (MULTIPLIER),
+        .PIPELINE        (PIPELINE),
+        .CARRY_SAVE      (CARRY_SAVE)
+    ) u_datapath (
+        .clk_i       (clk_i),
+        .weight_i    (weight_q),
+        .activation_i(activation_q),
+        .psum_i      (addend),
+        .psum_o      (sum_d)
+    );
+
+    generate
+        if (PIPELINE != 0) begin : g_pipeline
+            reg product_valid_q;
+            reg product_first_q;
+            reg product_last_q;
+            always @(posedge clk_i) begin
+                if (!rst_ni) product_valid_q <= 1'b0;
+                else product_valid_q <= valid_q;
+                product_first_q <= first_q;
+                product_last_q  <= last_q;
+            end
+            assign adding       = product_valid_q;
+            assign adding_first = product_first_q;
+            assign adding_last  = product_last_q;
+        end else begin : g_direct
+            assign adding       = valid_q;
+            assign adding_first = first_q;
+            assign adding_last  = last_q;
+        end
+    endgenerate
+
+endmodule
+
+`default_nettype wire
