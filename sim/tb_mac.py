@@ -1,8 +1,8 @@
 """cocotb bench of every MAC and multiplier, at RTL or gate level: each sum must be ``psum + weight * activation``.
 
 Top level ``mac_lanes`` (``components/mac_lanes.v``), which carries the module under test and its widths. Operands of up
-to 16 bits together are played in all pairs, wider ones at random; both with random partial sums (zero for multipliers),
-new in every step or kept for ``+psum_hold=N`` steps. Seeded by cocotb.
+to 16 bits together are played in all pairs, wider ones in the corners and at random; all with random partial sums (zero
+for multipliers), new in every step or kept for ``+psum_hold=N`` steps. Seeded by cocotb.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import replace
 import cocotb
 import numpy as np
 from cocotb.handle import HierarchyObject
-from components.driver import LaneDriver
-from components.monitor import SumMonitor
+from components.coverage import Coverage
+from components.lanes import LaneDriver, SumMonitor
 from components.operands import Operands, Widths, corner_operands, every_pair, random_operands
-from components.scoreboard import Scoreboard
+from components.report import Report
+from components.scoreboard import Explain, Scoreboard
 
 EXHAUSTIVE_BITS = 16
 RANDOM_COUNT = 2_000
@@ -36,7 +37,8 @@ async def all_pairs_or_random(dut: HierarchyObject) -> None:
         operands = every_pair(widths, generator, int(cocotb.plusargs.get("psum_hold", 1)))
         assert len(operands) == 2 ** (widths.weight + widths.activation)
     else:
-        operands = random_operands(widths, RANDOM_COUNT, generator)
+        corner = corner_operands(widths)
+        operands = corner + random_operands(widths, RANDOM_COUNT - len(corner), generator)
     await _check(dut, operands)
 
 
@@ -47,15 +49,30 @@ def _widths(dut: HierarchyObject) -> Widths:
 
 async def _check(dut: HierarchyObject, operands: Operands) -> None:
     widths = _widths(dut)
+    operands = operands.filled(widths.lanes)
     if int(dut.ADDS.value) == 0:
         operands = replace(operands, psum=np.zeros_like(operands.psum))
-    scoreboard = Scoreboard(widths)
-    driver = LaneDriver(dut, widths)
+    coverage = Coverage()
+    coverage.operands("weight", operands.weight, widths.weight)
+    coverage.operands("activation", operands.activation, widths.activation)
+    coverage.require()
+    scoreboard = Scoreboard(widths.acc, widths.lanes, "sums")
+    driver = LaneDriver(dut)
     await driver.settle()
-    watching = cocotb.start_soon(SumMonitor(dut, widths, scoreboard.saw).run())
-    for step in operands.steps(widths.lanes):
-        scoreboard.expect(step)
+    watching = cocotb.start_soon(SumMonitor(dut, scoreboard.saw).run())
+    steps = 0
+    for step in operands.steps(widths):
+        scoreboard.expect(step.sums, _explain(operands, steps * widths.lanes))
         await driver.play(step)
+        steps += 1
     watching.cancel()
     scoreboard.finish(at_least=len(operands))
-    dut._log.info("%d sums compared, all equal", scoreboard.compared)
+    Report(scoreboard.compared, scoreboard.sent, steps, coverage.hits).write()
+
+
+def _explain(operands: Operands, first: int) -> Explain:
+    def explain(lane: int) -> str:
+        n = first + lane
+        return f"{operands.psum[n]} + {operands.weight[n]} * {operands.activation[n]}"
+
+    return explain

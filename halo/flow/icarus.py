@@ -6,10 +6,7 @@ changes of gate outputs and notes the last change of an endpoint. The bench only
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
-from halo.flow.assets import sim_folder
 from halo.flow.pipeline import Stages, plan_stages
-from halo.flow.tools import find_tool
+from halo.flow.simulator import Model, build_model, find_simulator, run_bench
 from halo.liberty.model import Library
 from halo.netlist.model import I32, U8, Circuit
 from halo.timing.event import Timed
@@ -206,58 +202,14 @@ def _observations(circuit: Circuit, path: Path, count: int) -> IcarusResult:
 
 
 def _simulate(workdir: Path, timed_netlist: Path) -> None:
-    iverilog, vvp = find_tool("iverilog"), find_tool("vvp")
-    from cocotb_tools.runner import Icarus
-
-    with _environment([str(iverilog.path.parent), str(vvp.path.parent)]):
-        runner = Icarus()
-        try:
-            runner.build(
-                sources=[timed_netlist.resolve(), workdir / "top.v"],
-                hdl_toplevel=TOP,
-                build_args=["-gspecify"],
-                build_dir=workdir,
-                timescale=("1ns", "1fs"),
-                always=True,
-                log_file=workdir / "build.log",
-            )
-            runner.test(
-                test_module="crosscheck.bench",
-                hdl_toplevel=TOP,
-                hdl_toplevel_lang="verilog",
-                test_dir=workdir,
-                results_xml=str((workdir / "results.xml").resolve()),
-                log_file=workdir / "simulation.log",
-            )
-        except (RuntimeError, SystemExit, ValueError) as error:
-            raise _failure(workdir, error) from error
-
-
-def _failure(workdir: Path, error: BaseException) -> HaloError:
-    """What went wrong, by the first complaint in the logs."""
-    for name in ("simulation.log", "build.log"):
-        log = workdir / name
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines()] if log.is_file() else []
-        complaints = [line for line in lines if "error" in line.lower()] or lines[-1:]
-        if complaints:
-            return HaloError(f"the simulation in Icarus failed: {complaints[0]}", "Run halo doctor to check the tools.")
-    return HaloError(f"the simulation in Icarus failed: {error}", "Run halo doctor to check the tools.")
-
-
-@contextmanager
-def _environment(tool_folders: list[str]) -> Iterator[None]:
-    """Let cocotb's runner find the tools that halo found, and the simulator's Python find the bench.
-
-    The runner takes both from this process: PATH from ``os.environ``, PYTHONPATH from ``sys.path``.
-    """
-    path, sim = os.environ.get("PATH"), str(sim_folder())
-    os.environ["PATH"] = os.pathsep.join(dict.fromkeys([*tool_folders, path or os.defpath]))
-    sys.path.append(sim)
-    try:
-        yield
-    finally:
-        sys.path.remove(sim)
-        if path is None:
-            del os.environ["PATH"]
-        else:
-            os.environ["PATH"] = path
+    simulator = find_simulator("icarus")
+    model = Model(
+        sources=(timed_netlist, workdir / "top.v"),
+        toplevel=TOP,
+        parameters={},
+        defines={},
+        arguments=("-gspecify",),
+        timescale=("1ns", "1fs"),
+    )
+    build_model(simulator, model, workdir)
+    run_bench(simulator, model, workdir, "crosscheck.bench", workdir)

@@ -6,7 +6,7 @@
 //   NETLIST      defined if the module has no parameters: a netlist made for these widths
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   bits of one lane
-// ACC_WIDTH                        bits of one lane's sum; of the product for a multiplier
+// ACC_WIDTH                        bits of one lane's sum; for a multiplier, which has none, at least those of a product
 // LANES                            copies
 // strobe_i                         changes when the sums may be read; not connected
 // weights_i, activations_i         lane n stands at bits n*width +: width
@@ -35,10 +35,19 @@ module mac_lanes #(
     localparam ADDS = 1;
 `endif
 
+`ifdef MULTIPLIER
+    localparam PRODUCT_WIDTH = WEIGHT_WIDTH + ACTIVATION_WIDTH;
+`endif
+
     genvar n;
 
     generate
         for (n = 0; n < LANES; n = n + 1) begin : g_lane
+`ifdef MULTIPLIER
+            wire signed [PRODUCT_WIDTH-1:0] product;
+            wire signed [ACC_WIDTH-1:0]     sum = {{ACC_WIDTH - PRODUCT_WIDTH{product[PRODUCT_WIDTH-1]}}, product};
+            assign sums_o[n*ACC_WIDTH+:ACC_WIDTH] = sum;
+`endif
             `DUT
 `ifndef NETLIST
             #(
@@ -51,7 +60,7 @@ module mac_lanes #(
 `endif
             u_dut (
 `ifdef MULTIPLIER
-                .product_o   (sums_o[n*ACC_WIDTH+:ACC_WIDTH]),
+                .product_o   (product),
 `else
                 .psum_i      (psums_i[n*ACC_WIDTH+:ACC_WIDTH]),
                 .psum_o      (sums_o[n*ACC_WIDTH+:ACC_WIDTH]),

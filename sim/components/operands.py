@@ -1,14 +1,13 @@
-"""Operands of a MAC: numbers, the sets a bench plays, and their bits on the ports of ``mac_lanes``."""
+"""Operands of a MAC: numbers, the sets a bench plays, and the steps that put them on the lanes of ``mac_lanes``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-
-I64 = npt.NDArray[np.int64]
+from components.packing import I64, pack
+from models.mac import mac
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,16 @@ class Widths:
     activation: int
     acc: int
     lanes: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What all lanes take at once, packed, and the sums that must come of it."""
+
+    weights: int
+    activations: int
+    psums: int
+    sums: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +41,25 @@ class Operands:
     def __len__(self) -> int:
         return len(self.weight)
 
-    def steps(self, lanes: int) -> Iterator[Operands]:
-        """As many at a time as there are lanes; the last step is filled up with zeros."""
-        for start in range(0, len(self), lanes):
-            rows = (getattr(self, field.name)[start : start + lanes] for field in fields(self))
-            yield Operands(*(np.pad(row, (0, lanes - len(row))) for row in rows))
+    @property
+    def columns(self) -> tuple[I64, I64, I64]:
+        """Weights, activations and partial sums."""
+        return self.weight, self.activation, self.psum
+
+    def __add__(self, other: Operands) -> Operands:
+        """These, then the others."""
+        return Operands(*(np.concatenate(pair) for pair in zip(self.columns, other.columns, strict=True)))
+
+    def filled(self, lanes: int) -> Operands:
+        """The same, and zeros up to a whole number of steps."""
+        return Operands(*(np.pad(values, (0, -len(self) % lanes)) for values in self.columns))
+
+    def steps(self, widths: Widths) -> Iterator[Step]:
+        """As many at a time as there are lanes, of which there must be a whole number."""
+        columns = (*self.columns, mac(*self.columns, widths.acc))
+        bits = (widths.weight, widths.activation, widths.acc, widths.acc)
+        packed = (pack(column.reshape(-1, widths.lanes), width) for column, width in zip(columns, bits, strict=True))
+        return (Step(*row) for row in zip(*packed, strict=True))
 
 
 def every_pair(widths: Widths, generator: np.random.Generator, hold: int = 1) -> Operands:
@@ -63,26 +86,6 @@ def corner_operands(widths: Widths) -> Operands:
     """Smallest, largest, -1, 0 and 1 of each, in all combinations."""
     grid = np.meshgrid(*(_corners(width) for width in (widths.weight, widths.activation, widths.acc)))
     return Operands(*(values.ravel() for values in grid))
-
-
-def packed(values: I64, width: int) -> int:
-    """The low ``width`` bits of each value as one number, the first value lowest."""
-    bits = values[:, None] >> np.arange(width) & 1
-    return int.from_bytes(np.packbits(bits.astype(np.uint8).ravel(), bitorder="little").tobytes(), "little")
-
-
-def unpacked(text: str, width: int) -> I64:
-    """Signed values of a vector given as a binary string, the first value lowest.
-
-    Raises:
-        ValueError: a bit is neither 0 nor 1.
-    """
-    bits = np.frombuffer(text.encode(), np.uint8)[::-1].astype(np.int64) - ord("0")
-    if ((bits < 0) | (bits > 1)).any():
-        raise ValueError(f"bits without a value: {text}")
-    place = np.int64(1) << np.arange(width, dtype=np.int64)
-    place[-1] = -(2 ** (width - 1))
-    return bits.reshape(-1, width) @ place
 
 
 def _range(width: int) -> I64:

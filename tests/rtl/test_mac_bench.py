@@ -10,32 +10,36 @@ import numpy as np
 import pytest
 
 from halo.flow.assets import DEFAULT_MAC, mac_sources, sim_folder
+from halo.flow.benches import BENCHES, FAMILIES
+from halo.flow.simulate import SimulationResult
 from halo.liberty import read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import drive_port, evaluate, read_port
 from halo.netlist.verilog import read_netlist
 from halo.synth import SynthesisResult, cell_models, synthesize
 
-FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
 MODULES = [f"{kind}_{family}" for kind in ("mul", "mac") for family in FAMILIES]
 TESTS = ("corners", "all_pairs_or_random")
 PAIRS = 1 << 16
+# A lane keeps its partial sum for 64 steps (1,024 partial sums in all): a new one costs Icarus more than a product.
+HOLD = {"psum_hold": 64}
 
-Bench = Callable[..., object]
+Simulated = Callable[..., SimulationResult]
 Synthesized = Callable[[str], SynthesisResult]
 
 
-def widths_of(module: str, weight: int = 8, activation: int = 8, acc: int = 24) -> tuple[int, int, int]:
-    """Widths of operands and sum; a multiplier's sum is its product."""
-    return weight, activation, weight + activation if module.startswith("mul_") else acc
+def parameters_of(module: str, weight: int = 8, activation: int = 8, acc: int = 24) -> dict[str, int | str]:
+    """Of the bench; a multiplier's sum is its product."""
+    acc = weight + activation if module.startswith("mul_") else acc
+    return {"DUT": module, "WEIGHT_WIDTH": weight, "ACTIVATION_WIDTH": activation, "ACC_WIDTH": acc}
 
 
-def require_clean(result: object, compared: int | None = None) -> None:
+def require_clean(result: SimulationResult, compared: int | None = None) -> None:
     """All tests ran and passed, and the last compared as many sums as it should."""
-    assert result.failed == () and result.passed == TESTS, result.log[-3000:]
-    counts = [int(n) for n in re.findall(r"(\d+) sums compared, all equal", result.log)]
-    assert len(counts) == len(TESTS)
-    assert compared is None or counts[-1] == compared
+    assert result.passed and tuple(test.name for test in result.tests) == TESTS, result.log[-3000:]
+    for test in result.tests:
+        assert test.compared == test.sent and test.compared
+    assert compared is None or result.tests[-1].compared == compared
 
 
 @pytest.fixture(scope="module")
@@ -69,23 +73,22 @@ def test_the_model_against_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.tools
 @pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
-def test_all_pairs_in_icarus(bench: Bench, module: str) -> None:
-    # A lane keeps its partial sum for 64 steps (1,024 partial sums in all): a new one costs Icarus more than a product.
-    require_clean(bench("icarus", module, widths_of(module), mac_sources(), psum_hold=64), PAIRS)
+def test_all_pairs_in_icarus(simulated: Simulated, module: str) -> None:
+    require_clean(simulated("mac", "icarus", parameters_of(module), settings=HOLD), PAIRS)
 
 
 @pytest.mark.tools
 @pytest.mark.slow
 @pytest.mark.parametrize("module", ["mac_csa_array", "mac_booth_r4"])
-def test_all_pairs_in_verilator(bench: Bench, module: str) -> None:
-    require_clean(bench("verilator", module, widths_of(module), mac_sources()), PAIRS)
+def test_all_pairs_in_verilator(simulated: Simulated, module: str) -> None:
+    require_clean(simulated("mac", "verilator", parameters_of(module)), PAIRS)
 
 
 @pytest.mark.tools
 @pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
-def test_other_widths(bench: Bench, module: str) -> None:
-    require_clean(bench("icarus", module, widths_of(module, 4, 7, 13), mac_sources()), 1 << 11)
+def test_other_widths(simulated: Simulated, module: str) -> None:
+    require_clean(simulated("mac", "icarus", parameters_of(module, 4, 7, 13)), 1 << 11)
 
 
 @pytest.mark.tools
@@ -93,9 +96,9 @@ def test_other_widths(bench: Bench, module: str) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("weight, activation, acc, compared", [(2, 2, 4, 16), (16, 16, 40, 2_000)])
 def test_smallest_and_largest_widths(
-    bench: Bench, family: str, weight: int, activation: int, acc: int, compared: int
+    simulated: Simulated, family: str, weight: int, activation: int, acc: int, compared: int
 ) -> None:
-    require_clean(bench("icarus", f"mac_{family}", (weight, activation, acc), mac_sources()), compared)
+    require_clean(simulated("mac", "icarus", parameters_of(f"mac_{family}", weight, activation, acc)), compared)
 
 
 @pytest.mark.slow
@@ -119,13 +122,14 @@ def test_all_pairs_at_gate_level(synthesized: Synthesized, osu018: Path, module:
 @pytest.mark.tools
 @pytest.mark.slow
 def test_all_pairs_of_the_default_netlist_in_icarus(
-    bench: Bench, synthesized: Synthesized, osu018: Path, tmp_path: Path
+    simulated: Simulated, synthesized: Synthesized, osu018: Path, tmp_path: Path
 ) -> None:
     made = synthesized(DEFAULT_MAC)
     models = tmp_path / "cells.v"
     models.write_text(cell_models(read_corner([osu018]), made.cell_counts), encoding="utf-8")
-    sources = [models, made.netlist_verilog]
-    require_clean(bench("icarus", DEFAULT_MAC, widths_of(DEFAULT_MAC), sources, True, psum_hold=64), PAIRS)
+    sources = [models, made.netlist_verilog, sim_folder() / "components" / "mac_lanes.v"]
+    parameters = parameters_of(DEFAULT_MAC) | {"NETLIST": 1}
+    require_clean(simulated("mac", "icarus", parameters, settings=HOLD, sources=sources), PAIRS)
 
 
 ONE_BIT = (
@@ -138,15 +142,16 @@ ONE_BIT = (
 
 @pytest.mark.tools
 @pytest.mark.parametrize("name, right, wrong", ONE_BIT, ids=[name for name, _, _ in ONE_BIT])
-def test_the_bench_finds_a_flipped_bit(bench: Bench, tmp_path: Path, name: str, right: str, wrong: str) -> None:
+def test_the_bench_finds_a_flipped_bit(simulated: Simulated, tmp_path: Path, name: str, right: str, wrong: str) -> None:
     sources = []
-    for source in mac_sources():
+    for source in BENCHES["mac"].sources:
         text = source.read_text(encoding="utf-8")
         if source.name == name:
             assert text.count(right) == 1
             source = tmp_path / name
             source.write_text(text.replace(right, wrong), encoding="utf-8")
         sources.append(source)
-    result = bench("icarus", "mac_csa_array", (4, 4, 10), sources)
-    assert "all_pairs_or_random" in result.failed
-    assert re.search(r"sums are wrong, first: -?\d+ \+ -?\d+ \* -?\d+ gave -?\d+, not -?\d+", result.log)
+    result = simulated("mac", "icarus", parameters_of("mac_csa_array", 4, 4, 10), sources=sources)
+    message = result.tests[-1].message
+    assert not result.passed and not result.tests[-1].passed
+    assert re.search(r"sums are wrong, first: -?\d+ \+ -?\d+ \* -?\d+ gave -?\d+, not -?\d+", message)

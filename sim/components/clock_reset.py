@@ -1,0 +1,86 @@
+"""Clock, synchronous reset, and the one coroutine of a bench that wakes up once a cycle.
+
+Waking a coroutine costs more than serving a stream, so drivers and monitors are plain functions that this one calls at
+every rising edge: what they read are the values before the edge, what they write holds from this edge on, like
+registers of the design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.handle import HierarchyObject
+from cocotb.triggers import Event, RisingEdge
+
+DEADLINE = 100_000
+"""Cycles after which waiting for something is given up."""
+
+
+class ClockReset:
+    """Drives ``clk_i`` and ``rst_ni`` (active low) and calls what was registered, once a cycle, in that order.
+
+    Nothing is called before the first reset and while a reset lasts.
+
+    Attributes:
+        cycle: rising edges since the start, this one included.
+    """
+
+    def __init__(self, dut: HierarchyObject, period_ns: float = 10) -> None:
+        self.cycle = 0
+        self._reset = dut.rst_ni
+        self._running = False
+        self._served: list[Callable[[], None]] = []
+        self._restarted: list[Callable[[], None]] = []
+        self._condition: Callable[[], bool] | None = None
+        self._deadline = 0
+        self._wake = Event()
+        self._reset.value = 0
+        Clock(dut.clk_i, period_ns, "ns", impl="gpi").start(start_high=False)
+        cocotb.start_soon(self._serve(RisingEdge(dut.clk_i)))
+
+    def serve(self, edge: Callable[[], None], restart: Callable[[], None] | None = None) -> None:
+        """Call ``edge`` at every rising edge outside of resets, and ``restart`` when a reset begins."""
+        self._served.append(edge)
+        if restart is not None:
+            self._restarted.append(restart)
+
+    async def reset(self, cycles: int = 2) -> None:
+        """Hold the reset for a number of rising edges; what was in flight is forgotten."""
+        self._running = False
+        for restart in self._restarted:
+            restart()
+        self._reset.value = 0
+        await self.cycles(cycles)
+        self._reset.value = 1
+        self._running = True
+
+    async def cycles(self, count: int) -> None:
+        """Return after that many rising edges."""
+        last = self.cycle + count
+        await self.until(lambda: self.cycle >= last, count + 1)
+
+    async def until(self, condition: Callable[[], bool], deadline: int = DEADLINE) -> None:
+        """Return at the first rising edge after which the condition holds.
+
+        Raises:
+            AssertionError: it does not hold within ``deadline`` cycles.
+        """
+        assert self._condition is None, "one coroutine at a time can wait for the clock"
+        self._deadline = self.cycle + deadline
+        self._condition = condition
+        self._wake.clear()
+        await self._wake.wait()
+        met, self._condition = condition(), None
+        assert met, f"still waiting after {deadline} cycles"
+
+    async def _serve(self, edge: RisingEdge) -> None:
+        while True:
+            await edge
+            self.cycle += 1
+            if self._running:
+                for serve in self._served:
+                    serve()
+            if self._condition is not None and (self._condition() or self.cycle >= self._deadline):
+                self._wake.set()
