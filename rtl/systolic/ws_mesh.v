@@ -37,36 +37,49 @@ module ws_mesh #(
 
     localparam integer PSUM_WIDTH = (1 + CARRY_SAVE) * ACC_WIDTH;
 
-    // Horizontal wires of a row: the one at column c enters element c. Vertical ones: at row r, above element r.
-    /* verilator lint_off UNUSEDSIGNAL */  // what leaves at the right and weights at the bottom end here
-    wire [ROWS*(COLUMNS+1)-1:0]                  valid;
-    wire [ROWS*(COLUMNS+1)-1:0]                  swap;
-    wire [ROWS*(COLUMNS+1)-1:0]                  weight_load;
-    wire [ROWS*(COLUMNS+1)*ACTIVATION_WIDTH-1:0] activation;
-    wire [(ROWS+1)*COLUMNS*WEIGHT_WIDTH-1:0]     weight;
-    wire [ROWS*COLUMNS-1:0]                      psum_valid;  // only the last element's is needed
-    /* verilator lint_on UNUSEDSIGNAL */
-    wire [(ROWS+1)*COLUMNS*PSUM_WIDTH-1:0]       psum;
-
-    assign weight[0+:COLUMNS*WEIGHT_WIDTH] = weight_i;
-    assign psum[0+:COLUMNS*PSUM_WIDTH]     = {(COLUMNS * PSUM_WIDTH) {1'b0}};
-    assign psum_o                          = psum[ROWS*COLUMNS*PSUM_WIDTH+:COLUMNS*PSUM_WIDTH];
-    assign valid_o                         = psum_valid[ROWS*COLUMNS-1];
-
     genvar r;
     genvar c;
 
+    // Each element's outputs are wires of its own scope, which its right and lower neighbours read: slices of vectors
+    // as wide as the array would wake up every element in an event-driven simulator whenever one of them changes.
     generate
         for (r = 0; r < ROWS; r = r + 1) begin : g_row
-            localparam integer LEFT = r * (COLUMNS + 1);
-            assign valid[LEFT]       = valid_i[r];
-            assign swap[LEFT]        = swap_i[r];
-            assign weight_load[LEFT] = weight_load_i[r];
-            assign activation[LEFT*ACTIVATION_WIDTH+:ACTIVATION_WIDTH] =
-                activation_i[r*ACTIVATION_WIDTH+:ACTIVATION_WIDTH];
             for (c = 0; c < COLUMNS; c = c + 1) begin : g_column
-                localparam integer ABOVE = r * COLUMNS + c;
-                localparam integer BELOW = ABOVE + COLUMNS;
+                wire [ACTIVATION_WIDTH-1:0] activation_left;
+                wire                        valid_left;
+                wire                        swap_left;
+                wire                        load_left;
+                wire [WEIGHT_WIDTH-1:0]     weight_above;
+                wire [PSUM_WIDTH-1:0]       psum_above;
+                /* verilator lint_off UNUSEDSIGNAL */  // what leaves at the right, and weights at the bottom, ends here
+                wire [ACTIVATION_WIDTH-1:0] activation;
+                wire                        valid;
+                wire                        swap;
+                wire                        load;
+                wire [WEIGHT_WIDTH-1:0]     weight;
+                wire                        psum_valid;  // of the last element only
+                /* verilator lint_on UNUSEDSIGNAL */
+                wire [PSUM_WIDTH-1:0]       psum;
+
+                if (c == 0) begin : g_left_edge
+                    assign activation_left = activation_i[r*ACTIVATION_WIDTH+:ACTIVATION_WIDTH];
+                    assign valid_left      = valid_i[r];
+                    assign swap_left       = swap_i[r];
+                    assign load_left       = weight_load_i[r];
+                end else begin : g_left
+                    assign activation_left = g_row[r].g_column[c-1].activation;
+                    assign valid_left      = g_row[r].g_column[c-1].valid;
+                    assign swap_left       = g_row[r].g_column[c-1].swap;
+                    assign load_left       = g_row[r].g_column[c-1].load;
+                end
+                if (r == 0) begin : g_top_edge
+                    assign weight_above = weight_i[c*WEIGHT_WIDTH+:WEIGHT_WIDTH];
+                    assign psum_above   = {PSUM_WIDTH{1'b0}};
+                end else begin : g_above
+                    assign weight_above = g_row[r-1].g_column[c].weight;
+                    assign psum_above   = g_row[r-1].g_column[c].psum;
+                end
+
                 pe_ws #(
                     .WEIGHT_WIDTH    (WEIGHT_WIDTH),
                     .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
@@ -77,23 +90,29 @@ module ws_mesh #(
                 ) u_pe (
                     .clk_i        (clk_i),
                     .rst_ni       (rst_ni),
-                    .weight_i     (weight[ABOVE*WEIGHT_WIDTH+:WEIGHT_WIDTH]),
-                    .weight_o     (weight[BELOW*WEIGHT_WIDTH+:WEIGHT_WIDTH]),
-                    .weight_load_i(weight_load[LEFT+c]),
-                    .weight_load_o(weight_load[LEFT+c+1]),
-                    .activation_i (activation[(LEFT+c)*ACTIVATION_WIDTH+:ACTIVATION_WIDTH]),
-                    .activation_o (activation[(LEFT+c+1)*ACTIVATION_WIDTH+:ACTIVATION_WIDTH]),
-                    .valid_i      (valid[LEFT+c]),
-                    .valid_o      (valid[LEFT+c+1]),
-                    .swap_i       (swap[LEFT+c]),
-                    .swap_o       (swap[LEFT+c+1]),
-                    .psum_i       (psum[ABOVE*PSUM_WIDTH+:PSUM_WIDTH]),
-                    .psum_o       (psum[BELOW*PSUM_WIDTH+:PSUM_WIDTH]),
-                    .psum_valid_o (psum_valid[ABOVE])
+                    .weight_i     (weight_above),
+                    .weight_o     (weight),
+                    .weight_load_i(load_left),
+                    .weight_load_o(load),
+                    .activation_i (activation_left),
+                    .activation_o (activation),
+                    .valid_i      (valid_left),
+                    .valid_o      (valid),
+                    .swap_i       (swap_left),
+                    .swap_o       (swap),
+                    .psum_i       (psum_above),
+                    .psum_o       (psum),
+                    .psum_valid_o (psum_valid)
                 );
             end
         end
+
+        for (c = 0; c < COLUMNS; c = c + 1) begin : g_bottom
+            assign psum_o[c*PSUM_WIDTH+:PSUM_WIDTH] = g_row[ROWS-1].g_column[c].psum;
+        end
     endgenerate
+
+    assign valid_o = g_row[ROWS-1].g_column[COLUMNS-1].psum_valid;
 
 endmodule
 
