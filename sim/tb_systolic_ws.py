@@ -1,7 +1,7 @@
 """cocotb bench of the weight-stationary array ``systolic_ws``: every sum must be that of the whole matrix product.
 
 All streams stall, the clock changes at bad moments and after any wait, resets fall into the middle, and the cycle
-contract of ``halo.arch.ws_cycles`` holds to the clock. Each test plays ``+tiles=N`` output tiles (default 40).
+contract of ``halo.arch.ws_cycles`` holds to the clock. Each test plays about ``+tiles=N`` output tiles.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Bench:
             int(dut.SWAP_GAP.value),
         )
         self.class_count = 1 << int(dut.CLASS_WIDTH.value)
-        self.tiles = int(cocotb.plusargs.get("tiles", 40))
+        self.tiles = int(cocotb.plusargs.get("tiles", max(40, 120 // self.shape.rows)))
         self.random = random.Random(cocotb.RANDOM_SEED)
         self.numpy = np.random.default_rng(cocotb.RANDOM_SEED)
         self.coverage = Coverage()
@@ -109,9 +109,7 @@ class Bench:
         self.scoreboard.finish(at_least)
         assert self._received_rows == len(self._ends)
         figures = {"clock_changes": self.generator.changes}
-        Report(
-            self.scoreboard.compared, self.scoreboard.sent, self.clock.cycle, self.coverage.hits, figures
-        ).write()
+        Report(self.scoreboard.compared, self.scoreboard.sent, self.clock.cycle, self.coverage.hits, figures).write()
 
     def _received(self, beat: int, last: bool) -> None:
         self.scoreboard.saw(beat)

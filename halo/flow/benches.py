@@ -115,6 +115,11 @@ _ELEMENT = (
     Parameter("CARRY_SAVE", 0, "1: partial sums travel as sum and carry"),
 )
 
+_ARRAY = (
+    Parameter("ROWS", 4, "rows of elements"),
+    Parameter("COLUMNS", 4, "columns of elements"),
+)
+
 BENCHES: dict[str, Bench] = {
     bench.name: bench
     for bench in (
@@ -136,6 +141,20 @@ BENCHES: dict[str, Bench] = {
                 *_WIDTHS,
                 Parameter("LANES", 2, "copies simulated side by side"),
                 Parameter("NETLIST", 0, "1: the module is a netlist, without parameters", macro=True),
+            ),
+        ),
+        Bench(
+            name="systolic_ws",
+            description="weight-stationary array: stalls, clock changes, resets, cycle contract",
+            toplevel="systolic_ws",
+            module="tb_systolic_ws",
+            rtl=("mac", "pe", "systolic"),
+            parameters=(
+                *_ARRAY,
+                *_ELEMENT,
+                Parameter("DEPTH", 16, "rows of activations of the longest tile"),
+                Parameter("CLASS_WIDTH", 2, "bits of a frequency class"),
+                Parameter("SWAP_GAP", 0, "idle slots between a swap of weights and the first activation"),
             ),
         ),
     )
