@@ -46,12 +46,10 @@ def plan_stages(circuit: Circuit, library: Library, moving: frozenset[int]) -> S
     Raises:
         HaloError: a signal meets its own registered copy, flip-flops use both edges, or the clock runs through gates.
     """
-    ports = {net for bits in circuit.netlist.inputs.values() for net in bits}
-    clocks = tuple(sorted(circuit.clock_nets & ports))
     fill = _registers_in_line(circuit)
     if fill == 0:
-        return Stages(np.zeros(len(circuit.source), np.int32), 1, 0, clocks, True)
-    _check_clock(circuit, clocks)
+        return Stages(np.zeros(len(circuit.source), np.int32), 1, 0, (), True)
+    clocks = clock_ports(circuit)
     differences = _Differences(circuit)
     reached = set(moving)
     for g in range(len(circuit.state_gates), circuit.gates):
@@ -64,7 +62,7 @@ def plan_stages(circuit: Circuit, library: Library, moving: frozenset[int]) -> S
             differences.join(net, out, int(circuit.kind[g] == FLOP))
     stage = differences.stages(reached)
     of_source = np.array([stage.get(int(net), 0) for net in circuit.source], np.int32)
-    return Stages(of_source, 1 + max(stage.values(), default=0), fill, clocks, _rising(circuit, library))
+    return Stages(of_source, 1 + max(stage.values(), default=0), fill, clocks, rising_edge(circuit, library))
 
 
 def _registers_in_line(circuit: Circuit) -> int:
@@ -116,17 +114,29 @@ class _Differences:
         return {net: above - first[root] for net, (root, above) in placed.items()}
 
 
-def _check_clock(circuit: Circuit, clocks: tuple[int, ...]) -> None:
-    driven = sorted(circuit.clock_nets - set(clocks))
+def clock_ports(circuit: Circuit) -> tuple[int, ...]:
+    """Input-port bits that carry the clock, ascending.
+
+    Raises:
+        HaloError: the clock runs through gates.
+    """
+    ports = {net for bits in circuit.netlist.inputs.values() for net in bits}
+    driven = sorted(circuit.clock_nets - ports)
     if driven:
         raise HaloError(
             f"clock net {circuit.netlist.nets[driven[0]]} comes from a gate: the flip-flops behind it launch late",
-            "Crosscheck a netlist without a clock tree; the native engines take the clock as ideal.",
+            "Give a netlist without a clock tree; the native engines take the clock as ideal.",
             circuit.netlist.path or None,
         )
+    return tuple(sorted(circuit.clock_nets))
 
 
-def _rising(circuit: Circuit, library: Library) -> bool:
+def rising_edge(circuit: Circuit, library: Library) -> bool:
+    """Whether the flip-flops take the rising edge of their clock.
+
+    Raises:
+        HaloError: some take the other.
+    """
     edges: dict[bool, str] = {}
     for g in np.flatnonzero(circuit.kind == FLOP):
         instance = circuit.netlist.instances[circuit.instance[g]]
@@ -136,7 +146,7 @@ def _rising(circuit: Circuit, library: Library) -> bool:
     if len(edges) > 1:
         raise HaloError(
             f"flip-flop {edges[True]} takes the rising clock edge and {edges[False]} the falling one",
-            "Crosscheck designs that use one edge.",
+            "Give a design that uses one edge.",
             circuit.netlist.path or None,
         )
     return next(iter(edges))
