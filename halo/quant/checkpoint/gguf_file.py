@@ -1,0 +1,126 @@
+"""GGUF files (llama.cpp), through the gguf package: layers in Q4_0, Q8_0, F32, F16 or BF16.
+
+Names are the file's own (``blk.0.attn_q``). In the llama architecture llama.cpp stores the rows of attn_q and attn_k
+in another order than transformers, which changes nothing inside a row.
+
+The MAC sees q - z: Q4_0 codes minus 8, and Q8_0 codes as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+
+from halo.errors import HaloError
+from halo.quant.checkpoint.families import summary
+from halo.quant.checkpoint.formats import unread
+from halo.quant.checkpoint.model import Float32, LayerInfo, Model, Role
+from halo.quant.layer import QuantizedLayer
+
+_FAMILIES = ("llama", "qwen2", "phi3", "gpt2")
+_ROLES: dict[str, Role] = {
+    "attn_qkv": "qkv",
+    "attn_q": "q",
+    "attn_k": "k",
+    "attn_v": "v",
+    "attn_output": "o",
+    "ffn_gate": "gate",
+    "ffn_up": "up",
+    "ffn_down": "down",
+}
+_BLOCK = 32  # weights a scale, in both formats
+_LAYER = re.compile(r"blk\.(\d+)\.(\w+)\.weight")
+_PLAIN = (gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16, gguf.GGMLQuantizationType.BF16)
+
+
+@dataclass(frozen=True, eq=False)
+class GgufModel(Model):
+    """A ``Model`` in a GGUF file.
+
+    Attributes:
+        tensors: by layer name, memory-mapped by the reader.
+    """
+
+    tensors: dict[str, gguf.ReaderTensor]
+
+    def quantized(self, name: str) -> QuantizedLayer | None:
+        """See ``Model``."""
+        tensor = self.tensors[self.layer(name).name]
+        kind = tensor.tensor_type
+        if kind in _PLAIN:
+            return None
+        rows, columns = self.layer(name).shape
+        width = {gguf.GGMLQuantizationType.Q4_0: 18, gguf.GGMLQuantizationType.Q8_0: 34}.get(kind)
+        if width is None:
+            raise unread(f"GGUF {kind.name} in {name}", self.path)
+        blocks = np.asarray(tensor.data).reshape(rows, columns // _BLOCK, width)
+        scale = blocks[..., :2].copy().view("<f2")[..., 0].astype(np.float32)
+        stored = blocks[..., 2:]
+        codes = np.empty((rows, columns // _BLOCK, _BLOCK), dtype=np.int8)
+        if width == 34:
+            codes[...] = stored.view(np.int8)
+        else:  # the low nibbles hold the first half of a block, the high ones the second
+            codes[..., :16] = (stored & 0x0F).view(np.int8) - np.int8(8)
+            codes[..., 16:] = (stored >> 4).view(np.int8) - np.int8(8)
+        bits = 4 if width == 18 else 8
+        return QuantizedLayer(name, codes.reshape(rows, columns), scale, (1, _BLOCK), bits, f"gguf {kind.name}")
+
+    def _plain(self, layer: LayerInfo) -> Float32:
+        tensor = self.tensors[layer.name]
+        values = gguf.dequantize(np.asarray(tensor.data), tensor.tensor_type)
+        return np.array(values, dtype=np.float32).reshape(layer.shape)
+
+
+def open_gguf(path: Path) -> GgufModel:
+    """Open a GGUF file; weights stay on the disk.
+
+    Raises:
+        HaloError: a damaged file, or an architecture that is not known.
+    """
+    try:
+        reader = gguf.GGUFReader(path)
+    except (ValueError, KeyError, IndexError, OverflowError, UnicodeDecodeError) as error:
+        raise HaloError(f"this is no GGUF file, or it is damaged: {error}", "Fetch it again.", path) from error
+    config = {name: _value(field) for name, field in reader.fields.items() if not name.startswith("GGUF.")}
+    found = {
+        t.name.removesuffix(".weight"): t for t in reader.tensors if _LAYER.fullmatch(t.name) and len(t.shape) == 2
+    }
+    family = str(config.get("general.architecture"))
+    if family not in _FAMILIES:
+        matrices = {name: tuple(int(n) for n in t.shape[::-1]) for name, t in found.items()}
+        raise HaloError(
+            f"architecture {family!r} is unknown; it has {summary(matrices)}",
+            f"Known in GGUF: {', '.join(_FAMILIES)}.",
+            path,
+        )
+    order = list(_ROLES)
+    layers = []
+    for name, tensor in found.items():
+        _, block, kind = name.split(".")
+        if kind not in _ROLES:
+            raise HaloError(f"{name} is no layer of the architecture {family!r}", "Give a dense model.", path)
+        role: Role = "gate_up" if family == "phi3" and kind == "ffn_up" else _ROLES[kind]
+        columns, rows = (int(n) for n in tensor.shape)
+        layers.append((int(block), order.index(kind), LayerInfo(name, (rows, columns), int(block), role)))
+    layers.sort(key=lambda item: item[:2])
+    _require_blocks(layers, config.get(f"{family}.block_count"), path)
+    return GgufModel(path, family, config, tuple(layer for _, _, layer in layers), found)
+
+
+def _require_blocks(layers: list[tuple[int, int, LayerInfo]], count: object, path: Path) -> None:
+    blocks: dict[int, set[int]] = {}
+    for block, kind, _ in layers:
+        blocks.setdefault(block, set()).add(kind)
+    alike = len({frozenset(kinds) for kinds in blocks.values()}) == 1
+    if not alike or sorted(blocks) != list(range(len(blocks))) or len(blocks) != count:
+        what = f"the file promises {count} blocks and holds {len(blocks)}, or some lack layers"
+        raise HaloError(what, "Fetch it again.", path)
+
+
+def _value(field: gguf.ReaderField) -> Any:
+    return field.contents()

@@ -1,0 +1,111 @@
+"""A model as this package sees it: the linear layers of its transformer blocks, one at a time."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.errors import HaloError
+from halo.quant.layer import QuantizedLayer
+
+Float32 = npt.NDArray[np.float32]
+Role = Literal["q", "k", "v", "qkv", "o", "gate", "up", "gate_up", "down"]
+"""What a layer does in its block, whatever its family calls it; ``qkv`` and ``gate_up`` are fused projections."""
+
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """A linear layer.
+
+    Attributes:
+        name: path of its module in the model, as transformers has it (in a GGUF file: the file's own name).
+        shape: (output channels, input channels), whatever the order in the file.
+        block: number of its transformer block; None for a matrix outside of a model.
+        role: its part in the block; None for a matrix outside of a model.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    block: int | None
+    role: Role | None
+
+
+@dataclass(frozen=True, eq=False)
+class Model(ABC):
+    """Layers in the order of computation; weights are read from the disk when asked for, and not kept.
+
+    Attributes:
+        path: folder or file it was opened from.
+        family: llama, mistral, qwen2, phi3, opt, gpt2, or ``matrices`` for weights without a model.
+        config: what ``config.json`` (in a GGUF file: the metadata) says.
+        layers: linear layers of the transformer blocks, without embeddings and output head.
+    """
+
+    path: Path
+    family: str
+    config: Mapping[str, Any]
+    layers: tuple[LayerInfo, ...]
+
+    def layer(self, name: str) -> LayerInfo:
+        """The layer of that name.
+
+        Raises:
+            HaloError: there is none.
+        """
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        near = difflib.get_close_matches(name, [layer.name for layer in self.layers], n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"The first of its layers is {self.layers[0].name}."
+        raise HaloError(f"the model has no linear layer {name!r}", hint, self.path)
+
+    def weight(self, name: str) -> Float32:
+        """Weights of a layer as a new float32[out, in]; dequantized where the checkpoint is quantized.
+
+        Raises:
+            HaloError: no such layer, a damaged file, or weights that are NaN or infinite.
+        """
+        codes = self.quantized(name)
+        weight = codes.dequantize() if codes is not None else self._plain(self.layer(name))
+        require_finite(weight, name, self.path)
+        return weight
+
+    @abstractmethod
+    def quantized(self, name: str) -> QuantizedLayer | None:
+        """The layer as the checkpoint has it quantized, or None where it is stored in floating point.
+
+        Raises:
+            HaloError: no such layer, a damaged file, or a format that is not read.
+        """
+
+    @abstractmethod
+    def _plain(self, layer: LayerInfo) -> Float32:
+        """Weights of a layer that is stored in floating point, float32[out, in]."""
+
+
+def require_finite(weight: Float32, name: str, path: Path) -> None:
+    """Hold that every weight is a number.
+
+    Raises:
+        HaloError: one is NaN or infinite; it says where.
+    """
+    rows = max(1, _CHUNK // max(1, weight.shape[1]))
+    for start in range(0, len(weight), rows):
+        fine = np.isfinite(weight[start : start + rows])
+        if not fine.all():
+            row, column = (int(x) for x in np.argwhere(~fine)[0])
+            value = weight[start + row, column]
+            raise HaloError(
+                f"layer {name!r} holds {value} at row {start + row}, column {column}",
+                "Repair the checkpoint: every weight must be a finite number.",
+                path,
+            )
