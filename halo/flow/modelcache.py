@@ -2,7 +2,8 @@
 
 An entry is named by the SHA-256 of everything that shapes it: every source's content, parameters, macros, flags, and
 the versions of simulator and cocotb. A model is built in a temporary folder elsewhere and renamed into its place, so an
-entry is there whole or not at all, whoever else builds the same.
+entry is there whole or not at all, whoever else builds the same. Verilator's run-time library, most of the work of a
+build, is the same for every model and is kept as well.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -49,23 +51,36 @@ def built_model(simulator: Simulator, model: Model, watch: Callable[[], None] | 
         with contextlib.suppress(OSError):  # of another user, or gone this moment
             os.utime(entry)
         return entry, False
-    with tempfile.TemporaryDirectory(prefix="halo-model-") as scratch:
-        build_model(simulator, model, Path(scratch), watch)
-        _keep([Path(scratch) / model.product(simulator.name), Path(scratch) / BUILD_LOG], entry)
+    library = folder() / f"library-{_digest(_platform(simulator), model.waves)}"
+    with tempfile.TemporaryDirectory(prefix="halo-model-") as name:
+        scratch = Path(name)
+        for compiled in library.glob("*.o"):
+            shutil.copy2(compiled, scratch)
+        build_model(simulator, model, scratch, watch)
+        _keep([scratch / model.product(simulator.name), scratch / BUILD_LOG], entry)
+        if simulator.name == "verilator" and not library.is_dir():
+            _keep(list(scratch.glob("verilated*.o")), library)
     _remove_unused(entry.parent)
     return entry, True
 
 
 def _key(simulator: Simulator, model: Model) -> str:
-    import cocotb_tools.config
-
-    parts = [
-        [simulator.name, simulator.version, str(simulator.tools[0].path), simulator.make],
-        [metadata.version("cocotb"), str(cocotb_tools.config.libs_dir)],
+    return _digest(
+        _platform(simulator),
         [model.toplevel, sorted(model.parameters.items()), sorted(model.defines.items())],
         [model.arguments, model.timescale, model.waves],
         [hashlib.sha256(path.read_bytes()).hexdigest() for path in model.sources],
-    ]
+    )
+
+
+def _platform(simulator: Simulator) -> list[Any]:
+    import cocotb_tools.config
+
+    tools = [[tool.name, tool.version, str(tool.path)] for tool in simulator.tools]
+    return [simulator.name, tools, simulator.make, metadata.version("cocotb"), str(cocotb_tools.config.libs_dir)]
+
+
+def _digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 

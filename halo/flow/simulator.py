@@ -89,9 +89,12 @@ def find_simulator(name: SimulatorName) -> Simulator:
 
 
 def build_model(simulator: Simulator, model: Model, folder: Path, watch: Callable[[], None] | None = None) -> None:
-    """Build in an empty folder, which holds ``model.product`` and BUILD_LOG afterwards.
+    """Build in a folder, which holds ``model.product`` and BUILD_LOG afterwards.
+
+    It may hold object files of Verilator's run-time library, from another build of the same simulator.
 
     Args:
+        folder: otherwise empty.
         watch: called several times a second.
 
     Raises:
@@ -209,7 +212,10 @@ def _runner(name: SimulatorName, watch: Callable[[], None] | None) -> Runner:
         def _build_command(self) -> Any:
             """Show the bench the top level only: with every signal visible a build takes four times as long."""
             verilate, make = super()._build_command()
-            return [[argument for argument in verilate if argument != "--public-flat-rw"], make]
+            verilate.remove("--public-flat-rw")
+            # Parts of the run-time library that are there already must be newer than the makefile to be taken.
+            library = [str(path) for path in self.build_dir.glob("verilated*.o")]
+            return [verilate, *([["touch", *library]] if library else []), make]
 
     return WatchedIcarus() if name == "icarus" else WatchedVerilator()
 
