@@ -157,6 +157,19 @@ BENCHES: dict[str, Bench] = {
                 Parameter("SWAP_GAP", 0, "idle slots between a swap of weights and the first activation"),
             ),
         ),
+        Bench(
+            name="systolic_os",
+            description="output-stationary array: stalls, clock changes, resets, cycle contract",
+            toplevel="systolic_os",
+            module="tb_systolic_os",
+            rtl=("mac", "pe", "systolic"),
+            parameters=(
+                *_ARRAY,
+                *_ELEMENT,
+                Parameter("CLASS_WIDTH", 2, "bits of a frequency class"),
+                Parameter("STEP_WIDTH", 16, "bits of the number of k-steps of a tile"),
+            ),
+        ),
     )
 }
 

@@ -11,7 +11,8 @@
 // valid_i, first_i, last_i   of each row, row 0 lowest
 // activation_i            one a row
 // weight_i                one a column, column 0 lowest
-// drain_valid_o, drain_o  one a column
+// drain_o                 sums, one a column
+// drain_valid_o           the last column's is one
 `default_nettype none
 
 module os_mesh #(
@@ -26,47 +27,65 @@ module os_mesh #(
 ) (
     input  wire                                              clk_i,
     input  wire                                              rst_ni,
-    input  wire [                                  ROWS-1:0] valid_i,
-    input  wire [                                  ROWS-1:0] first_i,
-    input  wire [                                  ROWS-1:0] last_i,
-    input  wire [                 ROWS*ACTIVATION_WIDTH-1:0] activation_i,
-    input  wire [                  COLUMNS*WEIGHT_WIDTH-1:0] weight_i,
-    output wire [                               COLUMNS-1:0] drain_valid_o,
+    input  wire [ROWS-1:0]                                   valid_i,
+    input  wire [ROWS-1:0]                                   first_i,
+    input  wire [ROWS-1:0]                                   last_i,
+    input  wire [ROWS*ACTIVATION_WIDTH-1:0]                  activation_i,
+    input  wire [COLUMNS*WEIGHT_WIDTH-1:0]                   weight_i,
+    output wire                                              drain_valid_o,
     output wire [COLUMNS*(CARRY_SAVE+1)*ACC_WIDTH-1:0]       drain_o
 );
 
     localparam integer SUM_WIDTH = (CARRY_SAVE + 1) * ACC_WIDTH;
 
-    // Horizontal wires of a row: the one at column c enters element c. Vertical ones: at row r, above element r.
-    /* verilator lint_off UNUSEDSIGNAL */  // what leaves at the right and at the bottom ends here
-    wire [                 ROWS*(COLUMNS+1)-1:0] valid;
-    wire [                 ROWS*(COLUMNS+1)-1:0] first;
-    wire [                 ROWS*(COLUMNS+1)-1:0] last;
-    wire [ROWS*(COLUMNS+1)*ACTIVATION_WIDTH-1:0] activation;
-    wire [    (ROWS+1)*COLUMNS*WEIGHT_WIDTH-1:0] weight;
-    /* verilator lint_on UNUSEDSIGNAL */
-    wire [                 (ROWS+1)*COLUMNS-1:0] drain_valid;
-    wire [       (ROWS+1)*COLUMNS*SUM_WIDTH-1:0] drain;
-
-    assign weight[0+:COLUMNS*WEIGHT_WIDTH]            = weight_i;
-    assign drain_valid[ROWS*COLUMNS+:COLUMNS]         = {COLUMNS{1'b0}};
-    assign drain[ROWS*COLUMNS*SUM_WIDTH+:COLUMNS*SUM_WIDTH] = {(COLUMNS * SUM_WIDTH) {1'b0}};
-    assign drain_valid_o                              = drain_valid[0+:COLUMNS];
-    assign drain_o                                    = drain[0+:COLUMNS*SUM_WIDTH];
-
     genvar r;
     genvar c;
 
+    // Each element's outputs are wires of its own scope, as in ws_mesh.
     generate
         for (r = 0; r < ROWS; r = r + 1) begin : g_row
-            localparam integer LEFT = r * (COLUMNS + 1);
-            assign valid[LEFT]                                          = valid_i[r];
-            assign first[LEFT]                                          = first_i[r];
-            assign last[LEFT]                                           = last_i[r];
-            assign activation[LEFT*ACTIVATION_WIDTH+:ACTIVATION_WIDTH] = activation_i[r*ACTIVATION_WIDTH+:ACTIVATION_WIDTH];
             for (c = 0; c < COLUMNS; c = c + 1) begin : g_column
-                localparam integer ABOVE = r * COLUMNS + c;
-                localparam integer BELOW = ABOVE + COLUMNS;
+                wire                        valid_left;
+                wire                        first_left;
+                wire                        last_left;
+                wire [ACTIVATION_WIDTH-1:0] activation_left;
+                wire [WEIGHT_WIDTH-1:0]     weight_above;
+                wire                        drain_valid_below;
+                wire [SUM_WIDTH-1:0]        drain_below;
+                /* verilator lint_off UNUSEDSIGNAL */  // what leaves at the right and at the bottom ends here
+                wire                        valid;
+                wire                        first;
+                wire                        last;
+                wire [ACTIVATION_WIDTH-1:0] activation;
+                wire [WEIGHT_WIDTH-1:0]     weight;
+                wire                        drain_valid;  // at the top of the last column only
+                /* verilator lint_on UNUSEDSIGNAL */
+                wire [SUM_WIDTH-1:0]        drain;
+
+                if (c == 0) begin : g_left_edge
+                    assign valid_left      = valid_i[r];
+                    assign first_left      = first_i[r];
+                    assign last_left       = last_i[r];
+                    assign activation_left = activation_i[r*ACTIVATION_WIDTH+:ACTIVATION_WIDTH];
+                end else begin : g_left
+                    assign valid_left      = g_row[r].g_column[c-1].valid;
+                    assign first_left      = g_row[r].g_column[c-1].first;
+                    assign last_left       = g_row[r].g_column[c-1].last;
+                    assign activation_left = g_row[r].g_column[c-1].activation;
+                end
+                if (r == 0) begin : g_top_edge
+                    assign weight_above = weight_i[c*WEIGHT_WIDTH+:WEIGHT_WIDTH];
+                end else begin : g_above
+                    assign weight_above = g_row[r-1].g_column[c].weight;
+                end
+                if (r == ROWS - 1) begin : g_bottom_edge
+                    assign drain_valid_below = 1'b0;
+                    assign drain_below       = {SUM_WIDTH{1'b0}};
+                end else begin : g_below
+                    assign drain_valid_below = g_row[r+1].g_column[c].drain_valid;
+                    assign drain_below       = g_row[r+1].g_column[c].drain;
+                end
+
                 pe_os #(
                     .WEIGHT_WIDTH    (WEIGHT_WIDTH),
                     .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
@@ -77,24 +96,30 @@ module os_mesh #(
                 ) u_pe (
                     .clk_i        (clk_i),
                     .rst_ni       (rst_ni),
-                    .valid_i      (valid[LEFT+c]),
-                    .first_i      (first[LEFT+c]),
-                    .last_i       (last[LEFT+c]),
-                    .activation_i (activation[(LEFT+c)*ACTIVATION_WIDTH+:ACTIVATION_WIDTH]),
-                    .weight_i     (weight[ABOVE*WEIGHT_WIDTH+:WEIGHT_WIDTH]),
-                    .valid_o      (valid[LEFT+c+1]),
-                    .first_o      (first[LEFT+c+1]),
-                    .last_o       (last[LEFT+c+1]),
-                    .activation_o (activation[(LEFT+c+1)*ACTIVATION_WIDTH+:ACTIVATION_WIDTH]),
-                    .weight_o     (weight[BELOW*WEIGHT_WIDTH+:WEIGHT_WIDTH]),
-                    .drain_valid_i(drain_valid[BELOW]),
-                    .drain_i      (drain[BELOW*SUM_WIDTH+:SUM_WIDTH]),
-                    .drain_valid_o(drain_valid[ABOVE]),
-                    .drain_o      (drain[ABOVE*SUM_WIDTH+:SUM_WIDTH])
+                    .valid_i      (valid_left),
+                    .first_i      (first_left),
+                    .last_i       (last_left),
+                    .activation_i (activation_left),
+                    .weight_i     (weight_above),
+                    .valid_o      (valid),
+                    .first_o      (first),
+                    .last_o       (last),
+                    .activation_o (activation),
+                    .weight_o     (weight),
+                    .drain_valid_i(drain_valid_below),
+                    .drain_i      (drain_below),
+                    .drain_valid_o(drain_valid),
+                    .drain_o      (drain)
                 );
             end
         end
+
+        for (c = 0; c < COLUMNS; c = c + 1) begin : g_top
+            assign drain_o[c*SUM_WIDTH+:SUM_WIDTH] = g_row[0].g_column[c].drain;
+        end
     endgenerate
+
+    assign drain_valid_o = g_row[0].g_column[COLUMNS-1].drain_valid;
 
 endmodule
 

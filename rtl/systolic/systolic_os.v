@@ -86,9 +86,7 @@ module systolic_os #(
     wire [                ROWS-1:0] row_last;
     wire [ROWS*ACTIVATION_WIDTH-1:0] row_activation;
     wire [COLUMNS*WEIGHT_WIDTH-1:0] column_weight;
-    /* verilator lint_off UNUSEDSIGNAL */  // all columns are in step once they are de-skewed: the last one speaks for all
-    wire [             COLUMNS-1:0] drain_valid;
-    /* verilator lint_on UNUSEDSIGNAL */
+    wire                            drain_valid;  // of the last column, which is not delayed any more
     wire [   COLUMNS*SUM_WIDTH-1:0] drain;
     wire [   COLUMNS*SUM_WIDTH-1:0] aligned;
     wire [   COLUMNS*ACC_WIDTH-1:0] sums;
@@ -230,7 +228,7 @@ module systolic_os #(
     ) u_store (
         .clk_i   (clk_i),
         .rst_ni  (rst_ni),
-        .write_i (drain_valid[COLUMNS-1]),
+        .write_i (drain_valid),
         .data_i  ({tile_end, sums}),
         .tdata_o ({m_axis_result_tlast, m_axis_result_tdata}),
         .tvalid_o(m_axis_result_tvalid),

@@ -1,0 +1,114 @@
+"""What the benches of both systolic arrays share: streams that stall, clock changes, results in order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+
+import cocotb
+import numpy as np
+from cocotb.handle import HierarchyObject
+from components.clock_generator import ClockGenerator
+from components.clock_reset import ClockReset
+from components.coverage import Coverage
+from components.report import Report
+from components.scoreboard import Scoreboard
+from components.stream import Stall, StreamSink, StreamSource, bursts, never, sometimes
+
+STREAMS = ("command", "weight", "activation", "result")
+
+
+class ArrayBench:
+    """An array with its streams, clock generator and scoreboard. Random choices are seeded by cocotb.
+
+    Attributes:
+        quiet: clocks between the last activation before a change of the clock and its request, at least.
+    """
+
+    def __init__(self, dut: HierarchyObject, acc_width: int, columns: int, quiet: int) -> None:
+        self.quiet = quiet
+        self.classes = range(1 << int(dut.CLASS_WIDTH.value))
+        self.random = random.Random(cocotb.RANDOM_SEED)
+        self.numpy = np.random.default_rng(cocotb.RANDOM_SEED)
+        self.coverage = Coverage()
+        self.scoreboard = Scoreboard(acc_width, columns, "sums")
+        self.clock = ClockReset(dut)
+        self.command = StreamSource(dut, "s_axis_command", self.clock)
+        self.weight = StreamSource(dut, "s_axis_weight", self.clock)
+        self.activation = StreamSource(dut, "s_axis_activation", self.clock)
+        self.result = StreamSink(dut, "m_axis_result", self.clock, self._received)
+        self.streams = dict(zip(STREAMS, (self.command, self.weight, self.activation, self.result), strict=True))
+        self.generator = ClockGenerator(dut, self.clock)
+        self._ends: list[bool] = []  # of each row of results: it is the last of its tile
+        self._received_rows = 0
+        self._classes: list[int] = []  # of each activation
+        self._checked = 0
+        self.clock.serve(self._check_class, self._forget)
+
+    def expect(self, results: Sequence[int], classes: Iterable[int]) -> None:
+        """Note the rows of results of the tile being queued, and the class of each of its beats of activations."""
+        first = len(self._ends)
+        for row, beat in enumerate(results):
+            self.scoreboard.expect(beat, lambda column, row=first + row: f"row {row}, column {column}")
+            self._ends.append(row == len(results) - 1)
+        self._classes.extend(classes)
+
+    def stall(self, **stalls: Callable[[], Stall]) -> None:
+        """Stall the streams named (all others flow); each stalled cycle counts in the coverage."""
+        for name, stream in self.streams.items():
+            stream.stall = self._counted(name, stalls[name]()) if name in stalls else never
+
+    def some_stalls(self) -> Stall:
+        """One of several patterns."""
+        draw = self.random
+        return draw.choice((sometimes(0.1, draw), sometimes(0.6, draw), bursts(3, draw), bursts(30, draw)))
+
+    async def drained(self) -> None:
+        """Return when everything queued has been taken and every sum has come."""
+        sources = (self.command, self.weight, self.activation)
+        await self.clock.until(lambda: not self.scoreboard.open and all(source.idle for source in sources))
+
+    async def finish(self, at_least: int) -> None:
+        """Drain, wait for anything that should not come, check and report."""
+        await self.drained()
+        await self.clock.cycles(3 * self.quiet)
+        self.scoreboard.finish(at_least)
+        assert self._received_rows == len(self._ends)
+        figures = {"clock_changes": self.generator.changes}
+        Report(self.scoreboard.compared, self.scoreboard.sent, self.clock.cycle, self.coverage.hits, figures).write()
+
+    def _received(self, beat: int, last: bool) -> None:
+        self.scoreboard.saw(beat)
+        assert last == self._ends[self._received_rows], f"tlast of row {self._received_rows} is {last}"
+        self._received_rows += 1
+
+    def _check_class(self) -> None:
+        """Every activation is taken with the clock of its class, and none while the clock changes."""
+        taken = len(self.activation.taken)
+        if taken > self._checked:
+            kind = self._classes[self._checked]
+            assert self.generator.steady, "an activation was taken while the clock changed"
+            assert self.generator.frequency_class == kind, f"an activation of class {kind} in another one's clock"
+            self._checked = taken
+        if self.generator.began and self._checked:
+            quiet = self.clock.cycle - self.activation.taken[-1]
+            assert quiet > self.quiet, f"a change of the clock {quiet} clocks after an activation"
+
+    def _forget(self) -> None:
+        self.scoreboard.forget()
+        for stream in self.streams.values():
+            stream.taken.clear()
+        self._ends.clear()
+        self._classes.clear()
+        self._received_rows = self._checked = 0
+
+    def _counted(self, name: str, stall: Stall) -> Stall:
+        self.coverage.hit(f"stall.{name}", 0)
+
+        def counted(cycle: int) -> bool:
+            stalled = stall(cycle)
+            if stalled:
+                self.coverage.hit(f"stall.{name}")
+            return stalled
+
+        return counted
