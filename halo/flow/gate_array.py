@@ -73,8 +73,7 @@ class GateArray:
 
         All bits of the output ports are compared from the clock on in which the sums of the first slot have left, the
         sums of a column only where they are valid. Expected is what the netlist gives without delays, which must be the
-        sums of the integer model. The registers of an element must be in time where its sum counts, those of a mesh
-        always (somewhere in it a sum counts).
+        sums of the integer model.
 
         Raises:
             HaloError: the netlist does not compute them.
@@ -100,10 +99,7 @@ class GateArray:
                     f"the netlist of {self.synthesis.top} gives a wrong {port} in clock {clock} even without delays",
                     "Report this with the design.",
                 )
-        judged = np.ones(len(compared), np.bool_)
-        if shape.element:
-            judged[:-1] = streamed.valid[1:, 0]
-        return Cycles(self.ports(streamed), trace.outputs, compared, judged)
+        return Cycles(self.ports(streamed), trace.outputs, compared, streamed.judged)
 
 
 def shape_of(bench: str, parameters: Mapping[str, int | str]) -> tuple[Shape, str, dict[str, int | str]]:

@@ -7,13 +7,12 @@ every second tile and slow transitions of its weights in the others; each tile i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from halo.errors import HaloError
 from halo.flow.class_period import ArrayBounds
 from halo.flow.clocked import ClockedPlayer, Played
 from halo.flow.weight_streams import Stream, Tile, stream
@@ -30,7 +29,11 @@ PAIRS = 64
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial and its counts. ``must_hold``: neither a wrong nor a late cycle is allowed; else some must be wrong."""
+    """A trial and its counts.
+
+    Attributes:
+        must_hold: neither a wrong nor a late cycle is allowed; else some must be late or wrong.
+    """
 
     name: str
     played: Played
@@ -39,7 +42,7 @@ class Trial:
     @property
     def passed(self) -> bool:
         """Whether it went as it must."""
-        return self.played.wrong == self.played.late == 0 if self.must_hold else self.played.wrong > 0
+        return (self.played.wrong == self.played.late == 0) == self.must_hold
 
 
 @dataclass(frozen=True)
@@ -94,20 +97,22 @@ class Trials:
             self._slow[weight] = slow_transitions(self.bounds, weight, self.seed)
         return self._slow[weight]
 
-    def class_stream(self, weights: Sequence[int], slots: int) -> Stream:
+    def class_stream(self, weights: Sequence[int], slots: int, gap: int = 0) -> Stream:
         """At least so many slots with tiles of some weights, swapped in back to back; nothing else is ever loaded."""
         shape, generator = self.array.shape, np.random.default_rng([self.seed, 1])
         each = max(SLOTS, shape.load_clocks)
         tiles = []
         for i in range(-(-slots // each) + 1):
             chosen = generator.choice(np.array(weights, np.int64), (shape.rows, shape.columns))
-            tiles.append(self._slow_tile(chosen, each, i) if i % 2 else self._random_tile(generator, chosen, each))
+            tile = self._slow_tile(chosen, each, i) if i % 2 else self._random_tile(generator, chosen, each)
+            tiles.append(replace(tile, gap=gap))
         return stream(shape, tiles, self.seed, noise=[w & ((1 << shape.weight_bits) - 1) for w in weights])
 
-    def slow_stream(self, weights: Sequence[int], slots: int) -> Stream:
+    def slow_stream(self, weights: Sequence[int], slots: int, gap: int = 0) -> Stream:
         """Slow transitions of each weight, one weight after the other in all elements."""
         shape = self.array.shape
         tiles = [self._slow_tile(np.full((shape.rows, shape.columns), w, np.int64), slots, 0) for w in weights]
+        tiles = [replace(tile, gap=gap) for tile in tiles]
         return stream(shape, tiles, self.seed, noise=[w & ((1 << shape.weight_bits) - 1) for w in weights])
 
     def swap_stream(self, weights: Sequence[int], outside: int, gap: int, swaps: int) -> Stream:
@@ -128,37 +133,38 @@ class Trials:
             tiles.append(Tile(tile.weights, tile.activations, tile.sums, gap))
         return stream(shape, tiles, self.seed)
 
-    def holds(self, weights: Sequence[int], period_fs: int, slots: int) -> Trial:
+    def holds(self, weights: Sequence[int], period_fs: int, slots: int, gap: int = 0) -> Trial:
         """Weights of a class at its period, swaps included: nothing may be wrong or late."""
-        played = self.player.play(self.array.cycles(self.class_stream(weights, slots)), period_fs)
-        return Trial("class, random and slow activations, swaps", played, True)
+        played = self.player.play(self.array.cycles(self.class_stream(weights, slots, gap)), period_fs)
+        return Trial("class: random and slow activations, swaps", played, True)
 
-    def breaks(self, weights: Sequence[int], outside: int, period_fs: int, slots: int) -> list[Trial]:
-        """Clocks and weights that must give wrong results.
+    def shortened(self, weights: Sequence[int], period_fs: int, gap: int = 0) -> list[Trial]:
+        """Slow activations of a class at its period, and at two shorter ones.
 
-        The period that the slow transitions of the class need is measured first; a period shorter by one gate and by
-        the setup, which the simulator does not check, must give wrong results, and one that is 1 fs shorter late data.
-
-        Raises:
-            HaloError: at that clock no data is late: the check would be blind.
+        What the class needs is measured at its period. One femtosecond less must make data late; less by one gate, and
+        by the setup, which the simulator does not check, must give wrong results.
         """
-        shape = self.array.shape
-        cycles = self.array.cycles(self.slow_stream(weights, max(2 * PAIRS, shape.load_clocks)))
+        slots = max(2 * PAIRS, self.array.shape.load_clocks)
+        cycles = self.array.cycles(self.slow_stream(weights, slots, gap))
         measured = self.player.play(cycles, period_fs)
-        edge, short = self.player.sweep(
-            cycles, [measured.needed_fs - 1, measured.needed_fs - self.setup_fs - self.gate_fs]
-        )
-        if edge.late == 0:
-            raise HaloError(
-                f"no data is late at {edge.period_fs} fs, 1 fs less than what was measured to be needed",
-                "Report this with the design.",
-            )
-        other = self.player.play(self.array.cycles(self.slow_stream([outside], slots)), period_fs)
+        needed = measured.needed_fs
+        edge, short = self.player.sweep(cycles, [needed - 1, needed - self.setup_fs - self.gate_fs])
         return [
-            Trial("class, slow activations", measured, True),
-            Trial("the same, shorter by slack, setup and one gate", short, False),
-            Trial(f"weight {outside} outside the class", other, False),
+            Trial("class: slow activations", measured, True),
+            Trial("the same, 1 fs less than they need", edge, False),
+            Trial("the same, setup and one gate less than they need", short, False),
         ]
+
+    def outside(self, weight: int, period_fs: int, slots: int) -> Trial:
+        """Slow activations of a weight that the period is not made for."""
+        played = self.player.play(self.array.cycles(self.slow_stream([weight], slots)), period_fs)
+        return Trial(f"weight {weight}: slow activations", played, False)
+
+    def swaps(self, weights: Sequence[int], outside: int, period_fs: int, gap: int, count: int) -> Trial:
+        """Swaps from a weight outside a class into the class, with time for it to settle."""
+        played = self.player.play(self.array.cycles(self.swap_stream(weights, outside, gap, count)), period_fs)
+        clocks = "no clock" if gap == 0 else "1 clock" if gap == 1 else f"{gap} clocks"
+        return Trial(f"swap from weight {outside}, {clocks} to settle", played, gap > 0)
 
     def error_curve(self, weight: int, periods_fs: Sequence[int], slots: int) -> ErrorCurve:
         """Error rate of a weight at rest over the clock period."""

@@ -87,12 +87,16 @@ class Stream:
     Attributes:
         ports: int64[T, lanes] by input port: one lane a row, a column, or a single one.
         sums: int64[T, C], the sum that column c must show in each clock; valid: bool[T, C], whether there is one.
+        judged: bool[T], whether the registers that a clock ends with must be in time. In an element they must where
+            what they take will be a valid sum; in a mesh always, but for the clocks in which a swap that has been given
+            time (``Tile.gap``) passes through.
         start: first clock in which weights are in use and every register has been filled.
     """
 
     ports: dict[str, I64]
     sums: I64
     valid: npt.NDArray[np.bool_]
+    judged: npt.NDArray[np.bool_]
     start: int
 
 
@@ -155,7 +159,14 @@ def stream(shape: Shape, tiles: Sequence[Tile], seed: int, noise: Sequence[int] 
         ports["psum_i"] = psum[:, None]
     sums = np.stack([_later(products[:, c], shape.latency + c) for c in range(columns)], axis=1)
     known = np.stack([_later(valid, shape.latency + c) for c in range(columns)], axis=1).astype(np.bool_)
-    return Stream(ports, sums & ((1 << shape.sum_bits) - 1), known, slots[0] + shape.flush)
+    judged = np.ones(length, np.bool_)
+    if shape.element:
+        judged[:-1] = known[1:, 0]
+    else:
+        for swapped, first in zip(swaps, slots, strict=True):
+            if first > swapped:
+                judged[swapped : first + shape.flush] = False
+    return Stream(ports, sums & ((1 << shape.sum_bits) - 1), known, judged, slots[0] + shape.flush)
 
 
 def _later(values: I64, clocks: int) -> I64:
