@@ -12,7 +12,7 @@ I64 = npt.NDArray[np.int64]
 
 def pack(values: I64, width: int) -> list[int]:
     """One integer for each row of int64[N, V]: the low ``width`` bits of each value, the first value lowest."""
-    bits = (values[:, :, None] >> np.arange(width) & 1).astype(np.uint8).reshape(len(values), -1)
+    bits = (values[:, :, None] >> np.arange(width) & 1).astype(np.uint8).reshape(len(values), values.shape[1] * width)
     return [int.from_bytes(row.tobytes(), "little") for row in np.packbits(bits, axis=1, bitorder="little")]
 
 

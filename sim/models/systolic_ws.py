@@ -59,6 +59,10 @@ class OutputTile:
         tiles = np.split(self.activation, len(self.classes), axis=1)
         return pack(np.concatenate(tiles), shape.activation)
 
+    def result_beats(self, shape: Shape) -> list[int]:
+        """The rows of sums."""
+        return pack(self.sums(shape), shape.acc)
+
     def sums(self, shape: Shape) -> I64:
         """int64[rows, COLUMNS], wrapped around to the accumulator's width."""
         return wrap(self.activation @ self.weight, shape.acc)
