@@ -120,6 +120,12 @@ _ARRAY = (
     Parameter("COLUMNS", 4, "columns of elements"),
 )
 
+_DOT_PRODUCT = (
+    Parameter("WIDTH", 8, "bits of the operands, 2 to 8"),
+    Parameter("ACC_WIDTH", 32, "bits of an accumulator: those of four products to 64"),
+    Parameter("MULTIPLIER", FAMILIES[0], "family of the multiplier", FAMILIES),
+)
+
 BENCHES: dict[str, Bench] = {
     bench.name: bench
     for bench in (
@@ -142,6 +148,22 @@ BENCHES: dict[str, Bench] = {
                 Parameter("LANES", 2, "copies simulated side by side"),
                 Parameter("NETLIST", 0, "1: the module is a netlist, without parameters", macro=True),
             ),
+        ),
+        Bench(
+            name="pe",
+            description="weight-stationary element: every output in every cycle",
+            toplevel="pe_ws",
+            module="tb_pe",
+            rtl=("mac", "pe"),
+            parameters=_ELEMENT,
+        ),
+        Bench(
+            name="pe_os",
+            description="output-stationary element: every output in every cycle",
+            toplevel="pe_os",
+            module="tb_pe",
+            rtl=("mac", "pe"),
+            parameters=_ELEMENT,
         ),
         Bench(
             name="systolic_ws",
@@ -169,6 +191,27 @@ BENCHES: dict[str, Bench] = {
                 Parameter("CLASS_WIDTH", 2, "bits of a frequency class"),
                 Parameter("STEP_WIDTH", 16, "bits of the number of k-steps of a tile"),
             ),
+        ),
+        Bench(
+            name="tensor_core",
+            description="matrix unit of dot products: stalls, resets, latency and interval",
+            toplevel="mma_unit",
+            module="tb_tensor_core",
+            rtl=("mac", "pe", "tensor_core"),
+            parameters=(
+                Parameter("M", 4, "rows of A and D"),
+                Parameter("N", 4, "columns of B and D"),
+                Parameter("K", 8, "length of the dot products, a multiple of 4"),
+                *_DOT_PRODUCT,
+            ),
+        ),
+        Bench(
+            name="dp4a",
+            description="registered dot product of four lanes",
+            toplevel="dp4a_unit",
+            module="tb_dp4a",
+            rtl=("mac", "pe", "tensor_core"),
+            parameters=_DOT_PRODUCT,
         ),
     )
 }

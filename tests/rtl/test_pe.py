@@ -1,0 +1,78 @@
+"""Both processing elements equal their models in every cycle, in both simulators, whatever is inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from halo.flow.benches import FAMILIES
+from halo.flow.simulate import SimulationResult
+
+Simulated = Callable[..., SimulationResult]
+
+ELEMENTS = ("pe", "pe_os")
+RESULTS = {"pe": 1300, "pe_os": 800}
+"""Least number of results of the long test."""
+
+
+def parameters_of(family: str, width: int, pipeline: int, carry_save: int) -> dict[str, int | str]:
+    """Of an element with operands of equal width and an accumulator that wraps around now and then."""
+    return {
+        "WEIGHT_WIDTH": width,
+        "ACTIVATION_WIDTH": width,
+        "ACC_WIDTH": 2 * width + 2,
+        "MULTIPLIER": family,
+        "PIPELINE": pipeline,
+        "CARRY_SAVE": carry_save,
+    }
+
+
+def require_clean(bench: str, result: SimulationResult) -> None:
+    assert result.passed, result.log[-3000:]
+    assert [test.name for test in result.tests] == ["random_slots", "reset_in_the_middle"]
+    assert all(test.compared == test.sent for test in result.tests)
+    assert (result.tests[0].compared or 0) >= RESULTS[bench]
+
+
+@pytest.mark.tools
+@pytest.mark.slow
+@pytest.mark.parametrize("bench", ELEMENTS)
+@pytest.mark.parametrize("width", [4, 8])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_multiplier(simulated: Simulated, bench: str, width: int, family: str) -> None:
+    """Both structures of each: the fused MAC, and the multiplier with a register and carry-save sums after it."""
+    for extra in (0, 1):
+        require_clean(bench, simulated(bench, "icarus", parameters_of(family, width, extra, extra)))
+
+
+@pytest.mark.tools
+@pytest.mark.slow
+@pytest.mark.parametrize("bench", ELEMENTS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_multiplier_in_verilator(simulated: Simulated, bench: str, family: str) -> None:
+    require_clean(bench, simulated(bench, "verilator", parameters_of(family, 8, 0, 0)))
+
+
+@pytest.mark.tools
+@pytest.mark.slow
+@pytest.mark.parametrize("bench", ELEMENTS)
+@pytest.mark.parametrize("pipeline, carry_save", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_both_simulators_say_the_same(simulated: Simulated, bench: str, pipeline: int, carry_save: int) -> None:
+    parameters = parameters_of("behavioural", 4, pipeline, carry_save)
+    icarus, verilator = (simulated(bench, name, parameters) for name in ("icarus", "verilator"))
+    for result in (icarus, verilator):
+        require_clean(bench, result)
+    told = [[(t.name, t.compared, t.cycles, t.coverage) for t in r.tests] for r in (icarus, verilator)]
+    assert told[0] == told[1]
+
+
+@pytest.mark.tools
+@pytest.mark.slow
+@pytest.mark.parametrize("bench", ELEMENTS)
+@pytest.mark.parametrize("weight, activation, acc, carry_save", [(2, 2, 4, 1), (3, 7, 64, 1), (16, 5, 21, 0)])
+def test_unequal_and_extreme_widths(
+    simulated: Simulated, bench: str, weight: int, activation: int, acc: int, carry_save: int
+) -> None:
+    widths = {"WEIGHT_WIDTH": weight, "ACTIVATION_WIDTH": activation, "ACC_WIDTH": acc}
+    require_clean(bench, simulated(bench, "icarus", {**widths, "MULTIPLIER": "behavioural", "CARRY_SAVE": carry_save}))
