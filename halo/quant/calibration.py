@@ -1,0 +1,207 @@
+"""What enters the linear layers of a model on calibration text: Hessians, mean and largest |x|, block after block.
+
+Each block runs once on the stored outputs of the one before, so that only one block's Hessians and the hidden states
+of the text (windows x length x width floats) are in memory. A block's outputs may come from its quantized layers, as
+in GPTQ; within a block all layers see the float block ("true-sequential" order is not done).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.errors import HaloError
+from halo.quant.fake import FakeQuantized, Layers
+from halo.quant.layer import Float32
+from halo.quant.text import Windows
+from halo.quant.torch_model import RunningModel
+
+#: Called with (stage, done, total).
+Report = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerInputs:
+    """Inputs of the layers that read one tensor.
+
+    Attributes:
+        layers: their names: query, key and value; gate and up; or one.
+        norm: module whose output the tensor is, or None.
+        tokens: number of input vectors x.
+        hessian: float32[in, in], 2 / tokens sum x x^T.
+        mean_abs: float32[in], mean |x|.
+        max_abs: float32[in], max |x|.
+    """
+
+    layers: tuple[str, ...]
+    norm: str | None
+    tokens: int
+    hessian: Float32
+    mean_abs: Float32
+    max_abs: Float32
+
+
+#: Gets the inputs of a block's layers, in the order of computation. What it returns takes the place of those layers
+#: when the inputs of the next block are computed; nothing: the block stays as it is.
+Visit = Callable[[list[LayerInputs]], Layers]
+
+
+def calibrate(model: RunningModel, windows: Windows, visit: Visit, report: Report | None = None) -> None:
+    """Run the calibration text through the model, one block at a time.
+
+    Args:
+        model: in float32; its weights stay.
+        windows: of ``halo.quant.text``.
+        visit: called once a block.
+        report: progress.
+
+    Raises:
+        HaloError: an input is not finite.
+    """
+    import torch
+
+    blocks = model.blocks
+    with torch.no_grad():
+        hidden, arguments = _first_inputs(model, windows.tokens)
+        for index, (path, block) in enumerate(blocks):
+            groups = _groups(model, path)
+            sums = [_Sums() for _ in groups]
+            with _watched(model, groups, sums):
+                made = [_run(block, h, arguments[index]) for h in hidden]
+            replaced = visit([s.inputs(g, n) for s, (g, n) in zip(sums, groups, strict=True)])
+            if replaced:
+                with FakeQuantized(model, replaced).applied():
+                    made = [_run(block, h, arguments[index]) for h in hidden]
+            hidden = made
+            if report is not None:
+                report("calibrating", index + 1, len(blocks))
+
+
+def layer_inputs(model: RunningModel, windows: Windows, report: Report | None = None) -> list[LayerInputs]:
+    """Inputs of all layers at once, for models whose Hessians fit in memory.
+
+    Raises:
+        HaloError: an input is not finite.
+    """
+    found: list[LayerInputs] = []
+
+    def visit(inputs: list[LayerInputs]) -> Layers:
+        found.extend(inputs)
+        return {}
+
+    calibrate(model, windows, visit, report)
+    return found
+
+
+class _Sums:
+    """Running sums over the inputs of one tensor."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.products: Any = None
+        self.magnitude: Any = None
+        self.largest: Any = None
+
+    def add(self, x: Any) -> None:
+        """Take input vectors [..., in]."""
+        import torch
+
+        x = x.reshape(-1, x.shape[-1]).float()
+        size = x.abs()
+        if self.products is None:
+            self.products = torch.zeros(x.shape[1], x.shape[1])
+            self.magnitude = torch.zeros(x.shape[1], dtype=torch.float64)
+            self.largest = torch.zeros(x.shape[1])
+        self.products.addmm_(x.T, x)
+        self.magnitude += size.sum(dim=0, dtype=torch.float64)
+        self.largest = torch.maximum(self.largest, size.amax(dim=0))
+        self.tokens += len(x)
+
+    def inputs(self, layers: tuple[str, ...], norm: str | None) -> LayerInputs:
+        """The sums as means."""
+        hessian = (self.products * (2 / self.tokens)).numpy()
+        if not np.isfinite(hessian).all():
+            raise HaloError(f"an input of layer {layers[0]!r} is not finite", "Look for an overflow before it.")
+        mean = (self.magnitude / self.tokens).float().numpy()
+        return LayerInputs(layers, norm, self.tokens, hessian, mean, self.largest.numpy())
+
+
+def _groups(model: RunningModel, block: str) -> list[tuple[tuple[str, ...], str | None]]:
+    """Layers of a block that read the same tensor, with the norm it comes from."""
+    groups: dict[str, tuple[list[str], str | None]] = {}
+    for path, role in model.family.linears.items():
+        norm = model.family.norms.get(role)
+        names, _ = groups.setdefault(norm or path, ([], None if norm is None else f"{block}.{norm}"))
+        names.append(f"{block}.{path}")
+    return [(tuple(names), norm) for names, norm in groups.values()]
+
+
+@contextmanager
+def _watched(
+    model: RunningModel, groups: list[tuple[tuple[str, ...], str | None]], sums: list[_Sums]
+) -> Iterator[None]:
+    """Add the inputs of the first layer of each group to its sums."""
+    linears = model.linears
+    handles = [
+        linears[names[0]].register_forward_pre_hook(lambda _, args, s=s: s.add(args[0]))
+        for (names, _), s in zip(groups, sums, strict=True)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class _Enough(Exception):
+    """Ends a forward pass at the first block."""
+
+
+def _first_inputs(model: RunningModel, tokens: npt.NDArray[np.int64]) -> tuple[list[Any], list[Arguments]]:
+    """Hidden states that enter the first block, one tensor a window; other arguments of every block.
+
+    Masks and positions differ from block to block in some families, and not from window to window: windows are whole.
+    """
+    import torch
+
+    hidden: list[Any] = []
+    arguments: list[Arguments] = []
+
+    def record(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        arguments.append((args[1:], kwargs))
+
+    def stop(_: Any, args: tuple[Any, ...], __: dict[str, Any]) -> None:
+        hidden.append(args[0])
+        raise _Enough
+
+    windows = torch.from_numpy(tokens)
+    handles = [block.register_forward_pre_hook(record, with_kwargs=True) for _, block in model.blocks]
+    try:
+        model.module(windows[:1], use_cache=False)
+    finally:
+        for handle in handles:
+            handle.remove()
+    handle = model.blocks[0][1].register_forward_pre_hook(stop, with_kwargs=True)
+    try:
+        for window in windows:
+            try:
+                model.module(window[None], use_cache=False)
+            except _Enough:
+                continue
+    finally:
+        handle.remove()
+    return hidden, arguments
+
+
+def _run(block: Any, hidden: Any, arguments: Arguments) -> Any:
+    """Output of a block, hidden states [1, length, width]."""
+    made = block(hidden, *arguments[0], **arguments[1])
+    return made[0] if isinstance(made, tuple) else made

@@ -1,0 +1,78 @@
+"""Fake quantization of the key-value cache: what attention reads has been through int8 or int4.
+
+Groups and grids as KIVI (Liu et al., arXiv 2402.02750): asymmetric, from least to greatest value of a group; keys by
+channel over groups of consecutive tokens (their outliers stay in few channels), values by token over groups of
+channels. KIVI leaves the most recent tokens in floating point; here every one is quantized, the newest too, which is
+the pessimistic end. Keys are quantized as the cache stores them, after the rotary embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from halo.errors import HaloError
+
+
+@dataclass(frozen=True)
+class KvCache:
+    """Format of the cache.
+
+    Attributes:
+        bits: 8 or 4 (2 to 8 work).
+        keys: "channel": a group is ``group`` tokens of one channel; "token": ``group`` channels of one token.
+        group: values that share a scale; the last group may be shorter.
+
+    Raises:
+        HaloError: out of range.
+    """
+
+    bits: int = 8
+    keys: Literal["channel", "token"] = "channel"
+    group: int = 32
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.bits <= 8 or self.group < 2:
+            raise HaloError(f"a cache of {self.bits} bits in groups of {self.group} is impossible", "8 or 4 bits, 32.")
+
+    @property
+    def label(self) -> str:
+        """In words."""
+        return f"KV cache int{self.bits}, keys per {self.keys}, values per token, groups of {self.group}"
+
+    def attach(self, module: Any) -> Any:
+        """Make a transformers model read all keys and values through this format, until the handle is removed."""
+        from transformers import DynamicCache
+
+        def inject(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            if kwargs.get("past_key_values") is not None:
+                what = "a quantized KV cache is measured on whole windows, not while text is generated"
+                raise HaloError(what, "Take tasks that score given text.")
+            cache = DynamicCache(config=module.config)
+            cache.update = self._quantizing(cache.update)
+            return args, {**kwargs, "past_key_values": cache, "use_cache": True}
+
+        return module.register_forward_pre_hook(inject, with_kwargs=True)
+
+    def _quantizing(self, update: Callable[..., Any]) -> Callable[..., Any]:
+        """``Cache.update`` for tensors [batch, heads, tokens, channels], rounded before they are stored."""
+        along = -2 if self.keys == "channel" else -1
+
+        def quantized(keys: Any, values: Any, *rest: Any, **named: Any) -> Any:
+            return update(self.round(keys, along), self.round(values, -1), *rest, **named)
+
+        return quantized
+
+    def round(self, tensor: Any, axis: int) -> Any:
+        """The tensor rounded to 2^bits levels between least and greatest of each group along the axis."""
+        import torch
+
+        top = (1 << self.bits) - 1
+        made = []
+        for part in torch.split(tensor, self.group, dim=axis):
+            low = part.amin(dim=axis, keepdim=True)
+            scale = (part.amax(dim=axis, keepdim=True) - low) / top
+            scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+            made.append(torch.clamp(torch.round((part - low) / scale), 0, top) * scale + low)
+        return torch.cat(made, dim=axis)
