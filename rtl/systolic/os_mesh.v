@@ -74,9 +74,13 @@ module os_mesh #(
                     assign activation_left = g_row[r].g_column[c-1].activation;
                 end
                 if (r == 0) begin : g_top_edge
-                    assign weight_above = weight_i[c*WEIGHT_WIDTH+:WEIGHT_WIDTH];
+                    assign weight_above                    = weight_i[c*WEIGHT_WIDTH+:WEIGHT_WIDTH];
+                    assign drain_o[c*SUM_WIDTH+:SUM_WIDTH] = drain;
                 end else begin : g_above
                     assign weight_above = g_row[r-1].g_column[c].weight;
+                end
+                if (r == 0 && c == COLUMNS - 1) begin : g_corner
+                    assign drain_valid_o = drain_valid;
                 end
                 if (r == ROWS - 1) begin : g_bottom_edge
                     assign drain_valid_below = 1'b0;
@@ -113,13 +117,7 @@ module os_mesh #(
                 );
             end
         end
-
-        for (c = 0; c < COLUMNS; c = c + 1) begin : g_top
-            assign drain_o[c*SUM_WIDTH+:SUM_WIDTH] = g_row[0].g_column[c].drain;
-        end
     endgenerate
-
-    assign drain_valid_o = g_row[0].g_column[COLUMNS-1].drain_valid;
 
 endmodule
 
