@@ -246,7 +246,13 @@ def test_memory_stays_at_a_few_layers(tmp_path: Path) -> None:
     shapes |= {"mlp.gate_proj": (inner, hidden), "mlp.up_proj": (inner, hidden), "mlp.down_proj": (hidden, inner)}
     noise = np.random.default_rng(2).integers(0x3C00, 0x3F00, hidden * inner, dtype=np.uint16)
     planned = [
-        Planned(f"model.layers.{block}.{name}.weight", "BF16", shape, lambda n=shape[0] * shape[1]: noise[:n])
+        Planned(
+            f"model.layers.{block}.{name}.weight",
+            "BF16",
+            shape,
+            2 * shape[0] * shape[1],
+            lambda n=shape[0] * shape[1]: noise[:n],
+        )
         for block in range(blocks)
         for name, shape in shapes.items()
     ]

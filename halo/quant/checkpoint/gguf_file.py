@@ -9,9 +9,9 @@ The MAC sees q - z: Q4_0 codes minus 8, and Q8_0 codes as they are.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import gguf
 import numpy as np
@@ -20,6 +20,7 @@ from halo.errors import HaloError
 from halo.quant.checkpoint.families import summary
 from halo.quant.checkpoint.formats import unread
 from halo.quant.checkpoint.model import Float32, LayerInfo, Model, Role
+from halo.quant.checkpoint.safetensor_file import Tensor
 from halo.quant.layer import QuantizedLayer
 
 _FAMILIES = ("llama", "qwen2", "phi3", "gpt2")
@@ -34,8 +35,9 @@ _ROLES: dict[str, Role] = {
     "ffn_down": "down",
 }
 _BLOCK = 32  # weights a scale, in both formats
+_BYTES = {"Q4_0": 18, "Q8_0": 34}  # of a block: a scale in float16, then the codes
+_PLAIN = ("F32", "F16", "BF16")
 _LAYER = re.compile(r"blk\.(\d+)\.(\w+)\.weight")
-_PLAIN = (gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16, gguf.GGMLQuantizationType.BF16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,37 +45,33 @@ class GgufModel(Model):
     """A ``Model`` in a GGUF file.
 
     Attributes:
-        tensors: by layer name, memory-mapped by the reader.
+        tensors: by layer name; ``dtype`` is GGUF's name of the type, the shape (out, in).
     """
 
-    tensors: dict[str, gguf.ReaderTensor]
+    tensors: Mapping[str, Tensor]
 
     def quantized(self, name: str) -> QuantizedLayer | None:
         """See ``Model``."""
         tensor = self.tensors[self.layer(name).name]
-        kind = tensor.tensor_type
-        if kind in _PLAIN:
+        if tensor.dtype in _PLAIN:
             return None
-        rows, columns = self.layer(name).shape
-        width = {gguf.GGMLQuantizationType.Q4_0: 18, gguf.GGMLQuantizationType.Q8_0: 34}.get(kind)
-        if width is None:
-            raise unread(f"GGUF {kind.name} in {name}", self.path)
-        blocks = np.asarray(tensor.data).reshape(rows, columns // _BLOCK, width)
+        if tensor.dtype not in _BYTES:
+            raise unread(f"GGUF {tensor.dtype} in {name}", self.path)
+        rows, columns = tensor.shape
+        blocks = tensor.raw().reshape(rows, columns // _BLOCK, _BYTES[tensor.dtype])
         scale = blocks[..., :2].copy().view("<f2")[..., 0].astype(np.float32)
         stored = blocks[..., 2:]
         codes = np.empty((rows, columns // _BLOCK, _BLOCK), dtype=np.int8)
-        if width == 34:
+        if tensor.dtype == "Q8_0":
             codes[...] = stored.view(np.int8)
         else:  # the low nibbles hold the first half of a block, the high ones the second
             codes[..., :16] = (stored & 0x0F).view(np.int8) - np.int8(8)
             codes[..., 16:] = (stored >> 4).view(np.int8) - np.int8(8)
-        bits = 4 if width == 18 else 8
-        return QuantizedLayer(name, codes.reshape(rows, columns), scale, (1, _BLOCK), bits, f"gguf {kind.name}")
+        bits = 8 if tensor.dtype == "Q8_0" else 4
+        return QuantizedLayer(name, codes.reshape(rows, columns), scale, (1, _BLOCK), bits, f"GGUF {tensor.dtype}")
 
     def _plain(self, layer: LayerInfo) -> Float32:
-        tensor = self.tensors[layer.name]
-        values = gguf.dequantize(np.asarray(tensor.data), tensor.tensor_type)
-        return np.array(values, dtype=np.float32).reshape(layer.shape)
+        return self.tensors[layer.name].float32()
 
 
 def open_gguf(path: Path) -> GgufModel:
@@ -86,18 +84,19 @@ def open_gguf(path: Path) -> GgufModel:
         reader = gguf.GGUFReader(path)
     except (ValueError, KeyError, IndexError, OverflowError, UnicodeDecodeError) as error:
         raise HaloError(f"this is no GGUF file, or it is damaged: {error}", "Fetch it again.", path) from error
-    config = {name: _value(field) for name, field in reader.fields.items() if not name.startswith("GGUF.")}
+    if reader.byte_order != "I":
+        raise HaloError("the file is big-endian, which is not read", "Convert it to little-endian.", path)
+    config = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("GGUF.")}
     found = {
-        t.name.removesuffix(".weight"): t for t in reader.tensors if _LAYER.fullmatch(t.name) and len(t.shape) == 2
+        t.name.removesuffix(".weight"): _tensor(t, path)
+        for t in reader.tensors
+        if _LAYER.fullmatch(t.name) and len(t.shape) == 2
     }
     family = str(config.get("general.architecture"))
     if family not in _FAMILIES:
-        matrices = {name: tuple(int(n) for n in t.shape[::-1]) for name, t in found.items()}
-        raise HaloError(
-            f"architecture {family!r} is unknown; it has {summary(matrices)}",
-            f"Known in GGUF: {', '.join(_FAMILIES)}.",
-            path,
-        )
+        matrices = summary({name: tensor.shape for name, tensor in found.items()})
+        what = f"architecture {family!r} is unknown; it has {matrices}"
+        raise HaloError(what, f"Known in GGUF: {', '.join(_FAMILIES)}.", path)
     order = list(_ROLES)
     layers = []
     for name, tensor in found.items():
@@ -105,7 +104,7 @@ def open_gguf(path: Path) -> GgufModel:
         if kind not in _ROLES:
             raise HaloError(f"{name} is no layer of the architecture {family!r}", "Give a dense model.", path)
         role: Role = "gate_up" if family == "phi3" and kind == "ffn_up" else _ROLES[kind]
-        columns, rows = (int(n) for n in tensor.shape)
+        rows, columns = tensor.shape
         layers.append((int(block), order.index(kind), LayerInfo(name, (rows, columns), int(block), role)))
     layers.sort(key=lambda item: item[:2])
     _require_blocks(layers, config.get(f"{family}.block_count"), path)
@@ -122,5 +121,9 @@ def _require_blocks(layers: list[tuple[int, int, LayerInfo]], count: object, pat
         raise HaloError(what, "Fetch it again.", path)
 
 
-def _value(field: gguf.ReaderField) -> Any:
-    return field.contents()
+def _tensor(tensor: gguf.ReaderTensor, path: Path) -> Tensor:
+    """Where a tensor stands; the reader's own mapping of the whole file ends with the reader."""
+    columns, rows = (int(n) for n in tensor.shape)
+    return Tensor(
+        tensor.name, path, tensor.tensor_type.name, (rows, columns), int(tensor.data_offset), int(tensor.n_bytes)
+    )

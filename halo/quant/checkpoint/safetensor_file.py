@@ -93,19 +93,36 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Planned:
-    """A tensor to write: its place in the header, and a function that makes its bytes when their turn comes."""
+    """A tensor to write: its place in the header, and a function that makes its values when their turn comes.
+
+    Attributes:
+        name, dtype, shape: for the header.
+        size: in bytes.
+        make: gives the values; only their bytes are looked at.
+    """
 
     name: str
     dtype: str
     shape: Sequence[int]
+    size: int
     make: Callable[[], Array]
 
     @classmethod
     def of(cls, name: str, values: Array) -> Planned:
         """Plan an array that is already there; its type must be one of ``DTYPES``."""
-        little = values.dtype.newbyteorder("<") if values.dtype.itemsize > 1 else values.dtype
+        return cls.like(name, values.dtype, values.shape, lambda: values)
+
+    @classmethod
+    def like(cls, name: str, kind: np.dtype[Any], shape: Sequence[int], make: Callable[[], Array]) -> Planned:
+        """Plan an array of that type and shape that ``make`` will give."""
+        little = kind.newbyteorder("<") if kind.itemsize > 1 else kind
         dtype = next(code for code, known in DTYPES.items() if known == little)
-        return cls(name, dtype, values.shape, lambda: values)
+        return cls(name, dtype, shape, kind.itemsize * int(np.prod(shape)), make)
+
+    @classmethod
+    def copy(cls, tensor: Tensor) -> Planned:
+        """Plan the bytes of a tensor in another file."""
+        return cls(tensor.name, tensor.dtype, tensor.shape, tensor.size, tensor.raw)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -145,7 +162,7 @@ def write_tensors(path: Path, planned: Sequence[Planned]) -> None:
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
     for tensor in ordered:
-        start, end = end, end + _size(tensor)
+        start, end = end, end + tensor.size
         header[tensor.name] = {"dtype": tensor.dtype, "shape": list(tensor.shape), "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
@@ -154,16 +171,11 @@ def write_tensors(path: Path, planned: Sequence[Planned]) -> None:
         file.write(text)
         for tensor in ordered:
             values = np.ascontiguousarray(tensor.make())
-            if values.nbytes != _size(tensor):
-                raise ValueError(f"{tensor.name} has {values.nbytes} bytes, planned {_size(tensor)}")
+            if values.nbytes != tensor.size:
+                raise ValueError(f"{tensor.name} has {values.nbytes} bytes, planned {tensor.size}")
             file.write(values.reshape(-1).view(np.uint8).data)
 
 
 def _tensor(name: str, path: Path, start: int, entry: dict[str, Any]) -> Tensor:
     first, last = entry["data_offsets"]
     return Tensor(name, path, str(entry["dtype"]), tuple(entry["shape"]), start + first, last - first)
-
-
-def _size(tensor: Planned) -> int:
-    width = 2 if tensor.dtype == "BF16" else DTYPES[tensor.dtype].itemsize
-    return width * int(np.prod(tensor.shape))

@@ -1,0 +1,304 @@
+"""Export of a quantized folder as a compressed-tensors checkpoint, int8 weights and activations (W8A8, int-quantized).
+
+Codes are int8 already, so they go out as they are, with their scales: one a row as strategy ``channel``, one a run of
+columns as ``group``, tiles as ``block``. Activations are quantized by the runtime, per token, symmetric, from their
+largest value. Loaded in float32, transformers computes with exactly the weights of the quantized layers; loaded in
+half precision it rounds the scales. Runtimes with int8 kernels, such as vLLM, take ``channel`` only: quantize with a
+scale a channel for them.
+
+The sparse part has no place in int8 codes of its tile. The choice is the caller's: ``float`` keeps such layers as
+dense float32 weights, exactly those of the quantized layer, without quantized activations. ``round`` puts sparse
+weights among the codes of their block, whose scale is doubled until they are in range: codes that are multiples of
+that power of two, as those of fast codebooks are, stay exact, others are rounded. What it cost is returned.
+
+An ``input_scale`` is folded into the norm in front of the layer, which must be the input of no other layer.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.errors import HaloError
+from halo.quant.checkpoint.folder import CONFIG, INDEX, WHOLE, FolderModel, open_folder
+from halo.quant.checkpoint.safetensor_file import Array, Planned, Tensor, write_tensors
+from halo.quant.layer import Float32, QuantizedLayer
+from halo.quant.store import list_layers, load_layer
+
+Progress = Callable[[str, int, int], None]
+"""Called as ``progress(stage, done, total)``."""
+
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".onnx")
+_TOKEN = {"num_bits": 8, "type": "int", "symmetric": True, "strategy": "token", "dynamic": True}
+
+
+@dataclass(frozen=True)
+class ExportedLayer:
+    """What became of a layer.
+
+    Attributes:
+        name: of the layer.
+        kept_as: ``codes`` unchanged, codes ``rounded`` to hold the sparse part, or ``float``.
+        strategy: of its scales: channel, group or block; None for ``float``.
+        error: root of sum (w - w')^2 / sum w^2, w of the quantized layer, w' as exported; 0 unless rounded.
+    """
+
+    name: str
+    kept_as: Literal["codes", "rounded", "float"]
+    strategy: str | None
+    error: float
+
+
+def export_w8a8(
+    model: Path,
+    quantized: Path,
+    target: Path,
+    *,
+    sparse: Literal["float", "round"] | None = None,
+    progress: Progress | None = None,
+) -> tuple[ExportedLayer, ...]:
+    """Write a checkpoint that transformers and other readers of compressed-tensors load.
+
+    Layers that the quantized folder lacks, embeddings, norms and the output head are copied byte for byte, and so are
+    the tokenizer and the other files. ``config.json`` is written last: without it the folder is no model.
+
+    Args:
+        model: the Hugging Face folder that was quantized, in floating point.
+        quantized: folder of ``halo.quant.store``.
+        target: a folder that is empty or not there yet.
+        sparse: what to do with layers that have a sparse part; None: refuse them.
+        progress: told of every layer, twice: when it is checked and when it is written.
+
+    Returns:
+        What became of each quantized layer.
+
+    Raises:
+        HaloError: the target is not empty; the folder's layers are not the model's; a sparse part without a choice;
+            input scales with no norm to fold into; zeros beyond int8; GPT-2, whose layers are no ``Linear``.
+    """
+    if target.exists() and any(target.iterdir()):
+        raise HaloError("the folder for the export is not empty", "Choose another.", target)
+    source = open_folder(model)
+    if source.format is not None:
+        raise HaloError("the model is quantized already", "Give the floating-point model that was quantized.", model)
+    if source.architecture.transposed:
+        what = f"the family {source.family} computes with Conv1D modules, which compressed-tensors does not quantize"
+        raise HaloError(what, "Export a model of another family.", model)
+
+    names = list_layers(quantized)
+    if not names:
+        raise HaloError(
+            "the folder holds no quantized layers", "Give the folder of a finished quantization.", quantized
+        )
+    plan = _Plan(source, quantized, sparse)
+    for done, name in enumerate(names, 1):
+        plan.add(name)
+        if progress is not None:
+            progress("checking layers", done, len(names))
+    planned = plan.tensors(progress)
+    target.mkdir(parents=True, exist_ok=True)
+    write_tensors(target / WHOLE, planned)
+    for file in sorted(model.iterdir()):
+        if file.is_file() and file.name not in (CONFIG, INDEX) and file.suffix not in _WEIGHTS:
+            shutil.copyfile(file, target / file.name)
+    config = dict(source.config)
+    if plan.groups:
+        config["quantization_config"] = plan.quantization_config()
+    (target / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return tuple(plan.exported)
+
+
+class _Plan:
+    """Decides layer by layer, keeping nothing large; the layers are read again when they are written."""
+
+    def __init__(self, model: FolderModel, quantized: Path, sparse: Literal["float", "round"] | None) -> None:
+        self.model = model
+        self.quantized = quantized
+        self.sparse = sparse
+        self.exported: list[ExportedLayer] = []
+        self.groups: dict[str, list[str]] = {}  # weight arguments as JSON -> layers
+        self._parts: dict[str, list[tuple[str, Array]]] = {}  # layer -> suffix and an empty stand-in of every tensor
+        self._input_scales: dict[str, Float32] = {}
+        self._made = lru_cache(maxsize=1)(self._make)  # the tensors of a layer are written one after the other
+
+    def add(self, name: str) -> None:
+        """Decide on a layer."""
+        layer = load_layer(self.quantized, name)
+        if layer.shape != self.model.layer(name).shape:
+            raise HaloError(f"layer {name!r} has another shape in the model", "Give the model that was quantized.")
+        if layer.input_scale is not None:
+            self._input_scales[name] = layer.input_scale
+        if layer.sparse is not None and self.sparse is None:
+            raise HaloError(
+                f"layer {name!r} has a sparse part, which int8 codes with its tiles' scales cannot hold",
+                "Choose sparse='round' (into the codes, a little off) or sparse='float' (exact, the layer not int8).",
+            )
+        made = self._settle(layer)
+        self._parts[name] = [(s, np.broadcast_to(part.dtype.type(0), part.shape)) for s, part in _tensors(made)]
+        if not isinstance(made, QuantizedLayer):
+            self.exported.append(ExportedLayer(name, "float", None, 0.0))
+            return
+        arguments, _, _ = _arguments(made)
+        self.groups.setdefault(json.dumps(arguments), []).append(name)
+        kept: Literal["codes", "rounded"] = "codes" if made is layer else "rounded"
+        error = 0.0 if made is layer else _relative_error(layer.dequantize(), made.dequantize())
+        self.exported.append(ExportedLayer(name, kept, arguments["strategy"], error))
+
+    def tensors(self, progress: Progress | None) -> list[Planned]:
+        """Every tensor of the export."""
+        done = 0
+
+        def write(name: str, part: int) -> Array:
+            nonlocal done
+            if part == 0 and progress is not None:
+                done += 1
+                progress("writing layers", done, len(self._parts))
+            return self._made(name)[part][1]
+
+        planned = {
+            weight.name + suffix: Planned.like(weight.name + suffix, like.dtype, like.shape, partial(write, name, i))
+            for name, parts in self._parts.items()
+            for weight in (self.model.modules[name]["weight"],)
+            for i, (suffix, like) in enumerate(parts)
+        }
+        planned |= {tensor.name: Planned.of(tensor.name, values) for tensor, values in self._folded_norms()}
+        copied = [Planned.copy(tensor) for name, tensor in self.model.tensors.items() if name not in planned]
+        return copied + list(planned.values())
+
+    def quantization_config(self) -> dict[str, Any]:
+        """For ``config.json``; every linear layer stands in a group or in ``ignore``, as vLLM wants it."""
+        quantized = {name for names in self.groups.values() for name in names}
+        return {
+            "quant_method": "compressed-tensors",
+            "format": "int-quantized",
+            "quantization_status": "compressed",
+            "ignore": [layer.name for layer in self.model.layers if layer.name not in quantized] + ["lm_head"],
+            "config_groups": {
+                f"group_{i}": {"targets": names, "weights": json.loads(arguments), "input_activations": _TOKEN}
+                for i, (arguments, names) in enumerate(self.groups.items())
+            },
+        }
+
+    def _settle(self, layer: QuantizedLayer) -> QuantizedLayer | Float32:
+        """The layer without a sparse part, or its weights in floating point."""
+        if layer.sparse is not None and self.sparse == "float":  # a folded norm leaves the input scale in the weights
+            return replace(layer, input_scale=None).dequantize()
+        return merge_sparse(layer)
+
+    def _make(self, name: str) -> list[tuple[str, Array]]:
+        return _tensors(self._settle(load_layer(self.quantized, name)))
+
+    def _folded_norms(self) -> list[tuple[Tensor, Float32]]:
+        """Norms (weight and, where there is one, bias) divided by the input scale of the layers that read them."""
+        family = self.model.architecture
+        after = self.model.config.get("do_layer_norm_before", True) is False  # OPT-350m: norms follow the layers
+        folded: dict[str, Float32] = {}
+        for name, scale in self._input_scales.items():
+            info = self.model.layer(name)
+            norm = family.norms.get(info.role) if info.role is not None and not after else None
+            if norm is None:
+                what = f"layer {name!r} has an input scale, and no norm in front of it to fold it into"
+                raise HaloError(what, "Quantize this layer without input scales.")
+            readers = [
+                x for x in self.model.layers if x.block == info.block and x.role and family.norms.get(x.role) == norm
+            ]
+            for reader in readers:
+                other = self._input_scales.get(reader.name)
+                if other is None or not np.array_equal(other, scale):
+                    what = f"layers {name!r} and {reader.name!r} read the same norm with different input scales"
+                    raise HaloError(what, "Quantize all layers behind a norm with one input scale.")
+            folded[f"{family.blocks}.{info.block}.{norm}"] = scale
+        return [
+            (tensor, tensor.float32() / scale)
+            for module, scale in folded.items()
+            for tensor in self._tensors_of(module)
+        ]
+
+    def _tensors_of(self, module: str) -> list[Tensor]:
+        tensors: Mapping[str, Tensor] = self.model.modules.get(module, {})
+        if "weight" not in tensors:
+            raise HaloError(f"the checkpoint lacks {module}", "Fetch the checkpoint again.", self.model.path)
+        return list(tensors.values())
+
+
+def merge_sparse(layer: QuantizedLayer) -> QuantizedLayer:
+    """The layer with its sparse weights among the dense codes, as close as int8 comes.
+
+    The scale of a block is doubled until its largest sparse weight is at most 127 steps; codes are halved as often and
+    round to even where they are odd. A block without dense weights takes the scale that its sparse ones need.
+
+    Raises:
+        HaloError: the layer has zeros.
+    """
+    if layer.sparse is None:
+        return layer
+    if layer.zero is not None:
+        what = f"layer {layer.name!r} has zeros and a sparse part, which do not go into int8 codes together"
+        raise HaloError(what, "Choose sparse='float'.")
+    rows, columns, values = layer.sparse.rows, layer.sparse.columns, layer.sparse.values
+    high, wide = layer.scale_block
+    place = (rows // high, columns // wide)
+    largest = np.zeros(layer.scale.shape, dtype=np.float32)
+    np.maximum.at(largest, place, np.abs(values))
+    empty = ~np.logical_or.reduceat(
+        np.logical_or.reduceat(layer.codes != 0, np.arange(0, layer.shape[0], high), axis=0),
+        np.arange(0, layer.shape[1], wide),
+        axis=1,
+    )
+    needed = largest / np.float32(127)
+    start = np.where((empty & (needed > 0)) | (layer.scale == 0), needed, layer.scale)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.where(needed > np.abs(start), np.ceil(np.log2(needed / np.abs(start))), 0).astype(np.int64)
+    scale = np.ldexp(start, steps).astype(np.float32)
+    codes = np.empty_like(layer.codes)
+    for block, step in enumerate(steps):
+        band = slice(block * high, (block + 1) * high)
+        halved = np.where(layer.scale[block] == 0, 0, np.ldexp(np.float32(1), -step))
+        factor = np.repeat(halved, wide)[: layer.shape[1]]
+        codes[band] = np.rint(layer.codes[band] * factor)
+    divisor = scale[place]
+    ratio = np.divide(values, divisor, out=np.zeros_like(values), where=divisor != 0)
+    codes[rows, columns] = np.clip(np.rint(ratio), -128, 127)
+    return replace(layer, codes=codes, scale=scale, sparse=None, tile=None, tile_class=None, codebooks=(), bits=8)
+
+
+def _tensors(made: QuantizedLayer | Float32) -> list[tuple[str, Array]]:
+    """The tensors of a layer: what follows the weight's name, and values."""
+    if not isinstance(made, QuantizedLayer):
+        return [("", made)]
+    _, scale, zero = _arguments(made)
+    tensors: list[tuple[str, Array]] = [("", made.codes), ("_scale", scale)]
+    return tensors if zero is None else [*tensors, ("_zero_point", zero)]
+
+
+def _arguments(layer: QuantizedLayer) -> tuple[dict[str, Any], Float32, npt.NDArray[np.int8] | None]:
+    """How compressed-tensors calls the layer's scales, and scales and zeros in the shape that it gives them."""
+    rows, columns = layer.shape
+    high, wide = layer.scale_block
+    scale, zero = layer.scale, layer.zero
+    arguments: dict[str, Any] = {"num_bits": 8, "type": "int", "symmetric": zero is None}
+    if zero is not None and (zero.min() < -128 or zero.max() > 127):
+        raise HaloError(f"layer {layer.name!r} has zeros beyond int8", "Quantize it symmetrically.")
+    if wide >= columns:
+        arguments |= {"strategy": "channel"}
+        scale = np.repeat(scale, high, axis=0)[:rows]
+        zero = None if zero is None else np.repeat(zero, high, axis=0)[:rows]
+    elif high == 1 and columns % wide == 0:
+        arguments |= {"strategy": "group", "group_size": wide}
+    else:
+        arguments |= {"strategy": "block", "block_structure": [high, wide]}
+    return arguments, scale, None if zero is None else zero.astype(np.int8)
+
+
+def _relative_error(weight: Float32, made: Float32) -> float:
+    total = sum(float(np.square(row, dtype=np.float64).sum()) for row in weight)
+    wrong = sum(float(np.square(a - b, dtype=np.float64).sum()) for a, b in zip(weight, made, strict=True))
+    return 0.0 if total == 0 else float(np.sqrt(wrong / total))
