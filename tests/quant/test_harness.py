@@ -1,0 +1,150 @@
+"""lm-evaluation-harness on local tasks against likelihoods summed by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from halo.errors import HaloError
+from halo.quant.fake import Activations, FakeQuantized
+from halo.quant.harness import TaskFigure, run_tasks
+from halo.quant.rtn import Format, rtn
+from halo.quant.torch_model import RunningModel, load_model
+
+torch = pytest.importorskip("torch", reason="running models needs halo-mac[torch]")
+pytest.importorskip("lm_eval", reason="tasks need halo-mac[torch]")
+pytest.importorskip("accelerate", reason="lm-evaluation-harness runs transformers models through it")
+
+TASK = """
+task: {name}
+dataset_path: json
+dataset_kwargs:
+  data_files: {{test: {name}.jsonl}}
+test_split: test
+"""
+PAGES = """
+output_type: loglikelihood_rolling
+doc_to_text: ""
+doc_to_target: "{{page}}"
+metric_list:
+  - metric: word_perplexity
+  - metric: bits_per_byte
+"""
+QUESTIONS = r"""
+output_type: multiple_choice
+doc_to_text: "{{question}}\nA. {{choices[0]}}\nB. {{choices[1]}}\nC. {{choices[2]}}\nD. {{choices[3]}}\nAnswer:"
+doc_to_choice: [A, B, C, D]
+doc_to_target: answer
+metric_list:
+  - metric: acc
+"""
+
+
+@pytest.fixture(scope="module")
+def stories(shared: Path) -> RunningModel:
+    return load_model(shared / "models" / "stories260K")
+
+
+@pytest.fixture(scope="module")
+def pages(shared: Path) -> list[str]:
+    """Two WikiText-2 articles' beginnings, the second longer than the model's context of 512 tokens."""
+    text = (shared / "text" / "wiki.test.raw").read_text(encoding="utf-8")
+    articles = re.split(r"\n(?= = [^=])", text)
+    return [articles[1][:300], articles[2][:2500]]
+
+
+def questions() -> list[dict[str, object]]:
+    words = ("ball", "dog", "girl", "tree", "car", "sun")
+    rng = np.random.default_rng(4)
+    return [
+        {"question": f"What did Tim see on day {i}?", "choices": rng.permutation(words)[:4].tolist(), "answer": i % 4}
+        for i in range(12)
+    ]
+
+
+@pytest.fixture
+def tasks(tmp_path: Path, pages: list[str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    datasets = pytest.importorskip("datasets", reason="comes with lm-evaluation-harness")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    for name, body, rows in (
+        ("pages", PAGES, [{"page": page} for page in pages]),
+        ("questions", QUESTIONS, questions()),
+    ):
+        (folder / f"{name}.yaml").write_text(TASK.format(name=name) + body, encoding="utf-8")
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder
+
+
+def figures(found: list[TaskFigure]) -> dict[tuple[str, str], float]:
+    return {(figure.task, figure.metric): figure.value for figure in found}
+
+
+def likelihood(model: RunningModel, context: list[int], tokens: list[int]) -> float:
+    """Log-likelihood of tokens after a context."""
+    with torch.no_grad():
+        logits = model.module(torch.tensor([(context + tokens)[:-1]])).logits[0].double()
+    chances = torch.log_softmax(logits, -1)
+    return float(sum(chances[len(context) + i - 1, token] for i, token in enumerate(tokens)))
+
+
+def ids(model: RunningModel, text: str) -> list[int]:
+    return list(model.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def test_word_perplexity_is_the_likelihood_of_all_words(stories: RunningModel, tasks: Path, pages: list[str]) -> None:
+    layers = {name: rtn(stories.weight(name), Format(4), name=name) for name in stories.linears}
+    fake = FakeQuantized(stories, layers)
+    found = run_tasks(fake, tasks, ["pages"])
+    total = 0.0
+    with fake.applied():
+        for page in pages:
+            tokens = [1, *ids(stories, page)]  # the tokenizer's BOS, which the harness predicts from its own
+            # Inputs are 512 tokens: BOS and 511 first, later windows predict 512 more; the last one reaches back.
+            total += likelihood(stories, [1], tokens[:512])
+            for start in range(512, len(tokens), 512):
+                stop = min(start + 512, len(tokens))
+                total += likelihood(stories, tokens[stop - 513 : start], tokens[start:stop])
+    words = sum(len(re.split(r"\s+", page)) for page in pages)
+    assert figures(found)["pages", "word_perplexity"] == pytest.approx(np.exp(-total / words), rel=1e-4)
+    size = sum(len(page.encode()) for page in pages)
+    assert figures(found)["pages", "bits_per_byte"] == pytest.approx(-total / size / np.log(2), rel=1e-4)
+    assert [(f.samples, f.shots, f.quantized) for f in found] == [(2, 0, "float activations and KV cache")] * 2
+
+
+def test_accuracy_is_the_share_of_questions_whose_answer_is_likeliest(stories: RunningModel, tasks: Path) -> None:
+    fake = FakeQuantized(stories, {}, Activations())
+    found = run_tasks(fake, tasks)
+    assert [figure.task for figure in found] == ["pages", "pages", "questions"]
+    right = 0
+    with fake.applied():
+        for row in questions():
+            choices = "\n".join(f"{letter}. {c}" for letter, c in zip("ABCD", row["choices"], strict=True))  # type: ignore[call-overload]
+            context = f"{row['question']}\n{choices}\nAnswer:"
+            whole = [ids(stories, f"{context} {letter}") for letter in "ABCD"]
+            prompt = ids(stories, context)
+            chances = [likelihood(stories, [1, *prompt], tokens[len(prompt) :]) for tokens in whole]
+            right += int(np.argmax(chances)) == row["answer"]
+    assert figures(found)["questions", "acc"] == pytest.approx(right / 12) and 0 < right < 12
+    assert found[2].samples == 12 and found[2].quantized == "A8 dynamic per token"
+    assert run_tasks(fake, tasks, ["questions"], limit=3)[0].samples == 3
+
+
+def test_bad_tasks_are_named(stories: RunningModel, tasks: Path, tmp_path: Path) -> None:
+    fake = FakeQuantized(stories, {})
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(HaloError, match=r"no task 'mmlu'\nThe folder has: pages, questions"):
+        run_tasks(fake, tasks, ["mmlu"])
+    with pytest.raises(HaloError, match="no such folder of tasks"):
+        run_tasks(fake, tmp_path / "missing")
+    with pytest.raises(HaloError, match="the folder has no task"):
+        run_tasks(fake, empty)
+    (tasks / "pages.jsonl").unlink()
+    with pytest.raises(HaloError, match="a task does not load"):
+        run_tasks(fake, tasks, ["pages"])
