@@ -5,8 +5,9 @@ all control bits are free. The settle bound over every activation transition, wi
 own flip-flops, is the period of that weight, sound for every value of what is free.
 
 **Swaps.** When the next weight comes into use at the same edge as the next activation, both operands move at once, and
-the bound at rest does not hold. The bits in which all weights of the class agree stay still all the same, because
-nothing else is ever loaded; with only those held and the others free, the bound covers every swap within the class.
+the bound at rest does not hold. The weight bits in which the class agrees stay still all the same; with only those held
+and the others free, as swap and load are, the bound covers every swap within the class. Weights of any class may be
+loading meanwhile: they wait in other registers.
 
 **Cycle after cycle.** A bound speaks of one transition from rest. At the clock, events of the cycle before may still be
 under way on nets that a controlling input had masked. They cannot arrive later than the longest structural path after
@@ -18,8 +19,8 @@ of the longest path less one period. So a period must also be at least half of t
 ``clocks`` between the swap and the next activation that counts it is over in time if the path fits in ``clocks + 1``
 periods (the same argument). Sums of the slots between are wrong and must not count.
 
-Which registers hold the weight is not read from names: they are those that a zero-delay run leaves still and that
-provably stay so (``Registered.kept``).
+Which registers hold the weight in use is not read from names: they are those that a zero-delay run leaves still while
+all else moves, and that provably stay so until a swap (``Registered.kept``).
 """
 
 from __future__ import annotations
@@ -92,32 +93,39 @@ class ArrayBounds:
         return self._period(self.held(weights))
 
     def held(self, weights: Sequence[int]) -> dict[int, int]:
-        """Sources that stay still as long as only these weights are loaded."""
-        trace, streamed = self._steady(weights, swapping=True)
-        return self.array.design.kept(trace.sources[streamed.start :])
+        """Sources that stay still while swaps bring nothing but these weights: the weight bits in which they agree."""
+        mask = (1 << self.array.shape.weight_bits) - 1
+        common, some = mask, 0
+        for weight in weights:
+            common &= weight
+            some |= weight & mask
+        first, second = self.weight_at_rest(common), self.weight_at_rest(some)
+        trace, streamed = self._steady([common, some], swapping=True)
+        steady = trace.sources[streamed.start :]
+        still = self.array.design.timed.circuit.source[np.all(steady == steady[0], axis=0)].tolist()
+        return {net: first[net] for net in still if net in first and first[net] == second.get(net)}
 
     def clocks_to_settle(self, period_fs: int) -> int:
         """Clocks between the swap to any weight and the first activation that counts, at a period."""
-        anything = self.swapping([-1, *(1 << b for b in range(self.array.shape.weight_bits - 1)), 0])
+        anything = self.swapping([0, -1])
         if anything.period_fs <= period_fs:
             return 0
         return max(1, -(-anything.path_fs // period_fs) - 1)
 
     def _steady(self, weights: Sequence[int], *, swapping: bool) -> tuple[Trace, Stream]:
-        """A zero-delay run in which all moves that may: for one weight at rest any weight is on its way to be next."""
+        """A zero-delay run in which all moves that may, with any weight being loaded, and swaps between some or none."""
         array, shape = self.array, self.array.shape
         generator = np.random.default_rng(1)
+        size = (shape.rows, shape.columns)
         values = np.array(weights, np.int64)
-        tiles = [_random_tile(array, generator, np.full((shape.rows, shape.columns), values[0]), PREFIX * shape.flush)]
+        tiles = [_random_tile(array, generator, np.full(size, values[0]), PREFIX * shape.flush)]
         for _ in range(64 if swapping else 0):
-            tiles.append(_random_tile(array, generator, generator.choice(values, (shape.rows, shape.columns)), 2))
-        noise = (values & ((1 << shape.weight_bits) - 1)).tolist() if swapping else None
-        streamed = stream(shape, tiles, 1, noise)
-        if not swapping:
-            loads = streamed.ports["weight_load_i"][streamed.start :]
-            loads[:] = generator.integers(0, 2, loads.shape)
-        valid = streamed.ports["valid_i"][streamed.start :]
-        valid[:] = generator.integers(0, 2, valid.shape)
+            tiles.append(_random_tile(array, generator, generator.choice(values, size), 2))
+        streamed = stream(shape, tiles, 1)
+        moving = ["valid_i"] if swapping else ["valid_i", "weight_load_i"]
+        for port in moving:
+            lanes = streamed.ports[port][streamed.start :]
+            lanes[:] = generator.integers(0, 2, lanes.shape)
         return array.run(streamed), streamed
 
     def _period(self, fixed: dict[int, int]) -> Period:

@@ -98,7 +98,7 @@ class Trials:
         return self._slow[weight]
 
     def class_stream(self, weights: Sequence[int], slots: int, gap: int = 0) -> Stream:
-        """At least so many slots with tiles of some weights, swapped in back to back; nothing else is ever loaded."""
+        """At least so many slots with tiles of some weights, swapped in back to back."""
         shape, generator = self.array.shape, np.random.default_rng([self.seed, 1])
         each = max(SLOTS, shape.load_clocks)
         tiles = []
@@ -106,14 +106,14 @@ class Trials:
             chosen = generator.choice(np.array(weights, np.int64), (shape.rows, shape.columns))
             tile = self._slow_tile(chosen, each, i) if i % 2 else self._random_tile(generator, chosen, each)
             tiles.append(replace(tile, gap=gap))
-        return stream(shape, tiles, self.seed, noise=[w & ((1 << shape.weight_bits) - 1) for w in weights])
+        return stream(shape, tiles, self.seed)
 
     def slow_stream(self, weights: Sequence[int], slots: int, gap: int = 0) -> Stream:
         """Slow transitions of each weight, one weight after the other in all elements."""
         shape = self.array.shape
         tiles = [self._slow_tile(np.full((shape.rows, shape.columns), w, np.int64), slots, 0) for w in weights]
         tiles = [replace(tile, gap=gap) for tile in tiles]
-        return stream(shape, tiles, self.seed, noise=[w & ((1 << shape.weight_bits) - 1) for w in weights])
+        return stream(shape, tiles, self.seed)
 
     def swap_stream(self, weights: Sequence[int], outside: int, gap: int, swaps: int) -> Stream:
         """Swaps from a weight outside, which computes nothing, to random weights of a class that do.

@@ -233,7 +233,8 @@ def _note(record: Recorder, array: GateArray, clock: ClassClock) -> None:
     }
     for sentence in array.assumptions:
         record.assume(sentence)
-    record.assume("Only weights of the class are loaded while it runs, so the bits in which they agree never move.")
+    record.assume("Swaps bring weights of the class only, so the weight bits in which they agree never move.")
+    record.assume("Hold times are not checked: they do not depend on the clock.")
     record.assume("Wrong: a cycle with any wrong or unknown bit at an output port, sums where they are valid.")
     record.assume("Late: a register's data changed within its setup time before the edge, or spilled over it.")
 

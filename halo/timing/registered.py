@@ -17,16 +17,13 @@ import numpy.typing as npt
 
 from halo.errors import HaloError
 from halo.liberty.model import Library
-from halo.netlist.graph import I8, propagate_constants, propagate_constants_lanes
+from halo.netlist.graph import I8, propagate_constants
 from halo.netlist.model import COMB, FLOP, I32, I64, U8, Circuit
 from halo.netlist.ternary import UNKNOWN_TRIT, ternary
 from halo.timing.clocked_kernel import run_cycles
 from halo.timing.delays import Delays
 from halo.timing.event import Timed
 from halo.timing.overhead import RegisterOverhead, register_overhead
-
-CASES = 6
-"""Most free sources of which every value is tried."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,69 +141,24 @@ class Registered:
         still = np.all(sources == sources[0], axis=0)
         fixed = {int(net): int(sources[0, i]) for i, net in enumerate(circuit.source) if still[i]}
         while True:
-            lost = self._not_implied(fixed)
+            constant = propagate_constants(circuit, fixed)
+            lost = [
+                state
+                for state, gate in zip(self.state.tolist(), self.flop.tolist(), strict=True)
+                if state in fixed and self._next_value(gate, constant) != fixed[state]
+            ]
             if not lost:
                 return fixed
             for state in lost:
                 del fixed[state]
 
-    def _not_implied(self, fixed: dict[int, int]) -> list[int]:
-        """Fixed states whose next value the fixed sources do not imply.
-
-        Three-valued logic first. Where it does not tell (both ways through a multiplexer of gates are 1, the select is
-        unknown), every value of the few free sources is tried.
-        """
-        circuit, clocked = self.timed.circuit, self.clocked
-        constant = propagate_constants(circuit, fixed)
-        open_cases: dict[tuple[int, ...], list[int]] = {}
-        lost = []
-        for f, state in enumerate(self.state.tolist()):
-            if state not in fixed:
-                continue
-            gate = self.flop[f]
-            pins = clocked.pin_net[clocked.pin_start[gate] : clocked.pin_start[gate + 1]]
-            index = sum((UNKNOWN_TRIT if v < 0 else int(v)) * 3**i for i, v in enumerate(constant[pins].tolist()))
-            value = ternary(clocked.table[clocked.table_start[gate] : clocked.table_start[gate + 1]].tobytes())[index]
-            if value == fixed[state]:
-                continue
-            free = self._free_sources(pins.tolist(), constant)
-            if value == UNKNOWN_TRIT and len(free) <= CASES:
-                open_cases.setdefault(free, []).append(f)
-            else:
-                lost.append(state)
-        for free, flops in open_cases.items():
-            cases = np.arange(1 << len(free))
-            lanes = {net: (cases >> i & 1).astype(np.uint8) for i, net in enumerate(free)}
-            lanes |= {net: np.full(len(cases), value, np.uint8) for net, value in fixed.items()}
-            nets = propagate_constants_lanes(circuit, lanes).astype(np.int64)
-            for f in flops:
-                gate = self.flop[f]
-                pins = clocked.pin_net[clocked.pin_start[gate] : clocked.pin_start[gate + 1]]
-                index = (nets[pins] << np.arange(len(pins))[:, None]).sum(axis=0)
-                table = clocked.table[clocked.table_start[gate] : clocked.table_start[gate + 1]]
-                state = int(self.state[f])
-                if (nets[pins] < 0).any() or (table[index] != fixed[state]).any():
-                    lost.append(state)
-        return lost
-
-    def _free_sources(self, nets: list[int], constant: I8) -> tuple[int, ...]:
-        """Sources without a constant value that reach some nets, ascending; more than CASES are not all listed."""
-        circuit = self.timed.circuit
-        driver = {net: g for g, net in enumerate(circuit.out.tolist())}
-        found: set[int] = set()
-        seen: set[int] = set()
-        waiting = list(nets)
-        while waiting and len(found) <= CASES:
-            net = waiting.pop()
-            if net in seen or constant[net] >= 0:
-                continue
-            seen.add(net)
-            if net in driver:
-                gate = driver[net]
-                waiting += circuit.pin_net[circuit.pin_start[gate] : circuit.pin_start[gate + 1]].tolist()
-            else:
-                found.add(net)
-        return tuple(sorted(found))
+    def _next_value(self, gate: int, constant: I8) -> int:
+        """What a flip-flop takes while some nets are constant: 0, 1 or UNKNOWN_TRIT."""
+        clocked = self.clocked
+        pins = constant[clocked.pin_net[clocked.pin_start[gate] : clocked.pin_start[gate + 1]]].tolist()
+        index = sum((UNKNOWN_TRIT if value < 0 else value) * 3**i for i, value in enumerate(pins))
+        table = clocked.table[clocked.table_start[gate] : clocked.table_start[gate + 1]].tobytes()
+        return int(ternary(table)[index])
 
 
 def cut_at_registers(
