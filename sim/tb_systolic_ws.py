@@ -7,6 +7,7 @@ contract of ``halo.arch.ws_cycles`` holds to the clock. Each test plays about ``
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cocotb
 from cocotb.handle import HierarchyObject
@@ -40,12 +41,14 @@ class Bench(ArrayBench):
         for name, hit in self._kinds(tile):
             self.coverage.hit(f"tile.{name}", hit)
 
-    def random_tile(self, classes: Sequence[int] = (0,), rows: int | None = None) -> OutputTile:
+    def random_tile(
+        self, classes: Sequence[int] = (0,), rows: int | None = None, k_tiles: int | None = None
+    ) -> OutputTile:
         """Mixed operands, 1 to 3 k-tiles with one of the classes each, of one row, as many as the array, or others."""
         shape, draw = self.shape, self.random
         if rows is None:
             rows = draw.choice((1, draw.randint(1, shape.depth), min(shape.rows, shape.depth), shape.depth))
-        count = draw.choice((1, 1, 2, 3))
+        count = k_tiles or draw.choice((1, 1, 2, 3))
         inner = count * shape.rows
         return OutputTile(
             mixed_operands((rows, inner), shape.activation, self.numpy),
@@ -96,6 +99,24 @@ async def stalls(dut: HierarchyObject) -> None:
         await bench.drained()
     bench.coverage.require()
     await bench.finish(5 * (bench.tiles // 4 + 1) * bench.shape.columns)
+
+
+@cocotb.test()
+async def late_activations(dut: HierarchyObject) -> None:
+    """Activations come late and then at once, so that k-tiles of one row follow each other faster than weights load."""
+    bench = Bench(dut)
+    await bench.clock.reset()
+    turn = 3 * bench.array.period(1) + 6
+    bench.stall(activation=lambda: lambda cycle: cycle % turn > 3)
+    tiles = [bench.random_tile(rows=1, k_tiles=3) for _ in range(bench.tiles)]
+    for tile in tiles:
+        bench.play(tile)
+    await bench.drained()
+    taken = bench.activation.taken
+    again = sum(b == a + 1 for n, (a, b) in enumerate(pairwise(taken)) if n % 3 < 2)
+    bench.coverage.hit("row.again_in_the_next_clock", again)
+    assert again >= bench.tiles // 2 or bench.array.lead, "rows came too slowly"
+    await bench.finish(bench.tiles * bench.shape.columns)
 
 
 @cocotb.test()

@@ -8,7 +8,6 @@
 //
 // COLUMNS, ACC_WIDTH         sums a row, bits a sum
 // DEPTH                      rows of the longest tile
-// FORWARD                    1: a row may come again in the next clock (sums are forwarded); 0: one clock later
 // clk_i, rst_ni              clock; synchronous reset, active low
 // row_valid_i, row_i         a row of one k-tile
 // first_i, last_i            it is of the first (replaces what the row held), of the last k-tile of its output tile
@@ -19,8 +18,7 @@
 module accumulator_buffer #(
     parameter COLUMNS   = 4,
     parameter ACC_WIDTH = 24,
-    parameter DEPTH     = 16,
-    parameter FORWARD   = 0
+    parameter DEPTH     = 16
 ) (
     input  wire                         clk_i,
     input  wire                         rst_ni,
@@ -77,12 +75,10 @@ module accumulator_buffer #(
             assign sums[c*ACC_WIDTH+:ACC_WIDTH] =
                 held_q[c*ACC_WIDTH+:ACC_WIDTH] + row_q[c*ACC_WIDTH+:ACC_WIDTH];
         end
-        if (FORWARD != 0) begin : g_forward
-            assign held = (add_q && add_index_q == index_q) ? sums : memory_q[index_q][ROW_WIDTH-1:0];
-        end else begin : g_no_forward
-            assign held = memory_q[index_q][ROW_WIDTH-1:0];
-        end
     endgenerate
+
+    // Tiles of one row may follow each other in neighbouring clocks: the second finds its row while it is being added.
+    assign held = (add_q && add_index_q == index_q) ? sums : memory_q[index_q][ROW_WIDTH-1:0];
 
     assign finish   = add_q && last_q;
     assign leave    = tvalid_o && tready_i;

@@ -258,8 +258,7 @@ module systolic_ws #(
     accumulator_buffer #(
         .COLUMNS  (COLUMNS),
         .ACC_WIDTH(ACC_WIDTH),
-        .DEPTH    (DEPTH),
-        .FORWARD  (ROWS == 1 ? 1 : 0)
+        .DEPTH    (DEPTH)
     ) u_buffer (
         .clk_i      (clk_i),
         .rst_ni     (rst_ni),
