@@ -10,7 +10,7 @@ from typing import TypedDict, Unpack
 from halo.characterization.table import WeightTable, load_table
 from halo.config import CharacterizeConfig, Method, Synthesis, parse_corners
 from halo.flow.characterize import characterize as run_characterization
-from halo.flow.provenance import Report
+from halo.flow.provenance import Report, silent
 from halo.plot.run import draw_all
 
 PathLike = str | Path
@@ -81,12 +81,8 @@ def characterize(
         )
         config.require_files()
         finish = draw_all if run_folder is not None else None
-        return load_table(run_characterization(config, report or _silent, finish))
+        return load_table(run_characterization(config, report or silent, finish))
 
 
 def _paths(paths: PathLike | Sequence[PathLike]) -> tuple[Path, ...]:
     return (Path(paths),) if isinstance(paths, str | Path) else tuple(Path(p) for p in paths)
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    pass

@@ -21,6 +21,11 @@ from halo.flow.runfolder import RECORD
 Report = Callable[[str, int, int], None]
 """Called as ``report(stage, done, total)``; a new stage name starts a new stage, ``done == total`` ends it."""
 
+
+def silent(stage: str, done: int, total: int) -> None:
+    """A report that nobody reads."""
+
+
 LOG = "log.txt"
 _PACKAGES = ("numpy", "numba", "pandas", "pyarrow", "pyosys", "pyverilog", "matplotlib", "cocotb")
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from halo.errors import HaloError
 from halo.flow.benches import Bench, Value, find_bench
 from halo.flow.modelcache import built_model
-from halo.flow.provenance import Report
+from halo.flow.provenance import Report, silent
 from halo.flow.simulator import RESULTS, RUN_LOG, Model, Simulator, SimulatorName, find_simulator, run_bench
 
 ROWS = "bench.jsonl"
@@ -113,7 +113,7 @@ def simulate(
     found = find_simulator(simulator)
     model = _model(chosen, values, tuple(sources or chosen.sources), waves is not None)
     workdir.mkdir(parents=True, exist_ok=True)
-    tell = report or _silent
+    tell = report or silent
     stage = f"building {bench} for {simulator}"
     tell(stage, 0, 1)
     start = time.perf_counter()
@@ -154,10 +154,6 @@ def _require_tests(bench: Bench, tests: Sequence[str] | None) -> None:
     for name in tests or ():
         if name not in bench.tests:
             raise HaloError(f"bench {bench.name} has no test {name}", f"It has {', '.join(bench.tests)}.")
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """No progress."""
 
 
 def _progress(log: Path, count: int) -> tuple[int, int]:
