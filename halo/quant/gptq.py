@@ -55,7 +55,7 @@ def gptq(
     Raises:
         HaloError: weights or Hessian not finite, shapes that do not fit, or H not positive definite when damped.
     """
-    dead = _dead(hessian, weight.shape, name)
+    dead = dead_inputs(hessian, weight.shape, name)
     weight = np.where(dead, np.float32(0), checked(weight, name))
     order = np.argsort(np.negative(np.diag(hessian)), kind="stable") if act_order else np.arange(weight.shape[1])
     updated = np.array(weight[:, order])
@@ -71,9 +71,8 @@ def gptq(
         return code[:, 0], grid.weights(code, group)[:, 0]
 
     factor, used = inverse_factor(hessian, order, damping, name)
-    # Group scales look at the columns of their group, so no group may still wait for a block's product.
-    step = block if not moving else max(1, block // width) * width
-    codes = feed_back(updated, factor, order, round_column, step)
+    # Group scales look at the updated columns of their group, so a group begins with a block.
+    codes = feed_back(updated, factor, order, round_column, width if moving else block)
     made = grid.layer(name, codes, "GPTQ")
     details = {"act_order": act_order, "static_groups": static_groups or act_order, "damping": used}
     return replace(made, details={**made.details, **details})
@@ -99,13 +98,15 @@ def feed_back(
     codes = np.empty((rows, columns), dtype=np.int8)
     for start in range(0, columns, block):
         stop = min(start + block, columns)
-        errors = np.empty((rows, stop - start), dtype=np.float32)
-        for i in range(start, stop):
-            column = int(order[i])
-            codes[:, column], made = round_column(column, updated[:, i])
-            errors[:, i - start] = (updated[:, i] - made) / np.float32(factor[i, i])
-            updated[:, i + 1 : stop] -= np.outer(errors[:, i - start], factor[i, i + 1 : stop].astype(np.float32))
-        updated[:, stop:] -= errors @ factor[start:stop, stop:].astype(np.float32)
+        part = np.ascontiguousarray(updated[:, start:stop].T)
+        inner = factor[start:stop, start:stop].astype(np.float32)
+        errors = np.empty_like(part)
+        for i, column in enumerate(order[start:stop]):
+            codes[:, column], made = round_column(int(column), part[i])
+            errors[i] = (part[i] - made) / inner[i, i]
+            part[i + 1 :] -= np.multiply.outer(inner[i, i + 1 :], errors[i])
+        updated[:, start:stop] = part.T
+        updated[:, stop:] -= errors.T @ factor[start:stop, stop:].astype(np.float32)
     return codes
 
 
@@ -145,7 +146,7 @@ def _take_scales(grid: Grid, group: int, weight: Float32) -> None:
         grid.zero[:, group] = now.zero[:, 0]
 
 
-def _dead(hessian: Float, shape: tuple[int, ...], name: str) -> npt.NDArray[np.bool_]:
+def dead_inputs(hessian: Float, shape: tuple[int, ...], name: str) -> npt.NDArray[np.bool_]:
     """Input channels that are always zero, bool[in]; and that the Hessian fits the layer."""
     if hessian.shape != (shape[-1], shape[-1]):
         found = " x ".join(map(str, hessian.shape))
