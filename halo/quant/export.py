@@ -1,10 +1,10 @@
 """Export of a quantized folder as a compressed-tensors checkpoint, int8 weights and activations (W8A8, int-quantized).
 
 Codes are int8 already, so they go out as they are, with their scales: one a row as strategy ``channel``, one a run of
-columns as ``group``, tiles as ``block``. Activations are quantized by the runtime, per token, symmetric, from their
-largest value. Loaded in float32, transformers computes with exactly the weights of the quantized layers; loaded in
-half precision it rounds the scales. Runtimes with int8 kernels, such as vLLM, take ``channel`` only: quantize with a
-scale a channel for them.
+columns as ``group``, tiles as ``block``. Activations are quantized by the runtime, per token and symmetric; the scale
+is 2/255 of a token's largest value in compressed-tensors, and 1/127 of it in ``halo.quant.fake``. Loaded in float32,
+transformers computes with exactly the weights of the quantized layers; loaded in half precision it rounds the scales.
+Runtimes with int8 kernels, such as vLLM, take ``channel`` only: quantize with a scale a channel for them.
 
 The sparse part has no place in int8 codes of its tile. The choice is the caller's: ``float`` keeps such layers as
 dense float32 weights, exactly those of the quantized layer, without quantized activations. ``round`` puts sparse

@@ -276,6 +276,8 @@ def test_incomplete_layers_are_named(tmp_path: Path) -> None:
     tensors = gptq(np.zeros((8, 8), dtype=np.int64), np.zeros((2, 8), dtype=np.int64), 4)
     with pytest.raises(HaloError, match=r"q_proj' lacks scales; it has qweight, qzeros"):
         checkpoint(tmp_path, tensors, GPTQ).quantized(LAYER)
+    with pytest.raises(HaloError, match=r"stored as qweight, qzeros, which quantization_config does not explain"):
+        checkpoint(tmp_path, tensors, {"quant_method": "compressed-tensors"})
     tensors["scales"] = np.ones((1, 8), dtype=np.float16)
     with pytest.raises(HaloError, match=r"scales do not fit 8 x 8"):
         checkpoint(tmp_path, tensors, GPTQ).quantized(LAYER)

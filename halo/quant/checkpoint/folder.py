@@ -156,7 +156,11 @@ def _layers(
     for block in range(count):
         for path, role in family.linears.items():
             name = f"{family.blocks}.{block}.{path}"
-            shape = _shape(name, modules.get(name, {}), family, form)
+            tensors = modules.get(name, {})
+            shape = _shape(name, tensors, family, form)
+            if shape is None and "weight" not in tensors and tensors.keys() - {"bias"}:
+                what = f"{name} is stored as {', '.join(sorted(tensors))}, which quantization_config does not explain"
+                raise HaloError(what, "Put the quantizer's settings into config.json as quantization_config.", folder)
             if shape is None:
                 what = f"the checkpoint lacks {name}, of {count} blocks that the config promises"
                 raise HaloError(what, _AGAIN, folder)
