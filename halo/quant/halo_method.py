@@ -1,0 +1,224 @@
+"""HALO (Juneja et al., AAAI 2026, Algorithm 1): tiles rounded to fast weights, the few that matter most kept apart.
+
+1. Salient weights (largest diagonal Fisher) and outliers go to a sparse int8 part with a scale an output channel.
+2. The rest is cut into square tiles, and each tile gets the codebook of a clock. ``perf`` gives every tile the fastest;
+   ``acc`` keeps the tiles that carry a share of the loss slow; ``bal`` stops at the knee of error over mean period.
+3. Scales are fitted, weights are rounded to the nearest code or, given the Hessian of the inputs, with GPTQ's feedback.
+
+What the paper leaves open is an option of ``HaloOptions``; what goes beyond it says so there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.errors import HaloError
+from halo.quant.fit import Dense, fit_scales, round_nearest, round_with_feedback
+from halo.quant.layer import Codebook, Float32, QuantizedLayer
+from halo.quant.sparse import gather, mark_outliers, mark_salient, moments
+from halo.quant.tiles import Front, front, share_count, tile_means
+
+U8 = npt.NDArray[np.uint8]
+F64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HaloOptions:
+    """Options of ``quantize_halo``.
+
+    The figures are perplexities on text that stories260K wrote itself (16,384 tokens, FP32 4.05), tiles of 16, all on
+    INT3 << 5 (``perf``) unless said otherwise; Fisher from other such text.
+
+    Attributes:
+        tile: side of the tiles; the paper's default, its systolic array.
+        variant: ``perf``, ``acc`` or ``bal``, see the module.
+        share: of the loss (by ``criterion``) that the slow tiles of ``acc`` carry together; the paper's example.
+        criterion: what ranks tiles. ``sensitivity`` is the paper's mean Fisher of a tile (its eq. 2; sparse weights
+            count as zero, ragged tiles by their own size), which knows nothing of the codebooks. ``loss`` goes beyond:
+            the Fisher-weighted error that the faster codebook adds, for each nanosecond saved; measured better at the
+            knee (tiles of 16: 4.91 and 5.03, of 32: 4.81 and 4.93) and equal for ``acc``.
+        scale: weights that share a scale. The paper is silent. ``row`` (one row of one tile, as a group of ``tile``
+            inputs) has the least error at every tile size: 5.95, against 8.87 for ``tile`` and 7.32 for ``channel``;
+            it costs 16 / tile bits a weight with half-precision scales, 1/8 bit at 128. On synthetic weights with
+            outlier channels and tiles of 128 the Fisher-weighted error is 0.0144, 0.0225 and 0.0190. ``channel`` is
+            what a W8A8 runtime without group scales takes.
+        signed_scale: let a scale be negative, which mirrors a codebook such as -128..96 at no cost (GGUF's Q4_0 does
+            so). Beyond the paper: 5.35 instead of 5.95.
+        fit_weights: squared errors of the scale fit count with the Fisher (``fisher``) or alike (``uniform``): 5.95 and
+            6.03 (scale a tile: 8.87 and 11.8). Without a Fisher: alike.
+        outlier_sigmas: weights further from the mean are outliers; None: none. The paper's 3: 5.95, none: 6.26.
+        outlier_scope: mean and standard deviation of the ``layer`` or of each output ``channel``, sparse weights
+            included. The paper is silent: 5.95 and 6.00, and a sixth fewer outliers by channel.
+        salient_share: weights of largest Fisher kept apart; the paper's 0.05 %. Little on a model so small (5.97
+            without); ten times as many: 5.89.
+        first: ``salient`` takes salient weights among all, as Algorithm 1 is written; ``outliers`` among those that are
+            no outliers. No difference measured.
+        missing_fisher: without a Fisher rank by the squared ``magnitude`` of weights, a proxy that the result's details
+            name, or ``refuse``.
+        pad: allow tiles larger than the layer; the array then holds zeros beyond it. Ragged tiles at the edges need no
+            permission.
+        damping: of the Hessian, as GPTQ's.
+
+    Raises:
+        HaloError: a number out of range.
+    """
+
+    tile: int = 128
+    variant: Literal["perf", "bal", "acc"] = "bal"
+    share: float = 0.95
+    criterion: Literal["loss", "sensitivity"] = "loss"
+    scale: Literal["row", "tile", "channel"] = "row"
+    signed_scale: bool = True
+    fit_weights: Literal["fisher", "uniform"] = "fisher"
+    outlier_sigmas: float | None = 3.0
+    outlier_scope: Literal["layer", "channel"] = "layer"
+    salient_share: float = 0.0005
+    first: Literal["salient", "outliers"] = "salient"
+    missing_fisher: Literal["magnitude", "refuse"] = "magnitude"
+    pad: bool = False
+    damping: float = 0.01
+
+    def __post_init__(self) -> None:
+        for holds, what, fix in (
+            (self.tile >= 1, f"a tile of {self.tile} is impossible", "Use 16, 32, 64 or 128."),
+            (0 < self.share <= 1, f"a share of {self.share} is impossible", "Use a share above 0, at most 1."),
+            (0 <= self.salient_share < 1, f"a salient share of {self.salient_share} is impossible", "Use 0.0005."),
+            (
+                self.outlier_sigmas is None or self.outlier_sigmas > 0,
+                f"outliers beyond {self.outlier_sigmas} sigma are impossible",
+                "Use a positive number, or none.",
+            ),
+        ):
+            if not holds:
+                raise HaloError(what, fix)
+
+
+def quantize_halo(
+    weight: Float32,
+    fisher: Float32 | None,
+    codebooks: Sequence[Codebook],
+    options: HaloOptions,
+    *,
+    hessian: npt.NDArray[np.float32] | npt.NDArray[np.float64] | None = None,
+    name: str = "layer",
+    threads: int | None = None,
+) -> QuantizedLayer:
+    """Quantize a layer with HALO.
+
+    Args:
+        weight: float32[out, in].
+        fisher: float32[out, in], mean squared gradients (or another price of a squared error, such as diag(H) of the
+            inputs on every row); None: see ``missing_fisher``.
+        codebooks: from the slowest (least error) to the fastest, as ``class_codebooks`` gives them; clocks are needed
+            unless all tiles get the last one.
+        hessian: [in, in], sum of x x^T of the layer's inputs times any factor. Given: GPTQ's feedback restricted to the
+            codebooks, which beats nearest codes (5.01 instead of 5.35, see ``HaloOptions``) and is slower. A diagonal
+            Hessian would feed nothing back.
+        name: of the layer.
+        threads: None: one a core. Results do not depend on it.
+
+    Raises:
+        HaloError: weights or Fisher not finite or not of one shape, a tile larger than the layer, codebooks that are
+            not in order or have no clock.
+    """
+    _check(weight, fisher, codebooks, options, name)
+    spread = moments(weight, name, threads)
+    price = np.square(weight) if fisher is None else fisher
+    apart = np.zeros(weight.shape, np.uint8)
+    salient = round(options.salient_share * weight.size)
+    if options.first == "salient":
+        mark_salient(price, salient, apart, name=name, threads=threads)
+    if options.outlier_sigmas is not None:
+        mark_outliers(weight, spread, options.outlier_sigmas, options.outlier_scope, apart, threads)
+    if options.first == "outliers":
+        mark_salient(price, salient, apart, name=name, threads=threads)
+    sparse = gather(weight, apart)
+    tile = options.tile
+    block = {"row": (1, tile), "tile": (tile, tile), "channel": (1, weight.shape[1])}[options.scale]
+    importance = fisher if options.fit_weights == "fisher" else None
+    dense = Dense(weight, importance, apart, tile, block, options.signed_scale)
+    classes, scale, details = _choose(dense, price, codebooks, options, threads)
+    if hessian is None:
+        codes = round_nearest(dense, codebooks, classes, scale, threads)
+    else:
+        codes, used = round_with_feedback(dense, codebooks, classes, scale, sparse, hessian, options.damping, name)
+        details["damping_used"] = used
+    details |= {
+        "options": asdict(options),
+        "fisher": "given" if fisher is not None else "squared weights, a proxy",
+        "rounding": "nearest" if hessian is None else "error feedback",
+        "sparse_share": len(sparse.codes) / weight.size,
+    }
+    return QuantizedLayer(
+        name, codes, scale, block, 8, f"HALO {options.variant}", tile=tile, tile_class=classes,
+        codebooks=tuple(codebooks), sparse=sparse, details=details,
+    )  # fmt: skip
+
+
+def _choose(
+    dense: Dense, price: Float32, codebooks: Sequence[Codebook], options: HaloOptions, threads: int | None
+) -> tuple[U8, Float32, dict[str, Any]]:
+    """Class of each tile, scales, and what to report."""
+    shape = tuple(-(-n // dense.tile) for n in dense.weight.shape)
+    last = len(codebooks) - 1
+    if options.variant == "perf" or last == 0:
+        classes = np.full(shape, last, np.uint8)
+        scale, _ = fit_scales(dense, codebooks, classes, threads)
+        clock = codebooks[last].frequency_ghz
+        return classes, scale, {"mean_period_ns": 1 / clock} if clock else {}
+    period = np.array([1 / book.frequency_ghz for book in codebooks if book.frequency_ghz])
+    fits = [fit_scales(dense, codebooks, np.full(shape, k, np.uint8), threads) for k in range(last + 1)]
+    error = np.stack([lost.ravel() for _, lost in fits])
+    if options.criterion == "sensitivity":
+        sensitivity = tile_means(price, dense.apart, dense.tile, threads).ravel()
+        moves = front(error, period, sensitivity)
+        allowed = len(sensitivity) - share_count(sensitivity, options.share)
+    else:
+        moves = front(error, period)
+        allowed = _moves_within(moves, 1 - options.share)
+    chosen = moves.knee() if options.variant == "bal" else allowed
+    classes = moves.classes(chosen, shape)
+    if options.scale == "channel":  # its tiles are of several classes
+        scale, _ = fit_scales(dense, codebooks, classes, threads)
+    else:
+        rows = np.repeat(classes, dense.tile // dense.block[0], axis=0)[: len(fits[0][0])]
+        scale = np.take_along_axis(np.stack([s for s, _ in fits]), rows[None].astype(np.intp), axis=0)[0]
+    return classes, scale, {"mean_period_ns": float(moves.period[chosen])}
+
+
+def _moves_within(moves: Front, share: float) -> int:
+    """The most moves that add no more than a share of the loss between the two ends."""
+    added = moves.error - moves.error[0]
+    return int(np.flatnonzero(added <= share * max(float(added[-1]), 0.0) + 1e-12 * abs(float(added[-1])))[-1])
+
+
+def _check(
+    weight: Float32, fisher: Float32 | None, codebooks: Sequence[Codebook], options: HaloOptions, name: str
+) -> None:
+    layer = f"layer {name!r}"
+    if weight.ndim != 2 or weight.dtype != np.float32 or weight.size == 0:
+        raise HaloError(f"{layer} is no float32 matrix", "Give weights as float32[out, in].")
+    if fisher is None and options.missing_fisher == "refuse":
+        raise HaloError(f"{layer} has no Fisher", "Calibrate, or allow the magnitude of weights as a proxy.")
+    if fisher is not None and (fisher.shape != weight.shape or fisher.dtype != np.float32):
+        raise HaloError(f"the Fisher of {layer} has another shape or type", "Give float32 values, one for each weight.")
+    if options.tile > min(weight.shape) and not options.pad:
+        what = f"{layer} is {weight.shape[0]} x {weight.shape[1]}: a tile of {options.tile} is larger"
+        raise HaloError(what, "Use a smaller tile, or allow padding.")
+    if not 0 < len(codebooks) < 256:
+        raise HaloError("no codebook is given" if not codebooks else "more than 255 codebooks", "Give one or two.")
+    if len(codebooks) == 1 or options.variant == "perf":
+        return
+    clocks = [book.frequency_ghz for book in codebooks]
+    if None in clocks:
+        raise HaloError("a codebook has no clock", "Take codebooks from a table of weights, or the variant perf.")
+    if any(a >= b for a, b in pairwise(clocks) if a and b):
+        raise HaloError("the codebooks do not go from slow to fast", "Sort them by clock, each faster than the last.")
+    if options.criterion == "sensitivity" and len(codebooks) > 2:
+        raise HaloError(f"sensitivity ranks two codebooks, not {len(codebooks)}", "Choose tiles by loss.")

@@ -1,0 +1,92 @@
+"""One pass over rows each: sums for mean and deviation, a histogram of Fisher values, marks of what is kept apart."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from halo.timing._jit import kernel
+
+BUCKETS = 1 << 16
+
+
+@kernel
+def row_moments(weight, total, square, low, high):  # type: ignore[no-untyped-def]
+    """Sum, sum of squares, least and greatest of every row; a NaN or infinity leaves a sum that is not finite.
+
+    Args:
+        weight: float32[rows, in].
+        total, square, low, high: float64[rows], filled.
+    """
+    for r in range(weight.shape[0]):
+        s = 0.0
+        q = 0.0
+        least = np.float32(np.inf)
+        most = np.float32(-np.inf)
+        for c in range(weight.shape[1]):
+            w = weight[r, c]
+            s += w
+            q += np.float64(w) * w
+            least = min(least, w)
+            most = max(most, w)
+        total[r] = s
+        square[r] = q
+        low[r] = least
+        high[r] = most
+
+
+@kernel
+def mark_outside(weight, low, high, apart):  # type: ignore[no-untyped-def]
+    """Mark weights outside of their row's range.
+
+    Args:
+        weight: float32[rows, in]; low, high: float64[rows], inclusive.
+        apart: uint8[rows, in], set to 1 where outside; the rest is left.
+    """
+    for r in range(weight.shape[0]):
+        for c in range(weight.shape[1]):
+            if weight[r, c] < low[r] or weight[r, c] > high[r]:
+                apart[r, c] = 1
+
+
+@kernel
+def count_upper(bits, apart, counts):  # type: ignore[no-untyped-def]
+    """Histogram of the upper half of each float's bits, which order as the floats do where none is negative.
+
+    Args:
+        bits: uint32[rows, in], float32 as integers.
+        apart: uint8[rows, in]; what is marked is left out.
+        counts: int64[BUCKETS], added to. Bucket 0x7f80 and above hold infinity, NaN and negative numbers.
+    """
+    for r in range(bits.shape[0]):
+        for c in range(bits.shape[1]):
+            if apart[r, c] == 0:
+                counts[bits[r, c] >> np.uint32(16)] += 1
+
+
+@kernel
+def collect_bucket(bits, apart, bucket, found):  # type: ignore[no-untyped-def]
+    """Copy the values of one bucket, in order; ``found``: uint32[count of the bucket in these rows], filled."""
+    n = 0
+    for r in range(bits.shape[0]):
+        for c in range(bits.shape[1]):
+            if bits[r, c] >> np.uint32(16) == bucket and apart[r, c] == 0:
+                found[n] = bits[r, c]
+                n += 1
+
+
+@kernel
+def mark_above(bits, threshold, ties, apart):  # type: ignore[no-untyped-def]
+    """Mark floats above a threshold, and the first ``ties`` that equal it, row by row.
+
+    Args:
+        bits: uint32[rows, in]; threshold: uint32.
+        apart: uint8[rows, in], set to 1; what is marked already is not one of the ties.
+    """
+    left = ties
+    for r in range(bits.shape[0]):
+        for c in range(bits.shape[1]):
+            if bits[r, c] > threshold:
+                apart[r, c] = 1
+            elif bits[r, c] == threshold and left > 0 and apart[r, c] == 0:
+                apart[r, c] = 1
+                left -= 1
