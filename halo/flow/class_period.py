@@ -113,7 +113,7 @@ class ArrayBounds:
         return max(1, -(-anything.path_fs // period_fs) - 1)
 
     def _steady(self, weights: Sequence[int], *, swapping: bool) -> tuple[Trace, Stream]:
-        """A zero-delay run in which all moves that may, with any weight being loaded, and swaps between some or none."""
+        """A zero-delay run in which all moves that may, with any weight being loaded, and swaps or none."""
         array, shape = self.array, self.array.shape
         generator = np.random.default_rng(1)
         size = (shape.rows, shape.columns)

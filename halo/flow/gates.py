@@ -17,9 +17,9 @@ from halo.characterization.engine import weight_values
 from halo.errors import HaloError
 from halo.flow.class_period import ArrayBounds, array_bounds
 from halo.flow.clocked import ClockedPlayer
-from halo.flow.gate_array import GateArray, array_sources, build_array
+from halo.flow.gate_array import GateArray, array_sources, build_array, shape_of
 from halo.flow.gate_trials import ErrorCurve, Trial, Trials
-from halo.flow.provenance import Recorder, Report, read_record
+from halo.flow.provenance import Recorder, Report, read_record, silent
 from halo.flow.runfolder import new_run
 from halo.units import FS_PER_PS
 
@@ -41,7 +41,7 @@ class GatesConfig:
     Attributes:
         bench: ``pe`` or ``systolic_ws``.
         liberty: all files of one corner.
-        run_folder: folder to write.
+        run_folder: folder to write; it must be given.
         params: parameters that differ from the defaults.
         weights: of the class; empty: found.
         class_of: the class of all weights that are as fast as this one; None: the fastest class.
@@ -53,7 +53,7 @@ class GatesConfig:
 
     bench: str
     liberty: tuple[Path, ...]
-    run_folder: Path
+    run_folder: Path | None
     params: tuple[tuple[str, int | str], ...] = ()
     weights: tuple[int, ...] = ()
     class_of: int | None = None
@@ -61,6 +61,17 @@ class GatesConfig:
     cycles: int | None = None
     seed: int = 1
     force: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The folder to write.
+
+        Raises:
+            HaloError: none is given.
+        """
+        if self.run_folder is None:
+            raise HaloError("no run folder is given", "Add -o DIR.")
+        return self.run_folder
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values."""
@@ -90,7 +101,19 @@ class ClassClock:
     settle: int
 
 
-def play_gates(config: GatesConfig, report: Report, finish: Callable[[Path], object] | None = None) -> bool:
+def parse_weights(text: str) -> tuple[int, ...]:
+    """Weights of a list such as ``-64,0,64``.
+
+    Raises:
+        HaloError: no whole numbers.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise HaloError(f"--weights {text} is no list of whole numbers", "Write --weights=-64,0,64.") from None
+
+
+def play_gates(config: GatesConfig, report: Report = silent, finish: Callable[[Path], object] | None = None) -> bool:
     """Build, time and play an array, and write the run folder.
 
     Args:
@@ -104,6 +127,7 @@ def play_gates(config: GatesConfig, report: Report, finish: Callable[[Path], obj
     Raises:
         HaloError: bad input or a missing tool.
     """
+    shape_of(config.bench, dict(config.params))
     if not config.liberty:
         raise HaloError("no Liberty library is given", "Add --liberty FILE.")
     for path in config.liberty:
@@ -111,7 +135,7 @@ def play_gates(config: GatesConfig, report: Report, finish: Callable[[Path], obj
             raise HaloError("there is no such file", "Check the path.", path)
     inputs = (*array_sources(), *config.liberty)
     with (
-        new_run(config.run_folder, config.force) as folder,
+        new_run(config.folder, config.force) as folder,
         tempfile.TemporaryDirectory(prefix="halo-gates-") as scratch,
     ):
         work = Path(scratch)
@@ -194,8 +218,7 @@ def _class_clock(config: GatesConfig, bounds: ArrayBounds, periods: dict[int, in
     if config.weights:
         weights = tuple(sorted(set(config.weights)))
     else:
-        levels = best_periods(np.array(list(periods.values()), np.float64), CLASSES)
-        limit = levels[-1] if config.class_of is None else periods[config.class_of]
+        limit = _fastest(periods) if config.class_of is None else periods[config.class_of]
         weights = tuple(w for w, period in periods.items() if period <= limit)
     outside = max(periods, key=lambda w: (periods[w], w))
     if outside in weights:
@@ -212,6 +235,13 @@ def _class_clock(config: GatesConfig, bounds: ArrayBounds, periods: dict[int, in
         period = round(config.period_ps * FS_PER_PS)
     settle = max(1, bounds.clocks_to_settle(period))
     return ClassClock(weights, outside, rest, swap, period, 0 if in_any_slot else settle, settle)
+
+
+def _fastest(periods: dict[int, int]) -> float:
+    """Period of the fastest class that is of use: more than one weight, and at least one in 32."""
+    known = np.array(list(periods.values()), np.float64)
+    levels = best_periods(known, CLASSES)
+    return next(level for level in levels[::-1] if np.count_nonzero(known <= level) >= max(2, len(known) // 32))
 
 
 def _note(record: Recorder, array: GateArray, clock: ClassClock) -> None:
