@@ -131,7 +131,7 @@ class _Plan:
 
     def add(self, name: str) -> None:
         """Decide on a layer."""
-        layer = load_layer(self.quantized, name)
+        layer = self._load(name)
         if layer.shape != self.model.layer(name).shape:
             raise HaloError(f"layer {name!r} has another shape in the model", "Give the model that was quantized.")
         if layer.input_scale is not None:
@@ -194,7 +194,11 @@ class _Plan:
         return merge_sparse(layer)
 
     def _make(self, name: str) -> list[tuple[str, Array]]:
-        return _tensors(self._settle(load_layer(self.quantized, name)))
+        return _tensors(self._settle(self._load(name)))
+
+    def _load(self, name: str) -> QuantizedLayer:
+        layer = load_layer(self.quantized, name)
+        return layer if layer.sparse is None or len(layer.sparse.codes) else replace(layer, sparse=None)
 
     def _folded_norms(self) -> list[tuple[Tensor, Float32]]:
         """Norms (weight and, where there is one, bias) divided by the input scale of the layers that read them."""

@@ -19,7 +19,9 @@ from halo.errors import HaloError
 from halo.quant.checkpoint import open_model
 from halo.quant.checkpoint.folder import WHOLE
 from halo.quant.checkpoint.safetensor_file import read_tensors
+from halo.quant.codebooks import left_aligned
 from halo.quant.export import ExportedLayer, export_w8a8, merge_sparse
+from halo.quant.halo_method import HaloOptions, quantize_halo
 from halo.quant.layer import QuantizedLayer, Sparse
 from halo.quant.store import save_layer
 
@@ -223,6 +225,26 @@ def test_sparse_layers_rounded_into_the_codes(
             dense[layer.sparse.rows, layer.sparse.columns] = False
             np.testing.assert_array_equal(wanted[dense], made[dense])
     same_logits(tmp_path / "e", fake_quantized(stories, merged))
+
+
+@pytest.mark.parametrize("scale", ["row", "channel"])
+@pytest.mark.parametrize("apart", [True, False])
+def test_layers_of_halo(scale: Any, apart: bool, stories: Path, tmp_path: Path) -> None:
+    """Real codebooks, negative scales, ragged tiles; merging the sparse part costs far less than quantizing did."""
+    options = HaloOptions(tile=16, variant="perf", scale=scale)
+    if not apart:
+        options = dataclasses.replace(options, outlier_sigmas=None, salient_share=0.0)
+    books = (left_aligned(4),)
+    layers = quantize(
+        stories, tmp_path / "q", lambda name, weight: quantize_halo(weight, None, books, options, name=name)
+    )
+    assert min(float(layer.scale.min()) for layer in layers.values()) < 0
+    exported = export_w8a8(stories, tmp_path / "q", tmp_path / "e", sparse="round" if apart else None)
+    assert {layer.kept_as for layer in exported} == {"rounded" if apart else "codes"}
+    assert max(layer.error for layer in exported) < 0.005
+    codes = open_model(tmp_path / "e")
+    kept = {name: codes.quantized(name) for name in layers} if apart else layers
+    same_logits(tmp_path / "e", fake_quantized(stories, {name: x for name, x in kept.items() if x is not None}))
 
 
 @settings(max_examples=60, deadline=None)
