@@ -125,12 +125,10 @@ def _clustered(
         if fisher.shape != weight.shape:
             what = f"layer {name!r} is {weight.shape[0]} x {weight.shape[1]}, its Fisher values are not"
             raise HaloError(what, "Give the sensitivity of this model.")
-        mark_salient(
-            fisher, round(options.sensitive * weight.size), apart, skip_marked=True, name=name, threads=threads
-        )
+        mark_salient(fisher, round(options.sensitive * weight.size), apart, name=name, threads=threads)
     size = np.abs(weight)
     if size.any():
-        mark_salient(size, round(options.outliers * weight.size), apart, skip_marked=True, name=name, threads=threads)
+        mark_salient(size, round(options.outliers * weight.size), apart, name=name, threads=threads)
     centroids = np.empty((len(weight), 1 << options.bits), dtype=np.float64)
 
     def work(first: int, stop: int) -> None:
