@@ -171,16 +171,22 @@ async def reset_in_the_middle(dut: HierarchyObject) -> None:
     bench = Bench(dut)
     draw = bench.random
     bench.generator.wait = lambda: draw.randint(0, 20)
-    for moment in range(max(8, bench.tiles // 4)):
-        await bench.clock.reset(draw.randint(1, 3))
+    for moment in range(max(12, bench.tiles // 2)):
+        await bench.clock.reset(draw.choice((1, 1, 2, 3)))
         bench.stall(**(dict.fromkeys(STREAMS, bench.some_stalls) if draw.random() < 0.5 else {}))
         for classes in ((1,), *[bench.classes] * 5):
             bench.play(bench.random_tile(classes))
-        if moment % 2:
+        if moment % 3 == 0:
+            await bench.clock.cycles(draw.randint(1, 3 * (bench.array.way + bench.array.period(bench.shape.depth))))
+        elif moment % 3 == 1:
             await bench.clock.until(lambda: not bench.generator.steady)
             await bench.clock.cycles(draw.randint(1, 20))
         else:
-            await bench.clock.cycles(draw.randint(1, 3 * (bench.array.way + bench.array.period(bench.shape.depth))))
+            await bench.clock.until(lambda: len(bench.activation.taken) > 0)
+            await bench.clock.cycles(draw.choice((1, 2, draw.randint(3, bench.array.way))))
+        taken = bench.activation.taken
+        under_way = bool(taken) and bench.clock.cycle - taken[-1] < bench.array.way
+        bench.coverage.hit("reset.with_sums_on_the_way", under_way)
         bench.coverage.hit("reset.with_results_due", bench.scoreboard.open > 0)
         bench.coverage.hit("reset.in_a_clock_change", not bench.generator.steady)
     await bench.clock.reset()

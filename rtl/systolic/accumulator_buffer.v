@@ -50,7 +50,7 @@ module accumulator_buffer #(
         after = (index == NEWEST) ? {INDEX_WIDTH{1'b0}} : index + ONE;
     endfunction
 
-    reg  [ROW_WIDTH:0]     memory_q [0:ENTRIES-1];  // {last row of an output tile, sums}
+    reg  [ROW_WIDTH:0]     memory_q [0:ENTRIES-1];  // {last row of its tile, sums}
     reg  [INDEX_WIDTH-1:0] base_q;  // first row of the output tile in progress
     reg  [INDEX_WIDTH-1:0] index_q;  // row that row_i belongs to
     reg  [INDEX_WIDTH-1:0] oldest_q;  // finished row that leaves next
@@ -93,7 +93,7 @@ module accumulator_buffer #(
         add_index_q <= index_q;
         last_q      <= last_i;
         end_q       <= end_i;
-        if (add_q) memory_q[add_index_q] <= {end_q && last_q, sums};
+        if (add_q) memory_q[add_index_q] <= {end_q, sums};
     end
 
     always @(posedge clk_i) begin
