@@ -2,7 +2,8 @@
 
 Each block runs once on the stored outputs of the one before, so that only one block's Hessians and the hidden states
 of the text (windows x length x width floats) are in memory. A block's outputs may come from its quantized layers, as
-in GPTQ; within a block all layers see the float block ("true-sequential" order is not done).
+in GPTQ; within a block all layers see the float block ("true-sequential" order is not done). PyTorch runs on one thread
+unless told otherwise: the last bits of its sums depend on the number.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from halo.errors import HaloError
 from halo.quant.fake import FakeQuantized, Layers
 from halo.quant.layer import Float32
 from halo.quant.text import Windows
-from halo.quant.torch_model import RunningModel
+from halo.quant.torch_model import RunningModel, pinned_threads
 
 #: Called with (stage, done, total).
 Report = Callable[[str, int, int], None]
@@ -51,7 +52,9 @@ class LayerInputs:
 Visit = Callable[[list[LayerInputs]], Layers]
 
 
-def calibrate(model: RunningModel, windows: Windows, visit: Visit, report: Report | None = None) -> None:
+def calibrate(
+    model: RunningModel, windows: Windows, visit: Visit, report: Report | None = None, *, threads: int = 1
+) -> None:
     """Run the calibration text through the model, one block at a time.
 
     Args:
@@ -59,6 +62,7 @@ def calibrate(model: RunningModel, windows: Windows, visit: Visit, report: Repor
         windows: of ``halo.quant.text``.
         visit: called once a block.
         report: progress.
+        threads: of PyTorch; more are faster and change the last bits.
 
     Raises:
         HaloError: an input is not finite.
@@ -66,7 +70,7 @@ def calibrate(model: RunningModel, windows: Windows, visit: Visit, report: Repor
     import torch
 
     blocks = model.blocks
-    with torch.no_grad():
+    with torch.no_grad(), pinned_threads(threads):
         hidden, arguments = _first_inputs(model, windows.tokens)
         for index, (path, block) in enumerate(blocks):
             groups = _groups(model, path)
@@ -82,8 +86,10 @@ def calibrate(model: RunningModel, windows: Windows, visit: Visit, report: Repor
                 report("calibrating", index + 1, len(blocks))
 
 
-def layer_inputs(model: RunningModel, windows: Windows, report: Report | None = None) -> list[LayerInputs]:
-    """Inputs of all layers at once, for models whose Hessians fit in memory.
+def layer_inputs(
+    model: RunningModel, windows: Windows, report: Report | None = None, *, threads: int = 1
+) -> list[LayerInputs]:
+    """Inputs of all layers at once, for models whose Hessians fit in memory. Arguments as for ``calibrate``.
 
     Raises:
         HaloError: an input is not finite.
@@ -94,7 +100,7 @@ def layer_inputs(model: RunningModel, windows: Windows, report: Report | None = 
         found.extend(inputs)
         return {}
 
-    calibrate(model, windows, visit, report)
+    calibrate(model, windows, visit, report, threads=threads)
     return found
 
 

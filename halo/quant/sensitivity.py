@@ -2,7 +2,8 @@
 
 F = mean over sequences of g^2, g the gradient of a sequence's mean causal-LM loss (HALO's equation 1; SqueezeLLM takes
 100 sequences of 512 tokens). Each sequence is a batch of its own: the square of a mean over a batch is something else.
-Sums are float32. The last bits depend on how many threads PyTorch uses.
+Sums are float32. Their last bits depend on the number of threads, which is therefore 1 and not the machine's unless
+told otherwise.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from halo.errors import HaloError
 from halo.quant.layer import Float32
 from halo.quant.text import Windows
-from halo.quant.torch_model import RunningModel
+from halo.quant.torch_model import RunningModel, pinned_threads
 
 #: Called with (stage, done, total).
 Report = Callable[[str, int, int], None]
@@ -121,21 +122,25 @@ def open_fisher(path: Path) -> FisherFile:
     return FisherFile(path, about["label"], about["key"])
 
 
-def fisher_file(model: RunningModel, windows: Windows, path: Path, report: Report | None = None) -> FisherFile:
+def fisher_file(
+    model: RunningModel, windows: Windows, path: Path, report: Report | None = None, *, threads: int = 1
+) -> FisherFile:
     """The Fisher information of a model on a text: from the file where it holds just that, else computed and saved.
 
     Args:
         model: in float32.
         windows: one sequence each.
-        path: safetensors file; another model's or text's is overwritten.
+        path: safetensors file; another model's, text's or thread count's is overwritten.
         report: progress.
+        threads: of PyTorch; more are faster and change the last bits.
 
     Raises:
         HaloError: as for ``fisher``; or the file cannot be written.
     """
     from safetensors.numpy import save_file
 
-    key = hashlib.sha256(f"mean squared gradients\n{model.digest()}\n{windows.digest}".encode()).hexdigest()
+    made_from = ("mean squared gradients", model.digest(), windows.digest, f"{threads} threads")
+    key = hashlib.sha256("\n".join(made_from).encode()).hexdigest()
     if path.is_file():
         saved = open_fisher(path)
         if saved.key == key:
@@ -145,20 +150,24 @@ def fisher_file(model: RunningModel, windows: Windows, path: Path, report: Repor
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # One entry: safetensors writes several in no fixed order.
-        save_file(fisher(model, windows, report), partial, {"fisher": json.dumps({"label": label, "key": key})})
+        found = fisher(model, windows, report, threads=threads)
+        save_file(found, partial, {"fisher": json.dumps({"label": label, "key": key})})
         partial.replace(path)
     except OSError as error:
         raise HaloError(f"cannot write: {error.strerror}", "Choose another place.", path) from None
     return FisherFile(path, label, key)
 
 
-def fisher(model: RunningModel, windows: Windows, report: Report | None = None) -> dict[str, Float32]:
+def fisher(
+    model: RunningModel, windows: Windows, report: Report | None = None, *, threads: int = 1
+) -> dict[str, Float32]:
     """Diagonal Fisher information of every linear layer of the blocks.
 
     Args:
         model: in float32; left as it was.
         windows: one sequence each.
         report: progress.
+        threads: of PyTorch; more are faster and change the last bits.
 
     Returns:
         By layer name, float32[out, in].
@@ -175,10 +184,11 @@ def fisher(model: RunningModel, windows: Windows, report: Report | None = None) 
         layer.weight.requires_grad_(True)
         handles.append(layer.weight.register_post_accumulate_grad_hook(_adding(sums[name])))
     try:
-        for index, window in enumerate(torch.from_numpy(windows.tokens)):
-            model.module(window[None], labels=window[None], use_cache=False).loss.backward()
-            if report is not None:
-                report("Fisher information", index + 1, len(windows.tokens))
+        with pinned_threads(threads):
+            for index, window in enumerate(torch.from_numpy(windows.tokens)):
+                model.module(window[None], labels=window[None], use_cache=False).loss.backward()
+                if report is not None:
+                    report("Fisher information", index + 1, len(windows.tokens))
     finally:
         for handle in handles:
             handle.remove()

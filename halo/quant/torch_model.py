@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +31,25 @@ def require_torch() -> ModuleType:
     import torch
 
     return torch  # type: ignore[no-any-return]
+
+
+@contextmanager
+def pinned_threads(threads: int) -> Iterator[None]:
+    """PyTorch computes with so many threads: the last bits of its sums depend on their number.
+
+    Raises:
+        HaloError: less than one.
+    """
+    import torch
+
+    if threads < 1:
+        raise HaloError(f"{threads} threads are none", "Give 1 or more.")
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True, eq=False)

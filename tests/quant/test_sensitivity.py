@@ -13,10 +13,11 @@ import pytest
 from tiny_models import FAMILIES, tiny_model
 
 from halo.errors import HaloError
+from halo.quant.calibration import layer_inputs
 from halo.quant.checkpoint import families
 from halo.quant.sensitivity import Magnitude, fisher, fisher_file, open_fisher
 from halo.quant.text import Windows
-from halo.quant.torch_model import RunningModel, load_model
+from halo.quant.torch_model import RunningModel, load_model, pinned_threads
 
 torch = pytest.importorskip("torch", reason="running models needs halo-mac[torch]")
 pytest.importorskip("transformers", reason="running models needs halo-mac[torch]")
@@ -81,6 +82,20 @@ def test_the_file_is_used_again_for_the_same_model_and_text_only(tmp_path: Path)
     with torch.no_grad():
         model.module.model.norm.weight *= 1.5
     assert fisher_file(model, WINDOWS, file, report).key != first.key
+
+
+def test_the_machine_s_threads_do_not_matter(shared: Path) -> None:
+    model = load_model(shared / "models" / "stories260K")
+    windows = Windows(np.random.default_rng(5).integers(3, 512, size=(2, 300)), "random tokens")
+    found = []
+    for count in (1, 3):
+        with pinned_threads(count):
+            layers = [*fisher(model, windows).values(), *(group.hessian for group in layer_inputs(model, windows))]
+            assert torch.get_num_threads() == count
+        found.append(b"".join(layer.tobytes() for layer in layers))
+    assert found[0] == found[1]
+    with pytest.raises(HaloError, match="0 threads"), pinned_threads(0):
+        pass
 
 
 def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
