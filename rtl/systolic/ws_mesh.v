@@ -79,6 +79,12 @@ module ws_mesh #(
                     assign weight_above = g_row[r-1].g_column[c].weight;
                     assign psum_above   = g_row[r-1].g_column[c].psum;
                 end
+                if (r == ROWS - 1) begin : g_bottom_edge
+                    assign psum_o[c*PSUM_WIDTH+:PSUM_WIDTH] = psum;
+                end
+                if (r == ROWS - 1 && c == COLUMNS - 1) begin : g_corner
+                    assign valid_o = psum_valid;
+                end
 
                 pe_ws #(
                     .WEIGHT_WIDTH    (WEIGHT_WIDTH),
@@ -106,13 +112,7 @@ module ws_mesh #(
                 );
             end
         end
-
-        for (c = 0; c < COLUMNS; c = c + 1) begin : g_bottom
-            assign psum_o[c*PSUM_WIDTH+:PSUM_WIDTH] = g_row[ROWS-1].g_column[c].psum;
-        end
     endgenerate
-
-    assign valid_o = g_row[ROWS-1].g_column[COLUMNS-1].psum_valid;
 
 endmodule
 

@@ -1,35 +1,64 @@
-"""Every MAC and processing element is clean in Verilator, Icarus and Yosys, and wrong parameters stop all three."""
+"""All Verilog is clean in Verilator, Icarus and Yosys for every kind of parameters, and wrong ones stop all three."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from halo.flow.assets import mac_sources, rtl_folder
+from halo.flow.assets import rtl_folder
 from halo.flow.tools import FoundTool
 from halo.synth.sources import read_commands
 from halo.synth.yosys import run_yosys
 
 FindTool = Callable[[str], FoundTool]
 Values = dict[str, int | str]
+Design = tuple[str, Values]
 
 FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
 WIDTHS = ((8, 8, 24), (2, 2, 4), (7, 4, 16), (16, 16, 33))
-PE = sorted((rtl_folder() / "pe").glob("*.v"))
+SOURCES = sorted(rtl_folder().glob("*/*.v"))
 
 
-def designs(widths: tuple[int, int, int]) -> list[tuple[str, Values]]:
-    """Every top with the widths of weight, activation and accumulator."""
-    weight, activation, acc = widths
+def elements(weight: int, activation: int, acc: int) -> list[Design]:
+    """Every MAC, multiplier and processing element with these widths."""
     operands: Values = {"WEIGHT_WIDTH": weight, "ACTIVATION_WIDTH": activation}
     macs: Values = operands | {"ACC_WIDTH": acc}
-    found: list[tuple[str, Values]] = [(f"mul_{family}", operands) for family in FAMILIES]
+    found: list[Design] = [(f"mul_{family}", operands) for family in FAMILIES]
     found += [(f"mac_{family}", macs) for family in FAMILIES]
-    return found + [("pe_ws", macs | {"MULTIPLIER": family}) for family in FAMILIES]
+    found += [("pe_ws", macs | {"MULTIPLIER": family} | form) for family, form in product(FAMILIES, FORMS[::3])]
+    return found + [("pe_os", macs | {"MULTIPLIER": "behavioural"} | form) for form in FORMS]
 
+
+def arrays(top: str, *others: Values) -> list[Design]:
+    """An array in several shapes, in all forms of its elements, and with other values of its own parameters."""
+    square: Values = {"ROWS": 2, "COLUMNS": 2, "MULTIPLIER": "behavioural"}
+    shapes: list[Values] = [{"ROWS": rows, "COLUMNS": columns} for rows, columns in SHAPES]
+    return [(top, square | values) for values in (*shapes, *FORMS, *others, {"MULTIPLIER": "csa_array"})]
+
+
+def tensor_core() -> list[Design]:
+    """The dot product in all families and several widths, the matrix unit in several shapes."""
+    found: list[Design] = [("dp4a_unit", {"MULTIPLIER": family}) for family in FAMILIES]
+    plain: Values = {"MULTIPLIER": "behavioural"}
+    found += [("dp4a_unit", plain | {"WIDTH": width, "ACC_WIDTH": acc}) for width, acc in ((5, 12), (2, 64))]
+    sizes: tuple[Values, ...] = ({"M": 1, "N": 1, "K": 4}, {"M": 2, "N": 3, "K": 8}, {"M": 1, "N": 2, "K": 20})
+    return found + [("mma_unit", plain | size) for size in sizes]
+
+
+FORMS: tuple[Values, ...] = tuple(
+    {"PIPELINE": pipeline, "CARRY_SAVE": carry_save} for pipeline in (0, 1) for carry_save in (0, 1)
+)
+SHAPES = ((1, 1), (1, 3), (3, 1), (2, 5), (16, 16))
+DESIGNS: dict[str, list[Design]] = {
+    **{str(widths): elements(*widths) for widths in WIDTHS},
+    "systolic_ws": arrays("systolic_ws", {"DEPTH": 1, "CLASS_WIDTH": 1}, {"DEPTH": 5, "SWAP_GAP": 3, "CLASS_WIDTH": 4}),
+    "systolic_os": arrays("systolic_os", {"STEP_WIDTH": 1, "CLASS_WIDTH": 1}, {"STEP_WIDTH": 32, "CLASS_WIDTH": 4}),
+    "tensor_core": tensor_core(),
+}
 
 BAD: tuple[tuple[str, Values, str], ...] = (
     *((f"{kind}_{family}", {"WEIGHT_WIDTH": 1}, "WEIGHT_WIDTH") for kind in ("mul", "mac") for family in FAMILIES),
@@ -37,13 +66,23 @@ BAD: tuple[tuple[str, Values, str], ...] = (
     *((f"mac_{family}", {"ACC_WIDTH": 15}, "ACC_WIDTH") for family in FAMILIES),
     ("mac_csa_array", {"ACC_WIDTH": 65}, "ACC_WIDTH"),
     ("pe_ws", {"MULTIPLIER": "wallace"}, "MULTIPLIER"),
-    ("pe_ws", {"WEIGHT_WIDTH": 1}, "WEIGHT_WIDTH"),
+    *((top, {"WEIGHT_WIDTH": 1}, "WEIGHT_WIDTH") for top in ("pe_ws", "pe_os")),
+    *((top, {name: 2}, name) for top in ("pe_ws", "pe_os") for name in ("PIPELINE", "CARRY_SAVE")),
+    *((top, {name: 0}, name) for top in ("systolic_ws", "systolic_os") for name in ("ROWS", "COLUMNS", "CLASS_WIDTH")),
+    *((top, {"ACC_WIDTH": 15}, "ACC_WIDTH") for top in ("systolic_ws", "systolic_os")),
+    ("systolic_ws", {"DEPTH": 0}, "DEPTH"),
+    *(("systolic_os", {"STEP_WIDTH": width}, "STEP_WIDTH") for width in (0, 33)),
+    *(("dp4a_unit", {"WIDTH": width}, "WIDTH") for width in (1, 9)),
+    ("dp4a_unit", {"ACC_WIDTH": 17}, "ACC_WIDTH"),
+    *(("mma_unit", {name: 0}, name) for name in ("M", "N", "K")),
+    ("mma_unit", {"K": 6}, "K"),
+    ("mma_unit", {"MULTIPLIER": "wallace"}, "MULTIPLIER"),
 )
 
 
 def start(found: FoundTool, arguments: Sequence[str | Path]) -> tuple[int, str]:
     run = subprocess.run(
-        [found.path, *arguments, *mac_sources(), *PE],
+        [found.path, *arguments, *SOURCES],
         env=found.environment,
         capture_output=True,
         text=True,
@@ -68,29 +107,29 @@ def _literal(value: int | str) -> str:
 
 @pytest.mark.tools
 @pytest.mark.slow
-@pytest.mark.parametrize("widths", WIDTHS, ids=str)
-def test_verilator_has_nothing_to_say(tool: FindTool, widths: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("group", DESIGNS)
+def test_verilator_has_nothing_to_say(tool: FindTool, group: str) -> None:
     found = tool("verilator")
-    said = {(top, str(values)): verilator(found, top, values) for top, values in designs(widths)}
+    said = {(top, str(values)): verilator(found, top, values) for top, values in DESIGNS[group]}
     assert said == dict.fromkeys(said, (0, ""))
 
 
 @pytest.mark.tools
-@pytest.mark.parametrize("widths", WIDTHS, ids=str)
-def test_icarus_has_nothing_to_say(tool: FindTool, widths: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize("group", DESIGNS)
+def test_icarus_has_nothing_to_say(tool: FindTool, group: str) -> None:
     found = tool("iverilog")
-    said = {(top, str(values)): icarus(found, top, values) for top, values in designs(widths)}
+    said = {(top, str(values)): icarus(found, top, values) for top, values in DESIGNS[group]}
     assert said == dict.fromkeys(said, (0, ""))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("widths", WIDTHS, ids=str)
-def test_yosys_finds_no_problem(tmp_path: Path, widths: tuple[int, int, int]) -> None:
-    reading = [line for line in read_commands([*mac_sources(), *PE], "pe_ws", {}) if line.startswith("read_verilog")]
+@pytest.mark.parametrize("group", DESIGNS)
+def test_yosys_finds_no_problem(tmp_path: Path, group: str) -> None:
+    reading = [line for line in read_commands(SOURCES, "pe_ws", {}) if line.startswith("read_verilog")]
     commands = [*reading, "design -save read"]
-    tops = designs(widths)
+    tops = DESIGNS[group]
     for top, values in tops:
-        elaborate = read_commands([*mac_sources(), *PE], top, values)[len(reading) :]
+        elaborate = read_commands(SOURCES, top, values)[len(reading) :]
         commands += ["design -load read", *elaborate, "proc", "flatten", "opt_clean", "check -assert -latchonly"]
         commands += ["check -assert"]
     run = run_yosys(commands, tmp_path, "check")
@@ -121,5 +160,5 @@ def test_wrong_parameters_stop_yosys(tmp_path: Path) -> None:
     for number, (top, values, name) in enumerate(BAD):
         folder = tmp_path / str(number)
         folder.mkdir()
-        run = run_yosys(read_commands([*mac_sources(), *PE], top, values), folder, "check")
+        run = run_yosys(read_commands(SOURCES, top, values), folder, "check")
         assert run.error is not None and f"parameter_{name}_must" in run.error, (top, values, run.error)
