@@ -15,6 +15,7 @@ import numpy as np
 from halo.timing._jit import inline, kernel
 
 CELLS = 512
+LANES = 16
 LAST = np.float32(CELLS - 1)
 MIDDLE = np.float32(CELLS // 2)
 NOTHING = np.float32(0)
@@ -28,22 +29,40 @@ def place(w, inverse):  # type: ignore[no-untyped-def]
 
 
 @inline
-def assign(w, start, stop, inverse, table, code):  # type: ignore[no-untyped-def]
-    """Fill ``code[start:stop]`` with the nearest code of each weight as float32."""
-    for j in range(start, stop):
+def assign(w, inverse, table, code):  # type: ignore[no-untyped-def]
+    """Fill ``code`` with the nearest code of each weight as float32."""
+    for j in range(w.shape[0]):
         code[j] = table[place(w[j], inverse)]
 
 
 @inline
-def product_sums(w, f, code, start, stop):  # type: ignore[no-untyped-def]
-    """Sums of F w c and F c c."""
-    cross = 0.0
-    square = 0.0
-    for j in range(start, stop):
-        t = np.float64(f[j] * code[j])
-        cross += t * w[j]
-        square += t * code[j]
-    return cross, square
+def product_sums(w, f, code, lanes):  # type: ignore[no-untyped-def]
+    """Sums of F w c and F c c, in lanes that a vector unit adds side by side: the order is the same on every machine.
+
+    Args:
+        w, f, code: float32[n].
+        lanes: float64[2, LANES] scratch.
+    """
+    cross = lanes[0]
+    square = lanes[1]
+    for i in range(LANES):
+        cross[i] = 0.0
+        square[i] = 0.0
+    for j in range(0, w.shape[0], LANES):
+        ww = w[j : j + LANES]
+        ff = f[j : j + LANES]
+        cc = code[j : j + LANES]
+        for i in range(ww.shape[0]):
+            t = np.float64(ff[i] * cc[i])
+            cross[i] += t * ww[i]
+            square[i] += t * cc[i]
+    half = LANES // 2
+    while half:
+        for i in range(half):
+            cross[i] += cross[i + half]
+            square[i] += square[i + half]
+        half //= 2
+    return cross[0], square[0]
 
 
 @inline
@@ -59,29 +78,29 @@ def on_grid(w, parts, part_start, part_class, tables, scale):  # type: ignore[no
 
 
 @inline
-def sums_at(w, f, code, parts, part_start, part_class, tables, scale):  # type: ignore[no-untyped-def]
+def sums_at(w, f, code, parts, part_start, part_class, tables, scale, lanes):  # type: ignore[no-untyped-def]
     """Assign at a scale; sums of F w c and F c c over the block."""
     inverse = np.float32(2.0) / np.float32(scale)
     cross = 0.0
     square = 0.0
     for p in range(parts):
-        start, stop = part_start[p], part_start[p + 1]
-        assign(w, start, stop, inverse, tables[part_class[p]], code)
-        a, b = product_sums(w, f, code, start, stop)
+        part = slice(part_start[p], part_start[p + 1])
+        assign(w[part], inverse, tables[part_class[p]], code[part])
+        a, b = product_sums(w[part], f[part], code[part], lanes)
         cross += a
         square += b
     return cross, square
 
 
 @inline
-def fit_scale(w, f, code, parts, part_start, part_class, tables, largest, values, signs, starts, rounds):  # type: ignore[no-untyped-def]
+def fit_scale(w, f, code, parts, part_start, part_class, tables, largest, values, signs, starts, rounds, lanes):  # type: ignore[no-untyped-def]
     """The scale of a block.
 
     If the weights stand on the grid of some scale, that one: a weight over its code is at most a rounding away from it.
     Else the start with the least error after its correction, then corrections while the error falls.
 
     Args:
-        w, f, code: float32 scratch of the block: weights, importances, codes.
+        w, f, code: float32 scratch of the block: weights, importances, codes; lanes: as ``product_sums``.
         parts, part_start, part_class: pieces of the block in one codebook each.
         tables: float32[classes, CELLS]; values: float32[m], magnitudes that any of the codes has, descending.
         largest: greatest magnitude among the weights, above 0.
@@ -103,12 +122,12 @@ def fit_scale(w, f, code, parts, part_start, part_class, tables, largest, values
     best = -1.0
     scale = reach
     for k in range(starts.shape[0]):
-        cross, square = sums_at(w, f, code, parts, part_start, part_class, tables, reach * starts[k])
+        cross, square = sums_at(w, f, code, parts, part_start, part_class, tables, reach * starts[k], lanes)
         if cross * cross > best * square:
             best = cross * cross / square
             scale = cross / square
     for _ in range(rounds):
-        cross, square = sums_at(w, f, code, parts, part_start, part_class, tables, scale)
+        cross, square = sums_at(w, f, code, parts, part_start, part_class, tables, scale, lanes)
         if cross * cross <= best * square * (1.0 + 1e-9):
             break
         best = cross * cross / square
@@ -137,6 +156,7 @@ def fit_rows(  # type: ignore[no-untyped-def]
     w = np.empty(most, np.float32)
     f = np.empty(most, np.float32)
     code = np.empty(most, np.float32)
+    lanes = np.empty((2, LANES))
     pieces = -(-wide // tile) if wide > tile else 1
     part_start = np.zeros(pieces + 1, np.int64)
     part_class = np.zeros(pieces, np.int64)
@@ -171,14 +191,15 @@ def fit_rows(  # type: ignore[no-untyped-def]
             found = np.float32(1)
             if largest > TINY and values.shape[0] > 0:
                 found = fit_scale(
-                    w, f, code, parts, part_start, part_class, tables, largest, values, signs, starts, rounds
+                    w, f, code, parts, part_start, part_class, tables, largest, values, signs, starts, rounds, lanes
                 )
             scale[r0 // high, c0 // wide] = found
             inverse = np.float32(2.0) / found
             if not some:
                 continue
             for p in range(parts):
-                assign(w, part_start[p], part_start[p + 1], inverse, tables[part_class[p]], code)
+                part = slice(part_start[p], part_start[p + 1])
+                assign(w[part], inverse, tables[part_class[p]], code[part])
                 left = 0.0
                 for j in range(part_start[p], part_start[p + 1]):
                     d = np.float64(w[j]) - np.float64(found) * code[j]
