@@ -1,4 +1,4 @@
-"""A folder of results that is there whole or not at all.
+"""A folder of results, or a file, that is there whole or not at all.
 
 It is built under a hidden name beside its place and renamed at the end, so a reader never meets half a run. An error,
 Ctrl-C or a termination signal (raised as an exception) removes the hidden folder and every parent made for it.
@@ -40,7 +40,7 @@ def new_run(target: Path, force: bool = False) -> Iterator[Path]:
     Raises:
         HaloError: ``target`` exists (without ``force``, or it is no run), cannot be written, or the disk is full.
     """
-    _check_target(target, force)
+    check_target(target, force)
     with _built_beside(target.resolve()) as folder:
         yield folder
 
@@ -54,6 +54,43 @@ def replaced_part(target: Path) -> Iterator[Path]:
     """
     with _built_beside(target.resolve()) as folder:
         yield folder
+
+
+@contextmanager
+def new_file(target: Path, force: bool = False) -> Iterator[Path]:
+    """The same for a single file: give a path to write, rename it to ``target`` when the block ends well.
+
+    Raises:
+        HaloError: as ``check_file``, or it cannot be written, or the disk is full.
+    """
+    check_file(target, force)
+    target = target.resolve()
+    beside = _hidden(target)
+    made: list[Path] = []
+    try:
+        made = _make_parents(target.parent)
+        yield beside
+        with _signals_held():
+            beside.replace(target)
+            made.clear()
+    except OSError as error:
+        raise explain(error, target) from error
+    finally:
+        with _signals_held():
+            beside.unlink(missing_ok=True)
+            _remove_empty(made)
+
+
+def check_file(target: Path, force: bool) -> None:
+    """Refuse a place where a new file cannot stand.
+
+    Raises:
+        HaloError: it is a folder, or a file and not ``force``.
+    """
+    if target.is_dir():
+        raise HaloError("a folder stands where the file should go", "Choose another name.", target)
+    if target.exists() and not force:
+        raise HaloError("this file exists", "Choose another name, or replace it with --force.", target)
 
 
 def explain(error: OSError, path: Path | None = None) -> HaloError:
@@ -70,7 +107,7 @@ def explain(error: OSError, path: Path | None = None) -> HaloError:
 @contextmanager
 def _built_beside(target: Path) -> Iterator[Path]:
     made: list[Path] = []
-    folder = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(3)}.partial")
+    folder = _hidden(target)
     try:
         made = _make_parents(target.parent)
         folder.mkdir()
@@ -89,12 +126,15 @@ def _built_beside(target: Path) -> Iterator[Path]:
         with _signals_held():
             if folder.exists():
                 shutil.rmtree(folder)
-            for parent in reversed(made):
-                if not any(parent.iterdir()):
-                    parent.rmdir()
+            _remove_empty(made)
 
 
-def _check_target(target: Path, force: bool) -> None:
+def check_target(target: Path, force: bool) -> None:
+    """Refuse a place where a new run folder cannot stand.
+
+    Raises:
+        HaloError: it is a file, a folder and not ``force``, or a folder that is no run.
+    """
     if target.is_dir():
         if not force:
             raise HaloError("this folder exists", "Choose another with -o, or replace it with --force.", target)
@@ -106,6 +146,17 @@ def _check_target(target: Path, force: bool) -> None:
             )
     elif target.exists() or target.is_symlink():
         raise HaloError("a file stands where the run folder should go", "Choose another folder with -o.", target)
+
+
+def _hidden(target: Path) -> Path:
+    """Where something is built until it is whole."""
+    return target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(3)}.partial")
+
+
+def _remove_empty(made: list[Path]) -> None:
+    for parent in reversed(made):
+        if not any(parent.iterdir()):
+            parent.rmdir()
 
 
 def _make_parents(parent: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -116,7 +116,7 @@ def build_model(simulator: Simulator, model: Model, folder: Path, watch: Callabl
                 always=True,
                 log_file=folder / BUILD_LOG,
             )
-        except (RuntimeError, SystemExit, ValueError) as error:
+        except (RuntimeError, ValueError) as error:
             raise _build_failure(simulator, folder, error) from error
 
 
@@ -162,7 +162,7 @@ def run_bench(
                 waves=waves is not None,
                 log_file=workdir / RUN_LOG,
             )
-        except (RuntimeError, SystemExit, ValueError) as error:
+        except (RuntimeError, ValueError) as error:
             if not (workdir / RESULTS).is_file():
                 raise _failure(simulator, workdir / RUN_LOG, error) from error
 
@@ -240,7 +240,8 @@ def _execute(
                 if watch is not None:
                     watch()
     except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # ended this moment
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     if process.returncode != 0:
@@ -275,8 +276,11 @@ def _build_failure(simulator: Simulator, folder: Path, error: BaseException) -> 
     wrong = re.search(r"parameter_([A-Z][A-Z0-9_]*?)_must_(\w+)", text)
     if wrong is not None:
         return HaloError(f"parameter {wrong[1]} must {wrong[2].replace('_', ' ')}", "Choose another value.")
-    if "zlib.h" in text:
-        return HaloError("Verilator cannot record waves: zlib.h is not there", "Run: apt-get install zlib1g-dev.")
+    header = re.search(r"fatal error: (lz4|zlib)\.h", text)
+    if header is not None:
+        return HaloError(
+            f"Verilator cannot record waves: {header[1]}.h is not there", "Run: apt-get install liblz4-dev zlib1g-dev."
+        )
     return _failure(simulator, log, error)
 
 

@@ -1,0 +1,187 @@
+"""``halo sim``: a testbench run, its table, and the files asked for."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from halo.flow.benches import BENCHES, Value, find_bench
+from halo.flow.provenance import Recorder, Report
+from halo.flow.runfolder import check_file, check_target, new_file, new_run
+from halo.flow.simulate import SimulationResult, TestRow, simulate
+from halo.flow.simulator import RUN_LOG, SimulatorName
+
+_PROGRAMS = {"icarus": "Icarus Verilog", "verilator": "Verilator"}
+_HEAD = ("test", "result", "compared", "cycles", "coverage", "cycles/s", "seconds")
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """Options of ``halo sim``.
+
+    Attributes:
+        bench: a key of ``BENCHES``.
+        params: of its top level.
+        tests: names; empty: all.
+        waves: FST file to write, if any.
+        junit: XML file to write, if any.
+        run_folder: folder to write, if any.
+        force: replace what stands there.
+    """
+
+    bench: str
+    simulator: SimulatorName
+    params: tuple[tuple[str, Value], ...] = ()
+    seed: int = 1
+    tests: tuple[str, ...] = ()
+    waves: Path | None = None
+    junit: Path | None = None
+    run_folder: Path | None = None
+    force: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as JSON values."""
+        paths = {name: None if path is None else str(path) for name, path in self._paths.items()}
+        return {**asdict(self), **paths, "params": [list(pair) for pair in self.params], "tests": list(self.tests)}
+
+    @property
+    def _paths(self) -> dict[str, Path | None]:
+        return {"waves": self.waves, "junit": self.junit, "run_folder": self.run_folder}
+
+
+def run_simulation(config: SimulationConfig, report: Report) -> SimulationResult:
+    """Run a bench and write the files asked for, also where tests fail: that is a result.
+
+    Raises:
+        HaloError: bad input, a simulator that is missing or fails, or a place that cannot be written.
+    """
+    bench = find_bench(config.bench)
+    for path in (config.waves, config.junit):
+        if path is not None:
+            check_file(path, config.force)
+    if config.run_folder is not None:
+        check_target(config.run_folder, config.force)
+
+    def run(workdir: Path, report: Report) -> SimulationResult:
+        waves = None if config.waves is None else workdir / "waves.fst"
+        result = simulate(
+            config.bench,
+            config.simulator,
+            dict(config.params),
+            workdir=workdir,
+            seed=config.seed,
+            tests=config.tests or None,
+            waves=waves,
+            report=report,
+        )
+        if waves is not None and config.waves is not None:
+            with new_file(config.waves, config.force) as file:
+                shutil.copyfile(waves, file)
+        if config.junit is not None:
+            with new_file(config.junit, config.force) as file:
+                junit(config, result).write(file, encoding="utf-8", xml_declaration=True)
+        return result
+
+    if config.run_folder is None:
+        with tempfile.TemporaryDirectory(prefix="halo-sim-") as folder:
+            return run(Path(folder), report)
+    with (
+        new_run(config.run_folder, config.force) as target,
+        Recorder(target, "sim", config.to_dict(), bench.sources, report) as record,
+        tempfile.TemporaryDirectory(prefix="halo-sim-") as scratch,
+    ):
+        result = run(Path(scratch), record.report)
+        shutil.copyfile(Path(scratch) / RUN_LOG, target / RUN_LOG)
+        record.tools[result.simulator.tools[0].name] = result.simulator.version
+        record.results.update(values=dict(result.values), tests=[asdict(test) for test in result.tests])
+    return result
+
+
+def describe_simulation(config: SimulationConfig, result: SimulationResult) -> str:
+    """The table of a run, what failed, and what was written."""
+    values = ", ".join(f"{name}={value}" for name, value in result.values.items())
+    built = f"built in {result.build_s:.1f} s" if result.rebuilt else "taken from the cache, nothing was built"
+    program = f"{_PROGRAMS[result.simulator.name]} {result.simulator.version}"
+    lines = [f"{config.bench} in {program}: {values}, seed {config.seed}", f"model {built}", ""]
+    lines += _table([_HEAD, *map(_cells, result.tests)])
+    for test in result.tests:
+        lines += [f"  {test.name}: {name} = {value:,}" for name, value in test.figures.items()]
+    lines += [f"\n{test.name} failed: {test.message.splitlines()[0]}" for test in result.tests if not test.passed]
+    written = [str(path) for path in (config.waves, config.junit, config.run_folder) if path is not None]
+    return "\n".join([*lines, *(["", *(f"  {path}" for path in written)] if written else [])])
+
+
+def describe_benches() -> str:
+    """Every bench with its parameters and tests."""
+    lines = []
+    for bench in BENCHES.values():
+        lines.append(f"{bench.name}: {bench.description}")
+        rows = [(p.name, str(p.default), "; ".join([p.meaning, *_one_of(p.choices)])) for p in bench.parameters]
+        lines += [f"    {line}" for line in _table(rows, right=False)]
+        lines += [f"    tests: {', '.join(bench.tests)}", ""]
+    return "\n".join(lines[:-1])
+
+
+def junit(config: SimulationConfig, result: SimulationResult) -> ElementTree.ElementTree[ElementTree.Element]:
+    """The result as JUnit XML: one suite, a test case a test, its numbers as output."""
+    failed = sum(not test.passed for test in result.tests)
+    counts = {"tests": str(len(result.tests)), "failures": str(failed), "errors": "0", "skipped": "0"}
+    counts["time"] = f"{sum(test.wall_s for test in result.tests):.3f}"
+    root = ElementTree.Element("testsuites", {"name": "halo sim", **counts})
+    suite = ElementTree.SubElement(root, "testsuite", {"name": config.bench, **counts})
+    properties = ElementTree.SubElement(suite, "properties")
+    facts = {"simulator": result.simulator.name, "version": result.simulator.version, "seed": config.seed}
+    for name, value in {**facts, **result.values}.items():
+        ElementTree.SubElement(properties, "property", {"name": name, "value": str(value)})
+    for test in result.tests:
+        about = {"classname": f"halo.sim.{config.bench}", "name": test.name, "time": f"{test.wall_s:.3f}"}
+        case = ElementTree.SubElement(suite, "testcase", about)
+        if not test.passed:
+            text = _printable(test.message)
+            ElementTree.SubElement(case, "failure", {"message": text.splitlines()[0], "type": "failure"}).text = text
+        numbers = {"compared": test.compared, "sent": test.sent, "cycles": test.cycles, **test.figures, **test.coverage}
+        said = "".join(f"{name} = {value}\n" for name, value in numbers.items() if value is not None)
+        ElementTree.SubElement(case, "system-out").text = _printable(said)
+    ElementTree.indent(root)
+    return ElementTree.ElementTree(root)
+
+
+def _cells(test: TestRow) -> tuple[str, ...]:
+    hit = sum(hits > 0 for hits in test.coverage.values())
+    speed = test.cycles_per_s
+    return (
+        test.name,
+        "passed" if test.passed else "FAILED",
+        "" if test.compared is None else f"{test.compared:,}",
+        "" if test.cycles is None else f"{test.cycles:,}",
+        f"{hit}/{len(test.coverage)}" if test.coverage else "",
+        "" if speed is None else f"{speed:,.0f}",
+        f"{test.wall_s:.2f}",
+    )
+
+
+def _table(rows: Sequence[Sequence[str]], right: bool = True) -> list[str]:
+    """Columns as wide as they must be; the first two to the left, the others to the right or to the left as well."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = (
+            text.rjust(width) if right and n > 1 else text.ljust(width)
+            for n, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _one_of(choices: Iterable[str]) -> list[str]:
+    return [f"one of {', '.join(choices)}"] if choices else []
+
+
+def _printable(text: str) -> str:
+    """What XML can hold."""
+    return "".join(c if c in "\t\n" or c.isprintable() else "?" for c in text)
