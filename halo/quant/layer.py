@@ -94,6 +94,7 @@ class QuantizedLayer:
         codebooks: empty where codes are not restricted.
         sparse: None, or weights outside the dense part; there the dense part contributes nothing.
         input_scale: float32[in], or None. The MAC sees ``x / input_scale`` (SmoothQuant, AWQ).
+        table_bits: size of tables that turn stored indices into codes, besides ``codebooks`` (SqueezeLLM).
         bits: nominal bits of a dense code where no codebook restricts it.
         method: name of the method.
         details: JSON values the method wants reported.
@@ -111,6 +112,7 @@ class QuantizedLayer:
     codebooks: tuple[Codebook, ...] = ()
     sparse: Sparse | None = None
     input_scale: Float32 | None = None
+    table_bits: int = 0
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -150,7 +152,7 @@ class QuantizedLayer:
             scale_bits: bits of a scale; they are float32 here, while published figures count 16.
         """
         rows, columns = self.shape
-        total: float = self._dense_bits()
+        total: float = self._dense_bits() + self.table_bits
         total += self.scale.size * scale_bits
         if self.zero is not None:
             total += self.zero.size * max(1, int(np.ptp(self.zero.astype(np.int64))).bit_length())

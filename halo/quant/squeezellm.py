@@ -89,10 +89,10 @@ def squeezellm(
         bits=options.bits,
         method="SqueezeLLM, centroids int8",
         sparse=sparse,
+        table_bits=8 * table.size,
         details={
             "centroids": 1 << options.bits,
             "mse_float_centroids": float(np.square(off[dense], dtype=np.float64).sum() / weight.size),
-            "table_bits_per_weight": 8 * (1 << options.bits) / weight.shape[1],
             "sample_weights": "ones" if fisher is None else "Fisher",
         },
     )

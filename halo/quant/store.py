@@ -105,6 +105,7 @@ def _entry(layer: QuantizedLayer) -> dict[str, Any]:
         "sha256": "",
         "method": layer.method,
         "bits": layer.bits,
+        "table_bits": layer.table_bits,
         "shape": list(layer.shape),
         "mac_integer": layer.mac_integer,
         "scale_block": list(layer.scale_block),
@@ -149,6 +150,7 @@ def _layer(name: str, entry: Mapping[str, Any], values: Mapping[str, Array]) -> 
         codebooks=codebooks,
         sparse=sparse,
         input_scale=values.get("input_scale"),
+        table_bits=entry["table_bits"],
         details=entry["details"],
     )
 

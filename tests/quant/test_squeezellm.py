@@ -100,6 +100,12 @@ def test_int8_centroids_are_at_most_half_a_step_from_those_found() -> None:
     )
 
 
+def test_the_tables_count_as_bits() -> None:
+    weight, fisher = case(6)
+    layer = squeezellm(weight, fisher, SqueezeOptions(4, sensitive=0, outliers=0))
+    assert layer.sparse is None and layer.true_bits() == pytest.approx(4 + (16 * 8 + 32) / 100)
+
+
 def sparse_scale(layer) -> np.ndarray:  # type: ignore[no-untyped-def]
     return np.asarray(layer.sparse.scale)
 
