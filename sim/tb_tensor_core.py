@@ -61,7 +61,7 @@ class Bench:
         """Stall the streams named (all others flow); each stalled cycle counts in the coverage."""
         draw = self.random
         for name, stream in self.streams.items():
-            patterns = (sometimes(0.1, draw), sometimes(0.6, draw), bursts(3, draw), bursts(20, draw))
+            patterns = (sometimes(0.3, draw), sometimes(0.6, draw), bursts(3, draw), bursts(20, draw))
             stream.stall = self._counted(name, draw.choice(patterns)) if name in names else never
 
     async def drained(self) -> None:

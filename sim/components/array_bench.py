@@ -61,7 +61,7 @@ class ArrayBench:
     def some_stalls(self) -> Stall:
         """One of several patterns."""
         draw = self.random
-        return draw.choice((sometimes(0.1, draw), sometimes(0.6, draw), bursts(3, draw), bursts(30, draw)))
+        return draw.choice((sometimes(0.3, draw), sometimes(0.6, draw), bursts(3, draw), bursts(30, draw)))
 
     async def drained(self) -> None:
         """Return when everything queued has been taken and every sum has come."""
