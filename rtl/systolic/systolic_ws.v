@@ -28,8 +28,8 @@
 // MULTIPLIER, PIPELINE, CARRY_SAVE see pe_ws; carry-save sums are added up at the bottom of each column
 // DEPTH                            rows of the longest tile, 1 or more
 // CLASS_WIDTH                      bits of a frequency class, 1 or more
-// SWAP_GAP                         idle slots between a swap of weights and the tile's first activation, so that the
-//                                  weights have settled; 0: the swap goes with the first activation
+// SWAP_GAP                         0 to 255 idle slots between a swap of weights and the tile's first activation, so that
+//                                  the weights have settled; 0: the swap goes with the first activation
 // clk_i, rst_ni                    clock; synchronous reset, active low
 // s_axis_command_*                 {class, last, first, rows}, a beat a tile; a tile without rows only uses up weights
 // s_axis_weight_*                  ROWS beats a tile, row 0 first; COLUMNS values a beat, column 0 lowest
@@ -111,8 +111,8 @@ module systolic_ws #(
         if (CLASS_WIDTH < 1) begin : g_bad_class
             parameter_CLASS_WIDTH_must_be_1_or_more u_stop ();
         end
-        if (SWAP_GAP < 0) begin : g_bad_gap
-            parameter_SWAP_GAP_must_be_0_or_more u_stop ();
+        if (SWAP_GAP < 0 || SWAP_GAP > 255) begin : g_bad_gap
+            parameter_SWAP_GAP_must_be_0_to_255 u_stop ();
         end
 
         for (i = 0; i < COLUMNS; i = i + 1) begin : g_column

@@ -55,7 +55,12 @@ FORMS: tuple[Values, ...] = tuple(
 SHAPES = ((1, 1), (1, 3), (3, 1), (2, 5), (16, 16))
 DESIGNS: dict[str, list[Design]] = {
     **{str(widths): elements(*widths) for widths in WIDTHS},
-    "systolic_ws": arrays("systolic_ws", {"DEPTH": 1, "CLASS_WIDTH": 1}, {"DEPTH": 5, "SWAP_GAP": 3, "CLASS_WIDTH": 4}),
+    "systolic_ws": arrays(
+        "systolic_ws",
+        {"DEPTH": 1, "CLASS_WIDTH": 1},
+        {"DEPTH": 5, "SWAP_GAP": 3, "CLASS_WIDTH": 4},
+        {"WEIGHT_WIDTH": 2, "ACTIVATION_WIDTH": 3, "ACC_WIDTH": 5, "SWAP_GAP": 1},
+    ),
     "systolic_os": arrays("systolic_os", {"STEP_WIDTH": 1, "CLASS_WIDTH": 1}, {"STEP_WIDTH": 32, "CLASS_WIDTH": 4}),
     "tensor_core": tensor_core(),
 }
@@ -71,6 +76,7 @@ BAD: tuple[tuple[str, Values, str], ...] = (
     *((top, {name: 0}, name) for top in ("systolic_ws", "systolic_os") for name in ("ROWS", "COLUMNS", "CLASS_WIDTH")),
     *((top, {"ACC_WIDTH": 15}, "ACC_WIDTH") for top in ("systolic_ws", "systolic_os")),
     ("systolic_ws", {"DEPTH": 0}, "DEPTH"),
+    *(("systolic_ws", {"SWAP_GAP": gap}, "SWAP_GAP") for gap in (-1, 256)),
     *(("systolic_os", {"STEP_WIDTH": width}, "STEP_WIDTH") for width in (0, 33)),
     *(("dp4a_unit", {"WIDTH": width}, "WIDTH") for width in (1, 9)),
     ("dp4a_unit", {"ACC_WIDTH": 17}, "ACC_WIDTH"),
