@@ -109,6 +109,11 @@ def best_codebook(
     programming over consecutive pairs of codes (a weight between two codes goes to the nearer one, so the cost is a
     sum over the gaps); the best scale wins, the coarser one where equal.
 
+    It pays where more values are safe than are used. Default multiplier on osu018 (settle bound), stories260K, rows of
+    16 weights, perplexity as in ``HaloOptions``: at the clock of INT4 << 4 (0.356 GHz) its sixteen values are all that
+    is safe, and eight of them give 5.31 (INT3 << 5, at 0.393 GHz: 5.35); at 0.311 GHz sixteen of 64 give 4.22 (INT4 <<
+    4: 4.29), and without a bound on the clock eight of 256 give 5.15.
+
     Args:
         n: 1 to the number of values that are fast enough.
         frequency_ghz: every value is safe at it.
@@ -177,7 +182,7 @@ def _least_cost(allowed: I64, n: int, spread: Distribution, price: F64) -> I64:
     reach = float(np.abs(allowed).max()) or 1.0
     peak = float(np.abs(spread.value).max())
     power = float((spread.mass * spread.value**2).sum())
-    best, codes = np.inf, allowed[allowed == 0]
+    best, codes = np.inf, np.zeros(1, np.int64)
     for scale in np.geomspace(peak / reach, peak / (8 * reach), 48):
         cost, found = least_cost_at(
             allowed, n, spread.value / scale, spread.mass * scale**2 / power, spread.mass, price

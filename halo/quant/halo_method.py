@@ -32,35 +32,34 @@ F64 = npt.NDArray[np.float64]
 class HaloOptions:
     """Options of ``quantize_halo``.
 
-    The figures are perplexities on text that stories260K wrote itself (16,384 tokens, FP32 4.05), tiles of 16, all on
-    INT3 << 5 (``perf``) unless said otherwise; Fisher from other such text.
+    The figures are perplexities on 16,384 tokens that stories260K wrote itself (FP32: 4.05), tiles of 16 and all on
+    INT3 << 5 (``perf``) unless said otherwise, Fisher from other such text; the default stands first.
 
     Attributes:
-        tile: side of the tiles; the paper's default, its systolic array.
+        tile: side of the tiles; 128 is the paper's, the side of its array.
         variant: ``perf``, ``acc`` or ``bal``, see the module.
         share: of the loss (by ``criterion``) that the slow tiles of ``acc`` carry together; the paper's example.
-        criterion: what ranks tiles. ``sensitivity`` is the paper's mean Fisher of a tile (its eq. 2; sparse weights
-            count as zero, ragged tiles by their own size), which knows nothing of the codebooks. ``loss`` goes beyond:
-            the Fisher-weighted error that the faster codebook adds, for each nanosecond saved; measured better at the
-            knee (tiles of 16: 4.91 and 5.03, of 32: 4.81 and 4.93) and equal for ``acc``.
-        scale: weights that share a scale. The paper is silent. ``row`` (one row of one tile, as a group of ``tile``
-            inputs) has the least error at every tile size: 5.95, against 8.87 for ``tile`` and 7.32 for ``channel``;
-            it costs 16 / tile bits a weight with half-precision scales, 1/8 bit at 128. On synthetic weights with
-            outlier channels and tiles of 128 the Fisher-weighted error is 0.0144, 0.0225 and 0.0190. ``channel`` is
-            what a W8A8 runtime without group scales takes.
-        signed_scale: let a scale be negative, which mirrors a codebook such as -128..96 at no cost (GGUF's Q4_0 does
-            so). Beyond the paper: 5.35 instead of 5.95.
-        fit_weights: squared errors of the scale fit count with the Fisher (``fisher``) or alike (``uniform``): 5.95 and
-            6.03 (scale a tile: 8.87 and 11.8). Without a Fisher: alike.
-        outlier_sigmas: weights further from the mean are outliers; None: none. The paper's 3: 5.95, none: 6.26.
-        outlier_scope: mean and standard deviation of the ``layer`` or of each output ``channel``, sparse weights
-            included. The paper is silent: 5.95 and 6.00, and a sixth fewer outliers by channel.
-        salient_share: weights of largest Fisher kept apart; the paper's 0.05 %. Little on a model so small (5.97
-            without); ten times as many: 5.89.
+        criterion: what ranks tiles. ``loss``, beyond the paper: the Fisher-weighted error that the faster codebook
+            adds, for each nanosecond saved. ``sensitivity``, the paper's eq. 2: the mean Fisher of a tile, which knows
+            nothing of the codebooks (sparse weights count as zero, a ragged tile is divided by its own size). With
+            half of the tiles fast: 4.64 and 4.70, tiles of 32: 4.85 and 4.92, and 5 % less error throughout.
+        scale: weights that share a scale; the paper is silent. ``row`` (one row of a tile, as a group of ``tile``
+            inputs), ``channel``, ``tile``: 5.35, 6.85, 8.59. On synthetic weights whose channels differ, tiles of 128,
+            the Fisher-weighted error is 0.0144, 0.0190, 0.0225. ``row`` costs 16 / tile bits a weight (half-precision
+            scales): 1/8 bit at 128. ``channel`` is what a W8A8 runtime without group scales takes.
+        signed_scale: let a scale be negative, which mirrors a codebook such as -128..96 at no cost, as GGUF's Q4_0
+            does. Beyond the paper: 5.35 and 6.03; synthetic, tiles of 128: 14 % less Fisher-weighted error.
+        fit_weights: squared errors of the scale fit count with the ``fisher`` or alike, ``uniform``: 5.35 and 5.46
+            (scale a tile: 8.59 and 10.2; but a channel: 6.85 and 6.67). Without a Fisher they count alike: the square
+            of the weight as a price gives 5.82, all alike 5.43.
+        outlier_sigmas: weights further from the mean are outliers; None: none. 5.35 and 5.56.
+        outlier_scope: mean and standard deviation (of all weights, salient or not) of the ``layer`` or of each output
+            ``channel``; the paper is silent. 5.35 and 5.45; synthetic: 1.4 % and 1.2 % of the weights, 7 % more error.
+        salient_share: weights of largest Fisher kept apart, the paper's 0.05 %. None: 5.36; ten times as many: 5.29.
         first: ``salient`` takes salient weights among all, as Algorithm 1 is written; ``outliers`` among those that are
-            no outliers. No difference measured.
-        missing_fisher: without a Fisher rank by the squared ``magnitude`` of weights, a proxy that the result's details
-            name, or ``refuse``.
+            no outliers, so that salient ones come on top. No difference measured.
+        missing_fisher: without a Fisher rank weights and, by sensitivity, tiles by the squared ``magnitude``, a proxy
+            that the result's details name, or ``refuse``.
         pad: allow tiles larger than the layer; the array then holds zeros beyond it. Ragged tiles at the edges need no
             permission.
         damping: of the Hessian, as GPTQ's.
@@ -113,13 +112,12 @@ def quantize_halo(
 
     Args:
         weight: float32[out, in].
-        fisher: float32[out, in], mean squared gradients (or another price of a squared error, such as diag(H) of the
-            inputs on every row); None: see ``missing_fisher``.
+        fisher: float32[out, in], mean squared gradients; None: see ``missing_fisher``.
         codebooks: from the slowest (least error) to the fastest, as ``class_codebooks`` gives them; clocks are needed
             unless all tiles get the last one.
         hessian: [in, in], sum of x x^T of the layer's inputs times any factor. Given: GPTQ's feedback restricted to the
-            codebooks, which beats nearest codes (5.01 instead of 5.35, see ``HaloOptions``) and is slower. A diagonal
-            Hessian would feed nothing back.
+            codebooks, which beats nearest codes (5.01 and 5.35, at the knee 4.51 and 4.68, see ``HaloOptions``) and is
+            slower. A diagonal Hessian would feed nothing back; on every row it serves as ``fisher``.
         name: of the layer.
         threads: None: one a core. Results do not depend on it.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file
 
 from halo.errors import HaloError
 from halo.quant.codebooks import left_aligned
@@ -208,3 +210,21 @@ def test_padding_allows_a_tile_larger_than_the_layer() -> None:
     assert made.tile_class is not None and made.tile_class.shape == (1, 1)
     alone = Codebook("zero", np.zeros(1, np.int8), 9.0, None, "nothing else")
     assert not quantize_halo(W, F, (alone,), HaloOptions(tile=32)).codes.any()
+
+
+def test_defaults_are_the_best_on_a_trained_model(shared: Path) -> None:
+    tensors = load_file(shared / "models/stories260K/model.safetensors")
+    layers = [w for name, w in tensors.items() if name.startswith("model.layers.2.") and w.ndim == 2]
+    assert len(layers) == 7
+    default = HaloOptions(tile=16, variant="perf")
+
+    def noise(**changed: object) -> float:
+        """Mean noise-to-signal ratio of the layers."""
+        made = [quantize_halo(w, None, BOOKS, replace(default, **changed)) for w in layers]  # type: ignore[arg-type]
+        return float(np.mean([10 ** (-x.sqnr_db(w) / 10) for x, w in zip(made, layers, strict=True)]))
+
+    best = noise()
+    assert 1.3 * best < noise(scale="channel") < noise(scale="tile")
+    assert 1.15 * best < noise(signed_scale=False)
+    assert 1.15 * best < noise(outlier_sigmas=None)
+    assert 1.05 * best < noise(outlier_scope="channel")
