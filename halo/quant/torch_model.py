@@ -118,7 +118,9 @@ def load_model(path: Path) -> RunningModel:
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        module = AutoModelForCausalLM.from_pretrained(path, local_files_only=True, dtype=torch.float32)
+        module, report = AutoModelForCausalLM.from_pretrained(
+            path, local_files_only=True, dtype=torch.float32, output_loading_info=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         first = str(error).splitlines()[0]
@@ -126,6 +128,9 @@ def load_model(path: Path) -> RunningModel:
     finally:
         if bars:
             logging.enable_progress_bar()
+    absent = sorted(report["missing_keys"])
+    if absent:  # transformers would go on with random numbers
+        raise HaloError(f"{len(absent)} tensors are missing, the first is {absent[0]}", "Repair the folder.", path)
     module.eval()
     module.requires_grad_(False)
     matrices = {name: tuple(p.shape) for name, p in module.named_parameters() if p.ndim == 2}

@@ -201,6 +201,18 @@ def test_wikitext_lines_are_joined_as_the_papers_do(shared: Path, stories: Runni
     assert "(the first of " in limited.label
 
 
+def test_a_missing_tensor_is_not_made_up(shared: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    for file in (shared / "models" / "stories260K").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    tensors = load_file(tmp_path / "model.safetensors")
+    del tensors["model.layers.2.mlp.up_proj.weight"]
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(HaloError, match=r"1 tensors are missing, the first is model\.layers\.2\.mlp\.up_proj"):
+        load_model(tmp_path)
+
+
 def test_bad_input_is_named(stories: RunningModel, tmp_path: Path) -> None:
     with pytest.raises(HaloError, match="the text has 2 tokens and a window 511"):
         windows_of("Once upon", stories.tokenizer, 512, DOCUMENTS)
