@@ -88,8 +88,8 @@ class Stream:
         ports: int64[T, lanes] by input port: one lane a row, a column, or a single one.
         sums: int64[T, C], the sum that column c must show in each clock; valid: bool[T, C], whether there is one.
         judged: bool[T], whether the registers that a clock ends with must be in time. In an element they must where
-            what they take will be a valid sum; in a mesh always, but for the clocks in which a swap that has been given
-            time (``Tile.gap``) passes through.
+            all that they take will be in a valid sum; in a mesh always, but for the clocks in which a swap that has
+            been given time (``Tile.gap``) passes through.
         start: first clock in which weights are in use and every register has been filled.
     """
 
@@ -162,6 +162,8 @@ def stream(shape: Shape, tiles: Sequence[Tile], seed: int, noise: Sequence[int] 
     judged = np.ones(length, np.bool_)
     if shape.element:
         judged[:-1] = known[1:, 0]
+        if shape.pipeline:  # the product's register as well: it takes what is a sum one clock later
+            judged[:-2] &= known[2:, 0]
     else:
         for swapped, first in zip(swaps, slots, strict=True):
             if first > swapped:
