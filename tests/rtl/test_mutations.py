@@ -1,0 +1,132 @@
+"""Faults planted in the Verilog, one at a time: the benches must find every one, and pass the Verilog as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from halo.flow.benches import BENCHES
+from halo.flow.simulate import SimulationResult
+
+Simulated = Callable[..., SimulationResult]
+
+NARROW = {"WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4, "MULTIPLIER": "behavioural"}
+DESIGNS: Mapping[str, Mapping[str, int | str]] = {
+    "pe": NARROW | {"ACC_WIDTH": 10},
+    "pe pipelined": NARROW | {"ACC_WIDTH": 10, "PIPELINE": 1, "CARRY_SAVE": 1},
+    "pe_os": NARROW | {"ACC_WIDTH": 10},
+    "pe_os pipelined": NARROW | {"ACC_WIDTH": 10, "PIPELINE": 1, "CARRY_SAVE": 1},
+    "systolic_ws": NARROW | {"ROWS": 2, "COLUMNS": 3},
+    "systolic_os": NARROW | {"ROWS": 2, "COLUMNS": 3},
+    "tensor_core": {"M": 2, "N": 3, "K": 8, "WIDTH": 4, "ACC_WIDTH": 16, "MULTIPLIER": "behavioural"},
+    "dp4a": {"WIDTH": 4, "ACC_WIDTH": 12, "MULTIPLIER": "behavioural"},
+}
+"""Bench (the first word) and parameters."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A piece of text that stands once in a file, and what it becomes."""
+
+    design: str
+    file: str
+    right: str
+    wrong: str
+
+    def sources(self, folder: Path) -> list[Path]:
+        """The bench's Verilog with the fault in it."""
+        sources = []
+        for path in BENCHES[self.design.split()[0]].sources:
+            if path.name == self.file:
+                text = path.read_text(encoding="utf-8")
+                assert text.count(self.right) == 1, f"{self.file} holds {text.count(self.right)} times: {self.right}"
+                path = folder / self.file
+                path.write_text(text.replace(self.right, self.wrong), encoding="utf-8")
+            sources.append(path)
+        assert any(path.parent == folder for path in sources), f"{self.design} has no {self.file}"
+        return sources
+
+
+FAULTS = (
+    # Weight-stationary element.
+    Fault("pe", "pe_ws.v", "if (swap_i) weight_q <= next_q", "if (swap_q) weight_q <= next_q"),
+    Fault("pe", "pe_ws.v", "if (weight_load_i) next_q <= weight_i", "next_q <= weight_i"),
+    Fault("pe", "pe_ws.v", "if (weight_load_i) next_q <= weight_i", "if (weight_load_i) next_q <= transport_q"),
+    Fault("pe", "pe_ws.v", "if (valid_i) activation_q", "activation_q"),
+    Fault("pe", "pe_ws.v", "load_q       <= weight_load_i", "load_q       <= swap_i"),
+    Fault("pe", "pe_ws.v", "weight_q     <= {WEIGHT_WIDTH{1'b0}}", "weight_q     <= next_q"),
+    Fault("pe pipelined", "pe_ws.v", "valid_path[PIPELINE+1]", "valid_path[PIPELINE]"),
+    Fault("pe pipelined", "full_adder.v", "(half & c_i)", "(half & ~c_i)"),
+    # Output-stationary element.
+    Fault("pe_os", "pe_os.v", "if (adding) sum_q <= sum_d", "sum_q <= sum_d"),
+    Fault(
+        "pe_os", "pe_os.v", "if (adding && adding_last) drain_q <= sum_d", "if (adding && adding_last) drain_q <= sum_q"
+    ),
+    Fault("pe_os", "pe_os.v", "drain_valid_i || (adding && adding_last)", "adding && adding_last"),
+    Fault("pe_os pipelined", "pe_os.v", "adding_first ? ", "first_q ? "),
+    # Weight-stationary array: mesh, skew, weights.
+    Fault("systolic_ws", "ws_mesh.v", "g_row[r].g_column[c-1].swap", "swap_i[r]"),
+    Fault("systolic_ws", "skew.v", "LANES - 1 - i : i", "i : i"),
+    Fault("systolic_ws", "skew.v", "line[DELAY*WIDTH+:WIDTH]", "line[(DELAY-1)*WIDTH+:WIDTH]"),
+    Fault("systolic_ws", "weight_loader.v", "!full_q || start_i", "1'b1"),
+    Fault("systolic_ws", "weight_loader.v", "take && row_q[ROWS-1]", "take && row_q[0]"),
+    # Accumulator buffer.
+    Fault("systolic_ws", "accumulator_buffer.v", "first_i ? {ROW_WIDTH{1'b0}} : held", "held"),
+    Fault("systolic_ws", "accumulator_buffer.v", "(add_q && add_index_q == index_q) ? sums : ", ""),
+    Fault("systolic_ws", "accumulator_buffer.v", "add_q && last_q", "add_q && end_q"),
+    Fault("systolic_ws", "accumulator_buffer.v", "leave && !finish", "leave"),
+    Fault("systolic_ws", "accumulator_buffer.v", "(end_i && !last_i) ? base_q", "end_i ? base_q"),
+    Fault("systolic_ws", "accumulator_buffer.v", "if (end_i && last_i) base_q", "if (end_i) base_q"),
+    Fault("systolic_ws", "accumulator_buffer.v", "<= {end_q, sums}", "<= {last_q, sums}"),
+    # Tile controller.
+    Fault("systolic_ws", "ws_control.v", "(!next_first_q || next_rows <= room_q)", "1'b1"),
+    Fault("systolic_ws", "ws_control.v", "open && activation_valid_i", "open"),
+    Fault("systolic_ws", "ws_control.v", "&& weights_full_i ", ""),
+    Fault("systolic_ws", "ws_control.v", "rows == ONE_ROW, last", "rows_q == ONE_ROW, last"),
+    Fault("systolic_ws", "ws_control.v", "LATENCY + 2;", "LATENCY - 1;"),
+    # Clock-change handshake.
+    Fault("systolic_ws", "clock_change.v", " && idle_i", ""),
+    Fault("systolic_ws", "clock_change.v", "!request_q && !clock_acknowledge_i", "!request_q"),
+    Fault("systolic_ws", "clock_change.v", "else if (clock_acknowledge_i)", "else"),
+    Fault("systolic_ws", "clock_change.v", "at_rest && same", "at_rest"),
+    # Output-stationary array.
+    Fault("systolic_os", "os_mesh.v", "g_row[r].g_column[c-1].last;", "last_i[r];"),
+    Fault("systolic_os", "os_control.v", " && rows_q <= room_q", ""),
+    Fault("systolic_os", "os_control.v", "spacing_q == {(COUNT_BITS + 1) {1'b0}} && ", ""),
+    Fault(
+        "systolic_os", "os_control.v", "weight_ready_o     = open && activation_valid_i", "weight_ready_o     = open"
+    ),
+    Fault("systolic_os", "os_control.v", "first_q <= 1'b0", "first_q <= first_q"),
+    Fault("systolic_os", "os_control.v", "END_OF_ONE_ROW << spacing", "END_OF_ONE_ROW"),
+    Fault(
+        "systolic_os", "os_control.v", "localparam integer FLUSH = COLLECT", "localparam integer FLUSH = COLLECT - 1"
+    ),
+    Fault("systolic_os", "result_store.v", "(read_q == END)", "(read_q == END - NEXT)"),
+    # Tensor core.
+    Fault("dp4a", "dp4a.v", "addend = g_lane[i-1].sum", "addend = {2 * ACC_WIDTH{1'b0}}"),
+    Fault("dp4a", "dp4a_unit.v", "valid_q          <= operands_valid_q", "valid_q          <= valid_i"),
+    Fault("tensor_core", "mma_unit.v", "finish  = last && room", "finish  = last"),
+    Fault("tensor_core", "mma_unit.v", "(k*N+n)*WIDTH", "(n*K+k)*WIDTH"),
+    Fault("tensor_core", "mma_unit.v", "b_q    <= b_q >> B_STEP", "b_q    <= b_q"),
+)
+
+
+@pytest.mark.tools
+@pytest.mark.slow
+@pytest.mark.parametrize("design", DESIGNS)
+def test_the_design_without_a_fault_passes(simulated: Simulated, design: str) -> None:
+    result = simulated(design.split()[0], "icarus", DESIGNS[design])
+    assert result.passed, result.log[-3000:]
+
+
+@pytest.mark.tools
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.file}: {fault.wrong}")
+def test_every_planted_fault_is_found(simulated: Simulated, tmp_path: Path, fault: Fault) -> None:
+    sources = fault.sources(tmp_path)
+    result = simulated(fault.design.split()[0], "icarus", DESIGNS[fault.design], sources=sources)
+    assert not result.passed, f"no test found it: {fault}"
+    assert any(test.message and not test.passed for test in result.tests)
