@@ -23,10 +23,10 @@ SHAPES: tuple[Values, ...] = (
     {"M": 2, "N": 2, "K": 16, "WIDTH": 2, "ACC_WIDTH": 6},
     {"M": 4, "N": 4, "K": 8, "WIDTH": 8, "ACC_WIDTH": 32},
 )
-OPERANDS: tuple[Values, ...] = tuple(
-    {"WIDTH": width, "ACC_WIDTH": acc, "MULTIPLIER": family}
-    for width, acc in ((8, 32), (4, 10), (2, 64))
-    for family in FAMILIES
+OPERANDS: tuple[Values, ...] = (
+    *({"WIDTH": 8, "ACC_WIDTH": 32, "MULTIPLIER": family} for family in FAMILIES),
+    *({"WIDTH": 4, "ACC_WIDTH": 10, "MULTIPLIER": family} for family in FAMILIES),
+    {"WIDTH": 2, "ACC_WIDTH": 64, "MULTIPLIER": "behavioural"},
 )
 
 
