@@ -89,7 +89,7 @@ class Stream:
         sums: int64[T, C], the sum that column c must show in each clock; valid: bool[T, C], whether there is one.
         judged: bool[T], whether the registers that a clock ends with must be in time. In an element they must where
             all that they take will be in a valid sum; in a mesh always, but for the clocks in which a swap that has
-            been given time (``Tile.gap``) passes through.
+            been given time (``Tile.gap``), or of a tile that computes nothing, passes through.
         start: first clock in which weights are in use and every register has been filled.
     """
 
@@ -165,8 +165,8 @@ def stream(shape: Shape, tiles: Sequence[Tile], seed: int, noise: Sequence[int] 
         if shape.pipeline:  # the product's register as well: it takes what is a sum one clock later
             judged[:-2] &= known[2:, 0]
     else:
-        for swapped, first in zip(swaps, slots, strict=True):
-            if first > swapped:
+        for tile, swapped, first in zip(tiles, swaps, slots, strict=True):
+            if tile.gap or not len(tile.activations):
                 judged[swapped : first + shape.flush] = False
     return Stream(ports, sums & ((1 << shape.sum_bits) - 1), known, judged, slots[0] + shape.flush)
 

@@ -119,8 +119,11 @@ def test_class_period_of_an_array_holds(designs: Designs, library: str, size: in
     assert 0.9 * design.period_fs < trial.played.needed_fs <= design.period_fs
 
 
-def test_an_array_fails_as_well(designs: Designs) -> None:
+def test_an_array_fails_and_settles_as_well(designs: Designs) -> None:
     design = designs("osu018", 2)
+    settled = design.trials.swaps(CLASS, -1, design.period_fs, 1, 60)
+    assert settled.played.cycles > 500 and (settled.played.wrong, settled.played.late) == (0, 0)
+    assert design.trials.swaps(CLASS, -1, design.period_fs, 0, 60).played.wrong > 0
     _, edge, short = design.trials.shortened(CLASS[:2], design.period_fs)
     assert edge.played.late > 0 and short.played.wrong > 0
     assert design.trials.outside(-1, design.period_fs, 150).played.wrong > 0
