@@ -118,6 +118,16 @@ def test_inputs_that_are_always_zero_get_weight_zero() -> None:
     assert not made.codes[:, [0, 7]].any() and made.codes.any()
 
 
+def test_the_unit_diagonal_of_silent_inputs_counts_for_the_damping() -> None:
+    weight, inputs = random_case(6)
+    inputs[:, [0, 7]] = 0
+    hessian = hessian_of(inputs * 1e-3)  # small beside that 1
+    filled = hessian + np.diag((np.diag(hessian) == 0).astype(float))
+    silenced = np.where(np.diag(hessian) == 0, np.float32(0), weight)
+    expected = by_elimination(silenced, filled, Format(4), list(range(20)))
+    np.testing.assert_array_equal(gptq(weight, hessian, Format(4)).codes, expected)
+
+
 def test_damping_grows_once_and_then_it_is_an_error() -> None:
     weight, _ = random_case(7)
     hessian = np.eye(20)

@@ -118,6 +118,15 @@ def test_the_result_does_not_depend_on_threads_or_on_the_size_of_gradients() -> 
     assert one.codes.tobytes() == two.codes.tobytes() == tiny.codes.tobytes()
 
 
+def test_weights_that_are_zero_draw_no_centroid() -> None:
+    weight, fisher = case(7)
+    kept = np.random.default_rng(7).random(100) < 0.5
+    options = SqueezeOptions(3, sensitive=0, outliers=0)
+    alone = dequantized_float(weight[:, kept], fisher[:, kept], options)
+    among_zeros = dequantized_float(np.where(kept, weight, np.float32(0)), fisher, options)
+    np.testing.assert_allclose(among_zeros[:, kept], alone, rtol=1e-6)
+
+
 def test_rows_without_fisher_or_without_weights() -> None:
     weight, fisher = case(5)
     fisher[3] = 0
