@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from halo.errors import HaloError
+from halo.flow.simulator import find_simulator
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -74,6 +77,21 @@ def test_the_installed_command_works_away_from_the_checkout(installed: Path, tmp
     doctor = call(installed, tmp_path, "halo", "doctor")
     assert doctor.returncode == 0 and doctor.stdout.endswith("ready to characterize\n"), doctor.stdout + doctor.stderr
     assert f"files: {installed.parent}" in doctor.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.tools
+def test_the_installed_command_simulates(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        find_simulator("icarus")
+    except HaloError as problem:
+        pytest.skip(str(problem))
+    monkeypatch.setenv("HALO_CACHE", str(tmp_path / "cache"))
+    arguments = ["--test", "products", "--param", "ROWS=2", "--param", "COLUMNS=2", "--param", "MULTIPLIER=behavioural"]
+    done = call(installed, tmp_path, "halo", "sim", "systolic_ws", *arguments, "--waves", "waves.fst")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "products  passed" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"cache", "waves.fst"}
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import halo
 from halo.errors import HaloError
 from halo.flow.assets import rtl_folder, sim_folder
 from halo.flow.provenance import package_versions
+from halo.flow.simulator import TOOLS_OF
 from halo.flow.tools import Finding, FoundTool, examine
 
 
@@ -34,8 +35,11 @@ def diagnose() -> Diagnosis:
         except HaloError as error:
             lines.append(f"files: {error.what}. {error.fix}")
             whole = False
+    there = {f.tool.name for f in findings if isinstance(f.outcome, FoundTool)}
+    simulators = [name for name, needed in TOOLS_OF.items() if there.issuperset(needed)]
     ready = whole and all(isinstance(f.outcome, FoundTool) for f in findings if f.tool.needed)
-    lines += ["", "ready to characterize" if ready else "not ready to characterize"]
+    lines += ["", f"ready to simulate in {' and '.join(simulators)}" if simulators else "not ready to simulate"]
+    lines += ["ready to characterize" if ready else "not ready to characterize"]
     return Diagnosis("\n".join(lines), ready)
 
 

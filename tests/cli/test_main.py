@@ -231,7 +231,24 @@ def test_doctor_names_every_tool_and_what_to_do(
     shown = capsys.readouterr().out
     assert "absent   iverilog   iverilog is not installed (sim, crosscheck (compiler) needs it)" in shown
     assert "Run: apt-get install iverilog, or set HALO_IVERILOG to the executable." in shown
+    assert "c++ is not installed (sim with Verilator needs it)" in shown and "not ready to simulate\n" in shown
     assert "HALO_STA names" in shown and "Correct or unset HALO_STA." in shown
+
+
+@pytest.mark.parametrize("missing", ["iverilog", "make"])
+def test_doctor_says_which_simulators_are_ready(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    from halo.flow import doctor
+    from halo.flow.tools import TOOLS, Finding, FoundTool
+
+    found = {name: FoundTool(name, Path(name), "9.9") for name in TOOLS}
+    gone = HaloError(f"{missing} is not installed", "Get it.")
+    findings = [Finding(tool, gone if name == missing else found[name]) for name, tool in TOOLS.items()]
+    monkeypatch.setattr(doctor, "examine", lambda: tuple(findings))
+    assert main(["doctor"]) == 0
+    other = {"iverilog": "verilator", "make": "icarus"}[missing]
+    assert capsys.readouterr().out.endswith(f"\nready to simulate in {other}\nready to characterize\n")
 
 
 def test_doctor_fails_only_without_what_characterize_needs(
