@@ -19,6 +19,11 @@ of the longest path less one period. So a period must also be at least half of t
 ``clocks`` between the swap and the next activation that counts it is over in time if the path fits in ``clocks + 1``
 periods (the same argument). Sums of the slots between are wrong and must not count.
 
+Measured on an 8-bit element with 24-bit sums, multiples of 32 as the class: a swap with any activation costs
+0.5 % of the period at rest on osu018 (2,578 to 2,590 ps), 0.8 % on IHP, 0.6 % on GF180 and nothing on ASAP7 with the
+carry-save array, but 23 % with the Booth multiplier and 43 % with sign and magnitude (osu018), whose weight bits take
+part in every row. One clock between swap and activation is enough in all of them, from and to any class.
+
 Which registers hold the weight in use is not read from names: they are those that a zero-delay run leaves still while
 all else moves, and that provably stay so until a swap (``Registered.kept``).
 """
