@@ -27,3 +27,7 @@ class HaloError(Exception):
     def __str__(self) -> str:
         place = "" if self.path is None else self.path + (f":{self.line}" if self.line is not None else "") + ": "
         return f"{place}{self.what}\n{self.fix}"
+
+
+class Interrupted(Exception):
+    """The user stopped a run that keeps what it has finished; the message says so. The command line exits with 130."""

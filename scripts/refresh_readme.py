@@ -27,7 +27,10 @@ def refreshed(text: str) -> str:
             ("command", "what it does"),
             ((f"`halo {name}`", command.get_short_help_str(200)) for name, command in group.commands.items()),
         ),
-        "options": _table(("option", "meaning", "default"), _options(group.commands["characterize"])),
+        **{
+            f"options of {name}": _table(("option", "meaning", "default"), _options(group.commands[name]))
+            for name in ("characterize", "quantize", "evaluate")
+        },
     }
     for name, table in tables.items():
         pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
@@ -40,7 +43,7 @@ def refreshed(text: str) -> str:
 def _options(command: Any) -> Iterable[tuple[str, str, str]]:
     for parameter in command.params:
         if parameter.param_type_name == "argument":
-            name = f"`{parameter.metavar}` ..."
+            name = f"`{parameter.metavar}`" + ("" if parameter.nargs == 1 else " ...")
         else:
             flags = ", ".join([*parameter.opts, *parameter.secondary_opts])
             name = f"`{flags} {parameter.metavar}`" if parameter.metavar else f"`{flags}`"

@@ -15,8 +15,8 @@ from typing import Annotated, NoReturn
 import typer
 
 import halo
-from halo.cli import characterize, crosscheck, doctor, inspect, plot, sim, synth
-from halo.errors import HaloError
+from halo.cli import characterize, crosscheck, doctor, evaluate, inspect, plot, quantize, sim, synth
+from halo.errors import HaloError, Interrupted
 
 app = typer.Typer(
     name="halo",
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (doctor, inspect, synth, characterize, crosscheck, plot, sim):
+for module in (doctor, inspect, synth, characterize, crosscheck, plot, sim, quantize, evaluate):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -68,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error)
     except _UsageError as error:
         return _fail(_explain_usage(error))
+    except Interrupted as stopped:
+        return _interrupted(str(stopped))
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
     except BrokenPipeError:
@@ -93,8 +95,8 @@ def _explain_usage(error: Exception) -> HaloError:
     return HaloError(message, f"See: {context.command_path if context else 'halo'} --help")
 
 
-def _interrupted() -> int:
-    print("interrupted; nothing was written", file=sys.stderr)
+def _interrupted(said: str = "interrupted; nothing was written") -> int:
+    print(said, file=sys.stderr)
     return _INTERRUPTED
 
 

@@ -27,7 +27,18 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 LOG = "log.txt"
-_PACKAGES = ("numpy", "numba", "pandas", "pyarrow", "pyosys", "pyverilog", "matplotlib", "cocotb")
+_PACKAGES = (
+    "numpy",
+    "numba",
+    "pandas",
+    "pyarrow",
+    "pyosys",
+    "pyverilog",
+    "matplotlib",
+    "cocotb",
+    "torch",
+    "transformers",
+)
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,11 @@ class Recorder:
         self.log(f"done in {record.wall_time_s:.1f} s")
         text = json.dumps(asdict(record), indent=2, ensure_ascii=False, allow_nan=False)
         (self.folder / RECORD).write_text(text + "\n", encoding="utf-8")
+
+    @property
+    def files(self) -> tuple[InputFile, ...]:
+        """The files read, with their hashes."""
+        return self._inputs
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Note where the run stands, and pass it on. Cheap enough to call for every weight."""

@@ -70,13 +70,13 @@ def new_file(target: Path, force: bool = False) -> Iterator[Path]:
     try:
         made = _make_parents(target.parent)
         yield beside
-        with _signals_held():
+        with signals_held():
             beside.replace(target)
             made.clear()
     except OSError as error:
         raise explain(error, target) from error
     finally:
-        with _signals_held():
+        with signals_held():
             beside.unlink(missing_ok=True)
             _remove_empty(made)
 
@@ -112,8 +112,8 @@ def _built_beside(target: Path) -> Iterator[Path]:
         made = _make_parents(target.parent)
         folder.mkdir()
         yield folder
-        with _signals_held():
-            _put_in_place(folder, target)
+        with signals_held():
+            put_in_place(folder, target)
             made.clear()
     except HaloError as error:
         if error.path is None or not Path(error.path).is_relative_to(folder):
@@ -123,7 +123,7 @@ def _built_beside(target: Path) -> Iterator[Path]:
         place = target if error.filename is None else _public_place(os.fsdecode(error.filename), folder, target)
         raise explain(error, place) from error
     finally:
-        with _signals_held():
+        with signals_held():
             if folder.exists():
                 shutil.rmtree(folder)
             _remove_empty(made)
@@ -168,7 +168,8 @@ def _make_parents(parent: Path) -> list[Path]:
     return made
 
 
-def _put_in_place(folder: Path, target: Path) -> None:
+def put_in_place(folder: Path, target: Path) -> None:
+    """Rename a folder to its place; what stands there goes when that is done."""
     if not target.exists():
         folder.rename(target)
         return
@@ -188,7 +189,7 @@ def _public_place(path: str, folder: Path, target: Path) -> Path:
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
     """Deliver signals after the block, so that renaming and cleaning up are never cut short."""
     if threading.current_thread() is not threading.main_thread():
         yield

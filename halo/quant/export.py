@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from halo.errors import HaloError
 from halo.quant.checkpoint.folder import CONFIG, INDEX, WHOLE, FolderModel, open_folder
+from halo.quant.checkpoint.model import Model
 from halo.quant.checkpoint.safetensor_file import Array, Planned, Tensor, write_tensors
 from halo.quant.layer import Float32, QuantizedLayer
 from halo.quant.store import list_layers, load_layer
@@ -86,13 +87,7 @@ def export_w8a8(
     """
     if target.exists() and any(target.iterdir()):
         raise HaloError("the folder for the export is not empty", "Choose another.", target)
-    source = open_folder(model)
-    if source.format is not None:
-        raise HaloError("the model is quantized already", "Give the floating-point model that was quantized.", model)
-    if source.architecture.transposed:
-        what = f"the family {source.family} computes with Conv1D modules, which compressed-tensors does not quantize"
-        raise HaloError(what, "Export a model of another family.", model)
-
+    source = require_exportable(open_folder(model))
     names = list_layers(quantized)
     if not names:
         raise HaloError(
@@ -114,6 +109,23 @@ def export_w8a8(
         config["quantization_config"] = plan.quantization_config()
     (target / CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return tuple(plan.exported)
+
+
+def require_exportable(model: Model) -> FolderModel:
+    """Hold that a model's quantized layers can be exported, before they are made.
+
+    Raises:
+        HaloError: no Hugging Face folder in floating point, or a family whose layers are no ``Linear``.
+    """
+    if not isinstance(model, FolderModel):
+        raise HaloError("only a model in a Hugging Face folder can be exported", "Leave the export out.", model.path)
+    if model.format is not None:
+        what = "the model is quantized already"
+        raise HaloError(what, "Give the floating-point model that was quantized.", model.path)
+    if model.architecture.transposed:
+        what = f"the family {model.family} computes with Conv1D modules, which compressed-tensors does not quantize"
+        raise HaloError(what, "Export a model of another family.", model.path)
+    return model
 
 
 class _Plan:

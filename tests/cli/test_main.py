@@ -20,7 +20,7 @@ from halo.cli.main import main
 from halo.errors import HaloError
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("doctor", "inspect", "synth", "characterize", "crosscheck", "plot", "sim")
+COMMANDS = ("doctor", "inspect", "synth", "characterize", "crosscheck", "plot", "sim", "quantize", "evaluate")
 
 
 @pytest.fixture
@@ -85,6 +85,12 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["characterize", "-o", "r", "--method", "guess"], ["guess", "exact", "bound", "static"]),
         (["characterize", "-o", "r", "--margin-ps", "much"], ["--margin-ps"]),
         (["crosscheck", "r", "--samples", "0"], ["--samples"]),
+        (["quantize", "m", "-o", "r"], ["m: there is no such file or folder"]),
+        (["quantize", "m", "-o", "r", "--bits", "4"], ["bits from the codebooks"]),
+        (["quantize", "m", "-o", "r", "--method", "rtn", "--bits", "9"], ["9 bits"]),
+        (["quantize", "m", "-o", "r", "--method", "best"], ["best", "gptq"]),
+        (["evaluate", "gone", "--text", "t"], ["gone: this is no run folder"]),
+        (["evaluate", "gone"], ["nothing to score"]),
         (["inspect"], ["FILE.v"]),
         (["characterize", "-o", "r"], ["no Liberty library", "--liberty FILE"]),
         (["characterize", "-o", "r", "--liberty", "gone.lib"], ["gone.lib: there is no such file"]),

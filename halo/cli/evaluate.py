@@ -1,0 +1,61 @@
+"""``halo evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def command(
+    run: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of halo quantize.")],
+    text: Annotated[Path | None, typer.Option(metavar="FILE", help="Text to score, UTF-8.")] = None,
+    convention: Annotated[
+        Literal["papers", "documents"],
+        typer.Option(metavar="papers|documents", help="Lines joined; or as it is, BOS before every window."),
+    ] = "papers",
+    length: Annotated[int | None, typer.Option(metavar="N", help="Tokens a window; none: 2048 at most.")] = None,
+    windows: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N windows; none: all.")] = None,
+    activations: Annotated[
+        Literal["int8", "int8-static"] | None,
+        typer.Option(metavar="int8|int8-static", help="Inputs of layers: a scale a token; or one a layer."),
+    ] = None,
+    calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Text for static scales.")] = None,
+    kv: Annotated[
+        Literal["int8", "int4"] | None, typer.Option(metavar="int8|int4", help="Keys and values of attention.")
+    ] = None,
+    tasks: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Tasks of lm-evaluation-harness, in local files.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="MODEL", help="Its folder; none: where it was when quantized.")
+    ] = None,
+) -> None:
+    """Score a quantized model on a text.
+
+    \b
+    Examples:
+      halo evaluate q/bal --text wiki.test.raw
+      halo evaluate q/bal --text stories.txt --convention documents --activations int8 --kv int8
+
+    Perplexity, KL divergence to the float model, and the share of predictions with the same top token. Perplexities of
+    two conventions do not compare; the one used is printed. Needs PyTorch.
+    """
+    from halo.cli.progress import StageProgress
+    from halo.flow.evaluate import EvaluateConfig, describe_evaluation, evaluate_folder
+    from halo.flow.quantize import TextOptions
+
+    config = EvaluateConfig(
+        run_folder=run,
+        text=text,
+        options=TextOptions(convention, length, windows),
+        activations=activations,
+        calibration=calibration,
+        kv=kv,
+        model=model,
+        tasks=tasks,
+    )
+    with StageProgress() as report:
+        found = evaluate_folder(config, report)
+    typer.echo(describe_evaluation(found))
