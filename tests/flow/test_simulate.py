@@ -56,6 +56,7 @@ def entries(cache: Path) -> list[Path]:
 
 
 @pytest.mark.tools
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIMULATORS)
 def test_a_second_run_does_not_build(run: Callable[..., SimulationResult], cache: Path, name: SimulatorName) -> None:
     first, second = run(name), run(name)
@@ -69,6 +70,7 @@ def test_a_second_run_does_not_build(run: Callable[..., SimulationResult], cache
 
 
 @pytest.mark.tools
+@pytest.mark.slow
 def test_what_shapes_a_model_gives_it_an_entry_of_its_own(
     run: Callable[..., SimulationResult], cache: Path, tmp_path: Path
 ) -> None:
@@ -86,6 +88,7 @@ def test_what_shapes_a_model_gives_it_an_entry_of_its_own(
 
 
 @pytest.mark.tools
+@pytest.mark.slow
 def test_processes_may_build_the_same_model_at_once(cache: Path, tmp_path: Path) -> None:
     require("icarus")
     code = "import sys; from halo.cli.main import run; run()"
@@ -184,6 +187,7 @@ def test_the_surroundings_do_not_steer_a_run(
 
 
 @pytest.mark.tools
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SIMULATORS)
 def test_waves_hold_the_signals(run: Callable[..., SimulationResult], tmp_path: Path, name: SimulatorName) -> None:
     import pywellen
@@ -214,6 +218,7 @@ def test_every_bench_has_a_module_tests_and_sources() -> None:
 
 
 @pytest.mark.tools
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_build_leaves_nothing(tmp_path: Path, number: int) -> None:
     """Neither files nor processes; Verilator, whose build takes long enough to be met."""
