@@ -21,6 +21,7 @@ from halo.power.energy_tables import EventEnergies, event_energies
 from halo.timing.bound import bound_transitions
 from halo.timing.delays import Delays
 from halo.timing.event import Events, Held, Timed, enumerate_transitions, hold, play_transitions
+from halo.timing.overhead import RegisterOverhead
 from halo.timing.static import endpoints, static_arrivals
 
 F64 = npt.NDArray[np.float64]
@@ -39,6 +40,8 @@ class Corner:
         roles: the design's ports.
         input_slew_s, output_load_f: at the ports.
         annotated: the delays come from an SDF, not from the library.
+        boundary: the register assumed before and behind the ports of a registered design; None: inputs change at the
+            clock edge itself, and outputs may settle until the next.
     """
 
     name: str
@@ -49,17 +52,25 @@ class Corner:
     input_slew_s: float
     output_load_f: float
     annotated: bool = False
+    boundary: RegisterOverhead | None = None
 
     @property
     def timed(self) -> Timed:
-        """What the engines simulate. Inputs change at time 0; a flip-flop that accumulates, at its clk-to-Q."""
+        """What the engines simulate: flip-flops launch at their clk-to-Q, inputs at that of ``boundary`` or at 0."""
         ends = endpoints(self.circuit)
-        setup = np.array([self.delays.setup_fs[e.pin] if e.pin >= 0 else 0 for e in ends], np.int32)
+        clk_to_q_fs, setup_fs = (round(seconds * 1e15) for seconds in self.boundary_s)
+        setup = np.array([self.delays.setup_fs[e.pin] if e.pin >= 0 else setup_fs for e in ends], np.int32)
         launch = np.zeros(self.circuit.nets, np.int32)
+        launch[self.circuit.source] = clk_to_q_fs
         for gate in self.circuit.state_gates:
             arcs = slice(int(self.circuit.arc_start[gate]), int(self.circuit.arc_start[gate + 1]))
             launch[self.circuit.out[gate]] = self.delays.arc_fs[arcs].max(initial=0)
         return Timed(self.circuit, self.delays.arc_fs, launch, np.array([e.net for e in ends], np.int32), setup)
+
+    @property
+    def boundary_s(self) -> tuple[float, float]:
+        """When inputs change after the clock edge, and what outputs need before the next, in seconds."""
+        return (0.0, 0.0) if self.boundary is None else (self.boundary.clk_to_q_s, self.boundary.setup_s)
 
     def held(self, pattern: int) -> dict[int, int]:
         """Nets held for a weight's bit pattern: its bits and the tied inputs."""
@@ -183,12 +194,15 @@ def _static(corner: Corner, patterns: npt.NDArray[np.int64]) -> tuple[F64, F64]:
     case = {net: (patterns >> i & 1).astype(np.uint8) for i, net in enumerate(weight_nets)}
     for port in corner.roles.tie:
         case |= {net: np.full(len(patterns), value, np.uint8) for net, value in corner.tied(port).items()}
+    clk_to_q_s, setup_s = corner.boundary_s
     arrivals = static_arrivals(
         corner.circuit,
         corner.library,
         case=case,
         input_slew_s=corner.input_slew_s,
         output_load_f=corner.output_load_f,
+        input_arrival_s=clk_to_q_s,
+        output_setup_s=setup_s,
     )
     return arrivals.delay_s, arrivals.delay_with_setup_s
 

@@ -64,7 +64,7 @@ def command(
     ] = None,
     margin_ps: Annotated[float, typer.Option(metavar="X", help="Added to every clock period.")] = 0.0,
     register_overhead: Annotated[
-        bool, typer.Option(help="Charge a combinational top the library flip-flop's clk-to-Q and setup.")
+        bool, typer.Option(help="Charge ports without a register the library flip-flop's clk-to-Q and setup.")
     ] = True,
     psum_samples: Annotated[
         int, typer.Option(metavar="N", help="Partial-sum steps of the exact method's accumulations.")

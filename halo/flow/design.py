@@ -18,13 +18,14 @@ from halo.liberty.model import Library
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import I8, influenced, propagate_constants
 from halo.netlist.hdl import PortInfo
-from halo.netlist.model import Circuit, Netlist
+from halo.netlist.model import FLOP, Circuit, Netlist
 from halo.netlist.resets import require_inactive_resets
 from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
 from halo.timing.arcs import delay_arcs
 from halo.timing.delaycalc import nominal_delays
-from halo.timing.overhead import plain_flip_flop
+from halo.timing.delays import Delays
+from halo.timing.overhead import RegisterOverhead, plain_flip_flop, register_overhead
 from halo.timing.sdf_read import delays_from_sdf, read_sdf
 
 FANOUT = 4
@@ -159,6 +160,10 @@ def load_corner(
     if zero:  # an event due at the instant of its cause would have to be ordered against it
         said.append(f"{zero} of {len(delays.arc_fs)} state delays are not above zero and are taken as 1 fs.")
         delays = replace(delays, arc_fs=np.maximum(delays.arc_fs, 1))
+    boundary = None
+    if config.register_overhead and bool(np.any(circuit.kind == FLOP)):
+        boundary, sentence = _boundary(circuit, library, delays, conditions)
+        said.append(sentence)
     corner = Corner(
         name,
         library,
@@ -168,5 +173,25 @@ def load_corner(
         conditions.input_slew_s,
         conditions.output_load_f,
         annotated=config.sdf is not None,
+        boundary=boundary,
     )
     return corner, tuple(said)
+
+
+def _boundary(
+    circuit: Circuit, library: Library, delays: Delays, conditions: PortConditions
+) -> tuple[RegisterOverhead, str]:
+    """The register before and behind the ports of a registered design, and the sentence that says so."""
+    states = set(circuit.out[circuit.state_gates].tolist())
+    ports = [net for net in circuit.source.tolist() if net not in states]
+    outputs = [net for bits in circuit.netlist.outputs.values() for net in bits]
+    found = register_overhead(
+        library,
+        input_slew_s=conditions.input_slew_s,
+        load_f=float(delays.net_load_f[ports].max(initial=0.0)),
+        data_slew_s=float(delays.net_slew_s[outputs].max(initial=0.0)),
+    )
+    return found, (
+        f"Input ports change {found.clk_to_q_s * 1e12:.4g} ps after the clock edge, clk-to-{found.output} of "
+        f"{found.cell}; output ports settle its setup of {found.setup_s * 1e12:.4g} ps before the next."
+    )

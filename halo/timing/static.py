@@ -57,7 +57,7 @@ class StaticArrivals:
         endpoints: E endpoints: port bits in port order, then flip-flop pins in gate order.
         arrival_s: float64[W, E, 2], seconds, by edge (fall, rise); -1 where no path arrives.
         slew_s: float64[W, E, 2], seconds.
-        setup_s: float64[W, E, 2], seconds, setup of the flip-flop for that edge; 0 at ports.
+        setup_s: float64[W, E, 2], seconds, setup of the flip-flop for that edge; ``output_setup_s`` at ports.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -121,12 +121,14 @@ class StaticTimer:
         circuit: compiled netlist.
         graph: its arcs, from :func:`halo.timing.timing_graph.build_graph`.
         input_slew_s: transition of the input ports and of the clock.
+        input_arrival_s: when the input ports change after the clock edge.
     """
 
-    def __init__(self, circuit: Circuit, graph: TimingGraph, input_slew_s: float) -> None:
+    def __init__(self, circuit: Circuit, graph: TimingGraph, input_slew_s: float, input_arrival_s: float = 0.0) -> None:
         self.circuit = circuit
         self.graph = graph
         self.input_slew_s = input_slew_s
+        self.input_arrival_s = input_arrival_s
         flop_outputs = circuit.out[circuit.state_gates]
         self.input_net: I32 = np.array(
             [net for bits in circuit.netlist.inputs.values() for net in bits], dtype=np.int32
@@ -172,6 +174,7 @@ class StaticTimer:
             graph.value_start,
             graph.value,
             self.input_slew_s,
+            self.input_arrival_s,
             dead_slew,
             case_net,
             case_value,
@@ -206,9 +209,10 @@ def _timer(
     input_slew_s: float,
     output_load_f: float,
     wire_cap: Mapping[int, float] | None,
+    input_arrival_s: float = 0.0,
 ) -> StaticTimer:
     load_f, _ = net_loads(circuit, library, output_load_f, wire_cap)
-    return StaticTimer(circuit, build_graph(circuit, library, load_f), input_slew_s)
+    return StaticTimer(circuit, build_graph(circuit, library, load_f), input_slew_s, input_arrival_s)
 
 
 def _check_case(circuit: Circuit, case: Case) -> None:
@@ -230,6 +234,8 @@ def static_arrivals(
     wire_cap: Mapping[int, float] | None = None,
     through_flops: bool = True,
     dead_slew: bool = True,
+    input_arrival_s: float = 0.0,
+    output_setup_s: float = 0.0,
 ) -> StaticArrivals:
     """Worst arrival at every endpoint for each of W cases.
 
@@ -244,6 +250,8 @@ def static_arrivals(
             have been clocked through. OpenSTA stops constants at registers: False for comparison with it.
         dead_slew: arcs that the held nets have switched off still count for the slew of their output, as in OpenSTA 3.
             False leaves them out, as OpenSTA 2 did.
+        input_arrival_s: when the input ports change after the clock edge.
+        output_setup_s: what a register behind the output ports needs.
 
     Raises:
         HaloError: a held value is not 0 or 1 or contradicts the netlist, or a delay table has an unknown axis.
@@ -251,11 +259,13 @@ def static_arrivals(
     _check_case(circuit, case)
     ends = endpoints(circuit)
     end_net = np.array([end.net for end in ends], dtype=np.int32)
-    timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap)
+    timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap, input_arrival_s)
     arrival_s, slew_s = timer.time(case, end_net, through_flops=through_flops, dead_slew=dead_slew)
     setup_s = np.zeros_like(slew_s)
     for i, end in enumerate(ends):
-        if end.cell:
+        if not end.cell:
+            setup_s[:, i] = output_setup_s
+        else:
             pin = circuit.pin_name[end.pin]
             times = setup_times(library.cells[end.cell], pin, slew_s[:, i], input_slew_s)
             if times is not None:

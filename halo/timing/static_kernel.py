@@ -218,6 +218,7 @@ def time_cases(
     value_start: I64,
     value: F64,
     input_slew: float,
+    input_arrival: float,
     dead_slew: bool,
     case_net: I32,
     case_value: I8,
@@ -233,9 +234,10 @@ def time_cases(
 
     Args:
         kind, out, pin_start, pin_net, table_start, table, constant: arrays of the circuit.
-        input_net: nets of input ports; start_net: those of them where paths start, at time 0 (not clocks).
+        input_net: nets of input ports; start_net: those of them where paths start (not clocks).
         set_start ... value: arrays of the timing graph.
         input_slew: seconds, of the input nets and at the flip-flops' clock pins.
+        input_arrival: seconds, when paths start.
         dead_slew: slew is merged from arcs that are off.
         case_net: int32[K], held nets; case_value: int8[W, K], 0, 1, or -1 where a case leaves the net free.
         end_net: int32[E]; end_arrival, end_slew: float64[W, E, 2], written, by edge (fall, rise).
@@ -259,7 +261,7 @@ def time_cases(
         for net in start_net:
             for edge in range(2):
                 if net_value[net] < 0:
-                    arrival[net, edge] = 0.0
+                    arrival[net, edge] = input_arrival
         for g in range(len(out)):
             time_gate(
                 g,

@@ -11,7 +11,7 @@ import pytest
 
 from halo.characterization.engine import Corner, CornerResult, characterize_corner
 from halo.characterization.interface import read_ports
-from halo.characterization.stimulus import listed_transitions, make_stimulus
+from halo.characterization.stimulus import Stimulus, listed_transitions, make_stimulus
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.assets import mac_sources, rtl_folder
@@ -53,6 +53,17 @@ ACCUMULATOR = """module acc (
 endmodule
 """
 
+OPEN = """// Operand registers only: the sum comes from outside and goes there. With w = 0 nothing else moves.
+module open_mac (
+    input clk, input signed [3:0] w, input signed [3:0] a, input signed [9:0] psum, output signed [9:0] y
+);
+    reg signed [3:0] weight, activation;
+    always @(posedge clk) begin weight <= w; activation <= a; end
+    wire signed [3:0] chosen = weight & activation;
+    assign y = psum + chosen;
+endmodule
+"""
+
 WEIGHTS = (-8, -3, 1, 7)
 
 Load = Callable[..., Corner]
@@ -91,9 +102,8 @@ def config_for(name: str, liberty: tuple[Path, ...], netlist: Path, ties: dict[s
     )
 
 
-def exact(corner: Corner, samples: int = 500) -> CornerResult:
-    """All weights; every result obeys exact <= bound <= longest path, without and with setup."""
-    stimulus = make_stimulus(
+def stimulus_of(corner: Corner, samples: int) -> Stimulus:
+    return make_stimulus(
         corner.roles,
         sequential=len(corner.circuit.state_gates) > 0,
         random_samples=None,
@@ -101,6 +111,11 @@ def exact(corner: Corner, samples: int = 500) -> CornerResult:
         activations=None,
         psum_samples=samples,
     )
+
+
+def exact(corner: Corner, samples: int = 500) -> CornerResult:
+    """All weights; every result obeys exact <= bound <= longest path, without and with setup."""
+    stimulus = stimulus_of(corner, samples)
     result = characterize_corner(corner, stimulus, method="exact", seed=1, jobs=2, report=lambda done, total: None)
     for weight in result.weights:
         held = hold(corner.timed, corner.held(weight.weight & 15))
@@ -253,7 +268,7 @@ def arcs_of(corner: Corner, gate: int) -> np.ndarray:
 
 @pytest.mark.tools
 @pytest.mark.parametrize("library", ["osu018", "asap7"])
-@pytest.mark.parametrize(("rtl", "ties"), [(PIPELINE, {"load": 1}), (ACCUMULATOR, {})])
+@pytest.mark.parametrize(("rtl", "ties"), [(PIPELINE, {"load": 1}), (ACCUMULATOR, {}), (OPEN, {})])
 def test_registered_tops_in_icarus(load: Load, tmp_path: Path, library: str, rtl: str, ties: dict[str, int]) -> None:
     """The timed netlist lacks the way back into the weight register, and is clocked."""
     corner = load(rtl, library, **ties)
@@ -263,6 +278,26 @@ def test_registered_tops_in_icarus(load: Load, tmp_path: Path, library: str, rtl
     same, first = compare(corner, path, samples, explain=True)
     assert first is None, first.text
     assert len(same) == 100 and all(same)
+
+
+def test_ports_without_a_register_pay_for_one(load: Load) -> None:
+    """With the weight 0 all paths go from the partial sum's port to the output's: one clk-to-Q and one setup more."""
+    corner = load(OPEN, "osu018")
+    assert corner.boundary is not None
+    clk_to_q_s, setup_s = corner.boundary.clk_to_q_s, corner.boundary.setup_s
+    assert clk_to_q_s > 100e-12 and setup_s > 10e-12
+    clk_to_q, setup = round(clk_to_q_s * 1e15), round(setup_s * 1e15)
+    charged, bare = (
+        characterize_corner(c, stimulus_of(c, 1), method="bound", seed=1, jobs=2, report=lambda done, total: None)
+        for c in (corner, replace(corner, boundary=None))
+    )
+    zero = [weight.weight for weight in bare.weights].index(0)
+    bound = bare.weights[zero].bound_fs
+    assert bound is not None
+    assert charged.weights[zero].bound_fs == bound + clk_to_q
+    assert charged.weights[zero].bound_period_fs == bound + clk_to_q + setup
+    assert charged.static_s[zero] == pytest.approx(bare.static_s[zero] + clk_to_q_s, abs=1e-18)
+    assert charged.static_period_s[zero] == pytest.approx(bare.static_s[zero] + clk_to_q_s + setup_s, abs=1e-18)
 
 
 @pytest.mark.parametrize("library", ["osu018", "asap7"])
