@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from halo.errors import HaloError
-from halo.flow.provenance import Report, read_record
-from halo.flow.quantize import TextOptions
+from halo.flow.provenance import Report, RunRecord, input_file, read_record
+from halo.flow.quantize import TextOptions, model_files
 from halo.quant.accuracy import Accuracy, evaluate
+from halo.quant.checkpoint import open_model
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
 from halo.quant.harness import TaskFigure, run_tasks
 from halo.quant.kv_cache import KvCache
-from halo.quant.layer import QuantizedLayer
 from halo.quant.store import list_layers, load_layer
 from halo.quant.text import read_text
 from halo.quant.torch_model import load_model
@@ -81,10 +81,10 @@ def evaluate_folder(config: EvaluateConfig, report: Report) -> Evaluation:
     for path in (config.text, config.calibration):
         if path is not None:
             read_text(path)
-    model = load_model(config.model or Path(record.config["model"]))
-    layers: dict[str, QuantizedLayer] = {}
-    for name in list_layers(config.run_folder):
-        layers[name] = load_layer(config.run_folder, name)
+    folder = config.model or Path(record.config["model"])
+    _same_model(folder, record)
+    model = load_model(folder)
+    layers = {name: load_layer(config.run_folder, name) for name in list_layers(config.run_folder)}
     largest = None
     if config.calibration is not None:
         largest = calibrate_activations(model, config.options.read(config.calibration, model).tokens, layers)
@@ -98,6 +98,14 @@ def evaluate_folder(config: EvaluateConfig, report: Report) -> Evaluation:
     results = record.results
     counts = (results["layers"], results["model_layers"])
     return Evaluation(record.config["options"]["method"], results["mean"]["bits_per_weight"], counts, accuracy, tasks)
+
+
+def _same_model(folder: Path, record: RunRecord) -> None:
+    """Hold that the weights are those the run read."""
+    before = {Path(file.path).name: file.sha256 for file in record.inputs}
+    for path in model_files(open_model(folder)):
+        if path.suffix == ".safetensors" and input_file(path).sha256 != before.get(path.name):
+            raise HaloError("this is not the model that was quantized", "Give that one: --model FOLDER.", path)
 
 
 def describe_evaluation(found: Evaluation) -> str:

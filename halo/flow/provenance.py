@@ -112,7 +112,7 @@ class Recorder:
         self.log(f"halo {halo.__version__} {self.command}")
         for name, value in self.config.items():
             self.log(f"  {name} = {json.dumps(value)}")
-        self._inputs = tuple(_input_file(path) for path in self.inputs)
+        self._inputs = tuple(input_file(path) for path in self.inputs)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -200,7 +200,8 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def _input_file(path: Path) -> InputFile:
+def input_file(path: Path) -> InputFile:
+    """A file with its hash."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return InputFile(str(path), digest, path.stat().st_size)
