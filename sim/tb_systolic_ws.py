@@ -25,7 +25,8 @@ class Bench(ArrayBench):
         names = ("ROWS", "COLUMNS", "WEIGHT_WIDTH", "ACTIVATION_WIDTH", "ACC_WIDTH", "DEPTH")
         self.shape = Shape(*(int(getattr(dut, name).value) for name in names))
         sizes = (self.shape.rows, self.shape.columns, self.shape.depth)
-        self.array = WsArray(*sizes, int(dut.PIPELINE.value), int(dut.SWAP_GAP.value))
+        gaps = (int(dut.SWAP_GAP.value), int(dut.CLASS_GAP.value))
+        self.array = WsArray(*sizes, int(dut.PIPELINE.value), *gaps)
         self.tiles = int(cocotb.plusargs.get("tiles", max(40, 120 // self.shape.rows)))
         super().__init__(dut, self.shape.acc, self.shape.columns, self.array.way)
 
@@ -115,7 +116,7 @@ async def late_activations(dut: HierarchyObject) -> None:
     taken = bench.activation.taken
     again = sum(b == a + 1 for n, (a, b) in enumerate(pairwise(taken)) if n % 3 < 2)
     bench.coverage.hit("row.again_in_the_next_clock", again)
-    assert again >= bench.tiles // 2 or bench.array.lead, "rows came too slowly"
+    assert again >= bench.tiles // 2 or bench.array.lead(), "rows came too slowly"
     await bench.finish(bench.tiles * bench.shape.columns)
 
 
@@ -215,15 +216,12 @@ async def cycle_contract(dut: HierarchyObject) -> None:
         await bench.drained()
         tiles = [tile for output in outputs for tile in _contract_tiles(output)]
         schedule = ws_schedule(array, tiles, (wait + 1, wait + 1))
-        starts = schedule.starts
-        ready = (0, *starts[:-1])
+        ready = (0, *schedule.starts[:-1])
         origin = bench.weight.taken[0]
         clocks = {name: [clock - origin for clock in stream.taken] for name, stream in bench.streams.items()}
         assert clocks["command"] == list(ready)
         assert clocks["weight"] == [clock + row for clock in ready for row in range(array.rows)]
-        assert clocks["activation"] == [
-            start + array.lead + row for start, tile in zip(starts, tiles, strict=True) for row in range(tile.rows)
-        ]
+        assert clocks["activation"] == list(schedule.activations)
         assert clocks["result"] == list(schedule.results)
         if len(tiles) == 1 and tiles[0].frequency_class == 0:
             assert schedule.cycles == array.one_tile(tiles[0].rows)

@@ -21,6 +21,7 @@ class WsArray:
         depth: rows of the longest tile.
         pipeline: 1 with a register between multiplier and adder.
         swap_gap: idle slots between a swap of weights and the first activation; 0: they go together.
+        class_gap: the least of these slots for the first tile after a change of the clock.
     """
 
     rows: int
@@ -28,30 +29,32 @@ class WsArray:
     depth: int = 16
     pipeline: int = 0
     swap_gap: int = 0
+    class_gap: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (("rows", 1), ("columns", 1), ("depth", 1), ("pipeline", 0), ("swap_gap", 0)):
+        least_of = {"rows": 1, "columns": 1, "depth": 1, "pipeline": 0, "swap_gap": 0, "class_gap": 0}
+        for name, least in least_of.items():
             value = getattr(self, name)
             if value < least:
                 raise HaloError(f"a weight-stationary array with {name}={value}", f"Give {least} or more.")
 
-    @property
-    def lead(self) -> int:
-        """Slots from the swap to the first activation of a tile."""
-        return self.swap_gap + 1 if self.swap_gap else 0
+    def lead(self, *, changed: bool = False) -> int:
+        """Slots from the swap to the first activation of a tile, ``changed``: of the first after a clock change."""
+        gap = max(self.swap_gap, self.class_gap) if changed else self.swap_gap
+        return gap + 1 if gap else 0
 
     @property
     def way(self) -> int:
         """Clocks from an activation to its row of results: fill of the array, two of them in the buffer."""
         return self.rows + self.columns + self.pipeline + 2
 
-    def period(self, rows: int) -> int:
+    def period(self, rows: int, *, changed: bool = False) -> int:
         """Clocks from one tile of so many rows to the next: weights load while the tile streams."""
-        return max(self.lead + rows, self.rows)
+        return max(self.lead(changed=changed) + rows, self.rows)
 
     def one_tile(self, rows: int) -> int:
-        """Clocks of a tile by itself: load, swap, stream, fill and drain."""
-        return self.rows + self.lead + rows + self.way
+        """Clocks of a tile by itself, in the first class: load, swap, stream, fill and drain."""
+        return self.rows + self.lead() + rows + self.way
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,13 @@ class WsSchedule:
     """Clocks in which things happen.
 
     Attributes:
-        starts: the swap of each tile; its activations follow ``lead`` clocks later, one a clock.
+        starts: the swap of each tile.
+        activations: each row of activations, in order.
         results: each row of results, in order.
     """
 
     starts: tuple[int, ...]
+    activations: tuple[int, ...]
     results: tuple[int, ...]
 
     @property
@@ -100,17 +105,18 @@ def ws_schedule(array: WsArray, tiles: Iterable[WsTile], waits: tuple[int, int] 
         HaloError: a tile has too many or too few rows, or is out of place in its output tile.
     """
     starts: list[int] = []
+    activations: list[int] = []
     results: list[int] = []
     reserved = 0  # rows of all output tiles so far
     frequency_class = 0
     quiet = 1  # from when on a change of the clock may be requested
-    start = array.rows
+    loaded = array.rows  # from when on the weights are there and the tile before has been taken
     before: WsTile | None = None
     for number, tile in enumerate(tiles):
         _check(array, number, tile, before)
-        if before is not None:
-            start += array.period(before.rows)
-        if tile.frequency_class != frequency_class:
+        start = loaded
+        changed = tile.frequency_class != frequency_class
+        if changed:
             start = max(start, quiet + sum(waits) + 2)
             frequency_class = tile.frequency_class
         if tile.first:
@@ -119,12 +125,14 @@ def ws_schedule(array: WsArray, tiles: Iterable[WsTile], waits: tuple[int, int] 
             if must_leave > 0:
                 start = max(start, results[must_leave - 1] + 1)
         starts.append(start)
-        first_result = start + array.lead + array.way
+        first = start + array.lead(changed=changed)
+        activations.extend(range(first, first + tile.rows))
         if tile.last:
-            results.extend(range(first_result, first_result + tile.rows))
-        quiet = first_result + tile.rows - 1
+            results.extend(range(first + array.way, first + tile.rows + array.way))
+        quiet = first + tile.rows + array.way - 1
+        loaded = start + array.period(tile.rows, changed=changed)
         before = tile
-    return WsSchedule(tuple(starts), tuple(results))
+    return WsSchedule(tuple(starts), tuple(activations), tuple(results))
 
 
 def ws_cycles(array: WsArray, tiles: Iterable[WsTile], waits: tuple[int, int] = (1, 1)) -> int:

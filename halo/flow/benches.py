@@ -177,6 +177,7 @@ BENCHES: dict[str, Bench] = {
                 Parameter("DEPTH", 16, "rows of activations of the longest tile"),
                 Parameter("CLASS_WIDTH", 2, "bits of a frequency class"),
                 Parameter("SWAP_GAP", 0, "idle slots between a swap of weights and the first activation"),
+                Parameter("CLASS_GAP", 1, "the least of these slots after a change of the clock"),
             ),
         ),
         Bench(

@@ -8,13 +8,14 @@
 //
 // Cycle contract, no stalls (halo.arch.ws_cycles), clock 0 takes the first command and the first weights:
 //     way = ROWS + COLUMNS + PIPELINE + 2      from an activation to its row of results
-//     lead = 0, or 1 + SWAP_GAP if SWAP_GAP > 0   from the swap to the first activation
+//     lead(n) = 0 if its gap is 0, or 1 + gap   from the swap to the first activation; the gap is SWAP_GAP, and for the
+//                                               first tile after a change of the clock at least CLASS_GAP
 //     start(0) = ROWS                                                             load
-//     start(n) = start(n-1) + max(lead + rows(n-1), ROWS)                         stream, loads overlap
-//     row m of tile n, if it is a last k-tile, leaves in clock start(n) + lead + m + way    fill, drain
+//     start(n) = start(n-1) + max(lead(n-1) + rows(n-1), ROWS)                    stream, loads overlap
+//     row m of tile n, if it is a last k-tile, leaves in clock start(n) + lead(n) + m + way    fill, drain
 // so one tile takes ROWS + lead + rows + way clocks, first weights and last results included. Two things delay a start:
 //  - a change of the class, with acknowledge waits of u clocks (request to acknowledge) and v clocks (end of request
-//    to its fall): it begins at start(n-1) + lead + rows(n-1) + way + 1 + u + v or later, the first tile at 3 + u + v;
+//    to its fall): start(n) is start(n-1) + lead(n-1) + rows(n-1) + way + 1 + u + v or later, start(0) 3 + u + v;
 //  - room: the accumulator buffer holds 2 * DEPTH rows; an output tile starts in the clock after enough of them left.
 //
 // Never deadlocks. Results wait for their reader only, activations in the array for nothing (their room is reserved),
@@ -30,6 +31,8 @@
 // CLASS_WIDTH                      bits of a frequency class, 1 or more
 // SWAP_GAP                         0 to 255 idle slots between a swap of weights and the tile's first activation, so that
 //                                  the weights have settled; 0: the swap goes with the first activation
+// CLASS_GAP                        0 to 255, the least of these slots after a change of the clock, since a swap that
+//                                  replaces weights of another class is slower than those within a class; see ws_control
 // clk_i, rst_ni                    clock; synchronous reset, active low
 // s_axis_command_*                 {class, last, first, rows}, a beat a tile; a tile without rows only uses up weights
 // s_axis_weight_*                  ROWS beats a tile, row 0 first; COLUMNS values a beat, column 0 lowest
@@ -49,7 +52,8 @@ module systolic_ws #(
     parameter CARRY_SAVE       = 0,
     parameter DEPTH            = 16,
     parameter CLASS_WIDTH      = 2,
-    parameter SWAP_GAP         = 0
+    parameter SWAP_GAP         = 0,
+    parameter CLASS_GAP        = 1
 ) (
     input  wire                                   clk_i,
     input  wire                                   rst_ni,
@@ -114,6 +118,9 @@ module systolic_ws #(
         if (SWAP_GAP < 0 || SWAP_GAP > 255) begin : g_bad_gap
             parameter_SWAP_GAP_must_be_0_to_255 u_stop ();
         end
+        if (CLASS_GAP < 0 || CLASS_GAP > 255) begin : g_bad_class_gap
+            parameter_CLASS_GAP_must_be_0_to_255 u_stop ();
+        end
 
         for (i = 0; i < COLUMNS; i = i + 1) begin : g_column
             if (CARRY_SAVE != 0) begin : g_resolve
@@ -133,6 +140,7 @@ module systolic_ws #(
     ws_control #(
         .DEPTH      (DEPTH),
         .SWAP_GAP   (SWAP_GAP),
+        .CLASS_GAP  (CLASS_GAP),
         .CLASS_WIDTH(CLASS_WIDTH),
         .LATENCY    (ROWS + COLUMNS + PIPELINE)
     ) u_control (

@@ -6,10 +6,14 @@
 //  - the clock is that of its class; a change waits until every activation under way has been accumulated, and
 //  - if it is the first k-tile of an output tile, the accumulator buffer has room for its rows. They are reserved now,
 //    so that no sum ever waits inside the array, which therefore never stands still.
-// From then on, after the swap slot and SWAP_GAP idle slots if there is a gap, every clock is a slot that takes an
+// From then on, after the swap slot and the idle slots of a gap if there is one, every clock is a slot that takes an
 // activation if one is offered; otherwise it is a bubble.
 //
-// DEPTH, SWAP_GAP, CLASS_WIDTH   of systolic_ws
+// The gap is SWAP_GAP slots, and at least CLASS_GAP after a change of the clock: the elements still hold weights of the
+// class before, and the new clock leaves time for swaps within its class only, so this one must not go with the first
+// activation. (After reset the elements hold zeros, and no change is counted.)
+//
+// DEPTH, SWAP_GAP, CLASS_GAP, CLASS_WIDTH   of systolic_ws
 // LATENCY                clocks from a slot to its sums at the accumulator buffer
 // clk_i, rst_ni          clock; synchronous reset, active low
 // command_*              one beat a tile; one is held in advance
@@ -25,6 +29,7 @@
 module ws_control #(
     parameter DEPTH       = 16,
     parameter SWAP_GAP    = 0,
+    parameter CLASS_GAP   = 1,
     parameter CLASS_WIDTH = 2,
     parameter LATENCY     = 8
 ) (
@@ -60,15 +65,22 @@ module ws_control #(
     localparam integer ROW_BITS = $clog2(DEPTH + 1);
     localparam integer ROOM_BITS = $clog2(2 * DEPTH + 1);
     localparam integer FLUSH_BITS = $clog2(FLUSH);
+    localparam integer LONGEST_GAP = CLASS_GAP > SWAP_GAP ? CLASS_GAP : SWAP_GAP;
+    localparam integer GAP_BITS = LONGEST_GAP > 1 ? $clog2(LONGEST_GAP + 1) : 1;
 
     // Constants at the widths of the counters.
     localparam [31:0] ONE_32 = 1;
     localparam [31:0] ROOM_32 = 2 * DEPTH;
     localparam [31:0] FLUSH_32 = FLUSH - 1;
+    localparam [31:0] SWAPPED_32 = SWAP_GAP;
+    localparam [31:0] CHANGED_32 = LONGEST_GAP;
     localparam [ROW_BITS-1:0] ONE_ROW = ONE_32[ROW_BITS-1:0];
     localparam [ROOM_BITS-1:0] ALL_ROOM = ROOM_32[ROOM_BITS-1:0];
     localparam [FLUSH_BITS-1:0] ONE_CLOCK = ONE_32[FLUSH_BITS-1:0];
     localparam [FLUSH_BITS-1:0] ALL_CLOCKS = FLUSH_32[FLUSH_BITS-1:0];
+    localparam [GAP_BITS-1:0] SWAPPED = SWAPPED_32[GAP_BITS-1:0];
+    localparam [GAP_BITS-1:0] CHANGED = CHANGED_32[GAP_BITS-1:0];
+    localparam [GAP_BITS-1:0] ONE_SLOT = ONE_32[GAP_BITS-1:0];
 
     // The tile that starts next.
     reg                    next_valid_q;
@@ -81,11 +93,14 @@ module ws_control #(
     reg                    first_q;
     reg  [ROW_BITS-1:0]    rows_q;  // activations to come
 
+    reg                    changed_q;  // the clock, since the last start
+    reg  [GAP_BITS-1:0]    gap_q;  // idle slots to come
     reg  [FLUSH_BITS-1:0]  flush_q;  // clocks until all activations taken have been accumulated
     reg  [ROOM_BITS-1:0]   room_q;  // rows of the accumulator buffer that are not reserved
     reg  [3*LATENCY-1:0]   marks_q;  // {end, last, first} of the slots under way, the youngest lowest
 
-    wire                   waiting;  // of the swap gap
+    wire [GAP_BITS-1:0]    gap;  // of the tile that starts next
+    wire                   waiting;  // in a gap
     wire                   done;
     wire                   granted;
     wire                   start;
@@ -96,14 +111,17 @@ module ws_control #(
     wire [3*LATENCY+2:0]   marks;
     wire [ROOM_BITS-1:0]   next_rows;  // as wide as the room
 
+    assign gap       = changed_q ? CHANGED : SWAPPED;
+    assign waiting   = gap_q != {GAP_BITS{1'b0}};
     assign done      = rows_q == {ROW_BITS{1'b0}} && !waiting;
     assign next_rows = {{(ROOM_BITS - ROW_BITS) {1'b0}}, next_rows_q};
     assign start     = next_valid_q && weights_full_i && granted && done && (!next_first_q || next_rows <= room_q);
 
-    // In the clock of the start, too, a slot may be open.
+    // In the clock of the start, too, a slot is open if there is no gap.
     assign rows  = start ? next_rows_q : rows_q;
     assign first = start ? next_first_q : first_q;
     assign last  = start ? next_last_q : last_q;
+    assign open  = rows != {ROW_BITS{1'b0}} && !waiting && (!start || gap == {GAP_BITS{1'b0}});
 
     assign activation_ready_o = open;
     assign slot_o             = open && activation_valid_i;
@@ -129,37 +147,23 @@ module ws_control #(
         if (!rst_ni) begin
             next_valid_q <= 1'b0;
             rows_q       <= {ROW_BITS{1'b0}};
+            changed_q    <= 1'b0;
+            gap_q        <= {GAP_BITS{1'b0}};
             flush_q      <= {FLUSH_BITS{1'b0}};
             room_q       <= ALL_ROOM;
         end else begin
             if (command_ready_o) next_valid_q <= command_valid_i;
             rows_q <= slot_o ? rows - ONE_ROW : rows;
+            if (clock_request_o) changed_q <= 1'b1;
+            else if (start) changed_q <= 1'b0;
+            if (start) gap_q <= gap;
+            else if (waiting) gap_q <= gap_q - ONE_SLOT;
             if (slot_o) flush_q <= ALL_CLOCKS;
             else if (flush_q != {FLUSH_BITS{1'b0}}) flush_q <= flush_q - ONE_CLOCK;
             room_q <= room_q - ((start && next_first_q) ? next_rows : {ROOM_BITS{1'b0}})
                 + {{(ROOM_BITS - 1) {1'b0}}, result_taken_i};
         end
     end
-
-    generate
-        if (SWAP_GAP == 0) begin : g_no_gap
-            assign waiting = 1'b0;
-            assign open    = rows != {ROW_BITS{1'b0}};
-        end else begin : g_gap
-            localparam integer GAP_BITS = $clog2(SWAP_GAP + 1);
-            localparam [31:0] GAP_32 = SWAP_GAP;
-            localparam [GAP_BITS-1:0] GAP = GAP_32[GAP_BITS-1:0];
-            localparam [GAP_BITS-1:0] ONE_SLOT = ONE_32[GAP_BITS-1:0];
-            reg [GAP_BITS-1:0] gap_q;  // idle slots to come
-            assign waiting = gap_q != {GAP_BITS{1'b0}};
-            assign open    = rows_q != {ROW_BITS{1'b0}} && !waiting;
-            always @(posedge clk_i) begin
-                if (!rst_ni) gap_q <= {GAP_BITS{1'b0}};
-                else if (start) gap_q <= GAP;
-                else if (waiting) gap_q <= gap_q - ONE_SLOT;
-            end
-        end
-    endgenerate
 
     clock_change #(
         .CLASS_WIDTH(CLASS_WIDTH)

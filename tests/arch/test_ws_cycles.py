@@ -38,10 +38,24 @@ def test_a_change_of_the_clock_empties_the_array_and_waits_twice() -> None:
     array = WsArray(4, 4)
     tiles = [WsTile(16), WsTile(16, frequency_class=2), WsTile(16, frequency_class=2)]
     schedule = ws_schedule(array, tiles, (10, 7))
-    assert schedule.starts == (4, 4 + 16 + array.way + 1 + 17, 4 + 32 + array.way + 1 + 17)
+    assert schedule.starts == (4, 4 + 16 + array.way + 1 + 17, 4 + 32 + array.way + 1 + 17 + array.lead(changed=True))
     first = ws_schedule(array, tiles[1:], (10, 7))
     assert first.starts[0] == 3 + 17
     assert ws_schedule(WsArray(32, 4), tiles[1:], (10, 7)).starts[0] == 32  # hidden behind the load
+
+
+@pytest.mark.parametrize(
+    ("swap_gap", "class_gap", "within", "after"), [(0, 0, 0, 0), (0, 1, 0, 2), (3, 1, 4, 4), (1, 2, 2, 3)]
+)
+def test_the_first_tile_after_a_change_of_the_clock_waits_for_its_weights(
+    swap_gap: int, class_gap: int, within: int, after: int
+) -> None:
+    array = WsArray(4, 4, swap_gap=swap_gap, class_gap=class_gap)
+    schedule = ws_schedule(array, [WsTile(16), WsTile(16, frequency_class=1), WsTile(16, frequency_class=1)])
+    first = schedule.activations[::16]
+    assert [clock - start for clock, start in zip(first, schedule.starts, strict=True)] == [within, after, within]
+    assert schedule.starts[2] == schedule.starts[1] + after + 16
+    assert schedule.results == tuple(clock + array.way for clock in schedule.activations)
 
 
 def test_a_product_with_ragged_tiles() -> None:
@@ -74,6 +88,8 @@ def test_bad_arrays() -> None:
         WsArray(4, 0)
     with pytest.raises(HaloError, match="with swap_gap=-1"):
         WsArray(4, 4, swap_gap=-1)
+    with pytest.raises(HaloError, match="with class_gap=-1"):
+        WsArray(4, 4, class_gap=-1)
 
 
 def test_nothing() -> None:

@@ -87,6 +87,8 @@ FAULTS = (
     Fault("systolic_ws", "ws_control.v", "&& weights_full_i ", ""),
     Fault("systolic_ws", "ws_control.v", "rows == ONE_ROW, last", "rows_q == ONE_ROW, last"),
     Fault("systolic_ws", "ws_control.v", "LATENCY + 2;", "LATENCY - 1;"),
+    Fault("systolic_ws", "ws_control.v", "changed_q ? CHANGED : SWAPPED", "SWAPPED"),
+    Fault("systolic_ws", "ws_control.v", "if (start) changed_q <= 1'b0", "if (!rst_ni) changed_q <= 1'b0"),
     # Clock-change handshake.
     Fault("systolic_ws", "clock_change.v", " && idle_i", ""),
     Fault("systolic_ws", "clock_change.v", "!request_q && !clock_acknowledge_i", "!request_q"),
