@@ -43,7 +43,7 @@ class CharacterizeConfig:
         activations: histogram (.csv, .npz) or trace of activation values that weights the energy; None: uniform.
         input_slew_ps, output_load_ff: at the ports; None: what the library's own cells give (see ``run.json``).
         margin_ps: added to every clock period.
-        register_overhead: ports pay the library flip-flop's clk-to-Q and setup, as if a register stood before and behind.
+        register_overhead: ports pay the library flip-flop's clk-to-Q and setup, as of a register outside.
         psum_samples: partial-sum steps of the exact method's accumulation stimulus.
         seed: of every random choice.
         jobs: threads; None: all cores. Never changes a result.

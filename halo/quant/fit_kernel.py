@@ -180,7 +180,8 @@ def fit_rows(  # type: ignore[no-untyped-def]
                         w[size] = x
                         f[size] = g
                         largest = max(largest, abs(x))
-                        some = some or (g > NOTHING and x != NOTHING)
+                        if g > NOTHING and x != NOTHING:
+                            some = True
                         size += 1
                 part_class[parts] = classes[r0 // tile, p0 // tile]
                 parts += 1

@@ -64,7 +64,8 @@ def tile_means(values: Float32, apart: U8, tile: int, threads: int | None) -> F6
     def band(first: int, stop: int) -> F64:
         kept = np.where(apart[first:stop], np.float32(0), values[first:stop])
         sums: F64 = np.add.reduceat(kept.sum(axis=0, dtype=np.float64), starts)
-        return sums / (width * (stop - first))
+        means: F64 = sums / (width * (stop - first))
+        return means
 
     return np.stack(over_rows(band, len(values), tile, threads))
 
