@@ -6,7 +6,8 @@
 // results of the element below pass in one clock. A slot without valid_i changes no operand register, so a bubble
 // switches nothing in the multiplier. An element whose own result is ready takes it and would drop one from below:
 // last slots of two tiles of an array must be 2 * rows - 1 clocks apart (see os_control).
-// The reset clears the valid bits; the sum needs none, first_i restarts it.
+// The reset clears the valid bits and the weight, so that the first slot finds a product of zero; the sum needs no
+// reset, first_i restarts it.
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits; sums wrap around
@@ -94,8 +95,9 @@ module pe_os #(
             first_q      <= first_i;
             last_q       <= last_i;
             activation_q <= activation_i;
-            weight_q     <= weight_i;
         end
+        if (!rst_ni) weight_q <= {WEIGHT_WIDTH{1'b0}};
+        else if (valid_i) weight_q <= weight_i;
         if (adding) sum_q <= sum_d;
         if (adding && adding_last) drain_q <= sum_d;
         else if (drain_valid_i) drain_q <= drain_i;

@@ -6,6 +6,9 @@
 //  - the result store has room for the tile's rows. They are reserved at this moment, so no result ever waits inside
 //    the array, which therefore never stands still; a slot that is not issued is a bubble.
 // A tile of another frequency class waits for the change of the clock, and the change for an idle array.
+// In the clock after a tile, unless one of the same class follows at once, a slot of zeros, neither first nor last, is
+// issued: elements that still held operands of one class when the clock is that of another would make a transition for
+// which that clock leaves no time, but zeros belong to every class. It has passed the array before the clock changes.
 // Nothing here waits in a circle: the spacing runs down by itself, reserved rows always reach the store, and the store
 // is emptied by its reader alone.
 //
@@ -15,7 +18,8 @@
 // clk_i, rst_ni          clock; synchronous reset, active low
 // command_*              one beat a tile, taken while no tile runs or with the last slot of the one that does
 // activation_*, weight_* handshakes of the operand streams; ready waits for valid of the other one
-// slot_o, first_o        a slot is issued; it is the first of its tile
+// slot_o, clear_o        a slot is issued; it is one of zeros, flags included. If not:
+// first_o                it is the first of its tile
 // last_o                 a bit a row: it is the last, and the row takes part in the tile
 // end_o                  the sums at the result store in this clock, if any, are the last row of a tile
 // result_taken_i         a row leaves the result store
@@ -44,6 +48,7 @@ module os_control #(
     output wire                      weight_ready_o,
     // array
     output wire                      slot_o,
+    output wire                      clear_o,
     output wire                      first_o,
     output wire [          ROWS-1:0] last_o,
     output wire                      end_o,
@@ -93,19 +98,22 @@ module os_control #(
     wire                  last;
     wire                  may_end;
     wire                  open;
+    wire                  step;
     wire                  finish;
     wire                  accept;
 
     assign last    = steps_q == ONE_STEP;
     assign may_end = spacing_q == {(COUNT_BITS + 1) {1'b0}} && rows_q <= room_q;
     assign open    = running_q && granted && (!last || may_end);
-    assign slot_o  = open && activation_valid_i && weight_valid_i;
-    assign finish  = slot_o && last;
+    assign step    = open && activation_valid_i && weight_valid_i;
+    assign finish  = step && last;
     assign accept  = command_valid_i && command_ready_o;
 
     assign activation_ready_o = open && weight_valid_i;
     assign weight_ready_o     = open && activation_valid_i;
     assign command_ready_o    = !running_q || finish;
+    assign slot_o             = step || clear_o;
+    assign clear_o            = flush_q == ALL_FLUSH && !(running_q && granted);
     assign first_o            = first_q;
     assign end_o              = end_q[0];
 
@@ -135,7 +143,7 @@ module os_control #(
             if (command_rows == {COUNT_BITS{1'b0}}) rows_q <= ONE_ROW;
             else rows_q <= (command_rows > ALL_ROWS) ? ALL_ROWS : command_rows;
             steps_q <= (command_steps_i == {STEP_WIDTH{1'b0}}) ? ONE_STEP : command_steps_i;
-        end else if (slot_o) begin
+        end else if (step) begin
             first_q <= 1'b0;
             steps_q <= steps_q - ONE_STEP;
         end

@@ -16,6 +16,9 @@
 // before, with acknowledge waits of u clocks (request to acknowledge) and v clocks (end of request to its fall):
 //     last(n) = last(n-1) + D + 2 ROWS + u + v + steps(n)            or, for n = 0:  2 + u + v + steps(0)
 //
+// A slot of zeros behind a tile takes its operands out of the elements before the clock can change (see os_control); it
+// costs no clock.
+//
 // Never deadlocks: see os_control. The result store holds two tiles, or one and all rows that can be under way
 // (COLUMNS + 3), so it slows nothing down while its reader takes what is offered.
 //
@@ -76,6 +79,7 @@ module systolic_os #(
     localparam integer DEPTH = ROWS + (ROWS > IN_FLIGHT ? ROWS : IN_FLIGHT);
 
     wire                            slot;
+    wire                            clear;  // a slot of zeros
     wire                            first;
     wire [                ROWS-1:0] last;
     wire                            tile_end;
@@ -109,7 +113,7 @@ module systolic_os #(
         end
 
         for (i = 0; i < ROWS; i = i + 1) begin : g_row
-            assign lanes[i*LANE_WIDTH+:LANE_WIDTH] = {
+            assign lanes[i*LANE_WIDTH+:LANE_WIDTH] = clear ? {LANE_WIDTH{1'b0}} : {
                 last[i], first, s_axis_activation_tdata[i*ACTIVATION_WIDTH+:ACTIVATION_WIDTH]
             };
             assign {row_last[i], row_first[i], row_activation[i*ACTIVATION_WIDTH+:ACTIVATION_WIDTH]} =
@@ -150,6 +154,7 @@ module systolic_os #(
         .weight_valid_i     (s_axis_weight_tvalid),
         .weight_ready_o     (s_axis_weight_tready),
         .slot_o             (slot),
+        .clear_o            (clear),
         .first_o            (first),
         .last_o             (last),
         .end_o              (tile_end),
@@ -186,7 +191,7 @@ module systolic_os #(
     ) u_skew_weight (
         .clk_i (clk_i),
         .rst_ni(rst_ni),
-        .data_i(s_axis_weight_tdata),
+        .data_i(clear ? {COLUMNS * WEIGHT_WIDTH{1'b0}} : s_axis_weight_tdata),
         .data_o(column_weight)
     );
 

@@ -89,9 +89,9 @@ class OutputStationary:
         self.reset()
 
     def reset(self) -> None:
-        """A rising edge in reset. What data registers hold counts no more."""
+        """A rising edge in reset. What data registers other than the weight's hold counts no more."""
         self.control = dict.fromkeys(self.CONTROL, 0)
-        self.data: dict[str, int | None] = dict.fromkeys(self.DATA)
+        self.data: dict[str, int | None] = dict.fromkeys(self.DATA) | {"weight": 0}
         self._total: int | None = None
         self.result: int | None = None
         self._product: tuple[int, int, int] | None = None

@@ -66,6 +66,7 @@ FAULTS = (
         "pe_os", "pe_os.v", "if (adding && adding_last) drain_q <= sum_d", "if (adding && adding_last) drain_q <= sum_q"
     ),
     Fault("pe_os", "pe_os.v", "drain_valid_i || (adding && adding_last)", "adding && adding_last"),
+    Fault("pe_os", "pe_os.v", "if (!rst_ni) weight_q <= {WEIGHT_WIDTH{1'b0}};\n        else if", "if"),
     Fault("pe_os pipelined", "pe_os.v", "adding_first ? ", "first_q ? "),
     # Weight-stationary array: mesh, skew, weights.
     Fault("systolic_ws", "ws_mesh.v", "g_row[r].g_column[c-1].swap", "swap_i[r]"),
@@ -106,6 +107,11 @@ FAULTS = (
     Fault(
         "systolic_os", "os_control.v", "localparam integer FLUSH = COLLECT", "localparam integer FLUSH = COLLECT - 1"
     ),
+    Fault("systolic_os", "os_control.v", "ALL_FLUSH && !(running_q && granted)", "ALL_FLUSH && running_q && !granted"),
+    Fault("systolic_os", "os_control.v", "ALL_FLUSH && !(running_q && granted)", "ALL_FLUSH && !running_q"),
+    Fault("systolic_os", "os_control.v", "ALL_FLUSH && !(running_q && granted)", "ALL_FLUSH"),
+    Fault("systolic_os", "systolic_os.v", "clear ? {LANE_WIDTH{1'b0}} : ", ""),
+    Fault("systolic_os", "systolic_os.v", "clear ? {COLUMNS * WEIGHT_WIDTH{1'b0}} : ", ""),
     Fault("systolic_os", "result_store.v", "(read_q == END)", "(read_q == END - NEXT)"),
     # Tensor core.
     Fault("dp4a", "dp4a.v", "addend = g_lane[i-1].sum", "addend = {2 * ACC_WIDTH{1'b0}}"),
