@@ -30,6 +30,9 @@ def command(
     asymmetric: Annotated[bool, typer.Option("--asymmetric", help="With zero points.")] = False,
     alpha: Annotated[float, typer.Option(metavar="X", help="smoothquant: strength, 0 to 1.")] = 0.5,
     act_order: Annotated[bool, typer.Option("--act-order", help="gptq: columns by descending activations.")] = False,
+    align_left: Annotated[
+        bool, typer.Option("--align-left", help="gptq: codes in the upper bits, where they are fast.")
+    ] = False,
     tile: Annotated[int, typer.Option(metavar="N", help="halo: side of a tile.")] = 128,
     pad: Annotated[bool, typer.Option("--pad", help="halo: allow tiles larger than a layer.")] = False,
     variant: Annotated[
@@ -100,6 +103,7 @@ def command(
         symmetric=not asymmetric,
         alpha=alpha,
         act_order=act_order,
+        align_left=align_left,
         halo=HaloOptions(tile=tile, variant=variant, scale=scale, pad=pad),
         codebooks=codebooks,
         targets_ghz=tuple(sorted(clock or ())),

@@ -16,7 +16,7 @@ from halo.quant.codebooks import left_aligned as left_aligned_grid
 from halo.quant.gptq import gptq
 from halo.quant.halo_method import HaloOptions, quantize_halo
 from halo.quant.layer import Codebook, Float32, QuantizedLayer
-from halo.quant.left_aligned import left_aligned
+from halo.quant.left_aligned import align_left, left_aligned
 from halo.quant.rtn import Format, rtn
 from halo.quant.smoothquant import smoothing_scale, smoothquant
 from halo.quant.squeezellm import SqueezeOptions, squeezellm
@@ -46,6 +46,7 @@ class MethodOptions:
         symmetric: no zero point. The authors of AWQ use zero points.
         alpha: SmoothQuant's share of the activations' spread that moves into the weights.
         act_order: GPTQ takes columns by descending diag(H).
+        align_left: GPTQ's codes go to the upper bits of the operand, as those of left-aligned RTN.
         halo: HALO's own options.
         codebooks: HALO's codebooks at each clock: ``class``, every weight as fast (the paper's); ``best``, those 16
             and 8 of them that round the layer with least error. On halo's default MAC the two are the same.
@@ -62,6 +63,7 @@ class MethodOptions:
     symmetric: bool = True
     alpha: float = 0.5
     act_order: bool = False
+    align_left: bool = False
     halo: HaloOptions = field(default_factory=HaloOptions)
     codebooks: Books = "best"
     targets_ghz: tuple[float, ...] = ()
@@ -79,6 +81,10 @@ class MethodOptions:
             raise HaloError(what, "Add --codebooks class: all weights as fast as each clock.")
         if not self.symmetric and self.method not in ("rtn", "smoothquant", "gptq", "awq"):
             raise HaloError(f"{self.method} has no zero points", "Leave out --asymmetric.")
+        if self.align_left and (self.method != "gptq" or not self.symmetric):
+            raise HaloError(
+                "only symmetric codes of gptq are shifted", "Take gptq without --asymmetric, or left-aligned."
+            )
         if self.method != "halo":
             _ = self.format  # refuses bits and groups out of range
 
@@ -173,7 +179,8 @@ def quantize_group(
         elif options.method == "left-aligned":
             yield left_aligned(weight, form.bits, group=form.group, name=name)
         elif options.method == "gptq" and inputs is not None:
-            yield gptq(weight, inputs.hessian, form, act_order=options.act_order, name=name)
+            made = gptq(weight, inputs.hessian, form, act_order=options.act_order, name=name)
+            yield align_left(made) if options.align_left else made
         elif options.method == "smoothquant" and scale is not None:
             yield smoothquant(weight, scale, form, name=name)
         elif options.method == "awq" and inputs is not None and scale is not None:

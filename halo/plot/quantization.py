@@ -111,8 +111,8 @@ def accuracy_trade(points: pd.DataFrame, subject: str = "") -> Figure:
     """Perplexity over bits a weight and over the mean clock, with those that none beats in both, and the knee.
 
     Args:
-        points: columns ``label``, ``family`` (colour and legend), ``bits``, ``clock_ghz`` (NaN: unknown) and
-            ``perplexity``; one row a quantized model.
+        points: columns ``label`` (written at the ends and the knee), ``family`` (colour and legend), ``bits``,
+            ``clock_ghz`` (NaN: unknown) and ``perplexity``; one row a quantized model.
         subject: model and text, for the title.
 
     Raises:
@@ -132,15 +132,23 @@ def accuracy_trade(points: pd.DataFrame, subject: str = "") -> Figure:
         for family in families:
             mine = shown[shown["family"] == family]
             axes.scatter(mine[column], mine["perplexity"], s=16, color=colours[family], label=family, zorder=3)
-        for _, row in shown.iterrows():
-            place = (float(row[column]), float(row["perplexity"]))
-            axes.annotate(str(row["label"]), place, xytext=(4, 3), textcoords="offset points", fontsize=6.0, color=NOTE)
         x, y = (shown[name].to_numpy(dtype=np.float64) for name in (column, "perplexity"))
         best = pareto(x if less else -x, y)
         axes.plot(x[best], y[best], color=GREY, linewidth=0.9, linestyle=_DASHED, zorder=1)
-        if len(best) > 2:
-            knee = best[knee_of(x[best] if less else -x[best], y[best])]
-            axes.scatter(x[knee], y[knee], s=70, facecolors="none", edgecolors=ACCENT, linewidths=1.0, zorder=4)
+        axes.margins(0.2, 0.12)
+        knee = best[knee_of(x[best] if less else -x[best], y[best])]
+        axes.scatter(x[knee], y[knee], s=70, facecolors="none", edgecolors=ACCENT, linewidths=1.0, zorder=4)
+        for place in {int(best[0]), int(knee), int(best[-1])}:
+            axes.annotate(
+                str(shown["label"].iloc[place]),
+                (x[place], y[place]),
+                xytext=(-4, -5),
+                textcoords="offset points",
+                ha="right",
+                va="top",
+                fontsize=6.5,
+                color=NOTE,
+            )
         axes.set_xlabel(label)
     panels[0].set_ylabel("perplexity")
     panels[0].set_yscale("log")

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from halo.errors import HaloError
 from halo.quant.layer import Float32, QuantizedLayer
 from halo.quant.rtn import Format, rtn
 
@@ -26,12 +27,23 @@ def left_aligned(weight: Float32, bits: int, *, group: int | None = None, name: 
     Raises:
         HaloError: a weight is not finite, or bits out of range.
     """
-    rounded = rtn(weight, Format(bits, group=group), name=name)
-    shift = 8 - bits
+    return align_left(rtn(weight, Format(bits, group=group), name=name))
+
+
+def align_left(layer: QuantizedLayer) -> QuantizedLayer:
+    """The same weights with their codes shifted to the top of int8.
+
+    Raises:
+        HaloError: codes with a zero point, or restricted to codebooks.
+    """
+    if layer.zero is not None or layer.codebooks:
+        what = f"codes of layer {layer.name!r} have zero points or codebooks"
+        raise HaloError(what, "Shift symmetric codes of a uniform grid.")
+    shift = 8 - layer.bits
     return replace(
-        rounded,
-        codes=np.left_shift(rounded.codes, shift),
-        scale=np.ldexp(rounded.scale, -shift).astype(np.float32),
-        method="left-aligned RTN",
-        details={**rounded.details, "shift": shift},
+        layer,
+        codes=np.left_shift(layer.codes, shift),
+        scale=np.ldexp(layer.scale, -shift).astype(np.float32),
+        method=f"left-aligned {layer.method}",
+        details={**layer.details, "shift": shift},
     )

@@ -265,6 +265,7 @@ def _given(*arguments: str) -> Callable[[Path], list[str]]:
         (_given("--method", "rtn", "--fisher", "model.npz"), ["no file of Fisher information"]),
         (_given("--method", "gptq", "--calibration", "t.txt"), ["t.txt: the text cannot be read"]),
         (_given("--table", "mac", "--tile", "16", "--clock", "99", "--codebooks", "class"), ["no weight reaches"]),
+        (_given("--method", "rtn", "--align-left"), ["only symmetric codes of gptq"]),
         (_given("--method", "rtn", "--clock", "1"), ["no clocks to choose"]),
         (_given("--method", "halo", "--group", "16"), ["no groups"]),
         (_given("--method", "left-aligned", "--asymmetric"), ["no zero points"]),

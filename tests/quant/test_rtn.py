@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halo.errors import HaloError
-from halo.quant.left_aligned import left_aligned
+from halo.quant.left_aligned import align_left, left_aligned
 from halo.quant.rtn import Format, rtn
 
 
@@ -104,3 +104,12 @@ def test_bad_input_is_named() -> None:
         Format(9)
     with pytest.raises(HaloError, match="group of 0"):
         Format(4, group=0)
+
+
+def test_aligning_left_keeps_the_weights_and_refuses_what_it_would_change() -> None:
+    layer = rtn(random_layer(2), Format(3, group=4))
+    shifted = align_left(layer)
+    np.testing.assert_array_equal(shifted.dequantize(), layer.dequantize())
+    assert not (shifted.codes % 32).any() and shifted.method == "left-aligned RTN"
+    with pytest.raises(HaloError, match="zero points"):
+        align_left(rtn(random_layer(2), Format(3, symmetric=False)))
