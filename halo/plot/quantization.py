@@ -142,9 +142,9 @@ def accuracy_trade(points: pd.DataFrame, subject: str = "") -> Figure:
             axes.annotate(
                 str(shown["label"].iloc[place]),
                 (x[place], y[place]),
-                xytext=(-4, -5),
+                xytext=(4 if x[place] == x.min() else -4, -5),
                 textcoords="offset points",
-                ha="right",
+                ha="left" if x[place] == x.min() else "right",
                 va="top",
                 fontsize=6.5,
                 color=NOTE,
