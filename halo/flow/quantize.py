@@ -142,7 +142,7 @@ def quantize_model(config: QuantizeConfig, report: Report) -> Path:
     if config.table is not None:
         inputs.append(config.table / "weights.csv" if config.table.is_dir() else config.table)
     with (
-        resumable_run(config.run_folder, config.force, config.resume, lambda f: len(list_layers(f))) as folder,
+        resumable_run(config.run_folder, config.force, config.resume, lambda f: len(_finished(f))) as folder,
         Recorder(folder, "quantize", config.to_dict(), inputs, report) as record,
     ):
         same_run(folder, config.key, record.files)
@@ -185,12 +185,8 @@ class _Run:
         self.rows: dict[str, dict[str, Any]] = {}
 
     def start(self) -> None:
-        """Take over what an interrupted run has finished: layers that have their file and their row."""
-        path = self.folder / LAYERS
-        if path.is_file():
-            with path.open(encoding="utf-8", newline="") as file:
-                stored = {row["layer"]: row for row in csv.DictReader(file)}
-            self.rows = {name: stored[name] for name in list_layers(self.folder) if name in stored}
+        """Take over what an interrupted run has finished."""
+        self.rows = _finished(self.folder)
         kept = len(self.rows)
         self.record.results["kept"] = kept
         self.stage = f"layers ({kept} kept of an interrupted run)" if kept else "layers"
@@ -259,6 +255,16 @@ class _Run:
         partial.replace(self.folder / LAYERS)
         self.record.log(f"{layer.name}: {row['sqnr_db']} dB, {row['bits_per_weight']} bits, {row['seconds']} s")
         self.record.report(self.stage, len(self.rows), len(self.chosen))
+
+
+def _finished(folder: Path) -> dict[str, dict[str, Any]]:
+    """Rows of the layers that have both their file and their row."""
+    path = folder / LAYERS
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        stored = {row["layer"]: row for row in csv.DictReader(file)}
+    return {name: stored[name] for name in list_layers(folder) if name in stored}
 
 
 def layer_row(

@@ -85,10 +85,12 @@ def same_run(folder: Path, config: Mapping[str, Any], inputs: Sequence[InputFile
         path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
         return
     before = json.loads(path.read_text(encoding="utf-8"))
-    for name, value in json.loads(json.dumps(values["config"])).items():
-        old = before["config"].get(name)
-        if old != value:
-            what = f"the interrupted run had {name.replace('_', '-')} {_told(old)}, not {_told(value)}"
+    old, new = _flat(before["config"]), _flat(json.loads(json.dumps(values["config"])))
+    for name in [*new, *old]:
+        if old.get(name) != new.get(name):
+            what = (
+                f"the interrupted run had {name.replace('_', '-')} {_told(old.get(name))}, not {_told(new.get(name))}"
+            )
             raise HaloError(what, _ANEW, path)
     hashes = {item["path"]: item["sha256"] for item in before["inputs"]}
     for item in inputs:
@@ -96,6 +98,14 @@ def same_run(folder: Path, config: Mapping[str, Any], inputs: Sequence[InputFile
             raise HaloError("this file is not what the interrupted run read", _ANEW, item.path)
     if hashes:
         raise HaloError("the interrupted run also read this file", _ANEW, next(iter(hashes)))
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Options within options, with the names of both."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= {f"{name} {k}": v for k, v in _flat(value).items()} if isinstance(value, Mapping) else {name: value}
+    return flat
 
 
 def _told(value: Any) -> str:
