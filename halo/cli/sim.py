@@ -29,7 +29,8 @@ def command(
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE.xml", help="Write the results as JUnit XML.")] = None,
     run_folder: Annotated[
-        Path | None, typer.Option("-o", "--output-folder", metavar="DIR", help="Keep run.json and the logs.")
+        Path | None,
+        typer.Option("-o", "--output-folder", metavar="DIR", help="Keep run.json and logs; --gates: runs/NAME_gates."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what stands there.")] = False,
     gates: Annotated[
@@ -61,7 +62,7 @@ def command(
       halo sim pe --param MULTIPLIER=booth_r4 --param PIPELINE=1
       halo sim systolic_ws --simulator verilator --param ROWS=8 --param COLUMNS=8
       halo sim pe --test random_slots --waves pe.fst --junit pe.xml
-      halo sim pe --gates --liberty cells.lib -o runs/pe_gates
+      halo sim pe --gates --liberty cells.lib
       halo sim systolic_ws --gates --liberty cells.lib --param ROWS=2 --param COLUMNS=2 -o runs/mesh_gates
 
     Exit code 1 when a test fails.
@@ -82,7 +83,7 @@ def command(
         proof = GatesConfig(
             bench=name,
             liberty=tuple(liberty or ()),
-            run_folder=run_folder,
+            run_folder=run_folder or Path("runs") / f"{name}_gates",
             params=parse_parameters(param or ()),
             weights=parse_weights(weights) if weights is not None else (),
             class_of=class_of,
@@ -93,7 +94,7 @@ def command(
         )
         with StageProgress() as report:
             proven = play_gates(proof, report, finish=draw_error_rate)
-        typer.echo(describe_gates(proof.folder))
+        typer.echo(describe_gates(proof.run_folder))
         if not proven:
             raise typer.Exit(1)
         return

@@ -41,7 +41,7 @@ class GatesConfig:
     Attributes:
         bench: ``pe`` or ``systolic_ws``.
         liberty: all files of one corner.
-        run_folder: folder to write; it must be given.
+        run_folder: folder to write.
         params: parameters that differ from the defaults.
         weights: of the class; empty: found.
         class_of: the class of all weights that are as fast as this one; None: the fastest class.
@@ -53,7 +53,7 @@ class GatesConfig:
 
     bench: str
     liberty: tuple[Path, ...]
-    run_folder: Path | None
+    run_folder: Path
     params: tuple[tuple[str, int | str], ...] = ()
     weights: tuple[int, ...] = ()
     class_of: int | None = None
@@ -61,17 +61,6 @@ class GatesConfig:
     cycles: int | None = None
     seed: int = 1
     force: bool = False
-
-    @property
-    def folder(self) -> Path:
-        """The folder to write.
-
-        Raises:
-            HaloError: none is given.
-        """
-        if self.run_folder is None:
-            raise HaloError("no run folder is given", "Add -o DIR.")
-        return self.run_folder
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values."""
@@ -135,7 +124,7 @@ def play_gates(config: GatesConfig, report: Report = silent, finish: Callable[[P
             raise HaloError("there is no such file", "Check the path.", path)
     inputs = (*array_sources(), *config.liberty)
     with (
-        new_run(config.folder, config.force) as folder,
+        new_run(config.run_folder, config.force) as folder,
         tempfile.TemporaryDirectory(prefix="halo-gates-") as scratch,
     ):
         work = Path(scratch)
