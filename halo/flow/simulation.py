@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -110,10 +111,24 @@ def describe_simulation(config: SimulationConfig, result: SimulationResult) -> s
     lines = [f"{config.bench} in {program}: {values}, seed {config.seed}", f"model {built}", ""]
     lines += _table([_HEAD, *map(_cells, result.tests)])
     for test in result.tests:
-        lines += [f"  {test.name}: {name} = {value:,}" for name, value in test.figures.items()]
+        lines += [f"  {test.name}: {name} = {value:,}" for name, value in test.figures.items() if value]
+    lines += ["", "hits of each bin over all tests", *_coverage(result.tests)]
     lines += [f"\n{test.name} failed: {test.message.splitlines()[0]}" for test in result.tests if not test.passed]
     written = [str(path) for path in (config.waves, config.junit, config.run_folder) if path is not None]
     return "\n".join([*lines, *(["", *(f"  {path}" for path in written)] if written else [])])
+
+
+def _coverage(tests: Iterable[TestRow]) -> list[str]:
+    """A line for each group of bins (``weight.zero`` and ``weight.one`` are one), or that there are none."""
+    groups: dict[str, Counter[str]] = {}
+    for test in tests:
+        for name, hits in test.coverage.items():
+            group, _, value = name.rpartition(".")
+            groups.setdefault(group, Counter())[value] += hits
+    rows = [
+        f"  {group}: {', '.join(f'{bin} {hits:,}' for bin, hits in bins.items())}" for group, bins in groups.items()
+    ]
+    return rows or ["  none"]
 
 
 def describe_benches() -> str:
