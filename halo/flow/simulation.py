@@ -124,7 +124,7 @@ def _coverage(tests: Iterable[TestRow]) -> list[str]:
     for test in tests:
         for name, hits in test.coverage.items():
             group, _, value = name.rpartition(".")
-            groups.setdefault(group, Counter())[value] += hits
+            groups.setdefault(group or "events", Counter())[value] += hits
     rows = [
         f"  {group}: {', '.join(f'{bin} {hits:,}' for bin, hits in bins.items())}" for group, bins in groups.items()
     ]

@@ -114,7 +114,7 @@ def test_table_junit_waves_and_folder(folder: Path, capsys: pytest.CaptureFixtur
     assert [line.split()[:2] for line in table[1:3]] == [["random_slots", "passed"], ["reset_in_the_middle", "passed"]]
     assert re.fullmatch(r"random_slots +passed +1,\d{3} +2,0\d\d +27/27 +[\d,]+ +\d+\.\d\d", table[1])
     bins = table[table.index("hits of each bin over all tests") + 1 : table.index("  deep/pe.fst") - 1]
-    assert all(re.match(r"  [a-z]+: [a-z_]+ [\d,]+(, [a-z_]+ [\d,]+)*$", line) for line in bins)
+    assert all(re.match(r"  [a-z_]+: [a-z_ ]+ [\d,]+(, [a-z_ ]+ [\d,]+)*$", line) for line in bins)
     (operands,) = (line for line in bins if line.startswith("  weight: "))
     assert re.search(r"\bzero [1-9]", operands) and re.search(r"\bsmallest [1-9]", operands)
     assert table[-3:] == ["  deep/pe.fst", "  pe.xml", "  run"]
