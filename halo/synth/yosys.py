@@ -96,9 +96,10 @@ def run_yosys(commands: Sequence[str], workdir: Path, name: str) -> YosysRun:
     failures = list(_FAILURE.finditer(log))
     if not failures:
         last = "; ".join(line for line in log.strip().splitlines()[-3:])
+        ending = f"crashed ({signal.Signals(-status).name})" if status < 0 else f"ended with status {status}"
         raise HaloError(
-            f"Yosys ended with status {status} and no error message: {last}",
-            "look at the log, and report the design to Yosys if it is legal Verilog",
+            f"Yosys {ending} without an error message: {last}",
+            "look at the log: a part select outside its vector crashes Yosys; report the design to it if it is legal",
             log_path,
         )
     failure = failures[-1]

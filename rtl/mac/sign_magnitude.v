@@ -50,8 +50,10 @@ module sign_magnitude #(
         begin
             signal_columns = {(ROWS * WIDTH) {1'b0}};
             signal_columns[WIDTH+:WEIGHT_WIDTH] = {WEIGHT_WIDTH{1'b1}};
+            // The condition: Yosys 0.70 writes past its memory where a part select leaves the vector, and it evaluates
+            // this before it sees that the wrapper refuses so small a WIDTH.
             for (n = 0; n < bits; n = n + 1) begin
-                signal_columns[row_of(n)*WIDTH+n+:ACTIVATION_WIDTH] = {ACTIVATION_WIDTH{1'b1}};
+                if (n + ACTIVATION_WIDTH <= WIDTH) signal_columns[row_of(n)*WIDTH+n+:ACTIVATION_WIDTH] = {ACTIVATION_WIDTH{1'b1}};
             end
             if (ADDEND != 0) signal_columns[ADDEND_ROW*WIDTH+:WIDTH] = {WIDTH{1'b1}};
         end

@@ -127,8 +127,15 @@ def test_a_pattern_of_cells_that_is_none(tmp_path: Path, verilog: Write, osu018:
         synthesize([verilog(INVERTER)], "inverter", [osu018], dont_use=["A; exec"], workdir=tmp_path)
 
 
-def test_a_parameter_the_rtl_refuses(tmp_path: Path, osu018: Path) -> None:
+@pytest.mark.parametrize("family", ["csa_array", "booth_r4", "sign_magnitude", "behavioural"])
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [("ACC_WIDTH", 12, "ACC_WIDTH must hold the product"), ("WEIGHT_WIDTH", 20, "WEIGHT_WIDTH must be 2 to 16")],
+)
+def test_a_parameter_the_rtl_refuses(
+    tmp_path: Path, osu018: Path, family: str, parameter: str, value: int, message: str
+) -> None:
     from halo.flow.assets import mac_sources
 
-    with pytest.raises(HaloError, match="parameter ACC_WIDTH must hold the product"):
-        synthesize(mac_sources(), "mac_csa_array", [osu018], parameters={"ACC_WIDTH": 12}, workdir=tmp_path)
+    with pytest.raises(HaloError, match=f"parameter {message}"):
+        synthesize(mac_sources(), f"mac_{family}", [osu018], parameters={parameter: value}, workdir=tmp_path)
