@@ -18,7 +18,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # From the foundations up. A module imports its own layer and those before it, wherever the import stands in its text.
 LAYERS = [
-    *("errors", "units", "config"),
+    *("errors", "units", "config", "sourced"),
     *("liberty", "netlist", "synth", "timing", "power", "characterization"),
     *("dvfs", "quant", "workload", "arch"),
     *("flow", "plot", "api", "cli"),

@@ -1,0 +1,107 @@
+"""Operating points: voltage and clock, with the place they come from, and what a change from one to another takes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from halo.errors import HaloError
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A voltage with a clock.
+
+    Attributes:
+        name: such as ``slow``.
+        voltage_v: supply of the array.
+        frequency_ghz: its clock.
+        source: where they come from, in words.
+
+    Raises:
+        HaloError: a number that is not positive.
+    """
+
+    name: str
+    voltage_v: float
+    frequency_ghz: float
+    source: str
+
+    def __post_init__(self) -> None:
+        if not (0 < self.voltage_v < 100 and 0 < self.frequency_ghz < 1000):
+            what = f"operating point {self.name!r} of {self.voltage_v} V and {self.frequency_ghz} GHz"
+            raise HaloError(what, "Give positive numbers, in volts and gigahertz.")
+
+
+@dataclass(frozen=True)
+class Transition:
+    """What a change of the operating point takes.
+
+    Attributes:
+        name: of the regulator, such as ``ivr``.
+        per_volt_ns: time per volt of change.
+        fixed_ns: time of any change (relock of the clock, or the whole of it).
+        rail_nf: capacitance of the rail, charged from one voltage to the other.
+        source: where the numbers come from, in words.
+    """
+
+    name: str
+    per_volt_ns: float
+    fixed_ns: float
+    rail_nf: float
+    source: str
+
+    def time_ps(self, before: OperatingPoint, after: OperatingPoint) -> int:
+        """Picoseconds from one point to the other; 0 where nothing changes."""
+        if (before.voltage_v, before.frequency_ghz) == (after.voltage_v, after.frequency_ghz):
+            return 0
+        return round(1e3 * (self.fixed_ns + self.per_volt_ns * abs(after.voltage_v - before.voltage_v)))
+
+    def energy_pj(self, before: OperatingPoint, after: OperatingPoint) -> int:
+        """Picojoules to move the rail, 0.5 C |V2^2 - V1^2|; leakage while waiting is counted by who knows it."""
+        return round(500 * self.rail_nf * abs(after.voltage_v**2 - before.voltage_v**2))
+
+
+@dataclass(frozen=True)
+class Dvfs:
+    """Operating points with the way between them.
+
+    Attributes:
+        name: of the file or rule they come from.
+        points: by rising clock; the first is safe for every weight.
+        transition: between them.
+        timing: ``table`` where the per-weight table vouches for the clocks; ``assumed`` where only a source says so.
+        voltages: ``iso`` where all points share a voltage, ``raised`` where faster points have a higher one.
+
+    Raises:
+        HaloError: no points, or clocks that do not rise.
+    """
+
+    name: str
+    points: tuple[OperatingPoint, ...]
+    transition: Transition
+    timing: Literal["table", "assumed"]
+
+    def __post_init__(self) -> None:
+        clocks = [point.frequency_ghz for point in self.points]
+        if not clocks or any(b < a for a, b in itertools.pairwise(clocks)):
+            raise HaloError(
+                f"the clocks of {self.name} do not rise", "Order the points from the slowest to the fastest."
+            )
+
+    @property
+    def voltages(self) -> Literal["iso", "raised"]:
+        """Whether all points share a voltage."""
+        return "iso" if len({point.voltage_v for point in self.points}) == 1 else "raised"
+
+
+def period_ps(cycles: int, point: OperatingPoint) -> int:
+    """Whole picoseconds that so many cycles take, rounded once."""
+    return round(cycles * 1e3 / point.frequency_ghz)
+
+
+def change_ps(points: Sequence[OperatingPoint], order: Sequence[int], transition: Transition) -> int:
+    """Picoseconds of all changes along a sequence of points."""
+    return sum(transition.time_ps(points[a], points[b]) for a, b in itertools.pairwise(order))
