@@ -65,24 +65,72 @@ class Transition:
 
 
 @dataclass(frozen=True)
+class Allowed:
+    """Weights that a source allows at an operating point, in its own words.
+
+    Attributes:
+        multiple_of: every multiple of it; 1 allows all.
+        values: instead, these, ascending; None: all multiples.
+    """
+
+    multiple_of: int = 1
+    values: tuple[int, ...] | None = None
+
+    def __contains__(self, weight: int) -> bool:
+        return weight % self.multiple_of == 0 if self.values is None else weight in self.values
+
+
+@dataclass(frozen=True)
+class AlphaPower:
+    """The alpha-power law of Sakurai and Newton: clock ~ (V - Vt)^alpha / V, one factor for every weight.
+
+    Attributes:
+        threshold_v: Vt.
+        alpha: velocity saturation, 1 to 2.
+        source: where the numbers come from, in words.
+
+    Raises:
+        HaloError: numbers that cannot be.
+    """
+
+    threshold_v: float
+    alpha: float
+    source: str
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.threshold_v < 100 and 1 <= self.alpha <= 2):
+            what = f"an alpha-power law with Vt = {self.threshold_v} V and alpha = {self.alpha}"
+            raise HaloError(what, "Give a threshold of 0 V or more and an alpha from 1 to 2.")
+
+
+@dataclass(frozen=True)
 class Dvfs:
-    """Operating points with the way between them.
+    """Operating points with the way between them, and with what tells which weights are safe at each.
 
     Attributes:
         name: of the file or rule they come from.
         points: by rising clock; the first is safe for every weight.
         transition: between them.
         timing: ``table`` where the per-weight table vouches for the clocks; ``assumed`` where only a source says so.
+        allowed: for each point, the weights that the source allows; empty: the table alone decides.
+        corners: of the table: with ``table`` those that vouch for the clocks, of one process and temperature; with
+            ``assumed`` the one whose energies stand for the first point. Empty: the table's only one.
+        margin: with ``table``, factor on the table's periods that the clocks keep, for what an array needs above them.
+        law: with ``table`` and one corner, what carries it to other voltages.
         voltages: ``iso`` where all points share a voltage, ``raised`` where faster points have a higher one.
 
     Raises:
-        HaloError: no points, or clocks that do not rise.
+        HaloError: no points, two of one name, clocks that do not rise, or a margin below 1.
     """
 
     name: str
     points: tuple[OperatingPoint, ...]
     transition: Transition
     timing: Literal["table", "assumed"]
+    allowed: tuple[Allowed, ...] = ()
+    corners: tuple[str, ...] = ()
+    margin: float = 1.0
+    law: AlphaPower | None = None
 
     def __post_init__(self) -> None:
         clocks = [point.frequency_ghz for point in self.points]
@@ -90,6 +138,13 @@ class Dvfs:
             raise HaloError(
                 f"the clocks of {self.name} do not rise", "Order the points from the slowest to the fastest."
             )
+        names = [point.name for point in self.points]
+        if len(set(names)) < len(names):
+            raise HaloError(f"two operating points of {self.name} share a name", "Name them apart.")
+        if not 1 <= self.margin < 10:
+            raise HaloError(f"a margin of {self.margin} on the period", "Give a factor of 1 or more, such as 1.025.")
+        if len(self.allowed) not in (0, len(self.points)):
+            raise HaloError(f"not every operating point of {self.name} says its weights", "Say them for all or none.")
 
     @property
     def voltages(self) -> Literal["iso", "raised"]:

@@ -1,0 +1,88 @@
+"""Which weights are safe at which operating point, and what limits them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from halo.characterization.table import WeightTable
+from halo.dvfs.points import Dvfs
+from halo.dvfs.voltage import rows_of, supply_of
+from halo.errors import HaloError
+
+_ROUNDING = 1 + 1e-9
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a set of weights allows at an operating point.
+
+    Attributes:
+        weight: the slowest of them.
+        clock_ghz: the highest clock that it allows at the voltage of the point, margin taken off; where the source
+            decides, the clock of its fastest point that takes the weight (0: none does).
+        safe: whether the point's clock keeps the limit.
+        proof: ``table``, or ``source`` where the words of the source decide.
+    """
+
+    weight: int
+    clock_ghz: float
+    safe: bool
+    proof: Literal["table", "source"]
+
+
+def limit(dvfs: Dvfs, point: int, values: Sequence[int], table: WeightTable) -> Limit:
+    """What limits a set of weights at an operating point.
+
+    With timing ``assumed`` it is what the source allows; the table is not asked. With ``table`` it is the clock that
+    the table allows, the margin required on top, and the source's words where it has any: both must agree.
+
+    Args:
+        dvfs: with timing ``table``, bound to the table.
+        point: index.
+        values: weights, at least one.
+        table: per-weight table.
+
+    Raises:
+        HaloError: a weight that the table lacks, or a voltage that it does not cover.
+    """
+    rows = rows_of(table, values)
+    if dvfs.allowed:
+        refused = [value for value in values if value not in dvfs.allowed[point]]
+        if refused or dvfs.timing == "assumed":
+            clock, worst = min((_source_clock(dvfs, value), value) for value in refused or values)
+            return Limit(worst, clock, not refused, "source")
+    elif dvfs.timing == "assumed":
+        raise HaloError(f"{dvfs.name} assumes its clocks and says no weights", "Say the weights of each point.")
+    at = dvfs.points[point]
+    clocks = supply_of(dvfs, table).clocks_ghz(at.voltage_v)[rows] / dvfs.margin
+    slowest = int(np.argmin(clocks))
+    clock = float(clocks[slowest])
+    return Limit(int(values[slowest]), clock, at.frequency_ghz <= clock * _ROUNDING, "table")
+
+
+def safe_points(dvfs: Dvfs, values: Sequence[int], table: WeightTable) -> tuple[int, ...]:
+    """Indices of the operating points at which every one of the weights is safe, ascending, at least one.
+
+    Raises:
+        HaloError: no point is safe, a weight that the table lacks, or a voltage that it does not cover.
+    """
+    limits = [limit(dvfs, i, values, table) for i in range(len(dvfs.points))]
+    safe = tuple(i for i, found in enumerate(limits) if found.safe)
+    if not safe:
+        point, found = dvfs.points[0], limits[0]
+        what = (
+            f"no operating point of {dvfs.name} is safe for weight {found.weight}: it allows {found.clock_ghz:.4g} GHz "
+            f"at {point.voltage_v:g} V, and {point.name} runs at {point.frequency_ghz:g} GHz"
+        )
+        raise HaloError(what, "Add a slower point that is safe for every weight.")
+    return safe
+
+
+def _source_clock(dvfs: Dvfs, value: int) -> float:
+    """Clock of the fastest point at which the source allows a weight; 0 where there is none."""
+    clocks = [p.frequency_ghz for p, allowed in zip(dvfs.points, dvfs.allowed, strict=True) if value in allowed]
+    return max(clocks, default=0.0)

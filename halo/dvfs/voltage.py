@@ -1,0 +1,175 @@
+"""Columns of a per-weight table at any voltage: between corners of one process and temperature, or by a law from one.
+
+Between two corners each weight's clock goes by a straight line in its logarithm, so weights that slow down differently
+keep doing so. Delay falls with voltage along a convex curve, in its logarithm too, and a chord lies above such a curve:
+a clock between corners errs to the safe side. From a single corner the alpha-power law scales all weights alike,
+which is known to be wrong (between two sky130 corners delays of weights grow 7.0- to 8.2-fold), so what comes of it is
+marked ``scaled``. Energies go with the square of the voltage and leakage with the voltage there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.characterization.table import WeightTable
+from halo.dvfs.points import AlphaPower, Dvfs
+from halo.errors import HaloError
+
+F64 = npt.NDArray[np.float64]
+Evidence = Literal["table", "interpolated", "scaled", "assumed"]
+_SAME = 1e-9  # volts, relative clocks: what two ways to write a number may differ
+
+
+@dataclass(frozen=True, eq=False)
+class Supply:
+    """A per-weight table along its supply voltage.
+
+    Attributes:
+        table: the table.
+        corners: names, by rising voltage; all of one temperature.
+        voltages_v: of the corners.
+        law: what leads to other voltages where there is one corner.
+    """
+
+    table: WeightTable
+    corners: tuple[str, ...]
+    voltages_v: tuple[float, ...]
+    law: AlphaPower | None
+
+    def evidence(self, voltage_v: float) -> Evidence:
+        """How what holds at a voltage is known.
+
+        Raises:
+            HaloError: it is not known.
+        """
+        if any(abs(voltage_v - v) < _SAME for v in self.voltages_v):
+            return "table"
+        if len(self.corners) > 1 and self.voltages_v[0] < voltage_v < self.voltages_v[-1]:
+            return "interpolated"
+        law = self.law if len(self.corners) == 1 else None
+        if law is not None and voltage_v > law.threshold_v and self.voltages_v[0] > law.threshold_v:
+            return "scaled"
+        known = ", ".join(f"{v:g} V ({c})" for c, v in zip(self.corners, self.voltages_v, strict=True))
+        fix = f"Available: {known}; or characterize that corner too."
+        raise HaloError(f"the table has no weights at {voltage_v:g} V", fix)
+
+    def clocks_ghz(self, voltage_v: float) -> F64:
+        """Highest safe clock of every weight of the table, float64[W]; infinite where nothing takes time.
+
+        Raises:
+            HaloError: nothing is known at that voltage, or periods were not computed.
+        """
+        if self.evidence(voltage_v) == "scaled":
+            assert self.law is not None
+            return _clocks(self.table, self.corners[0]) * _speed(self.law, self.voltages_v[0], voltage_v)
+        low, high, part = self._between(voltage_v)
+        return _mixed(_clocks(self.table, low), _clocks(self.table, high), part)
+
+    def values(self, column: Literal["energy_fj", "leakage_nw"], voltage_v: float) -> F64:
+        """Energy or leakage of every weight of the table, float64[W].
+
+        Raises:
+            HaloError: nothing is known at that voltage, or the column was not computed.
+        """
+        if self.evidence(voltage_v) == "scaled":
+            power = 2 if column == "energy_fj" else 1
+            return _column(self.table, self.corners[0], column) * (voltage_v / self.voltages_v[0]) ** power
+        low, high, part = self._between(voltage_v)
+        return _mixed(_column(self.table, low, column), _column(self.table, high, column), part)
+
+    def _between(self, voltage_v: float) -> tuple[str, str, float]:
+        """The corners on both sides, and how far from the first to the second; the same one twice where it is exact."""
+        i = int(np.searchsorted(self.voltages_v, voltage_v - _SAME))
+        if abs(self.voltages_v[i] - voltage_v) < _SAME:
+            return self.corners[i], self.corners[i], 0.0
+        below, above = self.voltages_v[i - 1], self.voltages_v[i]
+        return self.corners[i - 1], self.corners[i], (voltage_v - below) / (above - below)
+
+
+def supply(table: WeightTable, corners: Sequence[str] = (), law: AlphaPower | None = None) -> Supply:
+    """The table along its voltage.
+
+    Args:
+        corners: of one process (only their names tell) and one temperature; empty: all.
+        law: only with one corner.
+
+    Raises:
+        HaloError: no such corner, two temperatures, two corners of one voltage, or a law beside several corners.
+    """
+    names = tuple(dict.fromkeys(corners)) or table.corners
+    first = [table.rows(name).iloc[0] for name in names]
+    found = sorted((float(row["voltage_v"]), name) for name, row in zip(names, first, strict=True))
+    if len({float(row["temperature_c"]) for row in first}) > 1:
+        raise HaloError("the corners differ in temperature", f"Name those of one among: {', '.join(names)}.")
+    for (below, one), (above, other) in itertools.pairwise(found):
+        if above - below < _SAME:
+            fix = "Name corners of one process, each of another voltage."
+            raise HaloError(f"the corners {one} and {other} are both of {below:g} V", fix)
+    if law is not None and len(found) > 1:
+        raise HaloError("an alpha-power law beside several corners", "Leave it out: their own clocks decide.")
+    return Supply(table, tuple(n for _, n in found), tuple(v for v, _ in found), law)
+
+
+def supply_of(dvfs: Dvfs, table: WeightTable) -> Supply:
+    """The table along its voltage, as operating points of timing ``table`` refer to it."""
+    return supply(table, dvfs.corners, dvfs.law)
+
+
+def evidence(dvfs: Dvfs, table: WeightTable) -> tuple[Evidence, ...]:
+    """For each operating point, how its limits are known.
+
+    Raises:
+        HaloError: the table does not cover the voltage of a point.
+    """
+    if dvfs.timing == "assumed":
+        return tuple("assumed" for _ in dvfs.points)
+    along = supply_of(dvfs, table)
+    return tuple(along.evidence(point.voltage_v) for point in dvfs.points)
+
+
+def rows_of(table: WeightTable, values: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Positions of weights in the table, int64[n].
+
+    Raises:
+        HaloError: no weight, or one that the table lacks.
+    """
+    known = {weight: i for i, weight in enumerate(table.weights)}
+    missing = [value for value in values if value not in known]
+    if missing or not len(values):
+        what = f"the table has no weight {missing[0]}" if missing else "no weight is given"
+        raise HaloError(what, f"Its weights run from {table.weights[0]} to {table.weights[-1]}.")
+    return np.array([known[value] for value in values], np.int64)
+
+
+def _speed(law: AlphaPower, from_v: float, to_v: float) -> float:
+    """Factor on clocks from one voltage to another."""
+    return float(((to_v - law.threshold_v) / (from_v - law.threshold_v)) ** law.alpha * from_v / to_v)
+
+
+def _clocks(table: WeightTable, corner: str) -> F64:
+    period = _column(table, corner, "period_ps")
+    clock = table.rows(corner)["fmax_ghz"].to_numpy(np.float64)
+    return np.where(period == 0.0, np.inf, clock)
+
+
+def _column(table: WeightTable, corner: str, column: str) -> F64:
+    values = table.rows(corner)[column].to_numpy(np.float64)
+    if np.isnan(values).any():
+        what = f"corner {corner} has weights without {column}"
+        raise HaloError(what, "Characterize with a method that computes it, such as exact.")
+    return values
+
+
+def _mixed(low: F64, high: F64, part: float) -> F64:
+    """A straight line in the logarithm; where an end has none (0 or infinite) the lower of the two."""
+    if part == 0.0:
+        return low
+    plain = (low > 0) & (high > 0) & np.isfinite(low) & np.isfinite(high)
+    ends = np.where(plain, low, 1.0), np.where(plain, high, 1.0)
+    return np.where(plain, ends[0] * (ends[1] / ends[0]) ** part, np.minimum(low, high))
