@@ -10,7 +10,7 @@ from halo.workload.config import LlmConfig
 from halo.workload.gemm import Workload
 
 OTHER_BITS = 16
-"""Of every parameter outside of the blocks' linear layers: embeddings, positions, norms, biases, head."""
+"""Of every parameter outside of the blocks' linear layers and the head: embeddings, positions, norms, biases."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,12 @@ class Footprint:
 
 
 def peak_memory(
-    config: LlmConfig, workload: Workload, weight_bits: float, kv_bits: float, activation_bits: float
+    config: LlmConfig,
+    workload: Workload,
+    weight_bits: float,
+    kv_bits: float,
+    activation_bits: float,
+    head_bits: float = OTHER_BITS,
 ) -> Footprint:
     """What a pass takes at its peak.
 
@@ -44,16 +49,19 @@ def peak_memory(
         weight_bits: of a weight in the blocks' linear layers, as stored: with scales and whatever else goes with it.
         kv_bits: of an element of the cache. A block with a sliding window keeps the window only.
         activation_bits: of an activation, the residual stream included.
+        head_bits: of a weight of the head; where it is tied, of the embeddings' table that it shares.
 
     Raises:
         HaloError: the workload is of another model, or a number of bits is not positive.
     """
     if workload.model != config.name:
         raise HaloError(f"this is a pass of {workload.model}, not of {config.name}", "Give the model's own workload.")
-    if min(weight_bits, kv_bits, activation_bits) <= 0:
+    if min(weight_bits, kv_bits, activation_bits, head_bits) <= 0:
         raise HaloError("a number of bits is not positive", "Give positive numbers of bits.")
-    others = config.parameters - config.linear_weights
-    weights = math.ceil(config.linear_weights * weight_bits / 8) + others * OTHER_BITS // 8
+    head = config.vocabulary * config.hidden
+    others = config.parameters - config.linear_weights - head
+    quantized = math.ceil(config.linear_weights * weight_bits / 8) + math.ceil(head * head_bits / 8)
+    weights = quantized + others * OTHER_BITS // 8
     positions = sum(config.positions(block, workload.context) for block in range(config.blocks))
     cache = 2 * workload.batch * positions * config.kv_heads * config.head_dim
     live = _live_elements(config, workload)

@@ -26,6 +26,8 @@ def test_only_the_blocks_linear_layers_are_quantized() -> None:
     linear = 24 * (4 * 2048 * 2048 + 2 * 2048 * 8192)
     sixteen, four = (peak_memory(config, work, bits, 16, 16).weights_bytes for bits in (16, 4.5))
     assert sixteen - four == linear * (16 - 4.5) / 8
+    narrow = peak_memory(config, work, 4.5, 16, 16, head_bits=8).weights_bytes
+    assert four - narrow == config.vocabulary * config.hidden  # one byte of each weight of the head
 
 
 def test_activations_by_hand(small: LlmConfig) -> None:
