@@ -7,6 +7,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
@@ -112,7 +113,8 @@ class Recorder:
         self.log(f"halo {halo.__version__} {self.command}")
         for name, value in self.config.items():
             self.log(f"  {name} = {json.dumps(value)}")
-        self._inputs = tuple(input_file(path) for path in self.inputs)
+        with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
+            self._inputs = tuple(pool.map(input_file, self.inputs))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

@@ -279,8 +279,7 @@ def layer_row(
         seconds: it took.
     """
     weight = source.weight
-    proxy = source.fisher is None
-    sensitivity = source.fisher if source.fisher is not None else np.square(weight)
+    errors = layer.errors(weight, source.fisher)
     rows, columns = layer.shape
     numbers: dict[str, float] = {
         "bits_per_weight": layer.true_bits(),
@@ -288,9 +287,9 @@ def layer_row(
         "sparse_share": 0.0 if layer.sparse is None else len(layer.sparse.codes) / weight.size,
         **{f"class_{k}_share": share for k, share in enumerate(layer.class_share())},
         **({} if table is None else {"period_ns": period_ns(layer, table, corner)}),
-        "mse": layer.mse(weight),
-        "sqnr_db": layer.sqnr_db(weight),
-        "fisher_error": layer.fisher_error(weight, sensitivity),
+        "mse": errors.mse,
+        "sqnr_db": errors.sqnr_db,
+        "fisher_error": errors.loss,
     }
     return {
         "layer": layer.name,
@@ -298,7 +297,7 @@ def layer_row(
         "columns": columns,
         "method": layer.method,
         **{name: f"{value:.6g}" for name, value in numbers.items()},
-        "sensitivity": "squared weights, a proxy" if proxy else "Fisher diagonal",
+        "sensitivity": "squared weights, a proxy" if source.fisher is None else "Fisher diagonal",
         "seconds": f"{seconds:.3f}",
     }
 

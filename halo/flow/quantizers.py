@@ -129,8 +129,9 @@ def books_of(options: MethodOptions, table: WeightTable, corner: str | None) -> 
         chosen = class_codebooks(table, targets_ghz=options.targets_ghz, corner=corner)
         return lambda layer: chosen
     clocks = [book.frequency_ghz or 0.0 for book in grids(table, corner)]
-    if options.codebooks == "class":
-        classes = class_codebooks(table, targets_ghz=clocks, corner=corner)
+    classes = class_codebooks(table, targets_ghz=clocks, corner=corner)
+    no_choice = all(len(book.values) <= 1 << bits for bits, book in zip(_FAST_BITS, classes, strict=True))
+    if options.codebooks == "class" or no_choice:
         return lambda layer: classes
 
     def best(layer: Given) -> Sequence[Codebook]:

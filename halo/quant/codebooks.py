@@ -20,12 +20,15 @@ import numpy.typing as npt
 
 from halo.characterization.table import WeightTable
 from halo.errors import HaloError
+from halo.quant.codebooks_kernel import PER_UNIT, add_distribution
 from halo.quant.layer import Codebook, Float32
+from halo.quant.rows import over_rows
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 
-_BINS = 2048  # of a distribution: 256 times finer than a 3-bit step
+_BINS = 16 * PER_UNIT  # of a distribution: from -8 to 8 root mean squares
+_STEP = 64  # rows that a thread takes at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,19 +164,17 @@ def distribution(weight: Float32, importance: Float32 | None = None, *, block: i
     Raises:
         HaloError: all weights are zero.
     """
-    starts = np.arange(0, weight.shape[1], block)
-    width = np.diff(np.append(starts, weight.shape[1]))
-    counts = np.zeros(_BINS)
-    edges = np.linspace(-8.0, 8.0, _BINS + 1)
-    for row, values in enumerate(weight):
-        wide = values.astype(np.float64)
-        power = np.repeat(np.add.reduceat(wide * wide, starts) / width, width)
-        mass = power if importance is None else power * importance[row]
-        ratio = np.divide(wide, np.sqrt(power), out=np.zeros_like(wide), where=power > 0)
-        counts += np.histogram(np.clip(ratio, -8.0, 7.999), edges, weights=mass)[0]
+
+    def band(first: int, stop: int) -> F64:
+        counts = np.zeros(_BINS)
+        price = weight if importance is None else importance
+        add_distribution(weight[first:stop], price[first:stop], importance is not None, block, counts)
+        return counts
+
+    counts = np.sum(over_rows(band, len(weight), _STEP, None), axis=0)
     if counts.sum() == 0:
         raise HaloError("the layer has no weight that matters", "Give weights and importances that are not all zero.")
-    centre = (edges[:-1] + edges[1:]) / 2
+    centre = (np.arange(_BINS) - _BINS // 2 + 0.5) / PER_UNIT
     return Distribution(centre[counts > 0], counts[counts > 0] / counts.sum())
 
 

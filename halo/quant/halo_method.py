@@ -127,21 +127,24 @@ def quantize_halo(
     """
     _check(weight, fisher, codebooks, options, name)
     spread = moments(weight, name, threads)
-    price = np.square(weight) if fisher is None else fisher
     apart = np.zeros(weight.shape, np.uint8)
-    salient = round(options.salient_share * weight.size)
+
+    def take_salient() -> None:
+        count, by = round(options.salient_share * weight.size), weight if fisher is None else fisher
+        mark_salient(by, count, apart, name=name, threads=threads, magnitude=fisher is None)
+
     if options.first == "salient":
-        mark_salient(price, salient, apart, name=name, threads=threads)
+        take_salient()
     if options.outlier_sigmas is not None:
         mark_outliers(weight, spread, options.outlier_sigmas, options.outlier_scope, apart, threads)
     if options.first == "outliers":
-        mark_salient(price, salient, apart, name=name, threads=threads)
+        take_salient()
     sparse = gather(weight, apart)
     tile = options.tile
     block = {"row": (1, tile), "tile": (tile, tile), "channel": (1, weight.shape[1])}[options.scale]
     importance = fisher if options.fit_weights == "fisher" else None
     dense = Dense(weight, importance, apart, tile, block, options.signed_scale)
-    classes, scale, details = _choose(dense, price, codebooks, options, threads)
+    classes, scale, details = _choose(dense, fisher, codebooks, options, threads)
     if hessian is None:
         codes = round_nearest(dense, codebooks, classes, scale, threads)
     else:
@@ -160,7 +163,7 @@ def quantize_halo(
 
 
 def _choose(
-    dense: Dense, price: Float32, codebooks: Sequence[Codebook], options: HaloOptions, threads: int | None
+    dense: Dense, fisher: Float32 | None, codebooks: Sequence[Codebook], options: HaloOptions, threads: int | None
 ) -> tuple[U8, Float32, dict[str, Any]]:
     """Class of each tile, scales, and what to report."""
     shape = tuple(-(-n // dense.tile) for n in dense.weight.shape)
@@ -174,6 +177,7 @@ def _choose(
     fits = [fit_scales(dense, codebooks, np.full(shape, k, np.uint8), threads) for k in range(last + 1)]
     error = np.stack([lost.ravel() for _, lost in fits])
     if options.criterion == "sensitivity":
+        price = np.square(dense.weight) if fisher is None else fisher
         sensitivity = tile_means(price, dense.apart, dense.tile, threads).ravel()
         moves = front(error, period, sensitivity)
         allowed = len(sensitivity) - share_count(sensitivity, options.share)

@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
+from halo.quant.layer_kernel import first_outside, scale_codes, sum_errors
+from halo.quant.rows import over_rows
 
 Int8 = npt.NDArray[np.int8]
 Float32 = npt.NDArray[np.float32]
 
-_CHUNK = 1 << 20  # weights worked on at a time where a float64 copy of the layer would be too large
+_CHUNK = 1 << 18  # weights that a thread takes at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +80,35 @@ class Sparse:
         return np.repeat(self.scale, np.diff(self.indptr)) * self.codes.astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Errors:
+    """What quantization did to the weights of a layer.
+
+    Attributes:
+        weights: their number.
+        signal: sum w^2.
+        noise: sum (w - w')^2.
+        loss: sum F (w - w')^2, twice the loss increase that the diagonal Fisher F predicts.
+    """
+
+    weights: int
+    signal: float
+    noise: float
+    loss: float
+
+    @property
+    def mse(self) -> float:
+        """Mean squared error."""
+        return self.noise / self.weights
+
+    @property
+    def sqnr_db(self) -> float:
+        """Signal to quantization noise in dB, 10 log10(signal / noise); infinite where exact."""
+        if self.noise == 0:
+            return float("inf")
+        return float("-inf") if self.signal == 0 else 10 * float(np.log10(self.signal / self.noise))
+
+
 @dataclass(frozen=True, eq=False)
 class QuantizedLayer:
     """A linear layer as integers: ``weight = (scale * (codes - zero) + sparse) / input_scale``.
@@ -128,17 +159,12 @@ class QuantizedLayer:
 
     def dequantize(self) -> Float32:
         """The weights that the codes stand for, float32[out, in], for inputs as the model has them."""
-        weight = self.codes.astype(np.float32)
-        high, wide = self.scale_block
-        for block, scale in enumerate(self.scale):
-            rows = slice(block * high, (block + 1) * high)
-            if self.zero is not None:
-                weight[rows] -= np.repeat(self.zero[block].astype(np.float32), wide)[: self.shape[1]]
-            weight[rows] *= np.repeat(scale, wide)[: self.shape[1]]
-        if self.sparse is not None:
-            weight[self.sparse.rows, self.sparse.columns] += self.sparse.values
-        if self.input_scale is not None:
-            weight /= self.input_scale
+        weight = np.empty(self.shape, np.float32)
+
+        def band(first: int, stop: int) -> None:
+            weight[first:stop] = self._rows(first, stop)
+
+        over_rows(band, len(weight), self._step, None)
         return weight
 
     def true_bits(self, scale_bits: int = 32) -> float:
@@ -170,19 +196,43 @@ class QuantizedLayer:
         size = self._tile_sizes()
         return tuple(float(size[self.tile_class == k].sum() / size.sum()) for k in range(len(self.codebooks)))
 
+    def errors(self, weight: Float32, fisher: Float32 | None = None) -> Errors:
+        """Hold the layer against the original.
+
+        Args:
+            weight: float32[out, in].
+            fisher: float32[out, in], what a squared error costs; None: the squared weights, a proxy.
+
+        Raises:
+            HaloError: they have another shape.
+        """
+        for given in (weight, fisher):
+            if given is not None and given.shape != self.shape:
+                what = (
+                    f"layer {self.name!r} is {self.shape[0]} x {self.shape[1]}, not {' x '.join(map(str, given.shape))}"
+                )
+                raise HaloError(what, "Compare it with the weights and the Fisher of the same layer.")
+        sums = np.empty((3, len(weight)))
+
+        def band(first: int, stop: int) -> None:
+            part = weight[first:stop]
+            price = np.square(part) if fisher is None else fisher[first:stop]
+            sum_errors(part, self._rows(first, stop), price, *sums[:, first:stop])
+
+        over_rows(band, len(weight), self._step, None)
+        return Errors(weight.size, *(float(total) for total in sums.sum(axis=1)))
+
     def mse(self, weight: Float32) -> float:
         """Mean squared error against the original, float32[out, in]."""
-        return self._error(weight, None) / weight.size
+        return self.errors(weight).mse
 
     def sqnr_db(self, weight: Float32) -> float:
-        """Signal to quantization noise in dB, 10 log10(sum w^2 / sum (w - w')^2); infinite where exact."""
-        noise = self._error(weight, None)
-        signal = sum(float(np.square(part, dtype=np.float64).sum()) for part in _parts(weight))
-        return float("inf") if noise == 0 else float("-inf") if signal == 0 else 10 * float(np.log10(signal / noise))
+        """Signal to quantization noise in dB, see ``Errors``."""
+        return self.errors(weight).sqnr_db
 
     def fisher_error(self, weight: Float32, fisher: Float32) -> float:
-        """Sum of F (w - w')^2: twice the loss increase that the diagonal Fisher F, float32[out, in], predicts."""
-        return self._error(weight, fisher)
+        """Sum of F (w - w')^2, see ``Errors``; F is float32[out, in]."""
+        return self.errors(weight, fisher).loss
 
     def check(self) -> None:
         """Hold the layer against what its attributes promise.
@@ -217,14 +267,18 @@ class QuantizedLayer:
         allowed = np.zeros((len(self.codebooks), 256), dtype=np.bool_)
         for k, book in enumerate(self.codebooks):
             allowed[k, book.values.view(np.uint8)] = True
-        for i, classes in enumerate(tile_class):
-            band = self.codes[i * tile : (i + 1) * tile]
-            fine = allowed[np.repeat(classes, tile)[:columns], band.view(np.uint8)]
-            if not fine.all():
-                row, column = (int(x) for x in np.argwhere(~fine)[0])
-                book = self.codebooks[classes[column // tile]].name
-                what = f"code {band[row, column]} at row {i * tile + row}, column {column} is not in codebook {book!r}"
-                self._require(False, what)
+
+        def band(first: int, stop: int) -> int:
+            codes = self.codes[first:stop].view(np.uint8)
+            place = int(first_outside(codes, tile, tile_class[first // tile : -(-stop // tile)], allowed))
+            return place if place < 0 else first * columns + place
+
+        outside = [place for place in over_rows(band, rows, tile, None) if place >= 0]
+        if outside:
+            row, column = divmod(outside[0], columns)
+            book = self.codebooks[tile_class[row // tile, column // tile]].name
+            what = f"code {self.codes[row, column]} at row {row}, column {column} is not in codebook {book!r}"
+            self._require(False, what)
 
     def _check_sparse(self, sparse: Sparse) -> None:
         rows, columns = self.shape
@@ -260,23 +314,20 @@ class QuantizedLayer:
         classes = self.tile_class.size * (len(self.codebooks) - 1).bit_length()
         return dense + classes + sum(8 * len(book.values) for book in self.codebooks)
 
-    def _error(self, weight: Float32, fisher: Float32 | None) -> float:
-        for given in (weight, fisher):
-            if given is not None and given.shape != self.shape:
-                what = (
-                    f"layer {self.name!r} is {self.shape[0]} x {self.shape[1]}, not {' x '.join(map(str, given.shape))}"
-                )
-                raise HaloError(what, "Compare it with the weights and the Fisher of the same layer.")
-        total = 0.0
-        made = self.dequantize()
-        weights = _parts(fisher) if fisher is not None else [None] * len(_parts(weight))
-        for ours, theirs, factor in zip(_parts(made), _parts(weight), weights, strict=True):
-            error = np.square(np.subtract(ours, theirs, dtype=np.float64))
-            total += float(error.sum() if factor is None else (error * factor).sum())
-        return total
+    @property
+    def _step(self) -> int:
+        return max(1, _CHUNK // self.shape[1])
 
-
-def _parts(array: Float32) -> list[Float32]:
-    """Row ranges of about a million weights."""
-    rows = max(1, _CHUNK // max(1, array.shape[1]))
-    return [array[i : i + rows] for i in range(0, len(array), rows)]
+    def _rows(self, first: int, stop: int) -> Float32:
+        """Weights of a range of rows, float32[rows, in]."""
+        weight = np.empty((stop - first, self.shape[1]), np.float32)
+        zero = np.zeros((1, 1), np.int16) if self.zero is None else self.zero
+        scale_codes(self.codes[first:stop], zero, self.zero is not None, self.scale, first, *self.scale_block, weight)
+        if self.sparse is not None:
+            entries = slice(self.sparse.indptr[first], self.sparse.indptr[stop])
+            count = np.diff(self.sparse.indptr[first : stop + 1])
+            values = np.repeat(self.sparse.scale[first:stop], count) * self.sparse.codes[entries].astype(np.float32)
+            weight[np.repeat(np.arange(stop - first), count), self.sparse.columns[entries]] += values
+        if self.input_scale is not None:
+            weight /= self.input_scale
+        return weight

@@ -42,10 +42,8 @@ def moments(weight: Float32, name: str, threads: int | None) -> Moments:
     Raises:
         HaloError: a weight is NaN or infinite; says which.
     """
-    total, square, low, high = np.empty((4, len(weight)))
-    over_rows(
-        lambda a, b: row_moments(weight[a:b], total[a:b], square[a:b], low[a:b], high[a:b]), len(weight), STEP, threads
-    )
+    total, square = np.empty((2, len(weight)))
+    over_rows(lambda a, b: row_moments(weight[a:b], total[a:b], square[a:b]), len(weight), STEP, threads)
     if not np.isfinite(total).all():
         row = int(np.flatnonzero(~np.isfinite(total))[0])
         column = int(np.flatnonzero(~np.isfinite(weight[row]))[0])
@@ -68,7 +66,9 @@ def mark_outliers(
     over_rows(lambda a, b: mark_outside(weight[a:b], low[a:b], high[a:b], apart[a:b]), len(weight), STEP, threads)
 
 
-def mark_salient(fisher: Float32, count: int, apart: U8, *, name: str, threads: int | None) -> None:
+def mark_salient(
+    fisher: Float32, count: int, apart: U8, *, name: str, threads: int | None, magnitude: bool = False
+) -> None:
     """Mark ``count`` more weights, those of largest Fisher value; of equal ones the first, zeros never.
 
     Selection, not sorting: a histogram of the upper 16 bits names the bucket of the smallest value taken, and only
@@ -77,16 +77,18 @@ def mark_salient(fisher: Float32, count: int, apart: U8, *, name: str, threads: 
     Args:
         fisher: float32[out, in].
         apart: uint8[out, in], set to 1 there; what is marked before is not counted.
+        magnitude: rank by it: ``fisher`` holds finite numbers of either sign, such as the weights themselves.
 
     Raises:
         HaloError: a Fisher value is negative, NaN or infinite, or all are zero.
     """
     bits = fisher.view(np.uint32)
+    mask = np.uint32(0x7FFFFFFF if magnitude else 0xFFFFFFFF)
     rows = len(fisher)
 
     def histogram(first: int, stop: int) -> npt.NDArray[np.int64]:
         counts = np.zeros(BUCKETS, np.int64)
-        count_upper(bits[first:stop], apart[first:stop], counts)
+        count_upper(bits[first:stop], mask, apart[first:stop], counts)
         return counts
 
     step = max(STEP, -(-rows // 32))
@@ -98,19 +100,21 @@ def mark_salient(fisher: Float32, count: int, apart: U8, *, name: str, threads: 
         what = f"layer {name!r}: the Fisher value at row {row}, column {column} is {fisher[row, column]}"
         raise HaloError(what, "Fisher values are means of squared gradients: finite and not negative.")
     above = np.cumsum(counts[::-1])[::-1]
-    if not (above[0] - counts[0] or fisher.any()):
+    if not (magnitude or above[0] - counts[0] or fisher.any()):
         raise HaloError(f"layer {name!r}: all Fisher values are zero", "Calibrate again, or give no Fisher.")
     count = min(count, int(above[0]))
     if count == 0:
         return
     bucket = int(np.flatnonzero(above >= count)[-1])
     kept = [np.empty(int(c[bucket]), np.uint32) for c in ranges]
-    over_rows(lambda a, b: collect_bucket(bits[a:b], apart[a:b], bucket, kept[a // step]), rows, step, threads)
+    over_rows(lambda a, b: collect_bucket(bits[a:b], mask, apart[a:b], bucket, kept[a // step]), rows, step, threads)
     inside = np.concatenate(kept)
     wanted = count - int(above[bucket] - counts[bucket])
     threshold = np.partition(inside, len(inside) - wanted)[len(inside) - wanted]
-    ties = wanted - int((inside > threshold).sum())
-    mark_above(bits, threshold, ties if threshold else 0, apart)
+    ties = wanted - int((inside > threshold).sum()) if threshold else 0
+    equal = np.array([(values == threshold).sum() for values in kept])
+    quota = np.clip(ties - np.cumsum(equal) + equal, 0, equal)  # of each range of rows
+    over_rows(lambda a, b: mark_above(bits[a:b], mask, threshold, quota[a // step], apart[a:b]), rows, step, threads)
 
 
 def gather(weight: Float32, apart: U8) -> Sparse:

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from designs import measured, peak_mb
 
 HIDDEN, INNER, HEADS, BLOCKS, VOCABULARY = 4096, 11008, 32, 32, 32000  # Touvron et al., arXiv 2307.09288
 SHAPES = {
@@ -108,18 +111,21 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=BLOCKS, help="transformer blocks (%(default)s)")
     options, others = parser.parse_known_args()
     model = options.folder / "model"
-    write_model(model, options.blocks)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:  # what it takes is no peak of the command's
+        pool.submit(write_model, model, options.blocks).result()
     command = ["halo", "quantize", str(model), "--table", str(options.table), "-o", str(options.folder / "q"), *others]
     print(" ".join(command), file=sys.stderr)
-    start = time.perf_counter()
-    subprocess.run(command, check=True)
-    seconds = time.perf_counter() - start
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with measured(children=True) as cost:
+        process = subprocess.Popen(command)
+        peak = 0.0
+        while process.poll() is None:
+            with suppress(OSError):
+                peak = max(peak, peak_mb(process.pid))
+            time.sleep(0.2)
+    if process.returncode:
+        sys.exit(process.returncode)
     millions = options.blocks * sum(rows * columns for rows, columns in SHAPES.values()) / 1e6
-    print(
-        f"{millions:,.0f} M synthetic weights: {seconds:.0f} s wall, {used.ru_utime + used.ru_stime:.0f} s CPU, "
-        f"peak {used.ru_maxrss / 1024:,.0f} MB"
-    )
+    print(f"{millions:,.0f} M synthetic weights: {cost.wall_s:.0f} s wall, {cost.cpu_s:.0f} s CPU, peak {peak:,.0f} MB")
 
 
 if __name__ == "__main__":

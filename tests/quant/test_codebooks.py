@@ -152,3 +152,29 @@ def test_a_distribution_is_of_weights_over_their_block() -> None:
     assert (distribution(weight, importance, block=32).value > 0).all()
     with pytest.raises(HaloError, match="no weight that matters"):
         distribution(weight, 0 * weight, block=32)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**30), st.integers(1, 150), st.integers(1, 40), st.integers(1, 50), st.booleans())
+def test_a_distribution_is_the_histogram_of_the_ratios(
+    seed: int, rows: int, columns: int, block: int, priced: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    weight = (rng.standard_t(2, (rows, columns)) * rng.choice([0, 0.01, 1], (rows, 1), p=[0.1, 0.4, 0.5])).astype("f4")
+    weight[0, 0] = 1
+    importance = rng.random(weight.shape).astype(np.float32) if priced else None
+    ratios, masses = [], []
+    for c in range(0, columns, block):
+        part = weight[:, c : c + block].astype(np.float64)
+        power = np.broadcast_to(np.mean(part**2, axis=1, keepdims=True), part.shape)
+        alive = power > 0
+        ratios.append((part[alive] / np.sqrt(power[alive])).clip(-8, 7.999))
+        masses.append((power if importance is None else power * importance[:, c : c + block])[alive])
+    edges = np.linspace(-8, 8, 2049)
+    want, _ = np.histogram(np.concatenate(ratios), edges, weights=np.concatenate(masses))
+    found = distribution(weight, importance, block=block)
+    got = np.zeros(2048)
+    got[np.searchsorted(edges, found.value) - 1] = found.mass
+    below, wanted = np.cumsum(got), np.cumsum(want) / want.sum()
+    # A ratio on the edge of two bins, such as 1 where a block is one weight, may fall into either.
+    assert (below[1:] >= wanted[:-1] - 1e-9).all() and (below[:-1] <= wanted[1:] + 1e-9).all()

@@ -13,10 +13,16 @@ from halo.quant.sparse import gather, mark_outliers, mark_salient, moments
 
 @settings(deadline=None, max_examples=80)
 @given(
-    st.integers(0, 2**30), st.integers(1, 150), st.integers(1, 9), st.integers(0, 40), st.integers(1, 4), st.booleans()
+    st.integers(0, 2**30),
+    st.integers(1, 150),
+    st.integers(1, 9),
+    st.integers(0, 40),
+    st.integers(1, 4),
+    st.booleans(),
+    st.booleans(),
 )
 def test_selection_takes_what_a_sort_would(
-    seed: int, rows: int, columns: int, count: int, kinds: int, few: bool
+    seed: int, rows: int, columns: int, count: int, kinds: int, few: bool, magnitude: bool
 ) -> None:
     rng = np.random.default_rng(seed)
     fisher = rng.random((rows, columns), dtype=np.float32) ** 8
@@ -25,7 +31,11 @@ def test_selection_takes_what_a_sort_would(
         fisher[0, 0] = 1
     before = (rng.random(fisher.shape) < 0.2).astype(np.uint8)
     apart = before.copy()
-    mark_salient(fisher, count, apart, name="x", threads=2)
+    if magnitude:
+        ranked = fisher * rng.choice(np.array([-1, 1], np.float32), fisher.shape)
+        mark_salient(ranked, count, apart, name="x", threads=2, magnitude=True)
+    else:
+        mark_salient(fisher, count, apart, name="x", threads=2)
     value = np.where(before, 0, fisher).ravel()
     order = np.argsort(-value, kind="stable")[:count]
     want = before.ravel().copy()
@@ -77,3 +87,5 @@ def test_numbers_that_are_none_are_found() -> None:
             mark_salient(fisher, 3, apart, name="fc1", threads=1)
     with pytest.raises(HaloError, match="all Fisher values are zero"):
         mark_salient(np.zeros_like(fisher), 3, apart, name="fc1", threads=1)
+    mark_salient(np.zeros_like(fisher), 3, apart, name="fc1", threads=1, magnitude=True)
+    assert not apart.any()

@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from halo.errors import HaloError
 from halo.quant.layer import QuantizedLayer
+from halo.quant.rows import over_rows
 
 Float32 = npt.NDArray[np.float32]
 Role = Literal["q", "k", "v", "qkv", "o", "gate", "up", "gate_up", "down"]
 """What a layer does in its block, whatever its family calls it; ``qkv`` and ``gate_up`` are fused projections."""
 
-_CHUNK = 1 << 22
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -98,14 +99,16 @@ def require_finite(weight: Float32, name: str, path: Path) -> None:
     Raises:
         HaloError: one is NaN or infinite; it says where.
     """
-    rows = max(1, _CHUNK // max(1, weight.shape[1]))
-    for start in range(0, len(weight), rows):
-        fine = np.isfinite(weight[start : start + rows])
+
+    def band(first: int, stop: int) -> None:
+        fine = np.isfinite(weight[first:stop])
         if not fine.all():
             row, column = (int(x) for x in np.argwhere(~fine)[0])
-            value = weight[start + row, column]
+            value = weight[first + row, column]
             raise HaloError(
-                f"layer {name!r} holds {value} at row {start + row}, column {column}",
+                f"layer {name!r} holds {value} at row {first + row}, column {column}",
                 "Repair the checkpoint: every weight must be a finite number.",
                 path,
             )
+
+    over_rows(band, len(weight), max(1, _CHUNK // max(1, weight.shape[1])), None)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
+from halo.quant.rows import over_rows
 
 Array = npt.NDArray[Any]
 
@@ -31,6 +32,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 """Types that numpy has. BF16 is read by ``Tensor.float32``; all others pass through as bytes."""
 
+_STEP = 1 << 20  # values that a thread converts at a time
 _DAMAGED = "Fetch or write the file again."
 
 
@@ -77,11 +79,13 @@ class Tensor:
             HaloError: another type, which float32 would round or which holds no weights.
         """
         values = np.empty(self.shape, dtype=np.float32)
+        flat = values.reshape(-1)
         if self.dtype == "BF16":
-            high = self.raw().view("<u2").reshape(self.shape)
-            np.left_shift(high, 16, out=values.view(np.uint32), dtype=np.uint32)
+            high, wide = self.raw().view("<u2"), flat.view(np.uint32)
+            over_rows(lambda a, b: np.left_shift(high[a:b], 16, out=wide[a:b], dtype=np.uint32), len(flat), _STEP, None)
         elif self.dtype in ("F16", "F32"):
-            np.copyto(values, self.array())
+            stored = self.array().reshape(-1)
+            over_rows(lambda a, b: np.copyto(flat[a:b], stored[a:b]), len(flat), _STEP, None)
         else:
             raise HaloError(
                 f"{self.name} holds {self.dtype}, not weights in F32, F16 or BF16",
