@@ -58,31 +58,10 @@ def read_dvfs(name_or_path: str) -> DvfsFile:
     if not path.is_file():
         fix = f"Give a file, or one of: {', '.join(NAMES)}."
         raise HaloError(f"there are no operating points {name_or_path!r}", fix)
-    tables = load_toml(path)
-    name = str(tables.get("name", ""))
-    timing = _timing(tables.pop("timing", None), path)
-    transition, change = _transition(tables.pop("transition", None), path)
-    rows = tables.pop("points", None)
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise HaloError("the file has no operating points", "Write one [[points]] table for each.", path)
-    own = read_parameters(path, tables, ["margin"] if timing == "table" else [], {})
-    read = [_point(row, path) for row in rows]
     try:
-        dvfs = Dvfs(
-            name=name,
-            points=tuple(point for point, _, _ in read),
-            transition=transition,
-            timing=timing,
-            allowed=tuple(allowed for _, allowed, _ in read),
-            margin=own.number("margin") if timing == "table" else 1.0,
-        )
+        return _read(path, load_toml(path))
     except HaloError as error:
-        raise HaloError(error.what, error.fix, path) from error
-    parts = [(f"{point.name}.", parameters) for point, _, parameters in read]
-    parts += [("", own), ("transition.", change)]
-    values = {prefix + key: value for prefix, part in parts for key, value in part.values.items()}
-    sources = {prefix + key: source for prefix, part in parts for key, source in part.sources.items()}
-    return DvfsFile(dvfs, Parameters(name, path, values, sources))
+        raise HaloError(error.what, error.fix, path, error.line) from error
 
 
 def preset(name: str) -> Transition:
@@ -91,7 +70,7 @@ def preset(name: str) -> Transition:
     Raises:
         HaloError: an unknown name.
     """
-    return _preset(name, None)[0]
+    return _preset(name)[0]
 
 
 def read_allowed(words: Any) -> Allowed | None:
@@ -106,6 +85,20 @@ def read_allowed(words: Any) -> Allowed | None:
     return None
 
 
+def read_timing(word: Any) -> Literal["table", "assumed"]:
+    """``table`` or ``assumed``.
+
+    Raises:
+        HaloError: another word, or None.
+    """
+    if word == "table":
+        return "table"
+    if word == "assumed":
+        return "assumed"
+    fix = 'Write timing = "table" (the table decides what is safe) or timing = "assumed" (the file does).'
+    raise HaloError("timing is missing" if word is None else f"timing = {word!r} is unknown", fix)
+
+
 def allowed_words(allowed: Allowed) -> str | list[int]:
     """What ``read_allowed`` reads back."""
     if allowed.values is not None:
@@ -113,57 +106,71 @@ def allowed_words(allowed: Allowed) -> str | list[int]:
     return "all" if allowed.multiple_of == 1 else f"multiples of {allowed.multiple_of}"
 
 
-def _preset(name: Any, path: Path | None) -> tuple[Transition, Parameters]:
-    file = DATA / "transitions.toml"
-    known = load_toml(file)
-    if name not in known:
-        near = get_close_matches(str(name), known, n=1)
-        fix = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
-        raise HaloError(f"there is no transition preset {name!r}", fix, path)
-    return _numbers({"name": name, **known[name]}, file)
+def _read(path: Path, tables: dict[str, Any]) -> DvfsFile:
+    timing = read_timing(tables.pop("timing", None))
+    transition, change = _transition(tables.pop("transition", None), path)
+    rows = tables.pop("points", None)
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise HaloError("the file has no operating points", "Write one [[points]] table for each.")
+    own = read_parameters(path, tables, ["margin"] if timing == "table" else [], {})
+    read = [_point(row, path) for row in rows]
+    dvfs = Dvfs(
+        name=own.name,
+        points=tuple(point for point, _, _ in read),
+        transition=transition,
+        timing=timing,
+        allowed=tuple(allowed for _, allowed, _ in read),
+        margin=own.number("margin") if timing == "table" else 1.0,
+    )
+    parts = [(f"{point.name}.", parameters) for point, _, parameters in read]
+    parts += [("", own), ("transition.", change)]
+    values = {prefix + key: value for prefix, part in parts for key, value in part.values.items()}
+    sources = {prefix + key: source for prefix, part in parts for key, source in part.sources.items()}
+    return DvfsFile(dvfs, Parameters(own.name, path, values, sources))
 
 
 def _transition(table: Any, path: Path) -> tuple[Transition, Parameters]:
     if not isinstance(table, dict):
-        raise HaloError("the file does not say what a change takes", 'Add [transition] with preset = "ivr".', path)
+        raise HaloError("the file does not say what a change takes", 'Add [transition] with preset = "ivr".')
     if "preset" not in table:
         return _numbers({"name": "custom", **table}, path)
     if len(table) > 1:
-        raise HaloError("[transition] has a preset and numbers", "Give either the preset or all the numbers.", path)
-    return _preset(table["preset"], path)
+        raise HaloError("[transition] has a preset and numbers", "Give either the preset or all the numbers.")
+    return _preset(table["preset"])
+
+
+def _preset(name: Any) -> tuple[Transition, Parameters]:
+    file = DATA / "transitions.toml"
+    known = load_toml(file)
+    if not isinstance(name, str) or name not in known:
+        near = get_close_matches(str(name), known, n=1)
+        fix = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
+        raise HaloError(f"there is no transition preset {name!r}", fix)
+    return _numbers({"name": name, **known[name]}, file)
 
 
 def _numbers(table: Mapping[str, Any], path: Path) -> tuple[Transition, Parameters]:
     read = read_parameters(path, table, _TRANSITION, {})
-    source = "; ".join(f"{key}: {text}" for key, text in read.sources.items())
     per_volt, fixed, rail = (read.number(key) for key in _TRANSITION)
-    return Transition(read.name, per_volt, fixed, rail, source), read
-
-
-def _timing(word: Any, path: Path) -> Literal["table", "assumed"]:
-    if word == "table":
-        return "table"
-    if word == "assumed":
-        return "assumed"
-    fix = 'Write timing = "table" (the table decides what is safe) or timing = "assumed" (the file does).'
-    raise HaloError("timing is missing" if word is None else f"timing = {word!r} is unknown", fix, path)
+    return Transition(read.name, per_volt, fixed, rail, _joined(read)), read
 
 
 def _point(row: dict[str, Any], path: Path) -> tuple[OperatingPoint, Allowed, Parameters]:
     name = row.get("name")
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
         what = "an operating point has no name" if name is None else f"an operating point cannot be called {name!r}"
-        raise HaloError(what, "Give it one: letters, digits, - and _, such as fast.", path)
+        raise HaloError(what, "Give it one: letters, digits, - and _, such as fast.")
     allowed = read_allowed(row.get("weights"))
     if allowed is None:
         what = f"weights of the operating point {name!r} are " + ("unclear" if "weights" in row else "missing")
-        raise HaloError(what, 'Write weights = "all", "multiples of 16" or a list of integers.', path)
+        raise HaloError(what, 'Write weights = "all", "multiples of 16" or a list of integers.')
     try:
-        read = read_parameters(path, {k: v for k, v in row.items() if k != "weights"}, _POINT, {})
+        read = read_parameters(path, {key: value for key, value in row.items() if key != "weights"}, _POINT, {})
     except HaloError as error:
-        raise HaloError(f"operating point {name!r}: {error.what}", error.fix, path) from error
-    source = "; ".join(f"{key}: {text}" for key, text in read.sources.items())
-    try:
-        return OperatingPoint(name, read.number("voltage_v"), read.number("frequency_ghz"), source), allowed, read
-    except HaloError as error:
-        raise HaloError(error.what, error.fix, path) from error
+        raise HaloError(f"operating point {name!r}: {error.what}", error.fix) from error
+    return OperatingPoint(name, read.number("voltage_v"), read.number("frequency_ghz"), _joined(read)), allowed, read
+
+
+def _joined(read: Parameters) -> str:
+    """The sources of all numbers in a sentence."""
+    return "; ".join(f"{key}: {text}" for key, text in read.sources.items())

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from halo.characterization.table import WeightTable
-from halo.dvfs.points import Dvfs
+from halo.dvfs.points import Allowed, Dvfs
 from halo.dvfs.voltage import rows_of, supply_of
 from halo.errors import HaloError
 
@@ -21,17 +21,17 @@ class Limit:
     """What a set of weights allows at an operating point.
 
     Attributes:
-        weight: the slowest of them.
+        weight: the slowest of them; None for an operand that is no integer of the table.
         clock_ghz: the highest clock that it allows at the voltage of the point, margin taken off; where the source
             decides, the clock of its fastest point that takes the weight (0: none does).
         safe: whether the point's clock keeps the limit.
-        proof: ``table``, or ``source`` where the words of the source decide.
+        proof: ``table``, ``source`` where the words of the source decide, or ``mac``, the timing of another MAC.
     """
 
-    weight: int
+    weight: int | None
     clock_ghz: float
     safe: bool
-    proof: Literal["table", "source"]
+    proof: Literal["table", "source", "mac"]
 
 
 def limit(dvfs: Dvfs, point: int, values: Sequence[int], table: WeightTable) -> Limit:
@@ -50,18 +50,39 @@ def limit(dvfs: Dvfs, point: int, values: Sequence[int], table: WeightTable) -> 
         HaloError: a weight that the table lacks, or a voltage that it does not cover.
     """
     rows = rows_of(table, values)
+    if dvfs.timing == "assumed":
+        _check_words(dvfs)
     if dvfs.allowed:
         refused = [value for value in values if value not in dvfs.allowed[point]]
         if refused or dvfs.timing == "assumed":
             clock, worst = min((_source_clock(dvfs, value), value) for value in refused or values)
             return Limit(worst, clock, not refused, "source")
-    elif dvfs.timing == "assumed":
-        raise HaloError(f"{dvfs.name} assumes its clocks and says no weights", "Say the weights of each point.")
     at = dvfs.points[point]
     clocks = supply_of(dvfs, table).clocks_ghz(at.voltage_v)[rows] / dvfs.margin
     slowest = int(np.argmin(clocks))
     clock = float(clocks[slowest])
     return Limit(int(values[slowest]), clock, at.frequency_ghz <= clock * _ROUNDING, "table")
+
+
+def operand_limit(dvfs: Dvfs, point: int, limit_ghz: float) -> Limit:
+    """The same for operands that are no integers of the table (FP16), from the safe clock of their own MAC.
+
+    Where clocks are assumed, such operands may run where the source allows every weight.
+
+    Args:
+        dvfs: operating points.
+        point: index.
+        limit_ghz: safe clock of the MAC at the lowest voltage of the points; the margin comes on top.
+
+    Raises:
+        HaloError: assumed clocks without words for their weights.
+    """
+    if dvfs.timing == "assumed":
+        _check_words(dvfs)
+        clocks = [p.frequency_ghz for p, allowed in zip(dvfs.points, dvfs.allowed, strict=True) if allowed == Allowed()]
+        return Limit(None, max(clocks, default=0.0), dvfs.allowed[point] == Allowed(), "source")
+    clock = limit_ghz / dvfs.margin
+    return Limit(None, clock, dvfs.points[point].frequency_ghz <= clock * _ROUNDING, "mac")
 
 
 def safe_points(dvfs: Dvfs, values: Sequence[int], table: WeightTable) -> tuple[int, ...]:
@@ -80,6 +101,11 @@ def safe_points(dvfs: Dvfs, values: Sequence[int], table: WeightTable) -> tuple[
         )
         raise HaloError(what, "Add a slower point that is safe for every weight.")
     return safe
+
+
+def _check_words(dvfs: Dvfs) -> None:
+    if not dvfs.allowed:
+        raise HaloError(f"{dvfs.name} assumes its clocks and says no weights", "Say the weights of each point.")
 
 
 def _source_clock(dvfs: Dvfs, value: int) -> float:

@@ -1,0 +1,116 @@
+"""The proof that no tile of a schedule runs above the safe clock of its slowest weight at its voltage.
+
+It trusts nothing that made the schedule: each segment's weights are held against the per-weight table (or, where clocks
+are assumed, against the words of their source) at the voltage of the segment's operating point, with the margin that
+the schedule states counted as required. What a class holds is taken from the schedule; that the codes of a quantized
+layer keep to it is for whoever has the codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from halo.characterization.table import WeightTable
+from halo.dvfs.limits import Limit, limit, operand_limit
+from halo.dvfs.points import Dvfs
+from halo.dvfs.schedule import Schedule, WeightSet
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Weights that run, or that a file lets run, faster than they may.
+
+    Attributes:
+        layer: its name; None where a file's own operating point is wrong, whatever runs there.
+        segment: position in the layer, from 0; None likewise.
+        tile_class: name of the class, or the words of the file.
+        point: name of the operating point.
+        voltage_v, clock_ghz: of the point.
+        weight: the slowest of the weights; None where the operand is no integer.
+        limit_ghz: the clock that it allows, margin taken off.
+        proof: ``table``, ``source`` (where assumed clocks come from) or ``mac`` (of an operand that is no integer).
+    """
+
+    layer: str | None
+    segment: int | None
+    tile_class: str
+    point: str
+    voltage_v: float
+    clock_ghz: float
+    weight: int | None
+    limit_ghz: float
+    proof: Literal["table", "source", "mac"]
+
+    def __str__(self) -> str:
+        place = "" if self.layer is None else f"layer {self.layer}, segment {self.segment}: "
+        slowest = "the MAC" if self.weight is None else f"weight {self.weight}"
+        by = {"table": "by the table", "source": "by the source of the clocks", "mac": "by its own timing"}[self.proof]
+        return (
+            f"{place}{self.tile_class} at {self.point}, {self.clock_ghz:.6g} GHz and {self.voltage_v:g} V: "
+            f"{slowest} allows {self.limit_ghz:.6g} GHz {by}"
+        )
+
+
+def check(schedule: Schedule, table: WeightTable) -> tuple[Violation, ...]:
+    """Every segment that runs weights faster than they may, in order of time; empty: the schedule is safe.
+
+    Args:
+        schedule: whose ``table_sha256`` need not be that of the table: a later characterization may be held against it.
+        table: per-weight table.
+
+    Raises:
+        HaloError: the table lacks a corner, a voltage or a weight of the schedule.
+    """
+    known: dict[tuple[int, int], Limit] = {}
+    found = []
+    for layer in schedule.layers:
+        for i, segment in enumerate(layer.segments):
+            key = segment.tile_class, segment.point
+            weights = schedule.weights(segment)
+            if key not in known:
+                known[key] = _limit(schedule.dvfs, segment.point, weights, table)
+            if not known[key].safe:
+                found.append(_violation(schedule.dvfs, segment.point, known[key], weights.name, layer.name, i))
+    return tuple(found)
+
+
+def check_points(dvfs: Dvfs, table: WeightTable) -> tuple[Violation, ...]:
+    """Operating points of a file at which the table does not vouch for the weights that the file allows.
+
+    Empty for assumed clocks, which no table vouches for, and where no weights are named.
+
+    Raises:
+        HaloError: the table does not cover the voltage of a point, or has none of the weights.
+    """
+    if dvfs.timing == "assumed":
+        return ()
+    found = []
+    for i, allowed in enumerate(dvfs.allowed):
+        reached = limit(dvfs, i, [weight for weight in table.weights if weight in allowed], table)
+        if not reached.safe:
+            found.append(_violation(dvfs, i, reached, "its weights", None, None))
+    return tuple(found)
+
+
+def _limit(dvfs: Dvfs, point: int, weights: WeightSet, table: WeightTable) -> Limit:
+    if weights.limit_ghz is None:
+        return limit(dvfs, point, weights.values, table)
+    return operand_limit(dvfs, point, weights.limit_ghz)
+
+
+def _violation(
+    dvfs: Dvfs, point: int, reached: Limit, tile_class: str, layer: str | None, segment: int | None
+) -> Violation:
+    at = dvfs.points[point]
+    return Violation(
+        layer=layer,
+        segment=segment,
+        tile_class=tile_class,
+        point=at.name,
+        voltage_v=at.voltage_v,
+        clock_ghz=at.frequency_ghz,
+        weight=reached.weight,
+        limit_ghz=reached.clock_ghz,
+        proof=reached.proof,
+    )
