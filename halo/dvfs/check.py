@@ -9,12 +9,19 @@ layer keep to it is for whoever has the codes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from halo.characterization.table import WeightTable
-from halo.dvfs.limits import Limit, limit, operand_limit
+from halo.dvfs.limits import Limit, Proof, limit, operand_limit
 from halo.dvfs.points import Dvfs
 from halo.dvfs.schedule import Schedule, WeightSet
+
+_WORDS: dict[Proof, str] = {
+    "table": "table",
+    "interpolated": "table, between corners",
+    "scaled": "table, scaled by the alpha-power law",
+    "source": "source of the clocks",
+    "mac": "timing of its own MAC",
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Violation:
         voltage_v, clock_ghz: of the point.
         weight: the slowest of the weights; None where the operand is no integer.
         limit_ghz: the clock that it allows, margin taken off.
-        proof: ``table``, ``source`` (where assumed clocks come from) or ``mac`` (of an operand that is no integer).
+        proof: what says so.
     """
 
     layer: str | None
@@ -40,15 +47,14 @@ class Violation:
     clock_ghz: float
     weight: int | None
     limit_ghz: float
-    proof: Literal["table", "source", "mac"]
+    proof: Proof
 
     def __str__(self) -> str:
         place = "" if self.layer is None else f"layer {self.layer}, segment {self.segment}: "
         slowest = "the MAC" if self.weight is None else f"weight {self.weight}"
-        by = {"table": "by the table", "source": "by the source of the clocks", "mac": "by its own timing"}[self.proof]
         return (
             f"{place}{self.tile_class} at {self.point}, {self.clock_ghz:.6g} GHz and {self.voltage_v:g} V: "
-            f"{slowest} allows {self.limit_ghz:.6g} GHz {by}"
+            f"{slowest} allows {self.limit_ghz:.6g} GHz ({_WORDS[self.proof]})"
         )
 
 

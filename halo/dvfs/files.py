@@ -151,7 +151,7 @@ def _preset(name: Any) -> tuple[Transition, Parameters]:
 
 def _numbers(table: Mapping[str, Any], path: Path) -> tuple[Transition, Parameters]:
     read = read_parameters(path, table, _TRANSITION, {})
-    per_volt, fixed, rail = (read.number(key) for key in _TRANSITION)
+    per_volt, fixed, rail = (float(read.number(key)) for key in _TRANSITION)
     return Transition(read.name, per_volt, fixed, rail, _joined(read)), read
 
 
@@ -168,7 +168,8 @@ def _point(row: dict[str, Any], path: Path) -> tuple[OperatingPoint, Allowed, Pa
         read = read_parameters(path, {key: value for key, value in row.items() if key != "weights"}, _POINT, {})
     except HaloError as error:
         raise HaloError(f"operating point {name!r}: {error.what}", error.fix) from error
-    return OperatingPoint(name, read.number("voltage_v"), read.number("frequency_ghz"), _joined(read)), allowed, read
+    voltage, clock = (float(read.number(key)) for key in _POINT)
+    return OperatingPoint(name, voltage, clock, _joined(read)), allowed, read
 
 
 def _joined(read: Parameters) -> str:

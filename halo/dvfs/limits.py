@@ -13,6 +13,7 @@ from halo.dvfs.points import Allowed, Dvfs
 from halo.dvfs.voltage import rows_of, supply_of
 from halo.errors import HaloError
 
+Proof = Literal["table", "interpolated", "scaled", "source", "mac"]
 _ROUNDING = 1 + 1e-9
 
 
@@ -25,13 +26,14 @@ class Limit:
         clock_ghz: the highest clock that it allows at the voltage of the point, margin taken off; where the source
             decides, the clock of its fastest point that takes the weight (0: none does).
         safe: whether the point's clock keeps the limit.
-        proof: ``table``, ``source`` where the words of the source decide, or ``mac``, the timing of another MAC.
+        proof: ``table`` at the voltage of a corner; ``interpolated`` and ``scaled`` as ``halo.dvfs.voltage`` has them;
+            ``source`` where the words of the source decide; ``mac``, the timing of another MAC.
     """
 
     weight: int | None
     clock_ghz: float
     safe: bool
-    proof: Literal["table", "source", "mac"]
+    proof: Proof
 
 
 def limit(dvfs: Dvfs, point: int, values: Sequence[int], table: WeightTable) -> Limit:
@@ -58,10 +60,11 @@ def limit(dvfs: Dvfs, point: int, values: Sequence[int], table: WeightTable) -> 
             clock, worst = min((_source_clock(dvfs, value), value) for value in refused or values)
             return Limit(worst, clock, not refused, "source")
     at = dvfs.points[point]
-    clocks = supply_of(dvfs, table).clocks_ghz(at.voltage_v)[rows] / dvfs.margin
+    along = supply_of(dvfs, table)
+    clocks = along.clocks_ghz(at.voltage_v)[rows] / dvfs.margin
     slowest = int(np.argmin(clocks))
     clock = float(clocks[slowest])
-    return Limit(int(values[slowest]), clock, at.frequency_ghz <= clock * _ROUNDING, "table")
+    return Limit(int(values[slowest]), clock, at.frequency_ghz <= clock * _ROUNDING, along.evidence(at.voltage_v))
 
 
 def operand_limit(dvfs: Dvfs, point: int, limit_ghz: float) -> Limit:

@@ -31,7 +31,7 @@ class OperatingPoint:
 
     def __post_init__(self) -> None:
         if not (0 < self.voltage_v < 100 and 0 < self.frequency_ghz < 1000):
-            what = f"operating point {self.name!r} of {self.voltage_v} V and {self.frequency_ghz} GHz"
+            what = f"operating point {self.name!r} of {self.voltage_v:g} V and {self.frequency_ghz:g} GHz"
             raise HaloError(what, "Give positive numbers, in volts and gigahertz.")
 
 

@@ -119,10 +119,9 @@ def bind(dvfs: Dvfs, table: WeightTable, corners: Sequence[str] = ()) -> Dvfs:
         return replace(dvfs, corners=(str(table.rows(chosen[0])["corner"].iloc[0]),))
     along = supply(table, corners)
     for point in dvfs.points:
-        if along.evidence(point.voltage_v) != "table":
-            known = ", ".join(f"{v:g} V ({c})" for c, v in zip(along.corners, along.voltages_v, strict=True))
+        if not along.has(point.voltage_v):
             what = f"operating point {point.name!r} is at {point.voltage_v:g} V, where the table has no corner"
-            raise HaloError(what, f"Available: {known}; or characterize that corner too.")
+            raise HaloError(what, f"Available: {along.known}; or characterize that corner too.")
     return replace(dvfs, corners=along.corners)
 
 

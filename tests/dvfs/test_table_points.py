@@ -1,0 +1,167 @@
+"""Operating points from a table, which weights are safe at each, and what a MAC costs there: worked by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from small_tables import EVEN, FOURS, WEIGHTS, small_table
+
+from halo.dvfs.energy import assumptions, energy_fj, leakage_nw
+from halo.dvfs.files import preset, read_dvfs
+from halo.dvfs.limits import limit, operand_limit, safe_points
+from halo.dvfs.points import Allowed, AlphaPower, Dvfs, OperatingPoint
+from halo.dvfs.table_points import bind, raised_dvfs, table_dvfs
+from halo.dvfs.voltage import evidence
+from halo.errors import HaloError
+
+IVR = preset("ivr")
+CORNERS = {"low": (1.0, 2.0), "high": (1.2, 1.0)}
+LAW = AlphaPower(0.5, 1.5, "by hand")
+
+
+def own(timing: str, *points: tuple[float, float, Allowed], margin: float = 1.0) -> Dvfs:
+    """Points of (voltage, clock, allowed weights)."""
+    made = tuple(OperatingPoint(f"p{i}", v, f, "by hand") for i, (v, f, _) in enumerate(points))
+    allowed = tuple(a for _, _, a in points)
+    return Dvfs("mine", made, IVR, "table" if timing == "table" else "assumed", allowed, margin=margin)
+
+
+def test_one_point_for_each_distinct_clock() -> None:
+    table = small_table()
+    dvfs = table_dvfs(table, [FOURS, EVEN, (-4,), (1, 2)], None, IVR, 1.25)
+    # 1000, 800 and 500 ps, times 1.25; (-4,) runs as fast as (-4, 0), and (1, 2) as slowly as all.
+    assert [p.frequency_ghz for p in dvfs.points] == pytest.approx([0.8, 1.0, 1.6], rel=1e-12)
+    assert [p.name for p in dvfs.points] == ["slow", "middle", "fast"]
+    assert {p.voltage_v for p in dvfs.points} == {1.0}
+    assert (dvfs.timing, dvfs.voltages, dvfs.corners, dvfs.margin) == ("table", "iso", ("tt",), 1.25)
+    assert safe_points(dvfs, WEIGHTS, table) == (0,)
+    assert safe_points(dvfs, EVEN, table) == (0, 1)
+    assert safe_points(dvfs, FOURS, table) == (0, 1, 2)
+    assert [p.name for p in table_dvfs(table, [], None, IVR).points] == ["slow"]
+    assert len(table_dvfs(table, [EVEN], None, IVR).points) == 2
+    assert set(evidence(dvfs, table)) == {"table"}
+
+
+def test_more_clocks_have_names_of_their_own() -> None:
+    table = small_table()
+    frame = table.to_pandas()
+    frame.loc[frame["weight"] == 0, ["period_ps", "fmax_ghz"]] = [400.0, 2.5]
+    names = [p.name for p in table_dvfs(type(table)(frame), [EVEN, FOURS, (0,)], None, IVR).points]
+    assert names == ["slow", "middle1", "middle2", "fast"]
+
+
+def test_the_margin_is_required() -> None:
+    table = small_table()
+    fits = own("table", (1.0, 1 / 1.025, Allowed()), margin=1.025)
+    assert safe_points(fits, WEIGHTS, table) == (0,)
+    tight = own("table", (1.0, 1.0, Allowed()), margin=1.025)
+    found = limit(tight, 0, WEIGHTS, table)
+    assert (found.weight, found.safe, found.proof) == (-3, False, "table")
+    assert found.clock_ghz == pytest.approx(1 / 1.025)
+    with pytest.raises(HaloError, match=r"weight -3: it allows 0.9756 GHz at 1 V, and p0 runs at 1 GHz"):
+        safe_points(tight, WEIGHTS, table)
+
+
+def test_raised_voltages_between_corners() -> None:
+    table = small_table(CORNERS)
+    dvfs = raised_dvfs(table, [FOURS, EVEN], (), IVR, 1.0)
+    assert [(p.name, p.voltage_v) for p in dvfs.points] == [("slow", 1.0), ("middle", 1.1), ("fast", 1.2)]
+    middle = 1e3 / (1600 * 800) ** 0.5
+    assert [p.frequency_ghz for p in dvfs.points] == pytest.approx([0.25, middle, 2.0], rel=1e-6)
+    assert (dvfs.voltages, dvfs.corners) == ("raised", ("low", "high"))
+    assert evidence(dvfs, table) == ("table", "interpolated", "table")
+    assert safe_points(dvfs, WEIGHTS, table) == (0,)
+    assert safe_points(dvfs, EVEN, table) == (0, 1)
+    assert safe_points(dvfs, FOURS, table) == (0, 1, 2)
+    assert energy_fj(table, [0], dvfs) == pytest.approx((10.0, 12.0, 14.4))
+    assert any("straight line" in text for text in assumptions(dvfs, table))
+
+
+def test_raised_voltages_from_one_corner_are_scaled() -> None:
+    table = small_table()
+    dvfs = raised_dvfs(table, [FOURS], ["tt"], IVR, 1.0, highest_v=1.2, law=LAW)
+    assert [p.frequency_ghz for p in dvfs.points] == pytest.approx([1.0, 2.0 * 1.4**1.5 / 1.2])
+    assert evidence(dvfs, table) == ("table", "scaled")
+    assert limit(dvfs, 1, WEIGHTS, table).proof == "scaled"
+    assert "scaled" in dvfs.points[1].source and "Vt 0.5 V, alpha 1.5" in dvfs.points[1].source
+    assert any("Vt = 0.5 V and alpha = 1.5 (by hand)" in text for text in assumptions(dvfs, table))
+    with pytest.raises(HaloError, match=r"no weights at 1.2 V"):
+        raised_dvfs(table, [FOURS], ["tt"], IVR, highest_v=1.2)
+    with pytest.raises(HaloError, match=r"1 V is not above the first point's 1 V"):
+        raised_dvfs(table, [FOURS], ["tt"], IVR)
+    with pytest.raises(HaloError, match="no set of weights is faster"):
+        raised_dvfs(table, [(1,)], ["tt"], IVR, highest_v=1.2, law=LAW)
+
+
+def test_a_files_voltages_are_those_of_corners() -> None:
+    table = small_table(CORNERS)
+    dvfs = bind(own("table", (1.0, 0.2, Allowed()), (1.2, 1.9, Allowed(4))), table)
+    assert dvfs.corners == ("low", "high")
+    assert safe_points(dvfs, FOURS, table) == (0, 1)
+    with pytest.raises(HaloError, match=r"'p1' is at 1.1 V, where the table has no corner") as caught:
+        bind(own("table", (1.0, 0.2, Allowed()), (1.1, 1.9, Allowed(4))), table)
+    assert "1 V (low), 1.2 V (high)" in caught.value.fix
+    with pytest.raises(HaloError, match=r"'p1' is at 1.2 V"):
+        bind(own("table", (1.0, 0.2, Allowed()), (1.2, 1.9, Allowed(4))), table, ["low"])
+
+
+def test_with_a_table_the_file_can_only_forbid() -> None:
+    table = small_table()
+    dvfs = bind(own("table", (1.0, 0.5, Allowed()), (1.0, 1.2, Allowed(values=(-4,)))), table)
+    assert safe_points(dvfs, [-4], table) == (0, 1)
+    assert safe_points(dvfs, FOURS, table) == (0,)  # 0 is fast enough, but not named
+    found = limit(dvfs, 1, FOURS, table)
+    assert (found.weight, found.clock_ghz, found.safe, found.proof) == (0, 0.5, False, "source")
+
+
+def test_assumed_points_follow_their_source_alone() -> None:
+    table = small_table()
+    dvfs = own("assumed", (1.0, 5.0, Allowed()), (1.1, 9.0, Allowed(4)))
+    assert safe_points(dvfs, WEIGHTS, table) == (0,)
+    assert safe_points(dvfs, FOURS, table) == (0, 1)
+    assert evidence(dvfs, table) == ("assumed", "assumed")
+    found = limit(dvfs, 1, EVEN, table)
+    assert (found.weight, found.clock_ghz, found.safe, found.proof) == (-2, 5.0, False, "source")
+    with pytest.raises(HaloError, match="says no weights"):
+        safe_points(replace(dvfs, allowed=()), FOURS, table)
+    with pytest.raises(HaloError, match="for weight 1: it allows 0 GHz"):
+        safe_points(own("assumed", (1.0, 5.0, Allowed(4))), [1], table)
+
+
+def test_operands_that_are_no_integers() -> None:
+    assumed = own("assumed", (1.0, 5.0, Allowed()), (1.1, 9.0, Allowed(4)))
+    assert [operand_limit(assumed, i, 0.1).safe for i in (0, 1)] == [True, False]
+    proven = own("table", (1.0, 0.5, Allowed()), (1.0, 1.2, Allowed()), margin=1.1)
+    assert [operand_limit(proven, i, 0.6).safe for i in (0, 1)] == [True, False]
+    assert not operand_limit(proven, 0, 0.54).safe
+    assert operand_limit(proven, 0, 0.6).proof == "mac"
+
+
+def test_energies_of_assumed_voltages_are_said_to_be() -> None:
+    table = small_table()
+    dvfs = own("assumed", (0.8, 5.0, Allowed()), (1.2, 9.0, Allowed(4)))
+    # Weights 1 and 3 cost 11 and 13 fJ at the table's voltage, which stands for 0.8 V; (1.2 / 0.8)^2 = 2.25.
+    assert energy_fj(table, [1, 3], dvfs) == pytest.approx((12.0, 27.0))
+    assert energy_fj(table, [1, 3], dvfs, counts=[3, 1]) == pytest.approx((11.5, 25.875))
+    assert leakage_nw(table, [1, 3], dvfs) == pytest.approx((5.0, 7.5))
+    said = " ".join(assumptions(dvfs, table))
+    assert "1 V (corner tt) stands for the 0.8 V" in said and "are assumed" in said
+    several = small_table(CORNERS)
+    with pytest.raises(HaloError, match="several corners"):
+        energy_fj(several, [1], dvfs)
+    with pytest.raises(HaloError, match="several corners"):
+        bind(dvfs, several)
+    assert energy_fj(several, [1], bind(dvfs, several, ["high"])) == pytest.approx((15.4, 34.65))
+    assert not any("assumed" in text for text in assumptions(table_dvfs(table, [], None, IVR), table))
+
+
+def test_the_papers_sets_at_the_papers_points() -> None:
+    dvfs = read_dvfs("paper-systolic").dvfs
+    assert 32 in dvfs.allowed[2] and 16 not in dvfs.allowed[2] and 16 in dvfs.allowed[1] and 1 not in dvfs.allowed[1]
+
+
+@pytest.mark.parametrize("margin", [0.9, -1.0, float("nan"), 20.0])
+def test_impossible_margins(margin: float) -> None:
+    with pytest.raises(HaloError):
+        table_dvfs(small_table(), [], None, IVR, margin)
