@@ -98,10 +98,7 @@ def os_schedule(array: OsArray, tiles: Iterable[OsTile], waits: tuple[int, int] 
     frequency_class = 0
     last, free, quiet = 0, 0, 1  # of the tile before; clocks from which on another may end, and the clock may change
     for number, tile in enumerate(tiles):
-        if not 1 <= tile.rows <= array.rows:
-            raise HaloError(f"tile {number} has {tile.rows} rows", f"Give it 1 to {array.rows}, those of the array.")
-        if tile.steps < 1:
-            raise HaloError(f"tile {number} has {tile.steps} steps", "Give it 1 or more.")
+        check_tile(array, number, tile)
         start = last + 1
         if tile.frequency_class != frequency_class:
             start = quiet + sum(waits) + 2
@@ -127,3 +124,15 @@ def os_tiles(array: OsArray, m: int, k: int, n: int, frequency_class: int = 0) -
     for _ in range(-(-n // array.columns)):
         for done in range(0, m, array.rows):
             yield OsTile(min(array.rows, m - done), k, frequency_class)
+
+
+def check_tile(array: OsArray, number: int, tile: OsTile) -> None:
+    """Refuse a tile that the array cannot take.
+
+    Raises:
+        HaloError: it has too many or too few rows, or no steps.
+    """
+    if not 1 <= tile.rows <= array.rows:
+        raise HaloError(f"tile {number} has {tile.rows} rows", f"Give it 1 to {array.rows}, those of the array.")
+    if tile.steps < 1:
+        raise HaloError(f"tile {number} has {tile.steps} steps", "Give it 1 or more.")

@@ -113,7 +113,7 @@ def ws_schedule(array: WsArray, tiles: Iterable[WsTile], waits: tuple[int, int] 
     loaded = array.rows  # from when on the weights are there and the tile before has been taken
     before: WsTile | None = None
     for number, tile in enumerate(tiles):
-        _check(array, number, tile, before)
+        check_tile(array, number, tile, before)
         start = loaded
         changed = tile.frequency_class != frequency_class
         if changed:
@@ -153,7 +153,12 @@ def ws_tiles(array: WsArray, m: int, k: int, n: int, frequency_class: int = 0) -
                 yield WsTile(rows, number == 0, number == k_tiles - 1, frequency_class)
 
 
-def _check(array: WsArray, number: int, tile: WsTile, before: WsTile | None) -> None:
+def check_tile(array: WsArray, number: int, tile: WsTile, before: WsTile | None) -> None:
+    """Refuse a tile that the array cannot take behind the one before.
+
+    Raises:
+        HaloError: it has too many or too few rows, or is out of place in its output tile.
+    """
     if not 1 <= tile.rows <= array.depth:
         raise HaloError(f"tile {number} has {tile.rows} rows", f"Give it 1 to {array.depth}, the depth of the array.")
     opens = before is None or before.last
