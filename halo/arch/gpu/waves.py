@@ -1,0 +1,319 @@
+"""A matrix product as a kernel launch: tiles of thread blocks (CTAs), waves of them over the SMs, bytes moved.
+
+**Tiles.** A launch takes the tiling of ``TILINGS`` and the split of k that need least time; shared memory, registers,
+warps and CTAs limit how many thread blocks an SM holds, and they run together in the SM of ``sm_kernel``.
+
+**Waves.** All SMs work through one full load of CTAs after the other; the last wave has what is left. CTAs with more of
+k to do come first, and a wave lasts as long as its longest CTA: real schedulers hand out CTAs one by one and are
+somewhat better. Fill, drain and the writing of results belong to each wave. The launch itself is not counted.
+
+**Split of k.** Each tile's k is divided among several CTAs; their sums go to L2 and back once.
+
+**Sums that a launch leaves.** Another launch may take them up; they go to L2, or to DRAM where L2 is too small.
+
+**L2 and DRAM.** The CTAs of a wave form a near-square block of tiles (rasterization by blocks, as in CUTLASS) and go
+through k in step, so within a wave each operand panel comes from DRAM once. From wave to wave, along rows or columns of
+blocks, whichever moves less: the panel in common is read again unless it fits into L2 beside the other one of a wave,
+and an operand that fits into half of L2 is read once in all. So no traffic is less than each byte once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from halo.arch.gpu.device import Device, Mma
+from halo.arch.gpu.sm import SmRun, Tiling, main_loop_program, run
+from halo.errors import HaloError
+
+TILINGS = tuple(
+    Tiling(m, n, warps_m, warps_n, row_bytes)
+    for row_bytes in (64, 128)
+    for m, n, warps_m, warps_n in (
+        (256, 128, 4, 2),
+        (128, 256, 2, 4),
+        (128, 128, 2, 2),
+        (128, 64, 2, 2),
+        (64, 128, 2, 2),
+        (64, 64, 2, 2),
+        (128, 32, 4, 1),
+        (32, 128, 1, 4),
+        (32, 32, 2, 1),
+        (16, 128, 1, 4),
+        (16, 64, 1, 4),
+        (16, 32, 1, 2),
+    )
+)
+"""CUTLASS's shapes for tensor cores down to warps of 64 x 64, and flat ones for a few rows (decode)."""
+
+SPLITS = (1, 2, 4, 8, 16, 32)
+STAGES = 2
+OTHER_REGISTERS = 40
+"""Of a thread, for addresses and loop counters: an assumption, near what CUTLASS's kernels leave beside their sums."""
+_EXACT, _LONG = 4, 12
+"""Turns of the main loop up to which it is simulated, and by which its pace is taken."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A product, or the part of it that one launch does.
+
+    Attributes:
+        m, n: of the result.
+        depths: of k, for each block of ``block`` columns; 0 where nothing is to do.
+        block: columns that share a depth; n in all, the last block may be short.
+        k_rows: of the activations that any column needs.
+        activation_bits, weight_bits: stored in DRAM and L2.
+        result_bits: the same; 0 where the launch leaves sums to a later one.
+        adds: the launch adds to sums of an earlier one.
+    """
+
+    m: int
+    n: int
+    depths: tuple[int, ...]
+    block: int
+    k_rows: int
+    activation_bits: float
+    weight_bits: float
+    result_bits: float
+    adds: bool = False
+
+    @property
+    def weights(self) -> int:
+        """Of the operand that the SMs read in columns."""
+        widths = [min(self.block, self.n - at * self.block) for at in range(len(self.depths))]
+        return sum(width * depth for width, depth in zip(widths, self.depths, strict=True))
+
+    @property
+    def macs(self) -> int:
+        """Without those of padding."""
+        return self.m * self.weights
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a launch takes and moves.
+
+    Attributes:
+        tiling, splits: chosen.
+        ctas, ctas_per_sm, waves: thread blocks, those that an SM holds, loads of the device.
+        cycles: of the SM clock, DRAM taken as fast enough.
+        mmas: tensor-core instructions, those of padding included.
+        weight_bytes, activation_bytes, result_bytes: to and from DRAM.
+        l2_bytes, shared_bytes, register_bytes: in and out of L2, shared memory, and registers for MMAs.
+    """
+
+    tiling: Tiling
+    splits: int
+    ctas: int
+    ctas_per_sm: int
+    waves: int
+    cycles: int
+    mmas: int
+    weight_bytes: int
+    activation_bytes: int
+    result_bytes: int
+    l2_bytes: int
+    shared_bytes: int
+    register_bytes: int
+
+    @property
+    def dram_bytes(self) -> int:
+        """In all."""
+        return self.weight_bytes + self.activation_bytes + self.result_bytes
+
+    def dram_ps(self, device: Device) -> int:
+        """Picoseconds that DRAM needs at its measured bandwidth."""
+        return math.ceil(self.dram_bytes * 1e3 / device.dram_measured_gb_s)
+
+
+def residents(device: Device, mma: Mma, tiling: Tiling) -> int:
+    """Thread blocks that an SM holds; 0 where one does not fit or the tile is not made of whole instructions."""
+    if not tiling.fits(mma) or tiling.depth(mma) % mma.k:
+        return 0
+    shared = STAGES * (tiling.m + tiling.n) * tiling.row_bytes
+    warp_m, warp_n = tiling.m // tiling.warps_m, tiling.n // tiling.warps_n
+    sums = warp_m * warp_n * mma.sum_bytes // (mma.m * mma.n)
+    fragments = 2 * (warp_m // mma.m * mma.a_bytes + warp_n // mma.n * mma.b_bytes)
+    registers = 8 * math.ceil(((sums + fragments) / (32 * 4) + OTHER_REGISTERS) / 8)
+    if shared > device.shared_bytes_per_cta or registers > device.registers_per_thread:
+        return 0
+    return min(
+        device.shared_bytes_per_sm // shared,
+        device.registers_per_sm // (registers * 32 * tiling.warps),
+        device.warps_per_sm // tiling.warps,
+        device.ctas_per_sm,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _simulated(
+    device: Device,
+    mma: Mma,
+    tiling: Tiling,
+    ctas: int,
+    turns: int,
+    activation_bits: int,
+    weight_bits: int,
+    latency: int,
+) -> SmRun:
+    program = main_loop_program(device, mma, tiling, activation_bits, weight_bits)
+    return run(device, mma, program, turns, ctas * tiling.warps, tiling.warps, latency)
+
+
+def loop_cycles(
+    device: Device,
+    mma: Mma,
+    tiling: Tiling,
+    ctas: int,
+    turns: int,
+    activation_bits: int,
+    weight_bits: int,
+    latency: int,
+) -> int:
+    """Cycles of the main loop of ``ctas`` thread blocks on an SM, simulated; a long one continues at its pace.
+
+    Args:
+        turns: of the loop over k, 1 or more.
+        latency: of copies, cycles.
+    """
+
+    def cycles(turns: int) -> int:
+        return _simulated(device, mma, tiling, ctas, turns, activation_bits, weight_bits, latency).cycles
+
+    if turns <= _EXACT:
+        return cycles(turns)
+    first, last = cycles(_EXACT), cycles(_LONG)
+    return first + -(-(turns - _EXACT) * (last - first) // (_LONG - _EXACT))
+
+
+def _panels(work: Work, device: Device, tiling: Tiling, together: int) -> tuple[int, int]:
+    """Times that weights and activations are read from DRAM, see the head of the module."""
+    rows, columns = -(-work.m // tiling.m), -(-work.n // tiling.n)
+    deepest = max(work.depths)
+    block_m = min(rows, max(1, math.isqrt(max(1, together * tiling.n // tiling.m))))
+    block_n = min(columns, max(1, together // block_m))
+    block_m = min(rows, max(1, together // block_n))
+    a_panel = block_m * tiling.m * deepest * work.activation_bits / 8
+    b_panel = block_n * tiling.n * deepest * work.weight_bits / 8
+    a_all = work.m * work.k_rows * work.activation_bits / 8
+    b_all = work.weights * work.weight_bits / 8
+    block_rows, block_columns = -(-rows // block_m), -(-columns // block_n)
+    both_fit = a_panel + b_panel <= device.l2_bytes
+    a_kept, b_kept = a_all <= device.l2_bytes / 2, b_all <= device.l2_bytes / 2
+    down = (1 if both_fit or b_kept else block_rows, 1 if a_kept else block_columns)
+    across = (1 if b_kept else block_rows, 1 if both_fit or a_kept else block_columns)
+    return min(down, across, key=lambda times: times[0] * b_all + times[1] * a_all)
+
+
+def _launch(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int, held: int, dram_latency: int) -> Launch:
+    depth = tiling.depth(mma)
+    rows = -(-work.m // tiling.m)
+    depths = np.array([work.depths[at * tiling.n // work.block] for at in range(-(-work.n // tiling.n))])
+    turns = -(-np.sort(depths[depths > 0])[::-1] // (depth * splits))  # of each column of tiles, longest first
+    per_column = rows * splits
+    ctas = per_column * len(turns)
+    together = device.sms * held
+    waves = -(-ctas // together)
+    bits = math.ceil(work.activation_bits), math.ceil(work.weight_bits)
+    # Nobody else asks for the same weights when there is one row of tiles, so they come from DRAM.
+    latency = dram_latency if rows == 1 else device.l2_latency_cycles
+    sum_bytes = mma.sum_bytes // (mma.m * mma.n)
+    left = work.result_bits / 8 or sum_bytes
+    tile_bytes = tiling.m * tiling.n * (sum_bytes if splits > 1 else left + sum_bytes * work.adds)
+    cycles = 0
+    for wave in range(waves):
+        longest = int(turns[wave * together // per_column])
+        full = (wave + 1) * together <= ctas
+        ctas_here = held if full else -(-(ctas - wave * together) // device.sms)
+        cycles += loop_cycles(device, mma, tiling, ctas_here, longest, *bits, latency)
+        cycles += math.ceil(ctas_here * tile_bytes * device.sms / device.l2_bytes_per_cycle) + device.l2_latency_cycles
+    one = _simulated(device, mma, tiling, 1, 1, *bits, latency)
+    done = int(turns.sum()) * per_column
+    mmas, shared, copied = (done * each for each in (one.mmas, one.shared_bytes, one.copied_bytes))
+    sums = work.m * work.n * sum_bytes
+    results = math.ceil(work.m * work.n * work.result_bits / 8)
+    passed = sums * (work.adds + (work.result_bits == 0))
+    if splits > 1:
+        cycles += (
+            math.ceil((splits * sums + passed + results) / device.l2_bytes_per_cycle) + 2 * device.l2_latency_cycles
+        )
+        passed += 2 * splits * sums
+    weight_times, activation_times = _panels(work, device, tiling, max(1, together // splits))
+    return Launch(
+        tiling,
+        splits,
+        ctas,
+        held,
+        waves,
+        cycles,
+        mmas,
+        math.ceil(weight_times * work.weights * work.weight_bits / 8),
+        math.ceil(activation_times * work.m * work.k_rows * work.activation_bits / 8),
+        results + (passed if passed > device.l2_bytes else 0),
+        copied + results + passed,
+        shared,
+        mmas * (mma.a_bytes + mma.b_bytes + 2 * mma.sum_bytes),
+    )
+
+
+def _least_cycles(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int, held: int) -> float:
+    """Cycles below which a launch cannot stay: its MMAs one after the other, SMs without work counted."""
+    columns = -(-work.n // tiling.n)
+    turns = -(-max(work.depths) // (tiling.depth(mma) * splits))
+    mean = sum(work.depths) / len(work.depths) / max(work.depths)
+    ctas = -(-work.m // tiling.m) * columns * splits
+    per_turn = tiling.m * tiling.n * tiling.depth(mma) / mma.macs * mma.interval_cycles / device.sub_cores
+    return max(math.ceil(ctas / device.sms) * turns * per_turn * mean, turns * per_turn)
+
+
+@lru_cache(maxsize=4096)
+def best_launch(device: Device, mma: Mma, work: Work, clock_ghz: float, memory_time: bool = True) -> Launch:
+    """The launch that needs least time at a clock of the SMs; L2 rides with them, DRAM does not.
+
+    Args:
+        device, mma: that compute.
+        work: what to do.
+        clock_ghz: of the SMs.
+        memory_time: DRAM takes time.
+
+    Raises:
+        HaloError: no tiling fits: the columns that share a depth are narrower than every tile, or the SM is too small.
+    """
+    extra = device.dram_latency_cycles - device.l2_latency_cycles  # on the way from L2 to DRAM, whose clock stays
+    dram_latency = device.l2_latency_cycles + max(0, round(extra * clock_ghz / device.clock_ghz))
+    whole = len(set(work.depths)) == 1
+    options: list[tuple[float, Tiling, int, int]] = []
+    for tiling in TILINGS:
+        held = residents(device, mma, tiling)
+        if held and (whole or work.block % tiling.n == 0):
+            for splits in SPLITS:
+                if splits == 1 or tiling.depth(mma) * splits * _EXACT <= max(work.depths):
+                    least = _least_cycles(device, mma, work, tiling, splits, held)
+                    options.append((least, tiling, splits, held))
+    if not options:
+        raise HaloError(
+            f"no tile of {device.name} fits columns in blocks of {work.block}",
+            f"Quantize with tiles of {min(t.n for t in TILINGS)} or more, or run the whole product at one clock.",
+        )
+    options.sort(key=lambda option: option[0])
+    best: Launch | None = None
+    best_time: tuple[float, int] = (math.inf, 0)
+    for least, tiling, splits, held in options:
+        if least * 1e3 / clock_ghz > best_time[0]:
+            continue
+        launch = _launch(device, mma, work, tiling, splits, held, dram_latency)
+        took = launch.cycles * 1e3 / clock_ghz
+        time = (max(took, launch.dram_ps(device)) if memory_time else took, launch.cycles)
+        if time < best_time:
+            best, best_time = launch, time
+    assert best is not None
+    return best
+
+
+def whole_work(m: int, k: int, n: int, activation_bits: float, weight_bits: float, result_bits: float) -> Work:
+    """All of an m x k by k x n product."""
+    return Work(m, n, (k,), n, k, activation_bits, weight_bits, result_bits)
