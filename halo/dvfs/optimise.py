@@ -8,7 +8,8 @@ Time and energy are sums, their product is not. But the choice with the least pr
 ``x time + y energy`` for some x, y > 0: the curve of constant product through it is strictly convex and no choice lies
 below it, so its tangent has every other choice above. Such choices are the corners of the convex hull of all
 (time, energy) on the side of the origin. They are found exactly, each by one search with whole weights x and y: between
-two known corners, weights that make both cost the same lead to a third one, or prove that there is none.
+two known corners, weights that make both cost the same lead to a third one, or prove that there is none. Stretches in
+which no product can be smaller than the best one known are left out.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def choose(
         return _indices(_least(layers, 1, 0))
     if objective == "energy":
         return _indices(_least(layers, 0, 1))
-    return _indices(min(_corners(layers), key=lambda c: (c.time_ps * c.energy_pj, c.time_ps)))
+    return _indices(_least_product(layers))
 
 
 def _ways(options: Sequence[LayerCost], dvfs: Dvfs, count: int) -> list[_Way]:
@@ -91,20 +92,31 @@ def _ways(options: Sequence[LayerCost], dvfs: Dvfs, count: int) -> list[_Way]:
     return ways
 
 
-def _corners(layers: Sequence[Sequence[_Way]]) -> list[_Choice]:
-    """Choices at all corners of the convex hull that face the origin."""
+def _least_product(layers: Sequence[Sequence[_Way]]) -> _Choice:
+    """The choice with the least product of time and energy: a corner of the convex hull that faces the origin.
+
+    A search with weights x and y finds the least ``x time + y energy`` of all, a line that no choice lies below. On the
+    part of it between two corners the product is concave, so it is least at an end: a bound for the choices above it.
+    """
     fastest, thriftiest = _least(layers, 1, 0), _least(layers, 0, 1)
-    found, pairs = [fastest, thriftiest], [(fastest, thriftiest)]
+    best = min(fastest, thriftiest, key=_product)
+    pairs = [(fastest, thriftiest, 0, 1)]  # and a bound on the products between them, as numerator and denominator
     while pairs:
-        left, right = pairs.pop()
+        left, right, numerator, denominator = pairs.pop()
         x, y = left.energy_pj - right.energy_pj, right.time_ps - left.time_ps
-        if x <= 0 or y <= 0:
+        if x <= 0 or y <= 0 or numerator >= _product(best) * denominator:
             continue
         middle = _least(layers, x, y)
-        if middle.cost[0] < x * left.time_ps + y * left.energy_pj:
-            found.append(middle)
-            pairs += [(left, middle), (middle, right)]
-    return found
+        line = middle.cost[0]
+        if line < x * left.time_ps + y * left.energy_pj:
+            best = min(best, middle, key=_product)
+            pairs.append((left, middle, left.time_ps * (line - x * left.time_ps), y))
+            pairs.append((middle, right, right.energy_pj * (line - y * right.energy_pj), x))
+    return best
+
+
+def _product(choice: _Choice) -> int:
+    return choice.time_ps * choice.energy_pj
 
 
 def _least(layers: Sequence[Sequence[_Way]], x: int, y: int) -> _Choice:
