@@ -214,6 +214,18 @@ BENCHES: dict[str, Bench] = {
             rtl=("mac", "pe", "tensor_core"),
             parameters=_DOT_PRODUCT,
         ),
+        Bench(
+            name="mac_fp16",
+            description="floating-point MAC: subnormals, ties, cancellations, infinities, NaN",
+            toplevel="mac_fp16_lanes",
+            module="tb_mac_fp16",
+            rtl=("mac", "fp16"),
+            parts=("components/mac_fp16_lanes.v",),
+            parameters=(
+                Parameter("LANES", 2, "copies simulated side by side"),
+                Parameter("PIPELINE", 0, "1: a register between multiplier and adder"),
+            ),
+        ),
     )
 }
 

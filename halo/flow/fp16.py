@@ -49,7 +49,7 @@ from halo.flow.runfolder import RECORD, new_file
 from halo.netlist.graph import drive_port, evaluate, read_port
 from halo.power.energy import WeightEnergy, weight_energy
 from halo.power.energy_tables import ASSUMPTIONS as ENERGY_ASSUMPTIONS
-from halo.power.energy_tables import event_energies
+from halo.power.energy_tables import EventEnergies, event_energies
 from halo.synth import synthesize
 from halo.timing.event import hold, play_transitions
 from halo.timing.overhead import register_overhead
@@ -132,7 +132,7 @@ def fp16_mac(
     hashes = {item.path: item.sha256 for item in record.inputs}
     key = _digest(
         [FORMAT, halo.__version__, metadata.version("pyosys"), TOPS[pipeline], WEIGHTS, TRANSITIONS, SEED],
-        [name, ports, config.margin_ps, config.register_overhead],
+        [ports, config.margin_ps, config.register_overhead],
         [[hashes[str(library)] for library in files] for files in (liberty[name], config.corners[0][1])],
         [hashlib.sha256(source.read_bytes()).hexdigest() for source in sources],
     )
@@ -191,12 +191,13 @@ def _measure(config: CharacterizeConfig, name: str, top: str, sources: Sequence[
     operands = dot_products(WEIGHTS, TRANSITIONS, config.seed)
     _require_right_sums(corner, operands)
     period_s, overhead = _period_s(corner, config)
-    energies = _energies(corner, operands, report)
-    energy_fj = np.array([1e15 * energy.energy_j for energy in energies if energy.energy_j is not None])
-    if len(energy_fj) < len(energies):
+    events = event_energies(corner.circuit, corner.library, corner.delays)
+    found = _energies(corner, events, operands, report)
+    energy_fj = np.array([1e15 * energy.energy_j for energy in found if energy.energy_j is not None])
+    if len(energy_fj) < len(found):
         what = f"library {corner.library.name} lacks power tables of cells that the FP16 MAC uses"
         raise HaloError(what, "Use a library with internal_power groups.")
-    leakage_w = [energy.leakage_w for energy in energies if energy.leakage_w is not None]
+    leakage_w = [energy.leakage_w for energy in found if energy.leakage_w is not None]
     return Fp16Mac(
         period_ps=period_s * 1e12 + config.margin_ps,
         energy_fj=float(energy_fj.mean()),
@@ -214,6 +215,8 @@ def _measure(config: CharacterizeConfig, name: str, top: str, sources: Sequence[
             f"{TRANSITIONS} transitions of normally distributed activations (sigma 1) and of the partial sums of a "
             f"column of {ROWS} rows.",
             *ENERGY_ASSUMPTIONS,
+            *events.notes,
+            *corner.library.notes,
             *(() if leakage_w else (f"Library {corner.library.name} states no leakage: none is counted.",)),
         ),
     )
@@ -266,9 +269,8 @@ def _period_s(corner: Corner, config: CharacterizeConfig) -> tuple[float, str]:
     return float(arrivals.delay_with_setup_s[0]), said
 
 
-def _energies(corner: Corner, operands: Operands, report: Report) -> list[WeightEnergy]:
+def _energies(corner: Corner, energies: EventEnergies, operands: Operands, report: Report) -> list[WeightEnergy]:
     """Mean energy of a transition, weight by weight, on all cores."""
-    energies = event_energies(corner.circuit, corner.library, corner.delays)
     netlist = corner.circuit.netlist
     track = energies.input_j is not None and bool(np.any(energies.input_j))
 
