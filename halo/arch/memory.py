@@ -3,7 +3,8 @@
 A GEMM runs in *passes*: a group of columns of weight tiles times a chunk of rows of activations, whose sums fit the
 accumulators. Sums never go to DRAM. Weights are double-buffered: while the array works on one load, the next one's
 weights and activations arrive and results of the pass before leave, evenly over the loads of a pass; a load lasts the
-longer of the two. Nothing hides the first arrival and the last results.
+longer of the two. Nothing hides the first arrival and the last results. What would arrive while the clock changes is
+not counted on.
 
 DRAM sees each operand once where the buffers can keep it. Otherwise
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -79,10 +79,14 @@ def layer_costs(
     size = (gemm.m, gemm.k, gemm.n)
     if min(size) < 1:
         raise HaloError(f"{gemm.name} is of size {size}", "Give 1 or more for each of m, k and n.")
-    if weights.tile_class is not None:
-        return _costs(arch, size, weights, dvfs, element, activation_bits, memory_time)
-    fields = (weights.classes, weights.share, weights.stored_bits, weights.sparse_share, weights.operand)
-    return _costs_of_shares(arch, size, fields, dvfs, element, activation_bits, memory_time)
+    if weights.tile_class is None:
+        fields = (weights.classes, weights.share, weights.stored_bits, weights.sparse_share, weights.operand)
+        costs = _costs_of_shares(arch, size, fields, dvfs, element, activation_bits, memory_time)
+    else:
+        costs = _costs(arch, size, weights, dvfs, element, activation_bits, memory_time)
+    if gemm.kind != "attention":
+        return costs
+    return tuple(replace(c, segments=tuple(replace(s, tile_class=-1) for s in c.segments)) for c in costs)
 
 
 @lru_cache(maxsize=1024)
@@ -175,20 +179,17 @@ def _best(dvfs: Dvfs, costs: list[LayerCost]) -> list[LayerCost]:
 def _assignments(classes: tuple[TileClass, ...], loads: Loads, dvfs: Dvfs) -> list[I64]:
     """Operating point of the loads of each class, by rising clock: each class at its fastest up to some point.
 
-    A load may hold tiles of its own class and of all faster ones, so it runs where all of them are safe.
+    A load runs where all classes are safe of which loads of its class hold weights; -1: there is no such load.
     """
     safe: list[set[int]] = []
-    for tile_class in reversed(classes):
-        safe.insert(0, set(tile_class.points) & (safe[0] if safe else set(range(len(dvfs.points)))))
-    present = _present(loads)
-    if len(present) and not all(safe[c] for c in present):
-        names = ", ".join(classes[c].name for c in present if not safe[c])
-        raise HaloError(f"no operating point of {dvfs.name} is safe for {names}", "Add a slower point.")
-    found: dict[tuple[int, ...], None] = {}
-    for most in range(len(dvfs.points)):
-        if all(min(safe[c]) <= most for c in present):
-            found[tuple(max((p for p in points if p <= most), default=-1) for points in safe)] = None
-    return [np.array(assignment, np.int64) for assignment in found]
+    for tile_class, held in zip(classes, loads.weights > 0, strict=True):
+        safe.append(set.intersection(*(set(classes[c].points) for c in np.flatnonzero(held))) if held.any() else {-1})
+        if not safe[-1]:
+            what = f"no operating point of {dvfs.name} is safe for all tiles that share a load with {tile_class.name}"
+            raise HaloError(what, "Add a point at which every weight is safe.")
+    slowest = max(min(points) for points in safe)
+    found = {tuple(max(p for p in points if p <= most) for points in safe) for most in range(slowest, len(dvfs.points))}
+    return [np.array(assignment, np.int64) for assignment in sorted(found)]
 
 
 def _orders(layer: _Layer, *, single: bool) -> Iterator[tuple[Runs, Plan]]:
@@ -205,7 +206,8 @@ def _orders(layer: _Layer, *, single: bool) -> Iterator[tuple[Runs, Plan]]:
         return
     for group in _groups(len(columns), min(m, arch.depth), arch):
         counts = np.add.reduceat(columns, np.arange(0, len(columns), group), axis=0)
-        plan = plan_passes(arch, m, k, n, group, min(m, arch.depth // group), layer.formats)
+        chunks = -(-m // (arch.depth // group))
+        plan = plan_passes(arch, m, k, n, group, -(-m // chunks), layer.formats)
         for backwards in (False, True)[: 1 if single else 2]:
             yield _pass_runs(counts, plan, backwards=backwards), plan
 
