@@ -11,6 +11,9 @@ from typing import Any
 
 from halo.errors import HaloError
 
+Told = dict[str, dict[str, float | str]]
+"""Parameter to its ``value`` and ``source``."""
+
 _FIX = 'Write it as: {} = {{ value = NUMBER, source = "where it comes from" }}.'
 
 
@@ -46,6 +49,11 @@ class Parameters:
         if value != int(value) or value < 1:
             raise HaloError(f"{key} = {value:g} is no count", "Give a whole number, 1 or more.", self.path)
         return int(value)
+
+    def told(self, prefix: str, keys: Iterable[str] | None = None) -> Told:
+        """Each value with its source, as a run's record tells it, by ``prefix.key``; None: of all keys."""
+        chosen = self.values if keys is None else keys
+        return {f"{prefix}.{key}": {"value": self.values[key], "source": self.sources[key]} for key in chosen}
 
 
 def load_toml(path: Path) -> dict[str, Any]:

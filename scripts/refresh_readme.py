@@ -29,7 +29,7 @@ def refreshed(text: str) -> str:
         ),
         **{
             f"options of {name}": _table(("option", "meaning", "default"), _options(group.commands[name]))
-            for name in ("characterize", "quantize", "evaluate")
+            for name in ("characterize", "quantize", "evaluate", "score")
         },
     }
     for name, table in tables.items():

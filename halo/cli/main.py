@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import halo
-from halo.cli import characterize, crosscheck, doctor, evaluate, inspect, plot, quantize, sim, synth
+from halo.cli import characterize, crosscheck, doctor, evaluate, inspect, plot, quantize, score, sim, synth
 from halo.errors import HaloError, Interrupted
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (doctor, inspect, synth, characterize, crosscheck, plot, sim, quantize, evaluate):
+for module in (doctor, inspect, synth, characterize, crosscheck, plot, sim, quantize, evaluate, score):
     app.command(module.__name__.rpartition(".")[2])(module.command)
 
 _INTERRUPTED = 128 + signal.SIGINT

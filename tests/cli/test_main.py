@@ -20,7 +20,7 @@ from halo.cli.main import main
 from halo.errors import HaloError
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("doctor", "inspect", "synth", "characterize", "crosscheck", "plot", "sim", "quantize", "evaluate")
+COMMANDS = ("doctor", "inspect", "synth", "characterize", "crosscheck", "plot", "sim", "quantize", "evaluate", "score")
 
 
 @pytest.fixture

@@ -1,0 +1,107 @@
+"""``halo score``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def command(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="llama2-7b, llama2-13b, opt-1.3b, opt-6.7b, opt-30b, phi3-mini, or a folder with config.json.",
+        ),
+    ],
+    quantized: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="Folder of halo quantize; may be repeated.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="fp16, w8a8, w4a8, w3a8, left-aligned-w4, left-aligned-w3, halo-perf, halo-acc, halo-bal; "
+            "may be repeated. Neither folder nor method: all nine.",
+        ),
+    ] = None,
+    *,
+    table: Annotated[Path, typer.Option(metavar="RUN|weights.csv", help="Weights of the MAC.")],
+    corner: Annotated[str | None, typer.Option(metavar="NAME", help="Of the table, where there are several.")] = None,
+    arch: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|NAME", help="systolic-128, systolic-32, rtx2080ti, v100, a100-40, a100-80, or a file."
+        ),
+    ] = "systolic-128",
+    dvfs: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|NAME",
+            help="table (one voltage), raised (the voltages of its corners), paper-systolic, paper-gpu, or a file.",
+        ),
+    ] = "table",
+    transition: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ivr|ldo|fivr|vrm|gpu_driver",
+            help="What a change of the clock takes; none: as --dvfs says, else ivr, or gpu_driver on a GPU.",
+        ),
+    ] = None,
+    phase: Annotated[
+        Literal["prefill", "decode"], typer.Option(metavar="prefill|decode", help="A prompt, or one more token.")
+    ] = "prefill",
+    batch: Annotated[int, typer.Option(metavar="B", help="Sequences.")] = 1,
+    context: Annotated[int, typer.Option(metavar="S", help="Tokens a sequence.")] = 2048,
+    activation_bits: Annotated[int, typer.Option(metavar="N", help="Of a stored activation; fp16 has 16.")] = 8,
+    kv_bits: Annotated[int, typer.Option(metavar="8|16", help="Of the stored cache; fp16 has 16.")] = 8,
+    objective: Annotated[
+        Literal["time", "energy", "edp"],
+        typer.Option(metavar="time|energy|edp", help="What operating points are chosen for."),
+    ] = "time",
+    compute_bound: Annotated[
+        bool, typer.Option("--compute-bound", help="Memory takes no time, as in the paper.")
+    ] = False,
+    run_folder: Annotated[Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Folder to write.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
+) -> None:
+    """Tell time and energy of a quantized model on an array.
+
+    \b
+    Examples:
+      halo score llama2-7b --table runs/default -o runs/score
+      halo score llama2-7b --table runs/default --phase decode --batch 8 --method w8a8 --method halo-bal -o runs/decode
+      halo score llama2-7b --table runs/default --arch a100-80 --objective energy -o runs/gpu
+      halo score llama --quantized q/bal --quantized q/int4 --method w8a8 --table runs/default -o runs/mine
+
+    \b
+    DIR appears only when everything is done.
+    """
+    from halo.cli.progress import StageProgress
+    from halo.flow.score import ScoreConfig, score_model
+    from halo.flow.score_summary import describe_score
+
+    config = ScoreConfig(
+        model=model,
+        table=table,
+        run_folder=run_folder,
+        quantized=tuple(quantized or ()),
+        methods=tuple(method or ()),
+        corner=corner,
+        arch=arch,
+        dvfs=dvfs,
+        transition=transition,
+        phase=phase,
+        batch=batch,
+        context=context,
+        activation_bits=activation_bits,
+        kv_bits=kv_bits,
+        objective=objective,
+        compute_bound=compute_bound,
+        force=force,
+    )
+    with StageProgress() as report:
+        run = score_model(config, report)
+    typer.echo(describe_score(run))

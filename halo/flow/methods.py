@@ -1,0 +1,227 @@
+"""What a quantization method makes of a model's layers: from stated statistics, or from a folder of ``halo quantize``.
+
+A method is known before any clock is. ``WeightForm`` holds which values the tiles may take and how much is stored;
+which operating points are safe for them, and what their MACs cost, follows when the operating points are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.errors import HaloError
+from halo.quant.codebooks import left_aligned
+from halo.quant.layer import QuantizedLayer
+from halo.quant.store import list_layers, load_layer
+from halo.sourced import Parameters, Told, load_toml, read_parameters
+from halo.workload.gemm import Gemm
+
+METHODS = (
+    *("fp16", "w8a8", "w4a8", "w3a8", "left-aligned-w4", "left-aligned-w3"),
+    *("halo-perf", "halo-acc", "halo-bal"),
+)
+"""Methods with stated statistics, in the order of results."""
+
+_DATA = Path(__file__).parent / "data" / "methods.toml"
+_OWN_MODEL = "Give the folder and the model that it was made from."
+_HALO_MODELS = ("llama2-7b", "llama2-13b", "opt-1.3b", "opt-30b")
+_FAST_BITS, _MIDDLE_BITS, _SPARSE_BITS = 3, 4, 8  # of the paper's effective bits
+
+
+@dataclass(frozen=True)
+class ValueSet:
+    """Values that the weights of a tile may take.
+
+    Attributes:
+        name: such as ``INT3 << 5``.
+        values: ascending; empty for floating point, whose clock no weight sets.
+        counts: how often each value occurs in the layer; None: not known, all alike.
+    """
+
+    name: str
+    values: tuple[int, ...]
+    counts: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class WeightForm:
+    """A layer's weights as a method leaves them; fields as in ``halo.arch.weights.LayerWeights``.
+
+    Attributes:
+        sets: one a class of tiles.
+        share: of the weights in tiles of each.
+        tile, tile_class: uint8[ceil(K / tile), ceil(N / tile)], or None: shares only.
+        stored_bits: DRAM bits a weight.
+        sparse_share: of weights on the sparse unit.
+        operand: of the MAC.
+    """
+
+    sets: tuple[ValueSet, ...]
+    share: tuple[float, ...]
+    stored_bits: float
+    tile: int | None = None
+    tile_class: npt.NDArray[np.uint8] | None = None
+    sparse_share: float = 0.0
+    operand: Literal["int8", "fp16"] = "int8"
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A method on one model.
+
+    Attributes:
+        label: its name, or that of the folder.
+        blocks: form of the blocks' linear layers, unless ``layers`` has the layer.
+        head: the same of the head.
+        cache: the KV cache, which is no weight and may hold any value.
+        layers: forms by name of the layer, from a folder; empty with stated statistics.
+        assumptions: sentences.
+        sources: parameter to its value and where it comes from.
+    """
+
+    label: str
+    blocks: WeightForm
+    head: WeightForm
+    cache: WeightForm
+    layers: Mapping[str, WeightForm] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
+    sources: Told = field(default_factory=dict)
+
+    @property
+    def operand(self) -> Literal["int8", "fp16"]:
+        """Of its MACs."""
+        return self.blocks.operand
+
+    @property
+    def sets(self) -> tuple[tuple[int, ...], ...]:
+        """Sets of values that tiles may be limited to, each once."""
+        forms = (*self.layers.values(), self.blocks, self.head, self.cache)
+        return tuple(dict.fromkeys(chosen.values for form in forms for chosen in form.sets))
+
+    def form(self, gemm: Gemm) -> WeightForm:
+        """The form of a product's operand in the array."""
+        if gemm.kind == "attention":
+            return self.cache
+        return self.layers.get(gemm.layer or "", self.blocks if gemm.kind == "linear" else self.head)
+
+
+def stated_method(name: str, model: str, kv_bits: int) -> Method:
+    """A method as definitions and the HALO paper state it.
+
+    Args:
+        name: one of ``METHODS``.
+        model: as ``halo score`` names it; one that the paper has gets the paper's figures for it.
+        kv_bits: of the KV cache; 16 with floating point in any case.
+
+    Raises:
+        HaloError: unknown name.
+    """
+    if name not in METHODS:
+        raise HaloError(f"method {name!r} is unknown", f"Known: {', '.join(METHODS)}.")
+    figures = _figures(name)
+    if name == "fp16":
+        form = WeightForm((ValueSet("fp16", ()),), (1.0,), figures.number("bits"), operand="fp16")
+        return Method(name, form, form, form, sources=figures.told(name, ("bits",)))
+    keys = (f"bits_{model}" if f"bits_{model}" in figures.values else "bits", "sparse_share")
+    bits, sparse = (figures.number(key) for key in keys)
+    sources = figures.told(name, keys)
+    said = ["Stated bits a weight count no scales", "The head is no layer of a block: it runs as w8a8"]
+    sets: tuple[ValueSet, ...]
+    share: tuple[float, ...]
+    if name.startswith("halo"):
+        middle = ((bits - _SPARSE_BITS * sparse) / (1 - sparse) - _FAST_BITS) / (_MIDDLE_BITS - _FAST_BITS)
+        sets, share = (_aligned(_MIDDLE_BITS), _aligned(_FAST_BITS)), (middle, 1 - middle)
+        told = "follows from bits and sparse_share: bits = 8 sparse + (1 - sparse) (3 fast + 4 middle)"
+        sources[f"{name}.middle_share"] = {"value": middle, "source": told}
+        said.append(f"Bits a weight and tile classes of {name} are those of the paper, not measured")
+    else:
+        sets = (_aligned(int(bits)) if name.startswith("left-aligned") else _plain(int(bits)),)
+        share = (1.0,)
+    blocks = WeightForm(sets, share, bits, sparse_share=sparse)
+    return Method(name, blocks, _W8A8, _cache(kv_bits), assumptions=tuple(said), sources=sources)
+
+
+def quantized_method(folder: Path, kv_bits: int, gemms: Iterable[Gemm]) -> Method:
+    """The layers of a folder of ``halo quantize``; what is not in it runs as w8a8.
+
+    Args:
+        folder: of the same model.
+        kv_bits: of the KV cache.
+        gemms: of the model, to check the shapes.
+
+    Raises:
+        HaloError: no such folder, or one of another model.
+    """
+    wanted = {gemm.layer: (gemm.n, gemm.k) for gemm in gemms if gemm.layer is not None}
+    names = list_layers(folder)
+    if not names:
+        raise HaloError("this is no quantized folder: it has no layers.json", "Give one of halo quantize.", folder)
+    forms = {}
+    for name in names:
+        if name not in wanted:
+            raise HaloError(f"the model has no layer {name!r}", _OWN_MODEL, folder)
+        layer = load_layer(folder, name)
+        if layer.shape != wanted[name]:
+            shapes = (" x ".join(map(str, shape)) for shape in (layer.shape, wanted[name]))
+            raise HaloError("layer {!r} is {}, the model's {}".format(name, *shapes), _OWN_MODEL, folder)
+        forms[name] = form_of(layer)
+    said = [f"Bits, tile classes and values of the weights of {folder.name} are those in its folder"]
+    missing = len(wanted) - len(names)
+    rest = "The head runs" if not missing else f"The head and {missing} of {len(wanted)} layers are not in it: they run"
+    said.append(f"{rest} as w8a8")
+    return Method(folder.name, _W8A8, _W8A8, _cache(kv_bits), forms, tuple(said))
+
+
+def form_of(layer: QuantizedLayer) -> WeightForm:
+    """What the array sees of a quantized layer; its tile classes turned to K x N."""
+    sparse = 0.0 if layer.sparse is None else len(layer.sparse.codes) / layer.codes.size
+    if layer.tile is None or layer.tile_class is None:
+        values, counts = np.unique(layer.codes, return_counts=True)
+        chosen = ValueSet(layer.method, tuple(values.tolist()), tuple(counts.tolist()))
+        return WeightForm((chosen,), (1.0,), layer.true_bits(), sparse_share=sparse)
+    counted = _counts_by_class(layer)
+    sets = []
+    for book, counts in zip(layer.codebooks, counted, strict=True):
+        values = book.values.astype(np.int64)
+        sets.append(ValueSet(book.name, tuple(values.tolist()), tuple(counts[values + 128].tolist())))
+    classes = np.ascontiguousarray(layer.tile_class.T)
+    return WeightForm(tuple(sets), layer.class_share(), layer.true_bits(), layer.tile, classes, sparse)
+
+
+def _counts_by_class(layer: QuantizedLayer) -> npt.NDArray[np.int64]:
+    """Number of codes of each value, int64[classes, 256], from -128."""
+    assert layer.tile is not None and layer.tile_class is not None
+    counts = np.zeros((len(layer.codebooks), 256), np.int64)
+    for band, classes in enumerate(layer.tile_class):
+        codes = layer.codes[band * layer.tile : (band + 1) * layer.tile].astype(np.int64) + 128
+        place = np.repeat(classes, layer.tile)[: codes.shape[1]].astype(np.int64) * 256
+        counts += np.bincount((codes + place).ravel(), minlength=counts.size).reshape(counts.shape)
+    return counts
+
+
+def _plain(bits: int) -> ValueSet:
+    half = 1 << (bits - 1)
+    return ValueSet(f"INT{bits}", tuple(range(-half, half)))
+
+
+def _aligned(bits: int) -> ValueSet:
+    book = left_aligned(bits)
+    return ValueSet(book.name, tuple(book.values.tolist()))
+
+
+def _figures(name: str) -> Parameters:
+    tables = load_toml(_DATA)[name]
+    models = [f"bits_{model}" for model in _HALO_MODELS] if name.startswith("halo") else []
+    return read_parameters(_DATA, tables, ("bits", "sparse_share", *models), {})
+
+
+def _cache(bits: int) -> WeightForm:
+    return WeightForm((_plain(8),), (1.0,), bits)
+
+
+_W8A8 = WeightForm((_plain(8),), (1.0,), 8)
