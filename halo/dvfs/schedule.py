@@ -125,7 +125,7 @@ def table_hash(table: WeightTable) -> str:
 def write_schedules(path: Path, schedules: Sequence[Schedule]) -> None:
     """Write ``schedule.json``; the same schedules give the same bytes."""
     data = {"format": FORMAT, "version": VERSION, "schedules": [_written(schedule) for schedule in schedules]}
-    path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8", newline="\n")
+    path.write_text(_text(data, 4) + "\n", encoding="utf-8", newline="\n")
 
 
 def read_schedules(path: Path) -> tuple[Schedule, ...]:
@@ -150,6 +150,17 @@ def read_schedules(path: Path) -> tuple[Schedule, ...]:
         return tuple(_schedule(part) for part in top.parts("schedules"))
     except HaloError as error:
         raise HaloError(error.what, error.fix, path) from error
+
+
+def _text(value: Any, depth: int, indent: str = "") -> str:
+    """JSON with a line for every member down to some depth, so that a layer is a line."""
+    if depth == 0 or not value or not isinstance(value, dict | list):
+        return json.dumps(value, allow_nan=False)
+    inner = indent + " "
+    if isinstance(value, dict):
+        members = [f"{inner}{json.dumps(key)}: {_text(own, depth - 1, inner)}" for key, own in value.items()]
+        return "{\n" + ",\n".join(members) + f"\n{indent}}}"
+    return "[\n" + ",\n".join(inner + _text(own, depth - 1, inner) for own in value) + f"\n{indent}]"
 
 
 def _written(schedule: Schedule) -> dict[str, Any]:
