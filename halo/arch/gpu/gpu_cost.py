@@ -125,6 +125,9 @@ def _check(gemm: Gemm, weights: LayerWeights, dvfs: Dvfs) -> None:
                 f"{gemm.name} has {weights.tile_class.shape} tiles for {gemm.k} x {gemm.n} weights",
                 f"Give {shape} tiles of {weights.tile} x {weights.tile}.",
             )
+        there = {number for number, share in enumerate(weights.share) if share > 0}
+        if set(np.unique(weights.tile_class).tolist()) != there:
+            raise HaloError(f"{gemm.name}: its tiles and shares are of other classes", "Give each class its share.")
 
 
 def _whole(gemm: Gemm, weights: LayerWeights, activation_bits: float, point: int) -> _Part:

@@ -128,7 +128,8 @@ def main_loop_program(device: Device, mma: Mma, tiling: Tiling, activation_bits:
 
     Each turn copies the next stage from L2 while it computes the one before; within a stage the fragments of the next
     slice load while the MMAs of the one before run. Activations and weights cross the port to L2 with the bits they
-    are stored with, and lie in shared memory as operands.
+    are stored with, and lie in shared memory as operands. Copies are asynchronous on every device; V100 and Turing copy
+    through registers, and the issue slots and registers that this takes are not counted.
     """
     operand_bits = 8 * mma.a_bytes // (mma.m * mma.k)
     depth = tiling.depth(mma)

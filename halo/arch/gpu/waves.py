@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from halo.arch.gpu.device import Device, Mma
 from halo.arch.gpu.sm import SmRun, Tiling, main_loop_program, run
@@ -210,10 +211,8 @@ def _panels(work: Work, device: Device, tiling: Tiling, together: int) -> tuple[
 
 
 def _launch(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int, held: int, dram_latency: int) -> Launch:
-    depth = tiling.depth(mma)
     rows = -(-work.m // tiling.m)
-    depths = np.array([work.depths[at * tiling.n // work.block] for at in range(-(-work.n // tiling.n))])
-    turns = -(-np.sort(depths[depths > 0])[::-1] // (depth * splits))  # of each column of tiles, longest first
+    turns = _turns(mma, work, tiling, splits)
     per_column = rows * splits
     ctas = per_column * len(turns)
     together = device.sms * held
@@ -260,14 +259,23 @@ def _launch(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int, h
     )
 
 
-def _least_cycles(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int, held: int) -> float:
-    """Cycles below which a launch cannot stay: its MMAs one after the other, SMs without work counted."""
-    columns = -(-work.n // tiling.n)
-    turns = -(-max(work.depths) // (tiling.depth(mma) * splits))
-    mean = sum(work.depths) / len(work.depths) / max(work.depths)
-    ctas = -(-work.m // tiling.m) * columns * splits
+def _turns(mma: Mma, work: Work, tiling: Tiling, splits: int) -> npt.NDArray[np.int64]:
+    """Turns of the loop over k in each column of tiles that has any, the longest first."""
+    depths = np.array([work.depths[at * tiling.n // work.block] for at in range(-(-work.n // tiling.n))])
+    turns: npt.NDArray[np.int64] = -(-np.sort(depths[depths > 0])[::-1] // (tiling.depth(mma) * splits))
+    return turns
+
+
+def _least_cycles(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int) -> float:
+    """Cycles below which a launch cannot stay: its MMAs over all SMs, and in one thread block after the other."""
+    turns = _turns(mma, work, tiling, splits)
+    per_column = -(-work.m // tiling.m) * splits
+    longest = int(turns[0])
+    mean = int(turns.sum()) * per_column / device.sms
+    if turns[-1] == longest:
+        mean = -(-len(turns) * per_column // device.sms) * longest
     per_turn = tiling.m * tiling.n * tiling.depth(mma) / mma.macs * mma.interval_cycles / device.sub_cores
-    return max(math.ceil(ctas / device.sms) * turns * per_turn * mean, turns * per_turn)
+    return max(mean, longest) * per_turn
 
 
 @lru_cache(maxsize=4096)
@@ -292,7 +300,7 @@ def best_launch(device: Device, mma: Mma, work: Work, clock_ghz: float, memory_t
         if held and (whole or work.block % tiling.n == 0):
             for splits in SPLITS:
                 if splits == 1 or tiling.depth(mma) * splits * _EXACT <= max(work.depths):
-                    least = _least_cycles(device, mma, work, tiling, splits, held)
+                    least = _least_cycles(device, mma, work, tiling, splits)
                     options.append((least, tiling, splits, held))
     if not options:
         raise HaloError(

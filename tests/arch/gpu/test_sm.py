@@ -97,7 +97,7 @@ def test_a_chain_waits_for_its_latency_and_many_reach_the_peak(name: str) -> Non
 
 
 def test_a_loop_by_hand() -> None:
-    """Two dependent MMAs after a load: 512 bytes take 4 cycles and 28 more, then 25 and 25; a branch of 4 in between."""
+    """Two dependent MMAs after a load: 512 bytes take 4 cycles and 28 more, then 25 and 25, the branch hidden."""
     device = read_device("a100-80")
     mma = device.instruction("fp16", "fp32")
     program = Program(((LOAD, 0, 512), (MMA, 0, 0), (BRANCH, 4, 0)), 1)
