@@ -33,19 +33,60 @@ def command(
     align_left: Annotated[
         bool, typer.Option("--align-left", help="gptq: codes in the upper bits, where they are fast.")
     ] = False,
-    tile: Annotated[int, typer.Option(metavar="N", help="halo: side of a tile.")] = 128,
+    tile: Annotated[int, typer.Option(metavar="N", help="halo: side of a tile, such as that of the array.")] = 128,
     pad: Annotated[bool, typer.Option("--pad", help="halo: allow tiles larger than a layer.")] = False,
     variant: Annotated[
         Literal["perf", "bal", "acc"],
-        typer.Option(metavar="perf|bal|acc", help="halo: all tiles fast; the knee; the share of the loss slow."),
+        typer.Option(
+            metavar="perf|bal|acc",
+            help="halo: all tiles fast; as many as the knee of error over clock allows; all but those that carry the "
+            "loss.",
+        ),
     ] = "bal",
+    share: Annotated[
+        float, typer.Option(metavar="X", help="halo, acc: of the loss, carried by the tiles that stay slow, 0 to 1.")
+    ] = 0.95,
+    criterion: Annotated[
+        Literal["loss", "sensitivity"],
+        typer.Option(
+            metavar="loss|sensitivity",
+            help="halo: tiles turn fast in the order of the loss added for each nanosecond saved; or of their mean "
+            "Fisher, as in the paper.",
+        ),
+    ] = "loss",
+    balance: Annotated[
+        Literal["model", "layer"],
+        typer.Option(
+            metavar="model|layer",
+            help="halo, loss: knee or share over all layers, which needs Fisher information; or in each, as the "
+            "paper's.",
+        ),
+    ] = "model",
+    outlier_sigmas: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            help="halo: weights so many standard deviations from the mean are kept apart in int8; 0: none are.",
+        ),
+    ] = 3.0,
+    outlier_scope: Annotated[
+        Literal["layer", "channel"],
+        typer.Option(metavar="layer|channel", help="halo: mean and deviation are of all weights; or of an output."),
+    ] = "layer",
+    salient_share: Annotated[
+        float,
+        typer.Option(metavar="X", help="halo: weights of largest Fisher kept apart, as a share; 0.0005 is 0.05 %."),
+    ] = 0.0005,
     scale: Annotated[
         Literal["row", "tile", "channel"],
-        typer.Option(metavar="row|tile|channel", help="halo: weights that share a scale; row: of a tile."),
+        typer.Option(
+            metavar="row|tile|channel",
+            help="halo: weights that share a scale: of one output in a tile; a tile; an output.",
+        ),
     ] = "row",
     codebooks: Annotated[
         Literal["best", "class"],
-        typer.Option(metavar="best|class", help="halo: the best 16 and 8 values of a clock; or all as fast."),
+        typer.Option(metavar="best|class", help="halo: the best 16 and 8 values of a clock; or all that are as fast."),
     ] = "best",
     clock: Annotated[
         list[float] | None, typer.Option(metavar="GHZ", help="halo, class: clocks; none: of INT4 << 4 and INT3 << 5.")
@@ -54,10 +95,19 @@ def command(
         bool, typer.Option(help="halo: with a calibration text, let later weights absorb the error of earlier ones.")
     ] = True,
     fisher: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Fisher information, of another run; none: from the text.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="halo, squeezellm: which weights matter, fisher.safetensors of another run; none: from the "
+            "calibration text, else a stand-in.",
+        ),
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option(metavar="TEXT", help="Text for the inputs of the layers; needs PyTorch.")
+        Path | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Shows which inputs the layers see: needed by smoothquant, gptq and awq; needs PyTorch.",
+        ),
     ] = None,
     convention: Annotated[
         Literal["papers", "documents"],
@@ -104,7 +154,18 @@ def command(
         alpha=alpha,
         act_order=act_order,
         align_left=align_left,
-        halo=HaloOptions(tile=tile, variant=variant, scale=scale, pad=pad),
+        halo=HaloOptions(
+            tile=tile,
+            variant=variant,
+            share=share,
+            criterion=criterion,
+            balance=balance,
+            scale=scale,
+            outlier_sigmas=outlier_sigmas or None,
+            outlier_scope=outlier_scope,
+            salient_share=salient_share,
+            pad=pad,
+        ),
         codebooks=codebooks,
         targets_ghz=tuple(sorted(clock or ())),
         feedback=feedback,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import fnmatch
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from halo.flow.quantizers import (
     Given,
     MethodOptions,
     books_of,
+    price_of_model,
     quantize_group,
 )
 from halo.flow.resumable import resumable_run, same_run
@@ -149,6 +150,7 @@ def quantize_model(config: QuantizeConfig, report: Report) -> Path:
         run = _Run(config, model, chosen, table, books, fisher or Magnitude(), folder, record)
         run.start()
         if config.calibration is None:
+            run.begin()
             for info in chosen:
                 run.take([info], None)
         else:
@@ -183,6 +185,7 @@ class _Run:
         self.sensitivity = sensitivity
         self.folder, self.record = folder, record
         self.rows: dict[str, dict[str, Any]] = {}
+        self.price: float | None = None
 
     def start(self) -> None:
         """Take over what an interrupted run has finished."""
@@ -190,7 +193,22 @@ class _Run:
         kept = len(self.rows)
         self.record.results["kept"] = kept
         self.stage = f"layers ({kept} kept of an interrupted run)" if kept else "layers"
-        self.record.report(self.stage, kept, len(self.chosen))
+
+    def begin(self) -> None:
+        """Find what the layers share, once the sensitivity is known."""
+        if self.books is not None and self.config.options.halo.over_model and len(self.rows) < len(self.chosen):
+            if self.sensitivity.proxy:
+                self.record.assume("Without Fisher information layers do not compare: each has its own knee or share")
+            else:
+                self.price = price_of_model(self._each("balance of the layers"), self.config.options.halo, self.books)
+                self.record.results["error_per_ns"] = self.price
+        self.record.report(self.stage, len(self.rows), len(self.chosen))
+
+    def _each(self, stage: str) -> Iterator[Given]:
+        for number, info in enumerate(self.chosen.values()):
+            self.record.report(stage, number, len(self.chosen))
+            yield self._given(info)
+        self.record.report(stage, len(self.chosen), len(self.chosen))
 
     def take(self, infos: Iterable[LayerInfo], inputs: LayerInputs | None) -> dict[str, QuantizedLayer]:
         """Quantize the layers of a tensor that are chosen and not finished; give all that are chosen."""
@@ -201,7 +219,9 @@ class _Run:
         if missing:
             given = {info.name: self._given(info) for info in infos}
             began = time.perf_counter()
-            for layer in quantize_group([*given.values()], missing, inputs, self.config.options, self.books):
+            for layer in quantize_group(
+                [*given.values()], missing, inputs, self.config.options, self.books, self.price
+            ):
                 self._keep(layer, given[layer.name], time.perf_counter() - began)
                 made[layer.name] = layer
                 began = time.perf_counter()
@@ -325,6 +345,7 @@ def _calibrated(run: _Run, text: Path) -> None:
     record.assume(f"Calibration: {windows.label}")
     if options.method in FISHER and config.fisher is None:
         run.sensitivity = fisher_file(running, windows, run.folder / FISHER_FILE, record.report, threads=config.threads)
+    run.begin()
     if options.method == "squeezellm" or (options.method == "halo" and not options.feedback):
         for info in run.chosen.values():
             run.take([info], None)

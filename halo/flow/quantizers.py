@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Literal, get_args
 
 from halo.characterization.table import WeightTable
 from halo.errors import HaloError
 from halo.quant.awq import awq, awq_scale
+from halo.quant.balance import offers_of, price_of
 from halo.quant.calibration import LayerInputs
 from halo.quant.checkpoint import LayerInfo
 from halo.quant.codebooks import best_codebook, class_codebooks, distribution
@@ -32,6 +33,14 @@ FISHER: tuple[Method, ...] = ("halo", "squeezellm")
 CHAINED: tuple[Method, ...] = ("gptq", "halo")
 """Methods whose calibration sees the inputs that quantized blocks give; the others see those of the float model."""
 
+_OWNERS: dict[str, Method] = {
+    "alpha": "smoothquant",
+    "act_order": "gptq",
+    "align_left": "gptq",
+    "halo": "halo",
+    "codebooks": "halo",
+    "feedback": "halo",
+}
 _FAST_BITS = (4, 3)
 
 
@@ -70,8 +79,17 @@ class MethodOptions:
     feedback: bool = True
 
     def __post_init__(self) -> None:
+        for name, owner in _OWNERS.items():
+            given, plain = getattr(self, name), getattr(MethodOptions, name, HaloOptions())
+            if self.method != owner and given != plain:
+                if isinstance(given, HaloOptions):
+                    name = next(f.name for f in fields(given) if getattr(given, f.name) != getattr(plain, f.name))
+                what = f"{name.replace('_', ' ')} is an option of {owner}, not of {self.method}"
+                raise HaloError(what, f"Leave it out, or take {owner}.")
         if self.method == "halo" and self.bits is not None:
             raise HaloError("HALO takes its bits from the codebooks", "Leave out the bits, or take another method.")
+        if self.halo.variant != "acc" and self.halo.share != HaloOptions.share:
+            raise HaloError(f"the variant {self.halo.variant} has no share of the loss", "Leave it out, or take acc.")
         if self.method in FISHER and self.group is not None:
             raise HaloError(f"{self.method} has no groups of input channels", "Leave out the group.")
         if self.method != "halo" and self.targets_ghz:
@@ -81,10 +99,8 @@ class MethodOptions:
             raise HaloError(what, "Add --codebooks class: all weights as fast as each clock.")
         if not self.symmetric and self.method not in ("rtn", "smoothquant", "gptq", "awq"):
             raise HaloError(f"{self.method} has no zero points", "Leave out --asymmetric.")
-        if self.align_left and (self.method != "gptq" or not self.symmetric):
-            raise HaloError(
-                "only symmetric codes of gptq are shifted", "Take gptq without --asymmetric, or left-aligned."
-            )
+        if self.align_left and not self.symmetric:
+            raise HaloError("only symmetric codes are shifted", "Leave out --asymmetric, or --align-left.")
         if self.method != "halo":
             _ = self.format  # refuses bits and groups out of range
 
@@ -142,12 +158,29 @@ def books_of(options: MethodOptions, table: WeightTable, corner: str | None) -> 
     return best
 
 
+def price_of_model(layers: Iterable[Given], options: HaloOptions, books: BooksOf) -> float:
+    """Error that a nanosecond of one weight is worth, where knee or share are those of the whole model.
+
+    Args:
+        layers: all to be quantized, with their Fisher information; one is in memory at a time.
+        options: HALO's.
+        books: of ``books_of``.
+    """
+    offers = [
+        offers_of(layer.weight, layer.fisher, books(layer), options, name=layer.info.name)
+        for layer in layers
+        if layer.fisher is not None
+    ]
+    return price_of(offers, options)
+
+
 def quantize_group(
     layers: Sequence[Given],
     wanted: Collection[str],
     inputs: LayerInputs | None,
     options: MethodOptions,
     books: BooksOf | None,
+    price: float | None = None,
 ) -> Iterator[QuantizedLayer]:
     """Quantize layers that read one tensor, in their order.
 
@@ -157,6 +190,7 @@ def quantize_group(
         inputs: of those layers; None: not known.
         options: how.
         books: of ``books_of``, for HALO.
+        price: of ``price_of_model``, for HALO.
 
     Raises:
         HaloError: weights that are not finite, inputs or codebooks that the method needs and has not, or what else the
@@ -172,7 +206,8 @@ def quantize_group(
             continue
         if options.method == "halo" and books is not None:
             hessian = inputs.hessian if inputs is not None and options.feedback else None
-            yield quantize_halo(weight, layer.fisher, books(layer), options.halo, hessian=hessian, name=name)
+            chosen = books(layer)
+            yield quantize_halo(weight, layer.fisher, chosen, options.halo, hessian=hessian, price=price, name=name)
         elif form is None:
             raise HaloError("HALO needs the table of a MAC's weights", "Give --table RUN, a run of halo characterize.")
         elif options.method == "squeezellm":

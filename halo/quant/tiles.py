@@ -36,15 +36,16 @@ class Front:
         np.maximum.at(chosen, self.tiles[:moves], self.to[:moves].astype(np.uint8))
         return chosen.reshape(shape)
 
+    def at(self, price: float) -> int:
+        """Moves to the point of least error + price x period; ``price``: error that a nanosecond is worth."""
+        return int(np.argmin(self.error + price * self.period))
+
     def knee(self) -> int:
         """Moves to the point furthest below the line that joins the two ends, both axes scaled to 1; 0 if flat."""
         saved, lost = self.period[0] - self.period[-1], self.error[-1] - self.error[0]
         if saved <= 0:
             return 0
-        if lost <= 0:
-            return len(self.tiles)
-        height = (self.period - self.period[-1]) / saved + (self.error - self.error[0]) / lost
-        return int(np.argmin(height))
+        return self.at(lost / saved) if lost > 0 else len(self.tiles)
 
 
 def tile_means(values: Float32, apart: U8, tile: int, threads: int | None) -> F64:

@@ -114,6 +114,7 @@ def test_the_folder_tells_what_the_layers_are(model: Path, table: Path, method: 
     assert record.results["layers"] == 4 and record.results["weights"] == sum(a * b for a, b in SHAPES.values())
     assert {Path(file.path).name for file in record.inputs} == {"model.npz", "weights.csv"}
     assert any("stand-in for the Fisher information" in sentence for sentence in record.assumptions)
+    assert any("each has its own knee" in sentence for sentence in record.assumptions) is (method == "halo")
     total = sum(float(r["bits_per_weight"]) * int(r["rows"]) * int(r["columns"]) for r in rows)
     assert record.results["mean"]["bits_per_weight"] == pytest.approx(total / record.results["weights"])
     assert f"{record.results['mean']['bits_per_weight']:.3f} bits a weight" in describe_quantized(run)
@@ -212,7 +213,10 @@ def test_a_fisher_file_is_used_and_named(model: Path, table: Path) -> None:
     assert float(row["fisher_error"]) == pytest.approx(float((off**2 * values["a"]).sum()), rel=1e-4)
     assert row["sensitivity"] == "Fisher diagonal"
     assert (off[:, :4] ** 2).mean() < (off[:, 4:] ** 2).mean()
-    assert "Sensitivity: made up." in read_record(run).assumptions
+    record = read_record(run)
+    assert "Sensitivity: made up." in record.assumptions
+    prices = {load_layer(run, name).details["error_per_ns"] for name in SHAPES}  # one knee for the whole model
+    assert prices == {record.results["error_per_ns"]} and min(prices) > 0
 
 
 def _nan(folder: Path) -> list[str]:
@@ -271,7 +275,12 @@ def _given(*arguments: str) -> Callable[[Path], list[str]]:
         (_given("--method", "rtn", "--fisher", "model.npz"), ["no file of Fisher information"]),
         (_given("--method", "gptq", "--calibration", "t.txt"), ["t.txt: the text cannot be read"]),
         (_given("--table", "mac", "--tile", "16", "--clock", "99", "--codebooks", "class"), ["no weight reaches"]),
-        (_given("--method", "rtn", "--align-left"), ["only symmetric codes of gptq"]),
+        (_given("--method", "rtn", "--align-left"), ["align left is an option of gptq, not of rtn"]),
+        (_given("--method", "gptq", "--align-left", "--asymmetric"), ["only symmetric codes are shifted"]),
+        (_given("--method", "rtn", "--tile", "16"), ["tile is an option of halo, not of rtn"]),
+        (_given("--method", "gptq", "--no-feedback"), ["feedback is an option of halo"]),
+        (_given("--table", "mac", "--outlier-sigmas", "-1"), ["outliers beyond -1.0 sigma are impossible"]),
+        (_given("--table", "mac", "--share", "0.9"), ["the variant bal has no share of the loss"]),
         (_given("--method", "rtn", "--clock", "1"), ["no clocks to choose"]),
         (_given("--method", "halo", "--group", "16"), ["no groups"]),
         (_given("--method", "left-aligned", "--asymmetric"), ["no zero points"]),
@@ -291,7 +300,7 @@ def test_bad_input_ends_in_two_lines_and_leaves_nothing(
     before = sorted(model.parent.rglob("*"))
     monkeypatch.chdir(model.parent)
     assert main(["quantize", *arguments, "-o", "q"]) == 2
-    said = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("layers")]
+    said = [line for line in capsys.readouterr().err.splitlines() if not line.startswith(("layers", "balance"))]
     assert len(said) == 2 and said[0].startswith("error: ") and said[1].startswith("  fix: "), said
     for word in words:
         assert word in "\n".join(said)
