@@ -140,19 +140,15 @@ def _costs(
     assignments = _assignments(weights.classes, loads, dvfs)
     one_clock: list[LayerCost] = []
     grouped: list[LayerCost] = []
+    orders = list(_orders(layer, both_ways=len(assignments) > 1))
     for assignment in reversed(assignments):
-        single = len(set(assignment[_present(loads)])) == 1
-        costs = [_cost(layer, assignment, runs, plan) for runs, plan in _orders(layer, single=single)]
+        single = len(set(assignment[loads.weights.any(axis=1)])) == 1
+        costs = [_cost(layer, assignment, runs, plan) for runs, plan, backwards in orders if not (single and backwards)]
         if single:
             one_clock += _best(dvfs, costs)
         else:
             grouped += costs
     return (*one_clock, *(cost for cost in _best(dvfs, one_clock + grouped) if len(cost.order) > 1))
-
-
-def _present(loads: Loads) -> I64:
-    """Classes that loads have, ascending."""
-    return np.unique(loads.classes).astype(np.int64)
 
 
 def _best(dvfs: Dvfs, costs: list[LayerCost]) -> list[LayerCost]:
@@ -192,24 +188,26 @@ def _assignments(classes: tuple[TileClass, ...], loads: Loads, dvfs: Dvfs) -> li
     return [np.array(assignment, np.int64) for assignment in sorted(found)]
 
 
-def _orders(layer: _Layer, *, single: bool) -> Iterator[tuple[Runs, Plan]]:
-    """Runs of loads in the order of each way, with what memory does meanwhile."""
+def _orders(layer: _Layer, *, both_ways: bool) -> Iterator[tuple[Runs, Plan, bool]]:
+    """Runs of loads in each order, with what memory does meanwhile; ``both_ways``: also from the fastest class on."""
     arch, (m, k, n) = layer.arch, layer.size
-    number = len(layer.weights.classes)
-    columns = np.stack([(layer.loads.classes == c).sum(axis=0) for c in range(number)], axis=1)  # [column, class]
+    directions = (False, True) if both_ways else (False,)
     if arch.dataflow == "os":
         kinds = layer.loads.classes[0].astype(np.int64)
         widths = np.minimum(arch.columns, n - arch.columns * np.arange(len(kinds)))
-        for kind in (kinds, -kinds)[: 1 if single else 2]:
-            plan = plan_columns(arch, m, k, np.argsort(kind, kind="stable"), widths, layer.formats)
-            yield _column_runs(arch, m, kinds, plan), plan
+        for backwards in directions:
+            order = np.argsort(-kinds if backwards else kinds, kind="stable")
+            plan = plan_columns(arch, m, k, order, widths, layer.formats)
+            yield _column_runs(arch, m, kinds, plan), plan, backwards
         return
+    number = len(layer.weights.classes)
+    columns = np.stack([(layer.loads.classes == c).sum(axis=0) for c in range(number)], axis=1)  # [column, class]
     for group in _groups(len(columns), min(m, arch.depth), arch):
         counts = np.add.reduceat(columns, np.arange(0, len(columns), group), axis=0)
         chunks = -(-m // (arch.depth // group))
         plan = plan_passes(arch, m, k, n, group, -(-m // chunks), layer.formats)
-        for backwards in (False, True)[: 1 if single else 2]:
-            yield _pass_runs(counts, plan, backwards=backwards), plan
+        for backwards in directions:
+            yield _pass_runs(counts, plan, backwards=backwards), plan, backwards
 
 
 def _groups(columns: int, rows: int, arch: SystolicArch) -> list[int]:
