@@ -4,7 +4,8 @@ A GEMM runs in *passes*: a group of columns of weight tiles times a chunk of row
 accumulators. Sums never go to DRAM. Weights are double-buffered: while the array works on one load, the next one's
 weights and activations arrive and results of the pass before leave, evenly over the loads of a pass; a load lasts the
 longer of the two. Nothing hides the first arrival and the last results. What would arrive while the clock changes is
-not counted on.
+not counted on. Every product stands alone: nothing of the next one comes early, and what attention computes between
+its two products goes through DRAM.
 
 DRAM sees each operand once where the buffers can keep it. Otherwise
 
