@@ -130,7 +130,7 @@ def simulate_ws(
     Args:
         activation: int8[M, K]; weight: int8[K, N].
         loads: in order, such as ``ws_loads``.
-        acc_bits: of the accumulators, 16 to 64.
+        acc_bits: of the accumulators, 4 to 64.
         threads: None: as many as there are processors.
 
     Raises:
@@ -239,8 +239,8 @@ def _outputs(
     threads: int | None,
 ) -> Sums:
     """Sums of all loads, wrapped around to so many bits; the array's columns in groups, one a thread at a time."""
-    if not 16 <= acc_bits <= 64:
-        raise HaloError(f"accumulators of {acc_bits} bits", "Give 16 to 64, as the Verilog takes.")
+    if not 4 <= acc_bits <= 64:
+        raise HaloError(f"accumulators of {acc_bits} bits", "Give 4 to 64, as the Verilog takes.")
     wide = np.int32 if acc_bits <= 32 else np.int64
     sums = np.zeros((len(activation), weight.shape[1]), wide)
     where = np.array(places, np.int64)

@@ -200,8 +200,8 @@ def test_bad_operands_classes_waits_and_widths() -> None:
         simulate_ws(array, activation, weight, loads, waits=[(1, 1), (2, 2)])
     with pytest.raises(HaloError, match="for 1 changes"):
         simulate_ws(array, activation, weight, loads, waits=(-1, 0))
-    with pytest.raises(HaloError, match="accumulators of 15 bits"):
-        simulate_ws(array, activation, weight, loads, acc_bits=15)
+    with pytest.raises(HaloError, match="accumulators of 3 bits"):
+        simulate_ws(array, activation, weight, loads, acc_bits=3)
     with pytest.raises(HaloError, match="classes of shape"):
         list(ws_loads(array, 4, 4, 4, [[0, 1]]))
     with pytest.raises(HaloError, match="1 classes"):
