@@ -56,11 +56,11 @@ module fp32_add (
     assign exponent   = greater ? a_exponent : b_exponent;
     assign distance   = greater ? a_less_b : b_less_a;
 
-    // The smaller significand, guard and round bit below it, at the exponent of the larger one.
+    // The smaller significand at the exponent of the larger one: guard and round bit below it, then the sticky bit. From
+    // a distance of 26 on, the sticky bit makes no difference to the nearest number.
     wire [25:0] aligned;
-    wire        lost;
-    wire        far;  // nothing is left of the smaller one
     wire        sticky;
+    wire        far;  // nothing is left
     wire [26:0] addend;
     shift_right_sticky #(
         .WIDTH(26),
@@ -69,10 +69,9 @@ module fp32_add (
         .value_i ({smaller, 2'b00}),
         .amount_i(distance[4:0]),
         .result_o(aligned),
-        .sticky_o(lost)
+        .sticky_o(sticky)
     );
     assign far    = |distance[7:5];
-    assign sticky = far ? |smaller : lost;
     assign addend = {aligned & {26{~far}}, sticky} ^ {27{subtract}};
 
     // The sum, 28 bits with the carry. Column 0 below it gives the one of the two's complement.

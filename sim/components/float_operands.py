@@ -92,9 +92,10 @@ def random_patterns(count: int, generator: np.random.Generator) -> FloatOperands
 
 
 def any_distance(count: int, generator: np.random.Generator) -> FloatOperands:
-    """Exponents of product and partial sum up to 40 apart, either way; every third weight is subnormal."""
+    """Exponents of product and partial sum up to 40 apart; of six weights one is zero and two are subnormal."""
     weight, activation = _finite(count, generator), _finite(count, generator)
     weight[::3] &= 0x83FF
+    weight[1::6] &= 0x8000
     exponent = _exponent(weight, activation) + generator.integers(-40, 41, count)
     return FloatOperands(weight, activation, _wide(exponent, generator.integers(0, 1 << 23, count), generator))
 
