@@ -65,6 +65,7 @@ DESIGNS: dict[str, list[Design]] = {
     ),
     "systolic_os": arrays("systolic_os", {"STEP_WIDTH": 1, "CLASS_WIDTH": 1}, {"STEP_WIDTH": 32, "CLASS_WIDTH": 4}),
     "tensor_core": tensor_core(),
+    "fp16": [("mac_fp16", {}), ("mac_fp16_pipelined", {})],
 }
 
 BAD: tuple[tuple[str, Values, str], ...] = (
