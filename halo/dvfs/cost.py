@@ -25,7 +25,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One way to run one GEMM, once, from the first of its data to the last.
+    """One way to run a GEMM: one of its equal products, or all of them where they run side by side (on a GPU).
 
     Transitions between its own segments and from the layer before are not in here: who strings layers together adds
     them from ``segments``.
@@ -38,7 +38,7 @@ class LayerCost:
         core_pj: MACs and the elements' registers and clock.
         buffer_pj, dram_pj: on-chip buffers, DRAM.
         static_mw: leakage and constant power, to be multiplied by time; milliwatts times picoseconds are 1e-3 pJ.
-        macs: M N K.
+        macs: M N K of what it counts.
         weight_bytes, activation_bytes, result_bytes: to and from DRAM.
         utilisation: MACs over the MACs that the array could do in compute and stall time at the clocks used.
         bound: what most of the time goes to.

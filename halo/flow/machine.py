@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from halo.arch.gpu.device import Device, device_names, read_device
 from halo.arch.gpu.gpu_cost import layer_costs as gpu_costs
@@ -44,6 +45,21 @@ class Machine:
         """Preset of a change of the operating point, where nobody names one: on chip, or through the GPU's driver."""
         return "ivr" if isinstance(self.hardware, SystolicArch) else "gpu_driver"
 
+    @property
+    def side_by_side(self) -> bool:
+        """Whether equal products run at once, in one cost, and not one after the other."""
+        return isinstance(self.hardware, Device)
+
+    def multiplies(self, operand: Literal["int8", "fp16"]) -> bool:
+        """Whether it has MACs for such operands."""
+        hardware = self.hardware
+        return isinstance(hardware, SystolicArch) or any(mma.operand == operand for mma in hardware.mma)
+
+    @property
+    def own_float_clock(self) -> bool:
+        """Whether floating point slows the clock (an array of MACs), or the products a clock (tensor cores)."""
+        return isinstance(self.hardware, SystolicArch)
+
     def layer_costs(
         self,
         gemm: Gemm,
@@ -53,7 +69,7 @@ class Machine:
         activation_bits: int,
         memory_time: bool,
     ) -> Sequence[LayerCost]:
-        """Ways to run one of a layer's equal products; see the model of the hardware."""
+        """Ways to run a layer, or one of its equal products (``side_by_side``); see the model of the hardware."""
         bits, hardware = activation_bits, self.hardware
         if isinstance(hardware, SystolicArch):
             return systolic_costs(hardware, gemm, weights, dvfs, element, activation_bits=bits, memory_time=memory_time)

@@ -139,16 +139,18 @@ def integer_operation(
     )
 
 
-def float_operation(run_folder: Path, integer: Operation, report: Report) -> Operation:
+def float_operation(run_folder: Path, integer: Operation, report: Report, *, own_clock: bool) -> Operation:
     """The one operating point of the floating-point MAC, at the voltage of the slowest integer one.
 
-    With clocks that the table vouches for, its clock is what its own period allows, the same margin kept; with assumed
-    ones, the slowest assumed clock times the measured ratio of the two MACs' periods.
+    Its own clock is what its period allows where the table vouches for clocks, the same margin kept; where clocks are
+    assumed, the slowest of them times the measured ratio of the two MACs' periods.
 
     Args:
         run_folder: of the table, which names the library.
         integer: operating points of the integer MAC.
         report: told about progress.
+        own_clock: False: the unit is pipelined until it keeps up with the slowest integer point, as in a tensor core,
+            where fewer products a clock are what floating point costs.
 
     Raises:
         HaloError: a bare table, or a library that is gone or without power tables.
@@ -159,12 +161,18 @@ def float_operation(run_folder: Path, integer: Operation, report: Report) -> Ope
     dvfs, table = integer.dvfs, integer.table
     assert table is not None
     mac = fp16_mac(run_folder, dvfs.corners[0], report)
-    slow = dvfs.points[0]
-    if dvfs.timing == "table":
-        clock = 1e3 / (mac.period_ps * dvfs.margin)
-        source = f"{mac.source}; margin {dvfs.margin:g} on the period of {mac.period_ps:,.0f} ps"
+    slow, period_ps = dvfs.points[0], mac.period_ps
+    if not own_clock:
+        clock, source = (
+            slow.frequency_ghz,
+            "that of the slowest integer point: FP16 units are pipelined to the SMs' clock",
+        )
+        period_ps = 1e3 / (clock * dvfs.margin)
+    elif dvfs.timing == "table":
+        clock = 1e3 / (period_ps * dvfs.margin)
+        source = f"{mac.source}; margin {dvfs.margin:g} on the period of {period_ps:,.0f} ps"
     else:
-        ratio = float(table.rows(dvfs.corners[0])["period_ps"].max()) / mac.period_ps
+        ratio = float(table.rows(dvfs.corners[0])["period_ps"].max()) / period_ps
         clock = slow.frequency_ghz * ratio
         measured = f"times {ratio:.4f}, the period of the int8 MAC over that of the FP16 MAC"
         source = f"{slow.frequency_ghz:g} GHz {measured}; {mac.source}"
@@ -177,7 +185,7 @@ def float_operation(run_folder: Path, integer: Operation, report: Report) -> Ope
         Element((mac.leakage_nw,), (registers * integer.element.overhead_fj[0],), said),
         None,
         mac.energy_fj,
-        1e3 / mac.period_ps,
+        1e3 / period_ps,
         assumptions=(*mac.assumptions, said, f"The clock of fp16 is {clock:.4g} GHz: {source}"),
         sources={
             "fp16.frequency_ghz": {"value": clock, "source": source},

@@ -118,7 +118,7 @@ def score_model(config: ScoreConfig, report: Report, finish: Callable[[Path], ob
     methods, left_out = _methods(config, work, machine)
     with (
         new_run(config.run_folder, config.force) as folder,
-        Recorder(folder, "score", config.to_dict(), _input_files(config, machine), report) as record,
+        Recorder(folder, "score", config.to_dict(), _input_files(config), report) as record,
     ):
         integer = [method for method in methods if method.operand == "int8"]
         sets = list(dict.fromkeys(values for method in integer for values in method.sets))
@@ -127,7 +127,7 @@ def score_model(config: ScoreConfig, report: Report, finish: Callable[[Path], ob
         )
         operations = {"int8": points}
         if len(integer) < len(methods):
-            operations["fp16"] = float_operation(config.table, points, record.report)
+            operations["fp16"] = float_operation(config.table, points, record.report, own_clock=machine.own_float_clock)
         scores, schedules = [], []
         for number, method in enumerate(methods):
             record.report("methods", number, len(methods))
@@ -147,18 +147,21 @@ def score_model(config: ScoreConfig, report: Report, finish: Callable[[Path], ob
 
 def _methods(config: ScoreConfig, work: Workload, machine: Machine) -> tuple[list[Method], list[str]]:
     """Methods to score, and what is left out of the default ones."""
-    names, said = config.methods, []
+    names = list(config.methods)
+    said = []
     if not names and not config.quantized:
-        names = METHODS
-        if not (config.table / RECORD).is_file():
-            names = tuple(name for name in METHODS if name != "fp16")
+        names = [name for name in METHODS if machine.multiplies("fp16" if name == "fp16" else "int8")]
+        if len(names) < len(METHODS):
+            said.append(f"Only {', '.join(names)} is scored: {machine.parameters.name} multiplies no other operands")
+        if "fp16" in names and not (config.table / RECORD).is_file():
+            names.remove("fp16")
             said.append("fp16 is left out: its MAC needs the cell library of the table, and a bare table names none")
     model = config.model if config.model in built_in_names() else ""
     stated = [stated_method(name, model, config.kv_bits) for name in names]
     return [*stated, *(quantized_method(path, config.kv_bits, work.gemms) for path in config.quantized)], said
 
 
-def _input_files(config: ScoreConfig, machine: Machine) -> list[Path]:
+def _input_files(config: ScoreConfig) -> list[Path]:
     """Files that the numbers rest on, besides those that come with halo."""
     table = config.table / "weights.csv" if config.table.is_dir() else config.table
     indices = [folder / INDEX for folder in config.quantized]
@@ -187,12 +190,12 @@ class _Scorer:
         work, dvfs = self.work, self.operation.dvfs
         forms = [method.form(gemm) for gemm in work.gemms]
         options = self._options(forms, self._activation_bits(method))
-        counts = [gemm.count for gemm in work.gemms]
+        counts = [1 if self.machine.side_by_side else gemm.count for gemm in work.gemms]
         chosen = choose(options, dvfs, self.config.objective, counts)
         costs = [own[index] for own, index in zip(options, chosen, strict=True)]
         runs = run_layers(costs, dvfs, counts)
-        layers = tuple(LayerScore(*parts) for parts in zip(work.gemms, costs, runs, strict=True))
-        return self._whole(method, forms, layers), self._schedule(method, forms, costs)
+        layers = tuple(LayerScore(*parts) for parts in zip(work.gemms, costs, runs, counts, strict=True))
+        return self._whole(method, forms, layers), self._schedule(method, forms, layers)
 
     def _options(self, forms: Sequence[WeightForm], activation_bits: int) -> list[Sequence[LayerCost]]:
         """Ways to run each layer. Blocks are alike: layers of equal shape and form are worked out once."""
@@ -240,21 +243,23 @@ class _Scorer:
     def _activation_bits(self, method: Method) -> int:
         return 16 if method.operand == "fp16" else self.config.activation_bits
 
-    def _schedule(self, method: Method, forms: Sequence[WeightForm], costs: Sequence[LayerCost]) -> Schedule:
+    def _schedule(self, method: Method, forms: Sequence[WeightForm], layers: Sequence[LayerScore]) -> Schedule:
         """The classes of all layers in one list, each once, and the segments with their places in it."""
         limit = self.operation.limit_ghz
         places: dict[WeightSet, int] = {}
-        layers = []
-        for gemm, form, cost in zip(self.work.gemms, forms, costs, strict=True):
-            own = [WeightSet(chosen.name, chosen.values, limit) for chosen in form.sets]
-            index = [places.setdefault(weights, len(places)) for weights in own]
-            segments = tuple(
-                replace(s, tile_class=-1 if gemm.kind == "attention" else index[s.tile_class]) for s in cost.segments
-            )
-            layers.append((gemm.name, replace(cost, segments=segments), gemm.count))
+        scheduled = []
+        for layer, form in zip(layers, forms, strict=True):
+            cost = layer.cost
+            if layer.gemm.kind != "attention":
+                own = [WeightSet(chosen.name, chosen.values, limit) for chosen in form.sets]
+                index = [places.setdefault(weights, len(places)) for weights in own]
+                moved = tuple(replace(segment, tile_class=index[segment.tile_class]) for segment in cost.segments)
+            else:
+                moved = tuple(replace(segment, tile_class=-1) for segment in cost.segments)
+            scheduled.append((layer.gemm.name, replace(cost, segments=moved), layer.times))
         operand = WeightSet("cache", method.cache.sets[0].values, limit)
         name = f"{self.work.model} {self.work.phase}, {method.label}"
-        return make_schedule(name, self.operation.dvfs, self.table, tuple(places), operand, layers)
+        return make_schedule(name, self.operation.dvfs, self.table, tuple(places), operand, scheduled)
 
 
 def _refuse_unsafe(schedule: Schedule, table: WeightTable) -> None:

@@ -33,18 +33,20 @@ class LayerScore:
 
     Attributes:
         gemm: what is computed.
-        cost: of one of its ``count`` equal products.
+        cost: of one of its equal products, or of all.
         run: of all of them, in their place.
+        times: that the cost counts.
     """
 
     gemm: Gemm
     cost: LayerCost
     run: LayerRun
+    times: int
 
     @property
     def rounds(self) -> int:
         """How often its segments are run through."""
-        return self.cost.repeat * self.gemm.count
+        return self.cost.repeat * self.times
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def _layer_row(score: MethodScore, layer: LayerScore) -> _Row:
         cycles[segment.point] += segment.cycles * layer.rounds
         times[segment.point] += period_ps(segment.cycles, score.dvfs.points[segment.point]) * layer.rounds
     _require(layer, sum(times) == run.compute_ps, "times at the operating points do not add up to the compute time")
-    _require(layer, cost.macs * gemm.count == gemm.macs, "multiply-accumulates are lost or made")
+    _require(layer, cost.macs * layer.times == gemm.macs, "multiply-accumulates are lost or made")
     _require(layer, 0 < cost.utilisation <= 1, "more multiply-accumulates than the array can do, or none")
     row: _Row = {
         "method": score.label,
@@ -188,9 +190,9 @@ def _layer_row(score: MethodScore, layer: LayerScore) -> _Row:
         "time_ps": run.time_ps,
         "energy_pj": run.energy_pj,
         "macs": gemm.macs,
-        "weight_bytes": cost.weight_bytes * gemm.count,
-        "activation_bytes": cost.activation_bytes * gemm.count,
-        "result_bytes": cost.result_bytes * gemm.count,
+        "weight_bytes": cost.weight_bytes * layer.times,
+        "activation_bytes": cost.activation_bytes * layer.times,
+        "result_bytes": cost.result_bytes * layer.times,
         "utilisation": f"{cost.utilisation:.6f}",
         "bound": cost.bound,
     }

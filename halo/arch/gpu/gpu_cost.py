@@ -9,6 +9,9 @@ tensor core; what comes out says what such a MAC would allow in a GPU, not what 
 no int8) there is an error, no silent way round: dequantized to fp16, the weights would run on another MAC than the
 table's.
 
+**Equal products** (``Gemm.count``: heads of attention) run side by side in one launch, as batched kernels run them; a
+cost is that of all of them.
+
 **One clock.** The whole product in a launch, at any operating point that is safe for every class with tiles.
 
 **A launch for each clock.** Tiles of weights (``LayerWeights.tile`` a side) are gathered by class: the launch of a
@@ -33,7 +36,7 @@ beside, at the first operating point's clock and the first class's energy. What 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -72,7 +75,7 @@ def layer_costs(
     activation_bits: float = 8,
     memory_time: bool = True,
 ) -> tuple[LayerCost, ...]:
-    """Ways to run one of the ``count`` equal products of a GEMM; one-clock ways first, the fastest clock first.
+    """Ways to run all ``count`` equal products of a GEMM at once; one-clock ways first, the fastest clock first.
 
     Args:
         device: that runs it.
@@ -131,9 +134,10 @@ def _check(gemm: Gemm, weights: LayerWeights, dvfs: Dvfs) -> None:
 
 
 def _whole(gemm: Gemm, weights: LayerWeights, activation_bits: float, point: int) -> _Part:
-    work = whole_work(gemm.m, gemm.k, gemm.n, activation_bits, weights.stored_bits, activation_bits)
+    bits = activation_bits, weights.stored_bits, activation_bits
+    work = replace(whole_work(gemm.m, gemm.k, gemm.n, *bits), copies=gemm.count)
     side = weights.tile or _SIDE
-    return _Part(point, work, weights.share, -(-gemm.k // side) * -(-gemm.n // side))
+    return _Part(point, work, weights.share, gemm.count * -(-gemm.k // side) * -(-gemm.n // side))
 
 
 def _grouped(gemm: Gemm, weights: LayerWeights, activation_bits: float, there: list[int]) -> tuple[_Part, ...]:
@@ -164,8 +168,9 @@ def _grouped(gemm: Gemm, weights: LayerWeights, activation_bits: float, there: l
             depths, block = tuple(int(depth) for depth in heights @ own), side
             k_rows, tiles = int(heights[own.any(axis=1)].sum()), int(own.sum())
         left = activation_bits if place == len(groups) - 1 else 0
-        work = Work(gemm.m, gemm.n, depths, block, k_rows, activation_bits, weights.stored_bits, left, place > 0)
-        parts.append(_Part(point, work, share, tiles))
+        bits = activation_bits, weights.stored_bits, left
+        work = Work(gemm.m, gemm.n, depths, block, k_rows, *bits, place > 0, gemm.count)
+        parts.append(_Part(point, work, share, gemm.count * tiles))
     return tuple(parts)
 
 
@@ -179,7 +184,7 @@ def _cost(
     parts: tuple[_Part, ...],
     memory_time: bool,
 ) -> LayerCost:
-    macs = gemm.m * gemm.k * gemm.n
+    macs = gemm.macs
     segments: list[Segment] = []
     launches: list[Launch] = []
     compute_ps = stall_ps = dram_ps = 0

@@ -11,6 +11,8 @@ somewhat better. Fill, drain and the writing of results belong to each wave. The
 
 **Sums that a launch leaves.** Another launch may take them up; they go to L2, or to DRAM where L2 is too small.
 
+**Copies.** Equal products share the waves: while there are CTAs for it, several run at once, each with its part of L2.
+
 **L2 and DRAM.** The CTAs of a wave form a near-square block of tiles (rasterization by blocks, as in CUTLASS) and go
 through k in step, so within a wave each operand panel comes from DRAM once. From wave to wave, along rows or columns of
 blocks, whichever moves less: the panel in common is read again unless it fits into L2 beside the other one of a wave,
@@ -70,6 +72,7 @@ class Work:
         activation_bits, weight_bits: stored in DRAM and L2.
         result_bits: the same; 0 where the launch leaves sums to a later one.
         adds: the launch adds to sums of an earlier one.
+        copies: equal products side by side, none of which shares an operand (heads of attention).
     """
 
     m: int
@@ -81,17 +84,18 @@ class Work:
     weight_bits: float
     result_bits: float
     adds: bool = False
+    copies: int = 1
 
     @property
     def weights(self) -> int:
-        """Of the operand that the SMs read in columns."""
+        """Of the operand that the SMs read in columns, in one of the copies."""
         widths = [min(self.block, self.n - at * self.block) for at in range(len(self.depths))]
         return sum(width * depth for width, depth in zip(widths, self.depths, strict=True))
 
     @property
     def macs(self) -> int:
         """Without those of padding."""
-        return self.m * self.weights
+        return self.copies * self.m * self.weights
 
 
 @dataclass(frozen=True)
@@ -191,8 +195,13 @@ def loop_cycles(
     return first + -(-(turns - _EXACT) * (last - first) // (_LONG - _EXACT))
 
 
-def _panels(work: Work, device: Device, tiling: Tiling, together: int) -> tuple[int, int]:
-    """Times that weights and activations are read from DRAM, see the head of the module."""
+def _panels(work: Work, tiling: Tiling, together: int, l2_bytes: float) -> tuple[int, int]:
+    """Times that weights and activations of a copy are read from DRAM, see the head of the module.
+
+    Args:
+        together: CTAs of the copy that run at once, splits of k counted once.
+        l2_bytes: for the copy.
+    """
     rows, columns = -(-work.m // tiling.m), -(-work.n // tiling.n)
     deepest = max(work.depths)
     block_m = min(rows, max(1, math.isqrt(max(1, together * tiling.n // tiling.m))))
@@ -203,8 +212,8 @@ def _panels(work: Work, device: Device, tiling: Tiling, together: int) -> tuple[
     a_all = work.m * work.k_rows * work.activation_bits / 8
     b_all = work.weights * work.weight_bits / 8
     block_rows, block_columns = -(-rows // block_m), -(-columns // block_n)
-    both_fit = a_panel + b_panel <= device.l2_bytes
-    a_kept, b_kept = a_all <= device.l2_bytes / 2, b_all <= device.l2_bytes / 2
+    both_fit = a_panel + b_panel <= l2_bytes
+    a_kept, b_kept = a_all <= l2_bytes / 2, b_all <= l2_bytes / 2
     down = (1 if both_fit or b_kept else block_rows, 1 if a_kept else block_columns)
     across = (1 if b_kept else block_rows, 1 if both_fit or a_kept else block_columns)
     return min(down, across, key=lambda times: times[0] * b_all + times[1] * a_all)
@@ -213,7 +222,7 @@ def _panels(work: Work, device: Device, tiling: Tiling, together: int) -> tuple[
 def _launch(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int, held: int, dram_latency: int) -> Launch:
     rows = -(-work.m // tiling.m)
     turns = _turns(mma, work, tiling, splits)
-    per_column = rows * splits
+    per_column = rows * splits * work.copies
     ctas = per_column * len(turns)
     together = device.sms * held
     waves = -(-ctas // together)
@@ -233,15 +242,18 @@ def _launch(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int, h
     one = _simulated(device, mma, tiling, 1, 1, *bits, latency)
     done = int(turns.sum()) * per_column
     mmas, shared, copied = (done * each for each in (one.mmas, one.shared_bytes, one.copied_bytes))
-    sums = work.m * work.n * sum_bytes
-    results = math.ceil(work.m * work.n * work.result_bits / 8)
+    sums = work.copies * work.m * work.n * sum_bytes
+    results = math.ceil(work.copies * work.m * work.n * work.result_bits / 8)
     passed = sums * (work.adds + (work.result_bits == 0))
     if splits > 1:
         cycles += (
             math.ceil((splits * sums + passed + results) / device.l2_bytes_per_cycle) + 2 * device.l2_latency_cycles
         )
         passed += 2 * splits * sums
-    weight_times, activation_times = _panels(work, device, tiling, max(1, together // splits))
+    at_once = min(work.copies, max(1, together * work.copies // ctas))
+    shared_by = max(1, together // splits // at_once)
+    weight_times, activation_times = _panels(work, tiling, shared_by, device.l2_bytes / at_once)
+    weights, activations = work.copies * work.weights, work.copies * work.m * work.k_rows
     return Launch(
         tiling,
         splits,
@@ -250,8 +262,8 @@ def _launch(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int, h
         waves,
         cycles,
         mmas,
-        math.ceil(weight_times * work.weights * work.weight_bits / 8),
-        math.ceil(activation_times * work.m * work.k_rows * work.activation_bits / 8),
+        math.ceil(weight_times * weights * work.weight_bits / 8),
+        math.ceil(activation_times * activations * work.activation_bits / 8),
         results + (passed if passed > device.l2_bytes else 0),
         copied + results + passed,
         shared,
@@ -269,7 +281,7 @@ def _turns(mma: Mma, work: Work, tiling: Tiling, splits: int) -> npt.NDArray[np.
 def _least_cycles(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int) -> float:
     """Cycles below which a launch cannot stay: its MMAs over all SMs, and in one thread block after the other."""
     turns = _turns(mma, work, tiling, splits)
-    per_column = -(-work.m // tiling.m) * splits
+    per_column = -(-work.m // tiling.m) * splits * work.copies
     longest = int(turns[0])
     mean = int(turns.sum()) * per_column / device.sms
     if turns[-1] == longest:

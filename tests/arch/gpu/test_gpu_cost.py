@@ -191,3 +191,18 @@ def test_what_does_not_fit(change: dict[str, object], what: str | None) -> None:
 def test_int8_on_a_device_without_it() -> None:
     with pytest.raises(HaloError, match="multiply no int8"):
         layer_costs(read_device("v100"), gemm(64, 256, 256), shares(0.5, 0.5), DVFS, ELEMENT)
+
+
+def test_equal_products_run_side_by_side() -> None:
+    """Heads of attention: the same MACs and bytes as one by one, far less time where one leaves most SMs idle."""
+    device = read_device("a100-80")
+    cache = LayerWeights((SLOW,), (1.0,), None, None, 8.0, 0.0, "int8")
+    one, heads = gemm(1, 128, 2048, "attention"), replace(gemm(1, 128, 2048, "attention"), count=32)
+    (alone,), (together,) = (layer_costs(device, size, cache, DVFS, ELEMENT) for size in (one, heads))
+    assert together.macs == 32 * alone.macs == heads.macs
+    assert together.weight_bytes == 32 * alone.weight_bytes == 32 * 128 * 2048
+    assert together.result_bytes == 32 * alone.result_bytes
+    assert together.bound == "memory" and together.compute_ps < 4 * alone.compute_ps
+    (large,) = layer_costs(device, gemm(4096, 1024, 4096, "attention"), cache, DVFS, ELEMENT)
+    (many,) = layer_costs(device, replace(gemm(4096, 1024, 4096, "attention"), count=8), cache, DVFS, ELEMENT)
+    assert 7 < many.compute_ps / large.compute_ps <= 8
