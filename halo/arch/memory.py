@@ -9,12 +9,13 @@ its two products goes through DRAM.
 
 DRAM sees each operand once where the buffers can keep it. Otherwise
 
-- weights come again for each chunk, unless the weight buffer keeps the group (or the whole operand, see ``order``);
-- activations come again for each group, unless the activation buffer keeps them all (or the chunk), and for every
-  column of tiles if it does not even keep a chunk.
+- with all chunks of a group first, as the RTL's tiles come, weights come again for each chunk unless the weight buffer
+  keeps the group, and activations for each group unless the activation buffer keeps them all;
+- with all groups of a chunk first, weights come again for each chunk unless the buffer keeps the whole operand, and
+  activations for each group unless the buffer keeps the chunk;
+- a chunk that the activation buffer cannot keep comes again for every column of tiles.
 
-Of the two orders of passes, that with the smaller traffic is taken: all chunks of a group first, as the RTL's tiles
-come, or all groups of a chunk first.
+The order with the smaller traffic is taken.
 """
 
 from __future__ import annotations

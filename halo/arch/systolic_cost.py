@@ -61,8 +61,9 @@ def layer_costs(
     Ways with one clock come first, by falling clock. A way is left out where another that begins and ends at the same
     operating points takes no more energy and no more time, or less than ``WORTH`` more, changes counted.
 
-    - MACs with a weight or row that only fills up the array cost no energy of their own; the elements' overhead and
-      leakage count in every clock. Weights of the sparse part are zeros in the array, and MACs like all others.
+    - MACs with a weight or row that only fills up the array cost no energy of their own; the elements' overhead counts
+      in every clock of computation (an array that waits is clock-gated), leakage always. Weights of the sparse part are
+      zeros in the array, and MACs like all others.
     - The sparse part runs beside the array on its own unit at the first operating point; what it takes longer than the
       array is a stall. Its activations are those that pass anyway.
     - Results are requantized on their way out: they leave with ``activation_bits``.
