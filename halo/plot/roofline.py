@@ -65,7 +65,7 @@ def roofline(layers: pd.DataFrame, peaks: Mapping[str, float], bandwidth_gb_s: f
     for peak in peaks.values():
         axes.plot([peak / slope, right], [peak, peak], color=NOTE, linewidth=1.1)
     axes.annotate(
-        "array: " + ", ".join(f"{name} {peak:.3g}" for name, peak in peaks.items()),
+        "peaks: " + ", ".join(f"{name} {peak:.3g}" for name, peak in peaks.items()),
         (right, highest),
         xytext=(-2, 3),
         textcoords="offset points",

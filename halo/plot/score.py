@@ -33,6 +33,9 @@ Floats = npt.NDArray[np.float64]
 _TIME_AT = re.compile(r"time_(.+)_ps")
 _DASHED = (0, (4, 2))
 _PICO = 1e-12
+_FAR = 2.0
+_PLACES = tuple((x, y) for y in (2, -2, 12, -12, 22, -22) for x in (4, -4))
+"""Of a label about its point, in points; the best first."""
 
 
 @publication
@@ -119,6 +122,8 @@ def tile_size_bars(
 def time_against_energy(totals: pd.DataFrame, subject: str = "") -> Figure:
     """Energy over time, each row a labelled point, with those that none beats in both joined.
 
+    Rows of more than twice the median time or energy stand in the title, so that the others can be told apart.
+
     Args:
         totals: columns ``label``, ``family`` (colour and legend), ``time_ps`` and ``energy_pj``.
         subject: model, phase and array, for the title.
@@ -131,19 +136,25 @@ def time_against_energy(totals: pd.DataFrame, subject: str = "") -> Figure:
     axes = figure.subplots()
     time = totals["time_ps"].to_numpy(dtype=np.float64) * _PICO
     energy = totals["energy_pj"].to_numpy(dtype=np.float64) * _PICO
+    near = (time <= _FAR * np.median(time)) & (energy <= _FAR * np.median(energy))
     families = list(dict.fromkeys(totals["family"]))
     for number, family in enumerate(families):
-        mine = (totals["family"] == family).to_numpy()
+        mine = (totals["family"] == family).to_numpy() & near
         axes.scatter(time[mine], energy[mine], s=20, color=f"C{number}", label=family, zorder=3)
     best = pareto(time, energy)
     axes.plot(time[best], energy[best], color=GREY, linewidth=0.9, linestyle=_DASHED, zorder=1)
-    axes.margins(0.12)
+    axes.margins(0.15, 0.12)
     axes.set_xlabel("time (s)")
     axes.set_ylabel("energy (J)")
     handles, names = axes.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower left", ncols=len(families), handletextpad=0.1)
-    title(axes, "Time against energy; dashed: the Pareto front", subject)
-    _annotate(axes, time, energy, totals["label"])
+    beyond = [
+        f"{label} ({t:.3g} s, {e:.3g} J)"
+        for label, t, e in zip(totals["label"][~near], time[~near], energy[~near], strict=True)
+    ]
+    what = "Time against energy; dashed: the Pareto front"
+    title(axes, f"{what}; beyond the axes: {', '.join(beyond)}" if beyond else what, subject)
+    _annotate(axes, time[near], energy[near], totals["label"][near])
     return figure
 
 
@@ -178,7 +189,7 @@ def _bars(
             axes.scatter(marks, range(len(methods)), marker="D", s=13, color="white", edgecolors="black", zorder=4)
         ends = np.fmax(left, marks)
         for place, (length, mark, end) in enumerate(zip(left, marks, ends, strict=True)):
-            told = f"{length:.3g}" if baseline is None else f"{length:.2f}"
+            told = f"{length:#.3g}" if baseline is None else f"{length:.2f}"
             axes.annotate(
                 told if np.isnan(mark) else f"{told} ({mark:.2f})",
                 (end, place),
@@ -214,25 +225,27 @@ def _value(rows: pd.DataFrame, method: str, column: str) -> float:
 
 
 def _annotate(axes: Axes, x: Floats, y: Floats, labels: Iterable[str]) -> None:
-    """Write each label beside its point, where the first free corner is."""
+    """Write each label beside its point, in the first free place."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()  # places the axes, so that texts have their final extents
     taken: list[Bbox] = [Bbox.from_extents(px - 4, py - 4, px + 4, py + 4) for px, py in _pixels(axes, x, y)]
+    inside = axes.get_window_extent()
     for across, up, label in zip(x, y, labels, strict=True):
-        for right, above in ((True, True), (True, False), (False, True), (False, False)):
+        for place in _PLACES:
             text = axes.annotate(
                 label,
                 (across, up),
-                xytext=(4 if right else -4, 2 if above else -2),
+                xytext=place,
                 textcoords="offset points",
-                ha="left" if right else "right",
-                va="bottom" if above else "top",
+                ha="left" if place[0] > 0 else "right",
+                va="bottom" if place[1] > 0 else "top",
                 fontsize=6.5,
                 color=NOTE,
             )
             extent = text.get_window_extent()
-            if not extent.count_overlaps(taken) or not (right or above):
+            within = inside.x0 <= extent.x0 and extent.x1 <= inside.x1
+            if (within and not extent.count_overlaps(taken)) or place == _PLACES[-1]:
                 taken.append(extent)
                 break
             text.remove()

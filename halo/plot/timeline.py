@@ -60,7 +60,8 @@ def schedule_timeline(schedule: Schedule, rows: pd.DataFrame, subject: str = "",
         if watts.any():
             power.stairs(below + watts, edges, baseline=below, fill=True, color=colour, label=name)
         below = below + watts
-    clock.set_ylim(0, 1.9 * highest)
+    clock.set_ylim(0, 1.65 * highest)
+    clock.locator_params(axis="y", nbins=5)
     clock.set_ylabel("clock (GHz)")
     power.set_ylabel("power (W)")
     power.set_xlabel("time (ms)")

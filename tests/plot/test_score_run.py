@@ -1,0 +1,63 @@
+"""A scored run draws its figures into its own folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from synthetic_run import corner, write_run
+
+from halo.arch.gpu.device import read_device
+from halo.dvfs.schedule import read_schedules
+from halo.flow.machine import Machine
+from halo.flow.provenance import silent
+from halo.flow.score import ScoreConfig, score_model
+from halo.flow.score_table import SCHEDULE
+from halo.plot.score_run import draw_scores, roofs
+
+MODEL = {
+    "model_type": "llama",
+    "hidden_size": 256,
+    "intermediate_size": 512,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "hidden_act": "silu",
+    "max_position_embeddings": 64,
+    "vocab_size": 100,
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scores")
+    (folder / "model").mkdir()
+    (folder / "model" / "config.json").write_text(json.dumps(MODEL), encoding="utf-8")
+    table = write_run(folder / "table", corner())
+    config = ScoreConfig(
+        model=str(folder / "model"),
+        table=table,
+        run_folder=folder / "run",
+        methods=("w8a8", "left-aligned-w4", "halo-bal"),
+        arch="systolic-32",
+        context=64,
+    )
+    return score_model(config, silent)
+
+
+def test_figures_are_files_and_changes_of_the_clock_have_their_timeline(run: Path) -> None:
+    drawn = draw_scores(run)
+    names = ["time", "energy", "time_against_energy", "roofline", "timeline.left-aligned-w4", "timeline.halo-bal"]
+    assert [path.name for path in drawn] == [f"{name}.png" for name in names]  # w8a8 has one clock
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    assert sorted(path.name for path in (run / "plots").iterdir()) == sorted(path.name for path in drawn)
+
+
+def test_roofs_are_the_machine_at_its_clocks(run: Path) -> None:
+    schedules = read_schedules(run / SCHEDULE)
+    points = schedules[0].dvfs.points
+    device = read_device("a100-80")
+    peaks, bandwidth = roofs(Machine(device), schedules)
+    assert bandwidth == device.dram_measured_gb_s
+    # 108 SMs of 2,048 int8 multiply-accumulates a clock, as published
+    assert peaks == pytest.approx({point.name: 108 * 2048 * point.frequency_ghz * 1e-3 for point in points})
