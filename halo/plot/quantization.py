@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
@@ -9,12 +12,15 @@ import pandas as pd
 from matplotlib import colors as mcolors
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from halo.errors import HaloError
 from halo.plot.style import ACCENT, GREY, NOTE, WIDTH_IN, publication, title
 from halo.quant.layer import Codebook, Float32, QuantizedLayer
 
 _EDGES = 121
+_MARKERS = "osD^v<>P"
+_ALONE = "layers"  # the kind of those whose names tell none
 _DASHED = (0, (4, 2))
 
 
@@ -37,35 +43,35 @@ def weight_histogram(weight: Float32, layer: QuantizedLayer, subject: str = "") 
         raise HaloError(what, "Quantize it with HALO and a number of sigmas for the layer.")
     if weight.shape != layer.shape:
         raise HaloError(f"layer {layer.name!r} has another shape", "Give its own weights.")
-    wide = weight.astype(np.float64)
-    mean, deviation = float(wide.mean()), float(wide.std())
+    mean, deviation = (float(of(weight, dtype=np.float64)) for of in (np.mean, np.std))
     low, high = mean - sigmas * deviation, mean + sigmas * deviation
-    apart = wide[layer.sparse.rows, layer.sparse.columns]
+    apart = weight[layer.sparse.rows, layer.sparse.columns]
     salient = apart[(apart >= low) & (apart <= high)]
     figure = Figure(figsize=(WIDTH_IN, 2.8))
     axes = figure.subplots()
-    reach = 1.05 * float(np.abs(wide).max())
+    reach = 1.05 * float(np.abs(weight).max())
     edges = np.linspace(-reach, reach, _EDGES).tolist()
-    axes.hist(wide.ravel(), edges, color=GREY, label="all weights")
+    axes.hist(weight.ravel(), edges, color=GREY, label="all weights")
     axes.hist(apart[(apart < low) | (apart > high)], edges, color=ACCENT, label="outliers")
     axes.hist(salient, edges, color="#2166ac", label="salient, no outliers")
-    for limit in (low, high):
+    for limit, sign, side, way in ((low, "\N{MINUS SIGN}", "right", -3), (high, "+", "left", 3)):
         axes.axvline(limit, color=ACCENT, linewidth=0.9, linestyle=_DASHED)
-    axes.annotate(
-        f"mean + {sigmas:g} σ",
-        (high, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(3, -2),
-        textcoords="offset points",
-        va="top",
-        color=ACCENT,
-        fontsize=7.5,
-    )
+        axes.annotate(
+            f"mean {sign} {sigmas:g} σ",
+            (limit, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(way, -2),
+            textcoords="offset points",
+            ha=side,
+            va="top",
+            color=ACCENT,
+            fontsize=7.5,
+        )
     axes.set_yscale("log")
     axes.set_xlabel("weight")
     axes.set_ylabel("weights in a bin")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    share = len(apart) / wide.size
+    share = len(apart) / weight.size
     title(axes, f"Weights kept apart: {share:.2%}, {len(salient):,} of them salient", subject)
     return figure
 
@@ -95,7 +101,11 @@ def tile_class_map(layer: QuantizedLayer, subject: str = "") -> Figure:
     )
     axes.set_xticks(_tile_ticks(columns, layer.tile))
     axes.set_yticks(_tile_ticks(rows, layer.tile))
-    axes.grid(color="white", linewidth=0.6)
+    if max(layer.tile_class.shape) <= 64:  # more lines would hide the tiles
+        axes.set_xticks(range(0, columns, layer.tile), minor=True)
+        axes.set_yticks(range(0, rows, layer.tile), minor=True)
+        axes.tick_params(which="minor", length=0)
+    axes.grid(which="both", color="white", linewidth=0.6)
     axes.set_axisbelow(False)
     axes.set_xlabel("input channel")
     axes.set_ylabel("output channel")
@@ -104,6 +114,60 @@ def tile_class_map(layer: QuantizedLayer, subject: str = "") -> Figure:
     axes.legend(handles=keys, loc="center left", bbox_to_anchor=(1.0, 0.5))
     title(axes, f"Tiles of {layer.tile} x {layer.tile}", subject)
     return figure
+
+
+@publication
+def layer_profile(rows: pd.DataFrame, subject: str = "") -> Figure:
+    """Noise, bits and clock of every layer over the depth of the model, one line for each kind of layer.
+
+    Args:
+        rows: ``layers.csv``; without a column ``period_ns`` clocks are not known and not drawn.
+        subject: model and method, for the title.
+
+    Raises:
+        HaloError: no rows.
+    """
+    if rows.empty:
+        raise HaloError("there is no layer to draw", "Quantize some.")
+    panels = {"sqnr_db": "SQNR (dB)", "bits_per_weight": "bits a weight,\nall counted"}
+    shown = rows.assign(**_places(rows["layer"]))
+    if "period_ns" in rows:
+        shown["clock_mhz"] = 1e3 / shown["period_ns"]
+        panels["clock_mhz"] = "mean clock (MHz)"
+    kinds = list(dict.fromkeys(shown["kind"]))
+    figure = Figure(figsize=(WIDTH_IN, 0.6 + 1.35 * len(panels)))
+    all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (column, label) in zip(all_axes, panels.items(), strict=True):
+        for number, kind in enumerate(kinds):
+            mine = shown[shown["kind"] == kind]
+            marker = _MARKERS[number % len(_MARKERS)]
+            axes.plot(
+                mine["place"],
+                mine[column],
+                marker=marker,
+                markersize=3.5,
+                linewidth=0.8,
+                color=f"C{number}",
+                label=kind,
+            )
+        axes.set_ylabel(label)
+    all_axes[-1].set_xlabel("layer" if kinds == [_ALONE] else "block")
+    all_axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    handles, labels = all_axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper")
+    title(all_axes[0], "What became of the layers", subject)
+    return figure
+
+
+def _places(names: pd.Series) -> dict[str, list[Any]]:
+    """Block and kind of each layer, from the first number in its name; without one, its place in the list."""
+    found = [re.search(r"(?<![A-Za-z0-9])(\d+)(?![A-Za-z0-9])", name) for name in names]
+    if not all(found):
+        return {"place": list(range(len(names))), "kind": [_ALONE] * len(names)}
+    return {
+        "place": [int(match[1]) for match in found if match],
+        "kind": [name[match.end() :].strip("._") for name, match in zip(names, found, strict=True) if match],
+    }
 
 
 @publication

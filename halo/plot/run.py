@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from halo.characterization.histograms import load_histograms
 from halo.characterization.table import WeightTable, load_table
+from halo.errors import HaloError
 from halo.flow.provenance import RunRecord, read_record
 from halo.flow.runfolder import replaced_part
 from halo.plot.delays import delay_histograms, delay_map, telling_weights
+from halo.plot.quantized_run import quantized_figures
 from halo.plot.style import signed
 from halo.plot.voltage import delay_across_voltage
 from halo.plot.weights import energy_per_weight, frequency_per_weight
@@ -19,21 +22,31 @@ PLOTS = "plots"
 HISTOGRAMS = "histograms.npz"
 
 
-def draw_all(run_folder: Path) -> list[Path]:
+def draw_all(run_folder: Path, layers: Sequence[str] = (), model: Path | None = None) -> list[Path]:
     """Draw every figure for which the run has numbers, into ``plots/``; the old ones stay until the new are complete.
 
-    One file a figure and corner: ``frequency_per_weight.png``, with several corners
-    ``frequency_per_weight.CORNER.png``.
+    Of a run of ``halo characterize`` one file a figure and corner: ``frequency_per_weight.png``, with several corners
+    ``frequency_per_weight.CORNER.png``. Of ``halo quantize`` as ``halo.plot.quantized_run`` says.
+
+    Args:
+        run_folder: of ``halo characterize`` or ``halo quantize``.
+        layers, model: for the latter.
 
     Returns:
         The paths, in order of drawing.
 
     Raises:
-        HaloError: no run folder, damaged files, or the folder cannot be written.
+        HaloError: no run folder, one of another command, damaged files, or the folder cannot be written.
     """
     record = read_record(run_folder)
-    table = load_table(run_folder)
-    figures = figures_of(run_folder, table, record)
+    if record.command == "quantize":
+        figures = quantized_figures(run_folder, record, layers, model)
+    elif record.command != "characterize":
+        raise HaloError(f"halo plot draws no run of halo {record.command}", "Give another run.", run_folder)
+    elif layers or model is not None:
+        raise HaloError("a run of halo characterize has no layers", "Leave out --layers and --model.", run_folder)
+    else:
+        figures = figures_of(run_folder, load_table(run_folder), record)
     with replaced_part(run_folder / PLOTS) as folder:
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from halo.errors import HaloError
-from halo.plot.quantization import accuracy_trade, knee_of, pareto, tile_class_map, weight_histogram
+from halo.plot.quantization import accuracy_trade, knee_of, layer_profile, pareto, tile_class_map, weight_histogram
 from halo.quant.codebooks import left_aligned
 from halo.quant.halo_method import HaloOptions, quantize_halo
 from halo.quant.layer import Float32, QuantizedLayer
@@ -56,6 +56,28 @@ def test_map_shows_each_tile_where_it_lies() -> None:
     assert texts[0].startswith("16 values at 2.4 GHz") and texts[1].startswith("8 values at 3.7 GHz")
     with pytest.raises(HaloError, match="no tiles"):
         tile_class_map(rtn(np.ones((4, 4), np.float32), Format(4)))
+
+
+def test_profile_has_a_line_for_each_kind_over_the_blocks() -> None:
+    rows = pd.DataFrame(
+        {
+            "layer": [f"model.layers.{block}.{kind}" for block in (0, 1, 10) for kind in ("mlp.up", "attn.q")],
+            "sqnr_db": [1.0, 2, 3, 4, 5, 6],
+            "bits_per_weight": [4.0, 3, 4, 3, 4, 3],
+            "period_ns": [1.0, 2, 4, 5, 8, 10],
+        }
+    )
+    noise, bits, clock = layer_profile(rows, "made up").axes
+    drawn = {str(line.get_label()): line.get_xydata().tolist() for line in noise.lines}  # type: ignore[union-attr]
+    assert drawn == {"mlp.up": [[0, 1], [1, 3], [10, 5]], "attn.q": [[0, 2], [1, 4], [10, 6]]}
+    assert [line.get_ydata().tolist() for line in bits.lines] == [[4, 4, 4], [3, 3, 3]]
+    assert [line.get_ydata().tolist() for line in clock.lines] == [[1000, 250, 125], [500, 200, 100]]
+    assert clock.get_xlabel() == "block"
+    alone = layer_profile(rows.drop(columns="period_ns").assign(layer=list("abcdef"))).axes
+    assert len(alone) == 2 and alone[0].lines[0].get_xdata().tolist() == [0, 1, 2, 3, 4, 5]
+    assert alone[1].get_xlabel() == "layer"
+    with pytest.raises(HaloError, match="no layer to draw"):
+        layer_profile(rows.iloc[:0])
 
 
 def test_front_and_knee() -> None:
