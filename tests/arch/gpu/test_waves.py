@@ -67,6 +67,16 @@ def test_large_products_come_near_the_peak(name: str) -> None:
     assert launch.dram_ps(device) < launch.cycles * 1e3 / device.clock_ghz
 
 
+@pytest.mark.parametrize(("side", "measured", "here"), [(512, 32.5, 57), (2048, 192.5, 209), (8192, 215.3, 304)])
+def test_a_measured_board_is_no_faster(side: int, measured: float, here: float) -> None:
+    """An A800 with the chip of an A100, limited to 300 W: small products wait for launches, large ones for power."""
+    device = read_device("a100-80")
+    work = whole_work(side, side, side, 16, 16, 16)
+    launch = best_launch(device, device.instruction("fp16", "fp32"), work, device.clock_ghz)
+    tflops = 2 * side**3 / max(launch.cycles * 1e3 / device.clock_ghz, launch.dram_ps(device))
+    assert measured < tflops == pytest.approx(here, rel=0.01)
+
+
 def test_waves_have_a_tail() -> None:
     """2 CTAs an SM on 108 SMs: 216 tiles take one wave, 217 a second one for the last."""
     device = read_device("a100-80")
