@@ -116,33 +116,42 @@ def score_model(config: ScoreConfig, report: Report, finish: Callable[[Path], ob
     machine = read_machine(config.arch)
     table = load_table(config.table)
     methods, left_out = _methods(config, work, machine)
-    with (
-        new_run(config.run_folder, config.force) as folder,
-        Recorder(folder, "score", config.to_dict(), _input_files(config), report) as record,
-    ):
-        integer = [method for method in methods if method.operand == "int8"]
-        sets = list(dict.fromkeys(values for method in integer for values in method.sets))
-        points = integer_operation(
-            config.dvfs, table, config.corner, sets, regulator=config.transition, usual=machine.regulator
-        )
-        operations = {"int8": points}
-        if len(integer) < len(methods):
-            operations["fp16"] = float_operation(config.table, points, record.report, own_clock=machine.own_float_clock)
-        scores, schedules = [], []
-        for number, method in enumerate(methods):
-            record.report("methods", number, len(methods))
-            operation = operations[method.operand]
-            score, schedule = _Scorer(config, llm, work, machine, table, operation, points.dvfs).score(method)
-            _refuse_unsafe(schedule, table)
-            scores.append(score)
-            schedules.append(schedule)
-        record.report("methods", len(methods), len(methods))
-        write_scores(folder, scores)
-        write_schedules(folder / SCHEDULE, schedules)
-        _tell(record, config, llm, work, machine, methods, list(operations.values()), scores)
-        for sentence in left_out:
-            record.assume(sentence)
+    with new_run(config.run_folder, config.force) as folder:
+        with Recorder(folder, "score", config.to_dict(), _input_files(config), report) as record:
+            operations = _operations(config, table, methods, machine, record)
+            scores, schedules = [], []
+            for number, method in enumerate(methods):
+                record.report("methods", number, len(methods))
+                own, integer = operations[method.operand], operations["int8"]
+                score, schedule = _Scorer(config, llm, work, machine, table, own, integer.dvfs).score(method)
+                refuse_unsafe(schedule, table)
+                scores.append(score)
+                schedules.append(schedule)
+            record.report("methods", len(methods), len(methods))
+            write_scores(folder, scores)
+            write_schedules(folder / SCHEDULE, schedules)
+            _tell(record, config, llm, work, machine, methods, list(operations.values()), scores)
+            for sentence in left_out:
+                record.assume(sentence)
+        if finish is not None:
+            report("plots", 0, 1)
+            finish(folder)
+            report("plots", 1, 1)
     return config.run_folder
+
+
+def _operations(
+    config: ScoreConfig, table: WeightTable, methods: Sequence[Method], machine: Machine, record: Recorder
+) -> dict[str, Operation]:
+    """Operating points by operand; the integer MACs' also where no method uses them, for the others refer to them."""
+    sets = list(dict.fromkeys(values for method in methods if method.operand == "int8" for values in method.sets))
+    integer = integer_operation(
+        config.dvfs, table, config.corner, sets, regulator=config.transition, usual=machine.regulator
+    )
+    if all(method.operand == "int8" for method in methods):
+        return {"int8": integer}
+    own_clock = machine.own_float_clock
+    return {"int8": integer, "fp16": float_operation(config.table, integer, record.report, own_clock=own_clock)}
 
 
 def _methods(config: ScoreConfig, work: Workload, machine: Machine) -> tuple[list[Method], list[str]]:
@@ -227,7 +236,7 @@ class _Scorer:
         footprint = peak_memory(
             self.llm, work, bits, method.cache.stored_bits, self._activation_bits(method), method.head.stored_bits
         )
-        vectors = tuple(self._vector(operation) for operation in work.vectors)
+        vectors = tuple(self._vector(operation) for operation in _merged(work.vectors))
         return MethodScore(method.label, self.operation.dvfs, layers, vectors, footprint, bits)
 
     def _vector(self, operation: VectorOperation) -> VectorScore:
@@ -262,7 +271,18 @@ class _Scorer:
         return make_schedule(name, self.operation.dvfs, self.table, tuple(places), operand, scheduled)
 
 
-def _refuse_unsafe(schedule: Schedule, table: WeightTable) -> None:
+def _merged(operations: Sequence[VectorOperation]) -> list[VectorOperation]:
+    """Operations of one name in a block as one."""
+    found: dict[tuple[int | None, str], VectorOperation] = {}
+    for own in operations:
+        key = own.block, own.name
+        other = found.get(key)
+        more = (0, 0) if other is None else (other.elements, other.operations)
+        found[key] = replace(own, elements=own.elements + more[0], operations=own.operations + more[1])
+    return list(found.values())
+
+
+def refuse_unsafe(schedule: Schedule, table: WeightTable) -> None:
     """Hold a schedule against the table.
 
     Raises:

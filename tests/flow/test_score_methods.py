@@ -110,11 +110,11 @@ def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HaloError, match=r"no quantized folder"):
+    with pytest.raises(HaloError, match="no quantized folder"):
         quantized_method(tmp_path, 8, [gemm()])
     save_layer(tmp_path, tiled())
     with pytest.raises(HaloError, match="is 4 x 6, the model's 4 x 7"):
         quantized_method(tmp_path, 8, [gemm(k=7)])
     save_layer(tmp_path, tiled("model.layers.9.mlp.up_proj"))
-    with pytest.raises(HaloError, match="has no layer 'model.layers.9"):
+    with pytest.raises(HaloError, match="has no layer 'model"):
         quantized_method(tmp_path, 8, [gemm()])
