@@ -26,7 +26,10 @@ def command(
         Literal["int8", "int4"] | None, typer.Option(metavar="int8|int4", help="Keys and values of attention.")
     ] = None,
     tasks: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Tasks of lm-evaluation-harness, in local files.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Tasks of lm-evaluation-harness: YAML files with their data, read offline."
+        ),
     ] = None,
     model: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="Its folder; none: where it was when quantized.")
@@ -38,6 +41,7 @@ def command(
     Examples:
       halo evaluate q/bal --text wiki.test.raw
       halo evaluate q/bal --text stories.txt --convention documents --activations int8 --kv int8
+      halo evaluate q/bal --tasks tasks
 
     Perplexity, KL divergence to the float model, and the share of predictions with the same top token. Perplexities of
     two conventions do not compare; the one used is printed. Needs PyTorch.

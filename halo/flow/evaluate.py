@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -53,14 +54,14 @@ class Evaluation:
         bits_per_weight: with scales and sparse part counted.
         layers: number quantized, and of the model.
         accuracy: on the text, if one was given.
-        tasks: of the harness.
+        tasks: of the harness, each figure of the float model with that of the quantized one.
     """
 
     method: str
     bits_per_weight: float
     layers: tuple[int, int]
     accuracy: Accuracy | None
-    tasks: tuple[TaskFigure, ...] = ()
+    tasks: tuple[tuple[TaskFigure, TaskFigure], ...] = ()
 
 
 def evaluate_folder(config: EvaluateConfig, report: Report) -> Evaluation:
@@ -94,7 +95,14 @@ def evaluate_folder(config: EvaluateConfig, report: Report) -> Evaluation:
     accuracy = None
     if config.text is not None:
         accuracy = evaluate(fake, config.options.read(config.text, model), report=report)
-    tasks = () if config.tasks is None else tuple(run_tasks(fake, config.tasks))
+    tasks: tuple[tuple[TaskFigure, TaskFigure], ...] = ()
+    if config.tasks is not None:
+        both = []
+        for number, one in enumerate((FakeQuantized(model, {}), fake)):
+            report("tasks, float and quantized", number, 2)
+            both.append(run_tasks(one, config.tasks))
+        report("tasks, float and quantized", 2, 2)
+        tasks = tuple(zip(*both, strict=True))
     results = record.results
     counts = (results["layers"], results["model_layers"])
     return Evaluation(record.config["options"]["method"], results["mean"]["bits_per_weight"], counts, accuracy, tasks)
@@ -109,29 +117,38 @@ def _same_model(folder: Path, record: RunRecord) -> None:
 
 
 def describe_evaluation(found: Evaluation) -> str:
-    """The figures as a table, with the convention they follow."""
+    """The figures as tables, with the convention they follow."""
     quantized, of = found.layers
     which = f"{found.method}, {found.bits_per_weight:.3f} bits a weight" + (
         "" if quantized == of else f", {quantized} of {of} layers"
     )
-    lines: list[str] = []
+    parts: list[str] = []
     if found.accuracy is not None:
         a = found.accuracy
         rows = [("", "perplexity", "KL divergence (nats)", "same top token")]
         rows.append(("float32", _number(a.reference_perplexity, ".4f"), "", ""))
         rows.append((which, _number(a.perplexity, ".4f"), _number(a.kl_divergence, ".5f"), _number(a.same_top, ".2%")))
-        widths = [max(len(row[n]) for row in rows) for n in range(4)]
-        for row in rows:
-            cells = [
-                row[0].ljust(widths[0]),
-                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-            ]
-            lines.append("  ".join(cells).rstrip())
-        lines += ["", f"{a.tokens:,} predictions; {a.quantized}", f"convention: {a.convention}"]
-    for figure in found.tasks:
-        lines.append(
-            f"{figure.task}: {figure.metric} {figure.value:.4f} ({figure.samples:,} samples, {figure.shots} shots)"
-        )
+        parts.append(_table(rows))
+        parts.append(f"{a.tokens:,} predictions; {a.quantized}\nconvention: {a.convention}")
+    if found.tasks:
+        lines = [("task", "metric", "float32", which, "samples", "shots")]
+        for plain, figure in found.tasks:
+            figures = (f"{plain.value:.4f}", f"{figure.value:.4f}", f"{figure.samples:,}", str(figure.shots))
+            lines.append((figure.task, figure.metric, *figures))
+        parts += [_table(lines, texts=2), found.tasks[0][1].quantized]
+    return "\n\n".join(parts)
+
+
+def _table(rows: Sequence[Sequence[str]], texts: int = 1) -> str:
+    """Columns of equal width, the first ``texts`` of them aligned to the left."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if n < texts else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
 

@@ -21,7 +21,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,13 +120,18 @@ def _load(folder: Path, tasks: Sequence[str], seed: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Only errors are logged: the harness warns of defaults that tasks rely on, tokenizers of texts it cuts later."""
+    """Only errors are logged: the harness warns of defaults that tasks rely on, tokenizers of texts it cuts later.
+
+    Its bars are for terminals; in a file they would be one line over another.
+    """
     loggers = [logging.getLogger(name) for name in ("lm_eval", "transformers")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
+    bars = contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO())
     try:
-        yield
+        with bars:
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from halo.cli.main import main
 from halo.errors import HaloError
 from halo.quant.fake import Activations, FakeQuantized
 from halo.quant.harness import TaskFigure, run_tasks
 from halo.quant.rtn import Format, rtn
+from halo.quant.store import list_layers, load_layer
 from halo.quant.torch_model import RunningModel, load_model
 
 torch = pytest.importorskip("torch", reason="running models needs halo-mac[torch]")
@@ -66,19 +70,19 @@ def questions() -> list[dict[str, object]]:
     ]
 
 
-@pytest.fixture
-def tasks(tmp_path: Path, pages: list[str], monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory: pytest.TempPathFactory, pages: list[str]) -> Iterator[Path]:
     datasets = pytest.importorskip("datasets", reason="comes with lm-evaluation-harness")
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    folder = tmp_path / "tasks"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("tasks")
     for name, body, rows in (
         ("pages", PAGES, [{"page": page} for page in pages]),
         ("questions", QUESTIONS, questions()),
     ):
         (folder / f"{name}.yaml").write_text(TASK.format(name=name) + body, encoding="utf-8")
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+        yield folder
 
 
 def figures(found: list[TaskFigure]) -> dict[tuple[str, str], float]:
@@ -145,6 +149,26 @@ def test_bad_tasks_are_named(stories: RunningModel, tasks: Path, tmp_path: Path)
         run_tasks(fake, tmp_path / "missing")
     with pytest.raises(HaloError, match="the folder has no task"):
         run_tasks(fake, empty)
-    (tasks / "pages.jsonl").unlink()
+    lacking = shutil.copytree(tasks, tmp_path / "lacking")
+    (lacking / "pages.jsonl").unlink()
     with pytest.raises(HaloError, match="a task does not load"):
-        run_tasks(fake, tasks, ["pages"])
+        run_tasks(fake, lacking, ["pages"])
+
+
+def test_evaluate_runs_tasks_beside_the_float_model(
+    stories: RunningModel, tasks: Path, tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(shared / "models" / "stories260K")
+    assert main(["quantize", path, "--method", "rtn", "--layers", "*.0.*", "-o", str(tmp_path / "q")]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "q"), "--tasks", str(tasks)]) == 0
+    said = capsys.readouterr()
+    layers = {name: load_layer(tmp_path / "q", name) for name in list_layers(tmp_path / "q")}
+    lines = {tuple(line.split()[:2]): line.split()[2:] for line in said.out.splitlines()}
+    both = [figures(run_tasks(FakeQuantized(stories, made), tasks)) for made in ({}, layers)]
+    for key in both[0]:
+        assert lines[key][:2] == [f"{found[key]:.4f}" for found in both]
+    assert lines["questions", "acc"][2:] == ["12", "0"]
+    assert both[0]["pages", "word_perplexity"] != both[1]["pages", "word_perplexity"]
+    assert all(line.startswith("tasks, float and quantized") for line in said.err.splitlines())  # no foreign bars
+    assert "7 of 35 layers" in said.out
