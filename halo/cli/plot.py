@@ -9,7 +9,7 @@ import typer
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of halo characterize or halo quantize.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of halo characterize, quantize or score.")],
     layers: Annotated[
         list[str] | None,
         typer.Option(

@@ -82,6 +82,7 @@ def command(
     from halo.cli.progress import StageProgress
     from halo.flow.score import ScoreConfig, score_model
     from halo.flow.score_summary import describe_score
+    from halo.plot.run import draw_all
 
     config = ScoreConfig(
         model=model,
@@ -103,5 +104,5 @@ def command(
         force=force,
     )
     with StageProgress() as report:
-        run = score_model(config, report)
+        run = score_model(config, report, draw_all)
     typer.echo(describe_score(run))

@@ -14,6 +14,7 @@ from halo.flow.provenance import RunRecord, read_record
 from halo.flow.runfolder import replaced_part
 from halo.plot.delays import delay_histograms, delay_map, telling_weights
 from halo.plot.quantized_run import quantized_figures
+from halo.plot.score_run import score_figures
 from halo.plot.style import signed
 from halo.plot.voltage import delay_across_voltage
 from halo.plot.weights import energy_per_weight, frequency_per_weight
@@ -26,11 +27,12 @@ def draw_all(run_folder: Path, layers: Sequence[str] = (), model: Path | None = 
     """Draw every figure for which the run has numbers, into ``plots/``; the old ones stay until the new are complete.
 
     Of a run of ``halo characterize`` one file a figure and corner: ``frequency_per_weight.png``, with several corners
-    ``frequency_per_weight.CORNER.png``. Of ``halo quantize`` as ``halo.plot.quantized_run`` says.
+    ``frequency_per_weight.CORNER.png``. Of ``halo quantize`` and ``halo score`` as ``halo.plot.quantized_run`` and
+    ``halo.plot.score_run`` say.
 
     Args:
-        run_folder: of ``halo characterize`` or ``halo quantize``.
-        layers, model: for the latter.
+        run_folder: of ``halo characterize``, ``halo quantize`` or ``halo score``.
+        layers, model: of a quantized one.
 
     Returns:
         The paths, in order of drawing.
@@ -41,10 +43,13 @@ def draw_all(run_folder: Path, layers: Sequence[str] = (), model: Path | None = 
     record = read_record(run_folder)
     if record.command == "quantize":
         figures = quantized_figures(run_folder, record, layers, model)
+    elif layers or model is not None:
+        fix = "Leave out --layers and --model."
+        raise HaloError(f"a run of halo {record.command} has no layers to draw", fix, run_folder)
+    elif record.command == "score":
+        figures = score_figures(run_folder)
     elif record.command != "characterize":
         raise HaloError(f"halo plot draws no run of halo {record.command}", "Give another run.", run_folder)
-    elif layers or model is not None:
-        raise HaloError("a run of halo characterize has no layers", "Leave out --layers and --model.", run_folder)
     else:
         figures = figures_of(run_folder, load_table(run_folder), record)
     with replaced_part(run_folder / PLOTS) as folder:
