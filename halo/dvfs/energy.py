@@ -11,6 +11,8 @@ from halo.characterization.table import WeightTable
 from halo.dvfs.points import Dvfs
 from halo.dvfs.voltage import Supply, evidence, rows_of, supply, supply_of
 
+_SCALING = "energies go with the square of the voltage, leakage with the voltage, which is the least it can grow"
+
 
 def energy_fj(
     table: WeightTable, values: Sequence[int], dvfs: Dvfs, counts: Sequence[float] | None = None
@@ -57,7 +59,7 @@ def assumptions(dvfs: Dvfs, table: WeightTable) -> tuple[str, ...]:
         found.append(f"The clocks of {dvfs.name} are assumed: the table does not vouch for them.")
         found.append(
             f"The table's {own.voltages_v[0]:g} V (corner {own.corners[0]}) stands for the {dvfs.points[0].voltage_v:g}"
-            " V of the first operating point; energies go with the square of the voltage, leakage with the voltage."
+            f" V of the first operating point; {_SCALING}."
         )
     else:
         found.append(f"Clocks keep {dvfs.margin:g} times the period that the table gives their slowest weight.")
@@ -68,8 +70,7 @@ def assumptions(dvfs: Dvfs, table: WeightTable) -> tuple[str, ...]:
     if "scaled" in how and dvfs.law is not None:
         found.append(
             f"Clocks at other voltages are scaled from corner {supply_of(dvfs, table).corners[0]} by the alpha-power "
-            f"law with Vt = {dvfs.law.threshold_v:g} V and alpha = {dvfs.law.alpha:g} ({dvfs.law.source}); energies go "
-            "with the square of the voltage, leakage with the voltage."
+            f"law with Vt = {dvfs.law.threshold_v:g} V and alpha = {dvfs.law.alpha:g} ({dvfs.law.source}); {_SCALING}."
         )
     return tuple(found)
 

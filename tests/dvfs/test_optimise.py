@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,6 +50,8 @@ def test_a_pass_by_hand() -> None:
     assert runs[0].energy_pj == 7 + 166 + 120_500
     assert (runs[1].transition_ps, runs[1].transition_pj) == (12_000, 11_500)
     assert (runs[1].compute_ps, runs[1].core_pj, runs[1].static_pj) == (1000, 10, 0)
+    # Equal products follow each other as repeats do: two of three are six.
+    assert run_layers([first, second], at, [2, 1])[0].transition_ps == 12_000 + 11 * 14_000
 
 
 def test_what_is_written_out_takes_the_same() -> None:
@@ -123,6 +126,18 @@ def test_the_search_equals_trying_every_choice(
 
     found = choose(options, at, objective, counts)
     assert value(found) == min(value(c) for c in itertools.product(*(range(len(own)) for own in options)))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_least_product_of_many_layers(seed: int) -> None:
+    """Nine layers with three ways each, along a curve: the hull has many corners, of which most are left out."""
+    generator = np.random.default_rng(seed)
+    time_ps = generator.integers(10, 10_000, (9, 3))
+    energy_pj = (10_000_000 * generator.uniform(0.5, 2.0, (9, 3)) / time_ps).astype(np.int64)
+    options = [[cost([0], int(time_ps[i, j]), int(energy_pj[i, j])) for j in range(3)] for i in range(9)]
+    times, energies = (sum(np.ix_(*values)) for values in (time_ps, energy_pj))
+    found = total(options, choose(options, dvfs(0, 0, 0), "edp"), dvfs(0, 0, 0), [1] * 9)
+    assert found[0] * found[1] == (times * energies).min()
 
 
 def test_bad_questions() -> None:

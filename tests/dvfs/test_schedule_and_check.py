@@ -61,6 +61,14 @@ def test_planted_violations_are_listed() -> None:
     )
 
 
+def test_operands_that_are_no_weights_have_limits_of_their_own() -> None:
+    """Attention at the fast clock, where every class of weights may run."""
+    made = schedule([(2, 0)])
+    attention = replace(made.layers[1], segments=(Segment(2, -1, 50, 2),))
+    made = replace(made, classes=(CLASSES[2],), layers=(made.layers[0], attention))
+    assert [(v.layer, v.tile_class, v.weight) for v in check(made, TABLE)] == [("block 0 scores", "any", -3)]
+
+
 def test_a_clock_one_part_in_a_million_too_fast_is_found() -> None:
     dvfs = table_dvfs(TABLE, [], None, IVR)
     slow = dvfs.points[0]
