@@ -23,7 +23,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from halo.dvfs.points import Allowed, Dvfs, OperatingPoint, Transition
+from halo.dvfs.points import Allowed, AlphaPower, Dvfs, OperatingPoint, Transition
 from halo.errors import HaloError
 from halo.sourced import Parameters, load_toml, read_parameters
 
@@ -31,6 +31,7 @@ DATA = Path(__file__).with_name("data")
 NAMES = ("paper-systolic", "paper-gpu")
 _TRANSITION = ("per_volt_ns", "fixed_ns", "rail_nf")
 _POINT = ("voltage_v", "frequency_ghz")
+_LAW = ("threshold_v", "alpha")
 _MULTIPLES = re.compile(r"multiples of ([1-9][0-9]{0,8})")
 
 
@@ -109,6 +110,7 @@ def allowed_words(allowed: Allowed) -> str | list[int]:
 def _read(path: Path, tables: dict[str, Any]) -> DvfsFile:
     timing = read_timing(tables.pop("timing", None))
     transition, change = _transition(tables.pop("transition", None), path)
+    law, numbers = _law(tables.pop("law"), timing, path) if "law" in tables else (None, None)
     rows = tables.pop("points", None)
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise HaloError("the file has no operating points", "Write one [[points]] table for each.")
@@ -121,9 +123,10 @@ def _read(path: Path, tables: dict[str, Any]) -> DvfsFile:
         timing=timing,
         allowed=tuple(allowed for _, allowed, _ in read),
         margin=own.number("margin") if timing == "table" else 1.0,
+        law=law,
     )
     parts = [(f"{point.name}.", parameters) for point, _, parameters in read]
-    parts += [("", own), ("transition.", change)]
+    parts += [("", own), ("transition.", change), *([("law.", numbers)] if numbers else [])]
     values = {prefix + key: value for prefix, part in parts for key, value in part.values.items()}
     sources = {prefix + key: source for prefix, part in parts for key, source in part.sources.items()}
     return DvfsFile(dvfs, Parameters(own.name, path, values, sources))
@@ -153,6 +156,14 @@ def _numbers(table: Mapping[str, Any], path: Path) -> tuple[Transition, Paramete
     read = read_parameters(path, table, _TRANSITION, {})
     per_volt, fixed, rail = (float(read.number(key)) for key in _TRANSITION)
     return Transition(read.name, per_volt, fixed, rail, _joined(read)), read
+
+
+def _law(table: Any, timing: str, path: Path) -> tuple[AlphaPower, Parameters]:
+    if timing == "assumed" or not isinstance(table, dict):
+        raise HaloError('[law] goes with timing = "table"', "Leave it out: assumed clocks need none.")
+    read = read_parameters(path, {"name": "alpha-power", **table}, _LAW, {})
+    threshold, alpha = (float(read.number(key)) for key in _LAW)
+    return AlphaPower(threshold, alpha, _joined(read)), read
 
 
 def _point(row: dict[str, Any], path: Path) -> tuple[OperatingPoint, Allowed, Parameters]:

@@ -110,16 +110,19 @@ def bind(dvfs: Dvfs, table: WeightTable, corners: Sequence[str] = ()) -> Dvfs:
             stand for the first point. Empty: all of the table; with ``assumed`` its only one.
 
     Raises:
-        HaloError: timing ``table`` and a voltage that is no corner's, or corners that cannot be told apart.
+        HaloError: timing ``table`` and a voltage that is no corner's and that no law of the file leads to, or corners
+            that cannot be told apart.
     """
     if dvfs.timing == "assumed":
         chosen = [*corners] or [*table.corners]
         if len(chosen) > 1:
             raise HaloError("the table has several corners", f"Name one of: {', '.join(chosen)}.")
         return replace(dvfs, corners=(str(table.rows(chosen[0])["corner"].iloc[0]),))
-    along = supply(table, corners)
+    along = supply(table, corners, dvfs.law)
     for point in dvfs.points:
-        if not along.has(point.voltage_v):
+        if dvfs.law is not None:
+            along.evidence(point.voltage_v)
+        elif not along.has(point.voltage_v):
             what = f"operating point {point.name!r} is at {point.voltage_v:g} V, where the table has no corner"
             raise HaloError(what, f"Available: {along.known}; or characterize that corner too.")
     return replace(dvfs, corners=along.corners)

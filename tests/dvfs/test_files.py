@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from halo.dvfs.files import DATA, NAMES, allowed_words, preset, read_allowed, read_dvfs
-from halo.dvfs.points import Allowed
+from halo.dvfs.points import Allowed, AlphaPower
 from halo.errors import HaloError
 from halo.sourced import load_toml
 
@@ -83,6 +83,27 @@ rail_nf = { value = 7, source = "c" }"""
     change = read_dvfs(write(tmp_path, 'preset = "ldo"', numbers)).dvfs.transition
     assert (change.name, change.per_volt_ns, change.fixed_ns, change.rail_nf) == ("custom", 5, 6, 7)
     assert change.source == "per_volt_ns: a; fixed_ns: b; rail_nf: c"
+
+
+def test_a_law(tmp_path: Path) -> None:
+    law = """[law]
+threshold_v = { value = 0.4, source = "model card" }
+alpha = { value = 1.3, source = "Sakurai and Newton" }
+[transition]"""
+    file = read_dvfs(write(tmp_path, "[transition]", law))
+    assert file.dvfs.law == AlphaPower(0.4, 1.3, "threshold_v: model card; alpha: Sakurai and Newton")
+    assert file.parameters.sources["law.alpha"] == "Sakurai and Newton"
+    with pytest.raises(HaloError, match="threshold_v is missing"):
+        read_dvfs(
+            write(tmp_path, "[transition]", law.replace('threshold_v = { value = 0.4, source = "model card" }', ""))
+        )
+    with pytest.raises(HaloError, match=r"alpha-power law with Vt = 0.4 V and alpha = 13"):
+        read_dvfs(write(tmp_path, "[transition]", law.replace("1.3", "13")))
+    margin = """timing = "table"
+margin = { value = 1.02, source = "measured" }"""
+    path = write(tmp_path, margin, f'timing = "assumed"\n{law.replace("[transition]", "")}')
+    with pytest.raises(HaloError, match="goes with timing"):
+        read_dvfs(path)
 
 
 @pytest.mark.parametrize("words", ["all", "multiples of 16", [-3, 0, 5]])

@@ -106,6 +106,19 @@ def test_a_files_voltages_are_those_of_corners() -> None:
         bind(own("table", (1.0, 0.2, Allowed()), (1.2, 1.9, Allowed(4))), table, ["low"])
 
 
+def test_a_files_law_leads_to_other_voltages() -> None:
+    table = small_table()
+    slow, fast = (1.0, 0.9, Allowed()), (1.2, 2.7, Allowed(4))  # 2 GHz 1.4^1.5 / 1.2 = 2.761 GHz
+    dvfs = bind(replace(own("table", slow, fast), law=LAW), table)
+    assert evidence(dvfs, table) == ("table", "scaled")
+    assert safe_points(dvfs, FOURS, table) == (0, 1)
+    assert safe_points(bind(replace(own("table", slow, (1.2, 2.8, Allowed(4))), law=LAW), table), FOURS, table) == (0,)
+    with pytest.raises(HaloError, match=r"no weights at 0.45 V"):
+        bind(replace(own("table", (0.45, 0.01, Allowed()), fast), law=LAW), table)
+    with pytest.raises(HaloError, match="beside several corners"):
+        bind(replace(own("table", slow, fast), law=LAW), small_table(CORNERS))
+
+
 def test_with_a_table_the_file_can_only_forbid() -> None:
     table = small_table()
     dvfs = bind(own("table", (1.0, 0.5, Allowed()), (1.0, 1.2, Allowed(values=(-4,)))), table)
