@@ -2,22 +2,24 @@
 
 table = halo.characterize("mac.v", liberty="cells.lib", run_folder="runs/mac")
 table = halo.load_table("runs/mac")
+rows = halo.score("llama2-7b", table="runs/mac", phase="decode")
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from halo.api import characterize
+    from halo.api import characterize, score
     from halo.characterization.classes import FrequencyClass
     from halo.characterization.table import WeightTable, load_table
     from halo.errors import HaloError
 
 __version__ = "0.1.0"
-__all__ = ["FrequencyClass", "HaloError", "WeightTable", "characterize", "load_table"]
+__all__ = ["FrequencyClass", "HaloError", "WeightTable", "characterize", "load_table", "score"]
 
 _HOME = {
     "characterize": "halo.api",
+    "score": "halo.api",
     "FrequencyClass": "halo.characterization.classes",
     "WeightTable": "halo.characterization.table",
     "load_table": "halo.characterization.table",

@@ -1,16 +1,20 @@
-"""The Python face of ``halo characterize``: files and options in, a table out."""
+"""The Python face of ``halo characterize`` and ``halo score``: files and options in, a table out."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
+
+import pandas as pd
 
 from halo.characterization.table import WeightTable, load_table
 from halo.config import CharacterizeConfig, Method, Synthesis, parse_corners
 from halo.flow.characterize import characterize as run_characterization
 from halo.flow.provenance import Report, silent
+from halo.flow.score import ScoreConfig, score_model
+from halo.flow.score_table import read_scores
 from halo.plot.run import draw_all
 
 PathLike = str | Path
@@ -40,6 +44,23 @@ class Options(TypedDict, total=False):
     psum_samples: int
     seed: int
     jobs: int | None
+    force: bool
+
+
+class ScoreOptions(TypedDict, total=False):
+    """Options of ``score``; meanings and defaults as in ``halo.flow.score.ScoreConfig``."""
+
+    corner: str | None
+    arch: str
+    dvfs: str
+    transition: str | None
+    phase: Literal["prefill", "decode"]
+    batch: int
+    context: int
+    activation_bits: int
+    kv_bits: int
+    objective: Literal["time", "energy", "edp"]
+    compute_bound: bool
     force: bool
 
 
@@ -82,6 +103,42 @@ def characterize(
         config.require_files()
         finish = draw_all if run_folder is not None else None
         return load_table(run_characterization(config, report or silent, finish))
+
+
+def score(
+    model: PathLike,
+    *,
+    table: PathLike,
+    methods: Sequence[str] = (),
+    quantized: PathLike | Sequence[PathLike] = (),
+    run_folder: PathLike | None = None,
+    report: Report | None = None,
+    **options: Unpack[ScoreOptions],
+) -> pd.DataFrame:
+    """Score a model on an array or a GPU and return the rows of ``score.csv``.
+
+    Args:
+        model: built-in name, or a folder with ``config.json``.
+        table: run folder of ``characterize``, or its ``weights.csv``.
+        methods: names; with no quantized folder either: all.
+        quantized: folders of ``halo quantize``.
+        run_folder: keep everything there, plots included; None: keep nothing but the rows.
+        report: called as ``report(stage, done, total)`` while the run goes on.
+        options: see ``ScoreOptions``.
+
+    Raises:
+        HaloError: bad input, a schedule that the table does not allow, or a folder that cannot be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="halo-") as scratch:
+        config = ScoreConfig(
+            str(model),
+            Path(table),
+            Path(run_folder) if run_folder is not None else Path(scratch) / "run",
+            quantized=_paths(quantized),
+            methods=tuple(methods),
+            **options,
+        )
+        return read_scores(score_model(config, report or silent, draw_all if run_folder is not None else None))
 
 
 def _paths(paths: PathLike | Sequence[PathLike]) -> tuple[Path, ...]:

@@ -13,6 +13,7 @@ import halo
 from halo import api
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
+from halo.flow.score import ScoreConfig
 
 
 @pytest.fixture
@@ -85,6 +86,8 @@ def test_bad_input_is_refused_before_anything_runs(library: Path, asked: list[tu
 def test_options_are_those_of_the_configuration() -> None:
     fields = {field.name for field in dataclasses.fields(CharacterizeConfig)}
     assert set(api.Options.__annotations__) == fields - {"corners", "run_folder", "files"}
+    fields = {field.name for field in dataclasses.fields(ScoreConfig)}
+    assert set(api.ScoreOptions.__annotations__) == fields - {"model", "table", "run_folder", "quantized", "methods"}
 
 
 def test_names_promised_by_the_package() -> None:

@@ -30,6 +30,7 @@ METHODS = (
 _DATA = Path(__file__).parent / "data" / "methods.toml"
 _OWN_MODEL = "Give the folder and the model that it was made from."
 _HALO_MODELS = ("llama2-7b", "llama2-13b", "opt-1.3b", "opt-30b")
+_BAND = 128  # rows worked on at a time
 _FAST_BITS, _MIDDLE_BITS, _SPARSE_BITS = 3, 4, 8  # of the paper's effective bits
 
 
@@ -181,12 +182,12 @@ def form_of(layer: QuantizedLayer) -> WeightForm:
     """What the array sees of a quantized layer; its tile classes turned to K x N."""
     sparse = 0.0 if layer.sparse is None else len(layer.sparse.codes) / layer.codes.size
     if layer.tile is None or layer.tile_class is None:
-        values, counts = np.unique(layer.codes, return_counts=True)
-        chosen = ValueSet(layer.method, tuple(values.tolist()), tuple(counts.tolist()))
+        (counts,) = _counts_by_class(layer)
+        there = np.flatnonzero(counts)
+        chosen = ValueSet(layer.method, tuple((there - 128).tolist()), tuple(counts[there].tolist()))
         return WeightForm((chosen,), (1.0,), layer.true_bits(), sparse_share=sparse)
-    counted = _counts_by_class(layer)
     sets = []
-    for book, counts in zip(layer.codebooks, counted, strict=True):
+    for book, counts in zip(layer.codebooks, _counts_by_class(layer), strict=True):
         values = book.values.astype(np.int64)
         sets.append(ValueSet(book.name, tuple(values.tolist()), tuple(counts[values + 128].tolist())))
     classes = np.ascontiguousarray(layer.tile_class.T)
@@ -194,13 +195,14 @@ def form_of(layer: QuantizedLayer) -> WeightForm:
 
 
 def _counts_by_class(layer: QuantizedLayer) -> npt.NDArray[np.int64]:
-    """Number of codes of each value, int64[classes, 256], from -128."""
-    assert layer.tile is not None and layer.tile_class is not None
-    counts = np.zeros((len(layer.codebooks), 256), np.int64)
-    for band, classes in enumerate(layer.tile_class):
-        codes = layer.codes[band * layer.tile : (band + 1) * layer.tile].astype(np.int64) + 128
-        place = np.repeat(classes, layer.tile)[: codes.shape[1]].astype(np.int64) * 256
-        counts += np.bincount((codes + place).ravel(), minlength=counts.size).reshape(counts.shape)
+    """Number of codes of each value, int64[classes, 256], from -128; one class where there are no tiles."""
+    tile, classes = layer.tile or _BAND, layer.tile_class
+    counts = np.zeros((max(1, len(layer.codebooks)), 256), np.int64)
+    for band in range(-(-len(layer.codes) // tile)):
+        codes = layer.codes[band * tile : (band + 1) * tile].astype(np.int64) + 128
+        if classes is not None:
+            codes += np.repeat(classes[band], tile)[: codes.shape[1]].astype(np.int64) * 256
+        counts += np.bincount(codes.ravel(), minlength=counts.size).reshape(counts.shape)
     return counts
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from synthetic_run import corner
 
+import halo
 from halo.characterization.table import WeightTable, load_table
 from halo.dvfs.check import check
 from halo.dvfs.schedule import read_schedules
@@ -144,6 +145,12 @@ def test_the_clock_of_floating_point(model: Path, run_of: Path) -> None:
     assert clock() == pytest.approx(1e3 / 9000 / 1.025)  # its own period, with the margin of all clocks
     assert clock(dvfs="paper-systolic") == pytest.approx(1.9 * slowest / 9000)
     assert clock(dvfs="paper-gpu", arch="a100-80") == 1.5  # tensor cores keep the clock of the SMs
+
+
+def test_from_python(model: Path, table: Path) -> None:
+    rows = halo.score(model, table=table, methods=["w8a8"], context=96, arch="systolic-32")
+    assert not (table.parent / "score").exists()
+    pd.testing.assert_frame_equal(rows, scored(model, table, methods=("w8a8",)))
 
 
 def test_a_bare_table_has_no_floating_point(model: Path, table: Path) -> None:
