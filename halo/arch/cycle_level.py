@@ -39,6 +39,7 @@ from halo.arch.os_cycles import OsArray
 from halo.arch.os_kernel import os_control
 from halo.arch.ws_cycles import WsArray
 from halo.arch.ws_kernel import ws_control
+from halo.characterization.table import WeightTable
 from halo.errors import HaloError
 
 Sums = npt.NDArray[np.int32] | npt.NDArray[np.int64]
@@ -95,7 +96,7 @@ class CycleLevel:
         """Energy of all elements from the first clock to the last; see the head of the module for what counts.
 
         Args:
-            mac_fj: float[256] or float[classes, 256], mean energy of weight w at index w + 128.
+            mac_fj: float[256] or float[classes, 256], mean energy of weight w at index w + 128: ``mac_energies``.
             leakage_nw: float or float[classes], of one element.
             period_ps: float or float[classes], of the clock.
 
@@ -112,6 +113,24 @@ class CycleLevel:
         clocks = np.array(self.class_cycles, np.float64)
         leaked = self.elements * clocks * np.asarray(leakage_nw) * np.asarray(period_ps) * 1e-6  # nW ps = 1e-6 fJ
         return active + float(leaked.sum())
+
+
+def mac_energies(table: WeightTable, corner: str | None = None) -> npt.NDArray[np.float64]:
+    """float64[256]: mean energy of a MAC with weight w in fJ at index w + 128; NaN where the table has none.
+
+    Args:
+        corner: of the table; may be left out where there is only one.
+
+    Raises:
+        HaloError: no such corner, several and none named, or weights of more than eight bits.
+    """
+    rows = table.rows(corner)
+    index = rows["weight"].to_numpy(np.int64) + 128
+    if index.min() < 0 or index.max() > 255:
+        raise HaloError("the table's weights have more than eight bits", "Take the table of an int8 MAC.")
+    energies = np.full(256, np.nan)
+    energies[index] = rows["energy_fj"].to_numpy(np.float64)
+    return energies
 
 
 def simulate_ws(

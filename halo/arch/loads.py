@@ -113,11 +113,14 @@ def check_ws_loads(array: WsArray, activation: Int8, weight: Int8, loads: Sequen
     """
     _check_operands(activation, weight)
     before: WsLoad | None = None
+    taken = np.zeros((len(activation), weight.shape[1]), np.bool_)
     for number, load in enumerate(loads):
         check_ws_tile(array, number, load.tile, None if before is None else before.tile)
         _check_place(number, load, load.tile.rows, 1, activation, weight)
         if before is not None and not load.tile.first and (load.row, load.column) != (before.row, before.column):
             raise HaloError(f"load {number} lies elsewhere than its output tile", "Give it the same row and column.")
+        if load.tile.first:
+            _take_place(number, load, load.tile.rows, array.columns, taken)
         before = load
     if before is None or not before.tile.last:
         raise HaloError("the loads do not end with the last k-tile of an output tile", "Add it.")
@@ -130,9 +133,11 @@ def check_os_loads(array: OsArray, activation: Int8, weight: Int8, loads: Sequen
         HaloError: the first one, and what is wrong with it.
     """
     _check_operands(activation, weight)
+    taken = np.zeros((len(activation), weight.shape[1]), np.bool_)
     for number, load in enumerate(loads):
         check_os_tile(array, number, load.tile)
         _check_place(number, load, load.tile.rows, load.tile.steps, activation, weight)
+        _take_place(number, load, load.tile.rows, array.columns, taken)
     if not loads:
         raise HaloError("there are no loads", "Give one or more.")
 
@@ -156,3 +161,11 @@ def _check_place(number: int, load: WsLoad | OsLoad, rows: int, steps: int, acti
     if min(load.row, load.k, load.column) < 0 or load.row + rows > m or load.k + steps > k or load.column >= n:
         what = f"load {number} at row {load.row}, k {load.k} and column {load.column} lies outside of the product"
         raise HaloError(what, f"The product has {m} rows, {k} along k and {n} columns.")
+
+
+def _take_place(number: int, load: WsLoad | OsLoad, rows: int, columns: int, taken: Flags) -> None:
+    """Mark the results of an output tile; ``taken``: bool[M, N]."""
+    place = taken[load.row : load.row + rows, load.column : load.column + columns]
+    if place.any():
+        raise HaloError(f"load {number} has results that another output tile has", "Give each result to one of them.")
+    place[:] = True

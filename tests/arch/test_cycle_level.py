@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_tables import small_table
 
-from halo.arch.cycle_level import CycleLevel, simulate_os, simulate_ws
+from halo.arch.cycle_level import CycleLevel, mac_energies, simulate_os, simulate_ws
 from halo.arch.gemm_cycles import WsOutput, os_gemm_cycles, os_stretches, ws_gemm_cycles, ws_stretches
 from halo.arch.loads import OsLoad, StreamStalls, WsLoad, os_loads, ws_loads
 from halo.arch.os_cycles import OsArray, OsTile, os_schedule
@@ -148,6 +149,37 @@ def test_one_element_in_small_numbers() -> None:
         found.energy_fj(np.where(np.arange(256) == 131, np.nan, table), 5.0, 1000.0)
 
 
+def test_a_large_product_on_a_large_array() -> None:
+    activation, weight = operands(1, size := 1024, size, size)
+    wanted = activation.astype(np.float64) @ weight.astype(np.float64)
+    ws, os = WsArray(128, 128, depth=512), OsArray(128, 128)
+    for found, cycles in (
+        (simulate_ws(ws, activation, weight, ws_loads(ws, *[size] * 3)), ws_gemm_cycles(ws, *[size] * 3)),
+        (simulate_os(os, activation, weight, os_loads(os, *[size] * 3)), os_gemm_cycles(os, *[size] * 3)),
+    ):
+        assert (found.outputs == wanted).all() and found.macs == size**3
+        assert found.cycles == cycles and found.utilisation > 0.99 and found.busy.max() == 128 * 128
+
+
+def test_energy_of_a_table() -> None:
+    """10 V^2 + |weight| fJ a MAC: a product's energy is that of its weights, each met by every row of activations."""
+    table = small_table({"low": (0.5, 2.0), "high": (1.0, 1.0)})
+    m, k, n = 7, 6, 8
+    generator = np.random.default_rng(2)
+    activation, weight = generator.integers(-128, 128, (m, k), np.int8), generator.integers(-4, 4, (k, n), np.int8)
+    array = WsArray(3, 4)
+    found = simulate_ws(array, activation, weight, ws_loads(array, m, k, n))
+    for corner, voltage in (("low", 0.5), ("high", 1.0)):
+        wanted = m * (10 * voltage**2 * k * n + int(np.abs(weight.astype(int)).sum()))
+        assert found.energy_fj(mac_energies(table, corner), 0.0, 1.0) == pytest.approx(wanted, rel=1e-12)
+    with pytest.raises(HaloError, match="several corners"):
+        mac_energies(table)
+    weight[0, 0] = 5
+    lacking = simulate_ws(array, activation, weight, ws_loads(array, m, k, n))
+    with pytest.raises(HaloError, match="weight 5 has no energy in class 0"):
+        lacking.energy_fj(mac_energies(table, "low"), 0.0, 1.0)
+
+
 def test_output_stationary_energy_counts_the_slot_of_zeros() -> None:
     array = OsArray(2, 1)
     activation, weight = np.array([[5, 7]], np.int8), np.array([[3], [-2]], np.int8)
@@ -168,6 +200,7 @@ ONE = WsLoad(0, 0, 0, WsTile(1))
         ([ONE, replace(ONE, column=-1)], "load 1 at row 0, k 0 and column -1 lies outside"),
         ([replace(ONE, tile=WsTile(17))], "tile 0 has 17 rows"),
         ([replace(ONE, tile=WsTile(1, last=False)), WsLoad(1, 2, 0, WsTile(1, first=False))], "load 1 lies elsewhere"),
+        ([ONE, WsLoad(0, 2, 1, WsTile(1))], "load 1 has results that another output tile has"),
     ],
 )
 def test_bad_weight_stationary_loads(loads: list[WsLoad], what: str) -> None:
@@ -182,6 +215,7 @@ def test_bad_weight_stationary_loads(loads: list[WsLoad], what: str) -> None:
         ([OsLoad(0, 0, 0, OsTile(3, 1))], "tile 0 has 3 rows"),
         ([OsLoad(0, 1, 0, OsTile(1, 4))], "load 0 at row 0, k 1 and column 0 lies outside"),
         ([OsLoad(3, 0, 0, OsTile(2, 4))], "load 0 at row 3, k 0 and column 0 lies outside"),
+        ([OsLoad(0, 0, 0, OsTile(2, 4)), OsLoad(1, 0, 0, OsTile(2, 4))], "load 1 has results that another"),
     ],
 )
 def test_bad_output_stationary_loads(loads: list[OsLoad], what: str) -> None:
