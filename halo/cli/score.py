@@ -33,7 +33,7 @@ def command(
     arch: Annotated[
         str,
         typer.Option(
-            metavar="FILE|NAME", help="systolic-128, systolic-32, rtx2080ti, v100, a100-40, a100-80, or a file."
+            metavar="FILE|NAME", help="systolic-128, systolic-32, tpu-v1, rtx2080ti, v100, a100-40, a100-80, or a file."
         ),
     ] = "systolic-128",
     dvfs: Annotated[

@@ -179,7 +179,11 @@ def quantized_method(folder: Path, kv_bits: int, gemms: Iterable[Gemm]) -> Metho
 
 
 def form_of(layer: QuantizedLayer) -> WeightForm:
-    """What the array sees of a quantized layer; its tile classes turned to K x N."""
+    """What the array sees of a quantized layer; its tile classes turned to K x N.
+
+    Raises:
+        HaloError: a code outside its tile's codebook.
+    """
     sparse = 0.0 if layer.sparse is None else len(layer.sparse.codes) / layer.codes.size
     if layer.tile is None or layer.tile_class is None:
         (counts,) = _counts_by_class(layer)
@@ -189,6 +193,10 @@ def form_of(layer: QuantizedLayer) -> WeightForm:
     sets = []
     for book, counts in zip(layer.codebooks, _counts_by_class(layer), strict=True):
         values = book.values.astype(np.int64)
+        if counts.sum() != counts[values + 128].sum():
+            stray = next(code for code in np.flatnonzero(counts) - 128 if code not in book.values)
+            what = f"layer {layer.name!r}: code {stray} in a tile of codebook {book.name!r}"
+            raise HaloError(what, "Quantize the layer again: at the clock of the codebook this code is not safe.")
         sets.append(ValueSet(book.name, tuple(values.tolist()), tuple(counts[values + 128].tolist())))
     classes = np.ascontiguousarray(layer.tile_class.T)
     return WeightForm(tuple(sets), layer.class_share(), layer.true_bits(), layer.tile, classes, sparse)

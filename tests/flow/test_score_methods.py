@@ -93,6 +93,13 @@ def test_tiles_are_turned_and_codes_counted() -> None:
     assert form.stored_bits == tiled().true_bits()
 
 
+def test_a_code_outside_its_codebook_is_seen() -> None:
+    layer = tiled()
+    layer.codes[2, 1] = 33
+    with pytest.raises(HaloError, match="code 33 in a tile of codebook 'fast'"):
+        form_of(layer)
+
+
 def test_without_tiles_the_codes_that_occur_are_the_set() -> None:
     codes = np.array([[1, -7, 1], [0, 3, 1]], np.int8)
     form = form_of(QuantizedLayer("a", codes, np.ones((2, 1), np.float32), (1, 3), 4, "rtn"))
