@@ -85,8 +85,7 @@ def test_no_transition_takes_longer_than_the_period(measured: tuple[Fp16Mac, Cor
         lanes.append(np.stack([values[int(net)] for net in held.sources], axis=1))
     events = play_transitions(held, lanes[0], lanes[1], bin_fs=1 << 20, bins=1)
     slowest_ps = events.period_fs / 1000 + 50.0
-    # The registers at the ports see another load here than in the period: their clk-to-Q differs by a few picoseconds.
-    assert 0.6 * mac.period_ps < slowest_ps < 1.02 * mac.period_ps
+    assert 0.6 * mac.period_ps < slowest_ps <= mac.period_ps + 0.01
 
 
 @pytest.mark.slow
