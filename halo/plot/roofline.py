@@ -97,6 +97,6 @@ def roofline(layers: pd.DataFrame, peaks: Mapping[str, float], bandwidth_gb_s: f
     kinds = [kind for kind, (_, roles) in _KINDS.items() if shown["role"].isin(roles).any()]
     handles = [Line2D([], [], marker="o", linestyle="", markersize=4, color=_KINDS[kind][0]) for kind in kinds]
     handles += [Line2D([], [], marker=MARKS[n], linestyle="", markersize=4, color=GREY) for n in range(len(labels))]
-    figure.legend(handles, [*kinds, *labels], loc="outside lower left", ncols=min(6, len(handles)), handletextpad=0.1)
+    figure.legend(handles, [*kinds, *labels], loc="outside lower left", ncols=min(5, len(handles)), handletextpad=0.1)
     title(axes, "Roofline: each product of the model", subject)
     return figure

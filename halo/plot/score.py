@@ -13,6 +13,7 @@ from matplotlib import colors as mcolors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from halo.errors import HaloError
@@ -105,7 +106,7 @@ def tile_size_bars(
         axes.set_xticks(range(len(sides)), [f"{side} x {side}" for side in sides])
         axes.set_xlabel("tile")
         axes.grid(visible=False, axis="x")
-        title(axes, f"{name.capitalize()}, {sides[0]} x {sides[0]} = 1", subject if axes is panels[0] else "")
+        title(axes, f"{name.capitalize()}, {sides[0]} x {sides[0]} = 1", "")
     for side, (least, most) in (published or {}).items():
         if side in sides:
             panels[0].errorbar(
@@ -115,6 +116,7 @@ def tile_size_bars(
     if published:
         handles, labels = [*handles, Line2D([], [], color=ACCENT)], [*labels, "published, least to most"]
     figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
+    figure.suptitle(subject, x=0.01, ha="left", fontsize=9)
     return figure
 
 
@@ -242,8 +244,9 @@ def _annotate(axes: Axes, x: Floats, y: Floats, labels: Iterable[str]) -> None:
                 va="bottom" if place[1] > 0 else "top",
                 fontsize=6.5,
                 color=NOTE,
+                arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": NOTE} if abs(place[1]) > 2 else None,
             )
-            extent = text.get_window_extent()
+            extent = Text.get_window_extent(text)  # without the line to the point
             within = inside.x0 <= extent.x0 and extent.x1 <= inside.x1
             if (within and not extent.count_overlaps(taken)) or place == _PLACES[-1]:
                 taken.append(extent)

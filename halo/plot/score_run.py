@@ -12,29 +12,10 @@ from halo.dvfs.schedule import Schedule, read_schedules
 from halo.flow.machine import Machine, read_machine
 from halo.flow.methods import METHODS
 from halo.flow.provenance import read_record
-from halo.flow.runfolder import replaced_part
 from halo.flow.score_table import SCHEDULE, TOTAL, VECTOR, read_scores
 from halo.plot.roofline import MARKS, roofline
 from halo.plot.score import energy_bars, time_against_energy, time_bars
 from halo.plot.timeline import schedule_timeline
-
-PLOTS = "plots"
-
-
-def draw_scores(run_folder: Path) -> list[Path]:
-    """Draw every figure of a scored run into ``plots/``; the old ones stay until the new are complete.
-
-    Returns:
-        The paths, in order of drawing.
-
-    Raises:
-        HaloError: no scored run, damaged files, or the folder cannot be written.
-    """
-    figures = score_figures(run_folder)
-    with replaced_part(run_folder / PLOTS) as folder:
-        for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png")
-    return [run_folder / PLOTS / f"{name}.png" for name in figures]
 
 
 def score_figures(run_folder: Path) -> dict[str, Figure]:

@@ -14,7 +14,8 @@ from halo.flow.machine import Machine
 from halo.flow.provenance import silent
 from halo.flow.score import ScoreConfig, score_model
 from halo.flow.score_table import SCHEDULE
-from halo.plot.score_run import draw_scores, roofs
+from halo.plot.run import draw_all
+from halo.plot.score_run import roofs
 
 MODEL = {
     "model_type": "llama",
@@ -46,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_figures_are_files_and_changes_of_the_clock_have_their_timeline(run: Path) -> None:
-    drawn = draw_scores(run)
+    drawn = draw_all(run)
     names = ["time", "energy", "time_against_energy", "roofline", "timeline.left-aligned-w4", "timeline.halo-bal"]
     assert [path.name for path in drawn] == [f"{name}.png" for name in names]  # w8a8 has one clock
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
