@@ -181,14 +181,14 @@ def read_record(folder: Path) -> RunRecord:
     """
     path = folder / RECORD
     if not path.is_file():
-        raise HaloError("this is no run folder", "Give a folder that halo characterize wrote.", folder)
+        raise HaloError("this is no run folder", "Give a folder that a halo command wrote.", folder)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         values["inputs"] = tuple(InputFile(**item) for item in values["inputs"])
         values["assumptions"] = tuple(values["assumptions"])
         return RunRecord(**values)
     except (ValueError, KeyError, TypeError) as error:
-        raise HaloError(f"the record is damaged: {error}", "Characterize again.", path) from error
+        raise HaloError(f"the record is damaged: {error}", "Run the command again.", path) from error
 
 
 def package_versions() -> dict[str, str]:

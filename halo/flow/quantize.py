@@ -384,7 +384,8 @@ def _check(config: QuantizeConfig, model: Model, chosen: Sequence[LayerInfo]) ->
         for info in chosen:
             if min(info.shape) < tile:
                 what = f"layer {info.name!r} is {info.shape[0]} x {info.shape[1]}: a tile of {tile} is larger"
-                raise HaloError(what, f"Give --tile {min(info.shape)} or less, or allow it with --pad.", model.path)
+                least = min(min(info.shape) for info in chosen)
+                raise HaloError(what, f"Give --tile {least} or less, or allow it with --pad.", model.path)
     if config.export is not None:
         require_exportable(model)
 

@@ -48,7 +48,7 @@ def resumable_run(target: Path, force: bool, resume: bool, kept: Callable[[Path]
     folder = partial_folder(place)
     if folder.exists() and not resume:
         if not force:
-            what = f"an interrupted run stands here, {kept(folder)} layers of it finished"
+            what = f"an interrupted run stands here, {_layers(kept(folder))} of it finished"
             raise HaloError(what, "Go on with it: --resume; or start anew: --force.", partial_folder(target))
         shutil.rmtree(folder)
     try:
@@ -61,7 +61,7 @@ def resumable_run(target: Path, force: bool, resume: bool, kept: Callable[[Path]
         count = kept(folder) if folder.is_dir() else 0
         if count == 0:
             shutil.rmtree(folder, ignore_errors=True)
-        left = f"{count} finished layers wait for --resume." if count else ""
+        left = f"{_layers(count)} finished: go on with --resume." if count else ""
         if isinstance(error, KeyboardInterrupt) and count:
             raise Interrupted(f"interrupted; {left}") from error
         if not isinstance(error, HaloError | OSError):
@@ -106,6 +106,10 @@ def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         flat |= {f"{name} {k}": v for k, v in _flat(value).items()} if isinstance(value, Mapping) else {name: value}
     return flat
+
+
+def _layers(count: int) -> str:
+    return f"{count} layer" if count == 1 else f"{count} layers"
 
 
 def _told(value: Any) -> str:

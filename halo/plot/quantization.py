@@ -203,13 +203,14 @@ def accuracy_trade(points: pd.DataFrame, subject: str = "") -> Figure:
         knee = best[knee_of(x[best] if less else -x[best], y[best])]
         axes.scatter(x[knee], y[knee], s=70, facecolors="none", edgecolors=ACCENT, linewidths=1.0, zorder=4)
         for place in {int(best[0]), int(knee), int(best[-1])}:
+            up = y[place] == y[best].max()  # where the front is steep its own points lie below
             axes.annotate(
                 str(shown["label"].iloc[place]),
                 (x[place], y[place]),
-                xytext=(4 if x[place] == x.min() else -4, -5),
+                xytext=(4 if x[place] == x.min() else -4, 2 if up else -5),
                 textcoords="offset points",
                 ha="left" if x[place] == x.min() else "right",
-                va="top",
+                va="bottom" if up else "top",
                 fontsize=6.5,
                 color=NOTE,
             )

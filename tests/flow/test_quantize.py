@@ -142,7 +142,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     given = config(model, HALO, table=table)
     with monkeypatch.context() as patch:
         patch.setattr(flow, "save_layer", stopping_after(2, KeyboardInterrupt()))
-        with pytest.raises(Interrupted, match=r"2 finished layers wait for --resume"):
+        with pytest.raises(Interrupted, match=r"2 layers finished: go on with --resume"):
             quantize_model(given, silent)
     partial = model.parent / "q.partial"
     assert not given.run_folder.exists() and list_layers(partial) == ("a", "b")
@@ -169,7 +169,7 @@ def test_a_layer_without_its_row_is_made_again(model: Path, monkeypatch: pytest.
     with monkeypatch.context() as patch:
         made = flow.layer_row
         patch.setattr(flow, "layer_row", lambda layer, *rest: made(layer, *rest) if layer.name == "a" else stop())
-        with pytest.raises(Interrupted, match="1 finished"):
+        with pytest.raises(Interrupted, match="1 layer finished"):
             quantize_model(given, silent)
     assert list_layers(model.parent / "q.partial") == ("a", "b")
     run = quantize_model(replace(given, resume=True), silent)
@@ -182,7 +182,7 @@ def test_resuming_other_weights_is_refused_and_force_starts_anew(model: Path, mo
         patch.setattr(flow, "save_layer", stopping_after(3, OSError(28, "No space left on device", "x")))
         with pytest.raises(HaloError, match="No space left") as full:
             quantize_model(given, silent)
-    assert "3 finished layers wait for --resume" in full.value.fix
+    assert "3 layers finished: go on with --resume" in full.value.fix
     changed = {name: weight + 1 for name, weight in weights().items()}
     np.savez(model, **changed)
     with pytest.raises(HaloError, match="not what the interrupted run read"):
@@ -267,7 +267,7 @@ def _given(*arguments: str) -> Callable[[Path], list[str]]:
         (_architecture, ["'bert' is unknown", "enc.{0}.q.weight 4 x 4"]),
         (_shards, ["1 of 1 shards are missing: model-00002-of-00002"]),
         (_given("--tile", "16"), ["needs the table", "halo characterize"]),
-        (_given("--table", "mac"), ["'a' is 48 x 64: a tile of 128 is larger", "--tile 48"]),
+        (_given("--table", "mac"), ["'a' is 48 x 64: a tile of 128 is larger", "--tile 32"]),
         (_given("--method", "rtn", "--layers", "q*"), ["no layer matches 'q*'", "The first of its 4 layers is a"]),
         (_given("--method", "gptq"), ["needs the inputs of the layers", "--calibration"]),
         (_given("--method", "rtn", "--calibration", "t.txt"), ["learns nothing from a text"]),
