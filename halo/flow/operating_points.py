@@ -14,6 +14,7 @@ from halo.dvfs.files import NAMES, preset, read_dvfs
 from halo.dvfs.limits import safe_points
 from halo.dvfs.points import Allowed, Dvfs, OperatingPoint
 from halo.dvfs.table_points import bind, raised_dvfs, table_dvfs
+from halo.dvfs.voltage import supply_of
 from halo.errors import HaloError
 from halo.flow.fp16 import fp16_mac
 from halo.flow.methods import WeightForm
@@ -103,6 +104,9 @@ def integer_operation(
     elif name == "raised":
         if corner is not None:
             raise HaloError("one corner has no other voltages", "Leave out --corner, or --dvfs raised.")
+        if len(table.corners) == 1:
+            fix = "Characterize several: --corner NAME=FILE for each voltage."
+            raise HaloError("the table has one corner, and no voltage to rise to", fix)
         dvfs = raised_dvfs(table, sets, (), preset(regulator or usual))
     else:
         if name not in NAMES and not Path(name).is_file():
@@ -134,9 +138,21 @@ def integer_operation(
             source=overhead,
         ),
         table,
-        assumptions=(*assumptions(dvfs, table), overhead),
+        assumptions=(*assumptions(dvfs, table), *_raised(dvfs, table), overhead),
         sources=sources | figures.told("element", _ELEMENT[:1]),
     )
+
+
+def _raised(dvfs: Dvfs, table: WeightTable) -> list[str]:
+    """What a comparison over points of several voltages hides."""
+    if dvfs.timing == "assumed" or dvfs.voltages == "iso":
+        return []
+    highest = max(point.voltage_v for point in dvfs.points)
+    clock = float(supply_of(dvfs, table).clocks_ghz(highest).min()) / dvfs.margin
+    return [
+        f"Voltages rise with the speed of the weights: a method with any weights runs at {dvfs.points[0].voltage_v:g} V "
+        f"and {dvfs.points[0].frequency_ghz:.4g} GHz here, though {clock:.4g} GHz would be safe for it at {highest:g} V"
+    ]
 
 
 def float_operation(run_folder: Path, integer: Operation, report: Report, *, own_clock: bool) -> Operation:

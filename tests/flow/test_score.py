@@ -219,6 +219,8 @@ def test_voltages_are_those_of_the_table(model: Path, table: Path) -> None:
         score_model(config(model, table, dvfs="raised", methods=("w8a8", "left-aligned-w3"), force=True), silent)
     )
     assert raised.results["voltages"] == "raised"
+    safe = 1e3 / 1.025 / load_table(table).rows("high")["period_ps"].max()
+    assert any(f"{safe:.4g} GHz would be safe for it at 1.8 V" in sentence for sentence in raised.assumptions)
     assert [point["voltage_v"] for point in raised.results["operating_points"]] == [1.2, 1.8]
 
 
