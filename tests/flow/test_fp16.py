@@ -49,6 +49,7 @@ def measured(original: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HALO_CACHE", str(cache))
         patch.setattr(fp16, "load_corner", watched)
+        patch.setattr(fp16, "WEIGHTS", 128)
         mac = fp16_mac(original)
     (corner,) = seen
     return mac, corner, cache
@@ -96,7 +97,7 @@ def test_energy_does_not_hang_on_the_seed(measured: tuple[Fp16Mac, Corner, Path]
     each = np.array([energy.energy_j for energy in found]) * 1e15
     error = np.hypot(mac.energy_error_fj, each.std(ddof=1) / np.sqrt(len(each)))
     assert abs(each.mean() - mac.energy_fj) < 4 * error
-    assert mac.energy_error_fj < 0.01 * mac.energy_fj
+    assert mac.energy_error_fj < 0.02 * mac.energy_fj
     assert np.mean([energy.leakage_w for energy in found]) * 1e9 == pytest.approx(mac.leakage_nw, rel=0.02)
 
 
@@ -106,6 +107,7 @@ def test_the_second_call_reads_the_cache(
 ) -> None:
     mac, corner, cache = measured
     monkeypatch.setenv("HALO_CACHE", str(cache))
+    monkeypatch.setattr(fp16, "WEIGHTS", 128)
     monkeypatch.delattr(fp16, "synthesize")  # would fail with NameError
     assert fp16_mac(original) == fp16_mac(original, "typ") == mac
     assert mac.cells == len(corner.circuit.netlist.instances)
