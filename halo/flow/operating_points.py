@@ -147,11 +147,11 @@ def _raised(dvfs: Dvfs, table: WeightTable) -> list[str]:
     """What a comparison over points of several voltages hides."""
     if dvfs.timing == "assumed" or dvfs.voltages == "iso":
         return []
-    highest = max(point.voltage_v for point in dvfs.points)
+    lowest, highest = dvfs.points[0], max(point.voltage_v for point in dvfs.points)
     clock = float(supply_of(dvfs, table).clocks_ghz(highest).min()) / dvfs.margin
     return [
-        f"Voltages rise with the speed of the weights: a method with any weights stays at {dvfs.points[0].voltage_v:g} V"
-        f" and {dvfs.points[0].frequency_ghz:.4g} GHz, though {clock:.4g} GHz would be safe for it at {highest:g} V"
+        f"Voltages rise with the speed of the weights: w8a8 stays at {lowest.voltage_v:g} V and "
+        f"{lowest.frequency_ghz:.4g} GHz, though {clock:.4g} GHz would be safe for it at {highest:g} V"
     ]
 
 
