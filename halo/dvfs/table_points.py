@@ -90,7 +90,8 @@ def raised_dvfs(
         sets.setdefault(float(clocks[rows_of(table, book)].min()), book)
     order = [sets[clock] for clock in sorted(sets) if np.isfinite(clock)]
     if not order or len(order) == 1:
-        raise HaloError("no set of weights is faster than all weights", "Take the points of the table at one voltage: there is one clock.")
+        fix = "Take the points of the table at one voltage: there is one clock."
+        raise HaloError("no set of weights is faster than all weights", fix)
     points = []
     for i, (name, book) in enumerate(zip(_names(len(order)), order, strict=True)):
         voltage = round(lowest + (highest - lowest) * i / (len(order) - 1), 6)
