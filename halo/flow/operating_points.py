@@ -13,7 +13,7 @@ from halo.dvfs.energy import assumptions, energy_fj, leakage_nw
 from halo.dvfs.files import NAMES, preset, read_dvfs
 from halo.dvfs.limits import safe_points
 from halo.dvfs.points import Allowed, Dvfs, OperatingPoint
-from halo.dvfs.table_points import bind, raised_dvfs, table_dvfs
+from halo.dvfs.table_points import MARGIN, bind, raised_dvfs, table_dvfs
 from halo.dvfs.voltage import supply_of
 from halo.errors import HaloError
 from halo.flow.fp16 import fp16_mac
@@ -98,7 +98,8 @@ def integer_operation(
         HaloError: no such points, a table without the voltage, corner or energies asked for, or a file that lets
             weights run faster than the table allows.
     """
-    sources: Told = {}
+    kept = "halo.dvfs.table_points: what an element of an array needs beyond the table's period, 2.5 % at most"
+    sources: Told = {"dvfs.margin": {"value": MARGIN, "source": kept}}
     if name == "table":
         dvfs = table_dvfs(table, sets, corner, preset(regulator or usual))
     elif name == "raised":
