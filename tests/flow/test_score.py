@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -168,10 +169,18 @@ def test_the_papers_ratios_of_time(name: str, table: Path) -> None:
     options = {"arch": "systolic-128", "dvfs": "paper-systolic", "compute_bound": True, "context": 128}
     rows = scored(name, table, methods=methods, **options)
     linear = rows[~rows["role"].isin(("scores", "values", "head", "vector", "total"))]
-    time = linear.groupby("method")["time_ps"].sum()
+    took = linear.groupby("method")["time_ps"].sum()
     w8a8, perf, acc = TIMES[name]
     for method, ratio in (("halo-perf", w8a8 / perf), ("halo-acc", w8a8 / acc), ("halo-bal", w8a8)):
-        assert time["w8a8"] / time[method] == pytest.approx(ratio, rel=0.06)
+        assert took["w8a8"] / took[method] == pytest.approx(ratio, rel=0.06)
+
+
+def test_seven_billion_weights_with_all_methods_take_seconds(run_of: Path) -> None:
+    began = time.process_time()
+    for phase in ("prefill", "decode"):
+        rows = scored("llama2-7b", run_of, arch="systolic-128", context=2048, phase=phase, force=True)
+        assert list(rows["method"].unique()) == list(METHODS)
+    assert time.process_time() - began < 30  # some 3 s; blocks are worked out once
 
 
 def test_quantized_folders_beside_methods(model: Path, table: Path) -> None:
