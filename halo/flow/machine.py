@@ -37,8 +37,14 @@ class Machine:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """Sentences about numbers that are not its own."""
-        return () if isinstance(self.hardware, SystolicArch) else self.hardware.stand_ins
+        """Sentences about what is not its own or not modelled."""
+        if isinstance(self.hardware, SystolicArch):
+            unit = "Vector operations run alone, after the products, on a unit that keeps the first operating point"
+            return (f"{unit} of the integer MACs",)
+        return (
+            *self.hardware.stand_ins,
+            "Vector operations are counted, not timed: nothing models a GPU's other cores",
+        )
 
     @property
     def regulator(self) -> str:

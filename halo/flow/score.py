@@ -347,9 +347,8 @@ def _result(score: MethodScore) -> dict[str, Any]:
 
 def _assumptions(config: ScoreConfig) -> list[str]:
     said = [
-        "Vector operations run alone, after the products, at the first operating point of the integer MACs",
         "A pass follows another of its kind: the first change of the operating point is that from its last layer",
-        "Energies of buffers, DRAM and vector unit are those of the array's file, whatever the library of the table",
+        "Energies of buffers and DRAM are those of the file of the array or device, whatever the library of the table",
         f"Operating points are chosen for the least {config.objective}",
     ]
     if config.compute_bound:
