@@ -41,10 +41,8 @@ class Machine:
         if isinstance(self.hardware, SystolicArch):
             unit = "Vector operations run alone, after the products, on a unit that keeps the first operating point"
             return (f"{unit} of the integer MACs",)
-        return (
-            *self.hardware.stand_ins,
-            "Vector operations are counted, not timed: nothing models a GPU's other cores",
-        )
+        stand_ins = (f"The device's {sentence}" for sentence in self.hardware.stand_ins)
+        return (*stand_ins, "Vector operations are counted, not timed: nothing models a GPU's other cores")
 
     @property
     def regulator(self) -> str:

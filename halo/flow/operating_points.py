@@ -203,7 +203,11 @@ def float_operation(run_folder: Path, integer: Operation, report: Report, *, own
         None,
         mac.energy_fj,
         1e3 / period_ps,
-        assumptions=(*mac.assumptions, said, f"The clock of fp16 is {clock:.4g} GHz: {source}"),
+        assumptions=(
+            *(f"FP16: {sentence}" for sentence in mac.assumptions),
+            said,
+            f"The clock of fp16 is {clock:.4g} GHz: {source}",
+        ),
         sources={
             "fp16.frequency_ghz": {"value": clock, "source": source},
             "fp16.energy_fj": {"value": mac.energy_fj, "source": f"{mac.source}; +- {mac.energy_error_fj:.2g} fJ"},
