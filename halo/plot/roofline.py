@@ -67,7 +67,7 @@ def roofline(layers: pd.DataFrame, peaks: Mapping[str, float], bandwidth_gb_s: f
     axes.annotate(
         "peaks: " + ", ".join(f"{name} {peak:.3g}" for name, peak in peaks.items()),
         (right, highest),
-        xytext=(-2, 3),
+        xytext=(-2, 9),
         textcoords="offset points",
         ha="right",
         fontsize=7,
@@ -92,6 +92,7 @@ def roofline(layers: pd.DataFrame, peaks: Mapping[str, float], bandwidth_gb_s: f
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(left, right)
+    axes.set_ylim(top=3 * highest)
     axes.set_xlabel("multiply-accumulates a byte from and to DRAM")
     axes.set_ylabel("multiply-accumulates a second (1e12)")
     kinds = [kind for kind, (_, roles) in _KINDS.items() if shown["role"].isin(roles).any()]

@@ -13,7 +13,6 @@ from matplotlib import colors as mcolors
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from halo.errors import HaloError
@@ -36,7 +35,8 @@ _DASHED = (0, (4, 2))
 _PICO = 1e-12
 _FAR = 2.0
 _PLACES = tuple((x, y) for y in (2, -2, 12, -12, 22, -22) for x in (4, -4))
-"""Of a label about its point, in points; the best first."""
+"""Of a label about its point, in points; best first; left before right where another point is close on the right."""
+_NEAR = 25  # pixels
 
 
 @publication
@@ -145,7 +145,7 @@ def time_against_energy(totals: pd.DataFrame, subject: str = "") -> Figure:
         axes.scatter(time[mine], energy[mine], s=20, color=f"C{number}", label=family, zorder=3)
     best = pareto(time, energy)
     axes.plot(time[best], energy[best], color=GREY, linewidth=0.9, linestyle=_DASHED, zorder=1)
-    axes.margins(0.15, 0.12)
+    axes.margins(0.28, 0.12)
     axes.set_xlabel("time (s)")
     axes.set_ylabel("energy (J)")
     handles, names = axes.get_legend_handles_labels()
@@ -200,6 +200,7 @@ def _bars(
                 va="center",
                 fontsize=6,
                 color=NOTE,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
             )
         if baseline is not None:
             axes.axvline(1.0, color=NOTE, linewidth=0.7, linestyle=_DASHED)
@@ -231,31 +232,33 @@ def _annotate(axes: Axes, x: Floats, y: Floats, labels: Iterable[str]) -> None:
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()  # places the axes, so that texts have their final extents
-    taken: list[Bbox] = [Bbox.from_extents(px - 4, py - 4, px + 4, py + 4) for px, py in _pixels(axes, x, y)]
+    pixels = np.asarray(axes.transData.transform(np.column_stack([x, y])), dtype=np.float64)
+    taken: list[Bbox] = [Bbox.from_extents(px - 4, py - 4, px + 4, py + 4) for px, py in pixels]
     inside = axes.get_window_extent()
-    for across, up, label in zip(x, y, labels, strict=True):
-        for place in _PLACES:
+    for across, up, label, pixel in zip(x, y, labels, pixels, strict=True):
+        away = pixels - pixel
+        crowded = ((away[:, 0] > 0) & (away[:, 0] < _NEAR) & (np.abs(away[:, 1]) < _NEAR)).any()
+        for side, height in _PLACES:
+            place = (-side if crowded else side, height)
             text = axes.annotate(
                 label,
                 (across, up),
                 xytext=place,
                 textcoords="offset points",
                 ha="left" if place[0] > 0 else "right",
-                va="bottom" if place[1] > 0 else "top",
+                va="bottom" if height > 0 else "top",
                 fontsize=6.5,
                 color=NOTE,
-                arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": NOTE} if abs(place[1]) > 2 else None,
             )
-            extent = Text.get_window_extent(text)  # without the line to the point
+            extent = text.get_window_extent()
             within = inside.x0 <= extent.x0 and extent.x1 <= inside.x1
-            if (within and not extent.count_overlaps(taken)) or place == _PLACES[-1]:
+            if (within and not extent.count_overlaps(taken)) or (side, height) == _PLACES[-1]:
                 taken.append(extent)
+                if abs(height) > 2:  # too far to be told apart from other labels
+                    line = {"arrowstyle": "-", "linewidth": 0.4, "color": NOTE, "shrinkA": 0, "shrinkB": 2}
+                    axes.annotate("", (across, up), place, textcoords="offset points", arrowprops=line)
                 break
             text.remove()
-
-
-def _pixels(axes: Axes, x: Floats, y: Floats) -> Floats:
-    return np.asarray(axes.transData.transform(np.column_stack([x, y])), dtype=np.float64)
 
 
 def _require_rows(totals: pd.DataFrame) -> None:
