@@ -351,6 +351,9 @@ def _assumptions(config: ScoreConfig) -> list[str]:
         "Energies of buffers and DRAM are those of the file of the array or device, whatever the library of the table",
         f"Operating points are chosen for the least {config.objective}",
     ]
+    if (config.activation_bits, config.kv_bits) != (8, 8):
+        stored = f"Activations of {config.activation_bits} bits and a cache of {config.kv_bits} are what is stored"
+        said.append(f"{stored}; int8 MACs read 8")
     if config.compute_bound:
         said.append("Compute-bound: memory, the sparse unit and vector operations take no time; their energy counts")
     return said
