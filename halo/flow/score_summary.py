@@ -11,7 +11,7 @@ from halo.flow.provenance import RunRecord, read_record
 BASELINE = "w8a8"
 """Method that the others are compared with, where it is scored."""
 
-_SI = (("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12))
+_SI = (("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12))
 
 
 def describe_score(run_folder: Path) -> str:
@@ -62,7 +62,7 @@ def _row(name: str, own: Mapping[str, float], baseline: Mapping[str, float] | No
 
 
 def _memory_row(name: str, own: Mapping[str, float]) -> tuple[str, ...]:
-    sizes = (f"{own[key] / 1e6:,.1f} MB" for key in ("weights_bytes", "kv_cache_bytes", "activations_bytes"))
+    sizes = (_scaled(own[key], "B") for key in ("weights_bytes", "kv_cache_bytes", "activations_bytes"))
     return (name, f"{own['weight_bits']:.3f}", *sizes)
 
 
