@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_tables import small_table
+from stream_stalls import STREAMS, stalled
 
 from halo.arch.cycle_level import CycleLevel, mac_energies, simulate_os, simulate_ws
 from halo.arch.gemm_cycles import WsOutput, os_gemm_cycles, os_stretches, ws_gemm_cycles, ws_stretches
@@ -22,8 +23,11 @@ from halo.arch.ws_reference import run_ws
 from halo.errors import HaloError
 
 SIDE = st.integers(1, 4)
-FLAGS = st.lists(st.booleans(), max_size=90).map(lambda flags: np.array(flags, np.bool_))
-STALLS = st.one_of(st.just(StreamStalls()), st.builds(StreamStalls, FLAGS, FLAGS, FLAGS, FLAGS))
+STALLS = st.builds(
+    lambda seed, names: stalled(np.random.default_rng(seed), names),
+    st.integers(0, 999),
+    st.sampled_from(((), *((name,) for name in STREAMS), STREAMS)),
+)
 WS_ARRAYS = st.builds(WsArray, SIDE, SIDE, st.integers(1, 6), st.integers(0, 1), st.integers(0, 2), st.integers(0, 3))
 OS_ARRAYS = st.builds(OsArray, SIDE, SIDE, st.integers(0, 1))
 WAIT = st.tuples(st.integers(0, 7), st.integers(0, 7))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stream_stalls import STREAMS, stalled
 
 from halo.arch.cycle_level import CycleLevel, simulate_os, simulate_ws
 from halo.arch.loads import OsLoad, StreamStalls, WsLoad, os_loads, ws_loads
@@ -27,8 +29,7 @@ Simulated = Callable[..., SimulationResult]
 Values = dict[str, int | str]
 Recorder = Callable[[str, SimulatorName, Values, list[dict[str, Any]]], list[dict[str, Any]]]
 FAST: Values = {"MULTIPLIER": "behavioural"}
-STREAMS = ("command", "weight", "activation", "result")
-CASES = 14
+CASES = 24
 
 # The models of tests/rtl/test_systolic_ws.py and test_systolic_os.py where there are such.
 WS: tuple[tuple[SimulatorName, Values], ...] = (
@@ -71,15 +72,9 @@ def recorded(simulated: Simulated, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     return run
 
 
-def stalled(generator: np.random.Generator, number: int) -> StreamStalls:
-    """None; one stream after the other; all of them; in bursts as well."""
-    flags = []
-    for stream in range(4):
-        now_and_then = generator.random(600) < generator.choice((0.2, 0.5, 0.8))
-        bursts = np.repeat(generator.random(40) < 0.5, generator.integers(1, 30, 40))
-        chosen = now_and_then if generator.random() < 0.5 else bursts
-        flags.append(chosen if number % 6 in (stream + 1, 5) else chosen[:0])
-    return StreamStalls(*flags)
+def chosen(number: int) -> tuple[str, ...]:
+    """Streams that stall in a case: none, each alone, all."""
+    return ((), *((name,) for name in STREAMS), STREAMS)[number % 6]
 
 
 def stimulus(
@@ -151,17 +146,20 @@ def test_weight_stationary(recorded: Recorder, simulator: SimulatorName, values:
     gaps = int(values.get("SWAP_GAP", 0)), int(values.get("CLASS_GAP", 1))
     array = WsArray(rows, columns, depth, int(values.get("PIPELINE", 0)), *gaps)
     cases, models = [], []
+    moved: Counter[tuple[str, ...]] = Counter()  # cases in which stalls of these streams changed something
     for number in range(CASES):
         full = number % 3 == 0
-        m, k, n = (int(generator.integers(1, 3 * side + 1)) for side in (depth, rows, columns))
+        m, k, n = (int(generator.integers(1, 4 * side + 1)) for side in (depth, rows, columns))
         if full:
             k, n = -(-k // rows) * rows, -(-n // columns) * columns
         classes = generator.integers(0, 4, (-(-k // rows), -(-n // columns))) * (number % 5 > 1)
         loads = list(ws_loads(array, m, k, n, classes))
-        stalls, waits = stalled(generator, number), random_waits(generator, changes(loads))
+        stalls, waits = stalled(generator, chosen(number)), random_waits(generator, changes(loads))
         activation, weight = operands(generator, values, m, k, n)
         bits = int(values.get("ACC_WIDTH", 24))
         found = simulate_ws(array, activation, weight, loads, stalls=stalls, waits=waits, acc_bits=bits)
+        free = simulate_ws(array, activation, weight, loads, waits=waits, acc_bits=bits)
+        moved[chosen(number)] += found.slots.tolist() != free.slots.tolist()
         commands, weights, activations = [], [], []
         for load in loads:
             tile = load.tile
@@ -175,6 +173,7 @@ def test_weight_stationary(recorded: Recorder, simulator: SimulatorName, values:
         cases.append(stimulus((commands, weights, activations), stalls, waits, found))
         places = [(load.row + i, load.column) for load in loads if load.tile.last for i in range(load.tile.rows)]
         models.append((found, places, full))
+    assert all(moved[chosen(number)] for number in range(1, 6)), moved
     for (found, places, full), seen in zip(models, recorded("systolic_ws", simulator, values, cases), strict=True):
         check(found, seen, values, places, full)
 
@@ -190,15 +189,18 @@ def test_output_stationary(recorded: Recorder, simulator: SimulatorName, values:
     step_bits, kinds = int(values.get("STEP_WIDTH", 16)), 1 << int(values.get("CLASS_WIDTH", 2))
     array = OsArray(rows, columns, int(values.get("PIPELINE", 0)))
     cases, models = [], []
+    moved: Counter[tuple[str, ...]] = Counter()  # cases in which stalls of these streams changed something
     for number in range(CASES):
-        m, n = (int(generator.integers(1, 3 * side + 1)) for side in (rows, columns))
+        m, n = int(generator.integers(1, 6 * rows + 9)), int(generator.integers(1, 5 * columns + 1))
         k = int(generator.integers(1, min(30, 1 << step_bits)))
         classes = generator.integers(0, kinds, -(-n // columns)) * (number % 5 > 1)
         loads = list(os_loads(array, m, k, n, classes.tolist()))
-        stalls, waits = stalled(generator, number), random_waits(generator, changes(loads))
+        stalls, waits = stalled(generator, chosen(number)), random_waits(generator, changes(loads))
         activation, weight = operands(generator, values, m, k, n)
         bits = int(values.get("ACC_WIDTH", 24))
         found = simulate_os(array, activation, weight, loads, stalls=stalls, waits=waits, acc_bits=bits)
+        free = simulate_os(array, activation, weight, loads, waits=waits, acc_bits=bits)
+        moved[chosen(number)] += found.slots.tolist() != free.slots.tolist()
         commands, weights, activations = [], [], []
         for load in loads:
             tile = load.tile
@@ -211,5 +213,6 @@ def test_output_stationary(recorded: Recorder, simulator: SimulatorName, values:
         cases.append(stimulus((commands, weights, activations), stalls, waits, found))
         places = [(load.row + i, load.column) for load in loads for i in range(load.tile.rows)]
         models.append((found, places, False))
+    assert all(moved[chosen(number)] for number in range(1, 6)), moved
     for (found, places, full), seen in zip(models, recorded("systolic_os", simulator, values, cases), strict=True):
         check(found, seen, values, places, full)
