@@ -151,7 +151,7 @@ def time_against_energy(totals: pd.DataFrame, subject: str = "") -> Figure:
     handles, names = axes.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower left", ncols=len(families), handletextpad=0.1)
     beyond = [
-        f"{label} ({t:.3g} s, {e:.3g} J)"
+        f"{label} ({t:.3g} s, {e:,.4g} J)"
         for label, t, e in zip(totals["label"][~near], time[~near], energy[~near], strict=True)
     ]
     what = "Time against energy; dashed: the Pareto front"
@@ -191,7 +191,7 @@ def _bars(
             axes.scatter(marks, range(len(methods)), marker="D", s=13, color="white", edgecolors="black", zorder=4)
         ends = np.fmax(left, marks)
         for place, (length, mark, end) in enumerate(zip(left, marks, ends, strict=True)):
-            told = f"{length:#.3g}" if baseline is None else f"{length:.2f}"
+            told = f"{length:,.0f}" if length >= 100 else f"{length:#.3g}" if baseline is None else f"{length:.2f}"
             axes.annotate(
                 told if np.isnan(mark) else f"{told} ({mark:.2f})",
                 (end, place),

@@ -69,7 +69,7 @@ def schedule_timeline(schedule: Schedule, rows: pd.DataFrame, subject: str = "",
     power.set_ylim(bottom=0)
     handles, labels = power.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
-    title(clock, f"Clock and power over block {block}", subject)
+    title(clock, f"Clock over block {block}, and the mean power of each product", subject)
     return figure
 
 

@@ -86,7 +86,11 @@ def test_a_notebook_uses_halo_defines_nothing_and_asserts(path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_and_its_assertions_hold(path: Path, osu018: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_runs_and_its_assertions_hold(
+    path: Path, osu018: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if any("Set HALO_SHARED" in cell.source for cell in code_cells(path)):
+        request.getfixturevalue("shared")  # skips, with the reason, where there is none
     monkeypatch.setenv("PYTHONPATH", str(Path(halo.__file__).parents[1]), prepend=os.pathsep)
     client = NotebookClient(
         read(path), timeout=600, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
