@@ -56,7 +56,7 @@ class ScoreOptions(TypedDict, total=False):
     transition: str | None
     phase: Literal["prefill", "decode"]
     batch: int
-    context: int
+    context: int | None
     activation_bits: int
     kv_bits: int
     objective: Literal["time", "energy", "edp"]

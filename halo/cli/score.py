@@ -54,7 +54,9 @@ def command(
         Literal["prefill", "decode"], typer.Option(metavar="prefill|decode", help="A prompt, or one more token.")
     ] = "prefill",
     batch: Annotated[int, typer.Option(metavar="B", help="Sequences.")] = 1,
-    context: Annotated[int, typer.Option(metavar="S", help="Tokens a sequence.")] = 2048,
+    context: Annotated[
+        int | None, typer.Option(metavar="S", help="Tokens a sequence; none: 2048, or what the model has.")
+    ] = None,
     activation_bits: Annotated[int, typer.Option(metavar="N", help="Of a stored activation; fp16 has 16.")] = 8,
     kv_bits: Annotated[int, typer.Option(metavar="8|16", help="Of the stored cache; fp16 has 16.")] = 8,
     objective: Annotated[

@@ -32,6 +32,7 @@ from halo.workload.footprint import peak_memory
 from halo.workload.gemm import VectorOperation, Workload
 from halo.workload.passes import decode, prefill
 
+_CONTEXT = 2048
 _SHOWN = 3
 
 
@@ -49,7 +50,7 @@ class ScoreConfig:
         arch: an array or device by name, or a file.
         dvfs: ``table``, ``raised``, a name or a file of operating points.
         transition: preset of what a change of the operating point takes; None: what ``dvfs`` says, or the machine's.
-        phase, batch, context: the pass.
+        phase, batch, context: the pass; context None: 2048, or the model's positions where these are fewer.
         activation_bits, kv_bits: stored, of integer methods.
         objective: what operating points are chosen for.
         compute_bound: memory takes no time.
@@ -70,7 +71,7 @@ class ScoreConfig:
     transition: str | None = None
     phase: Literal["prefill", "decode"] = "prefill"
     batch: int = 1
-    context: int = 2048
+    context: int | None = None
     activation_bits: int = 8
     kv_bits: int = 8
     objective: Objective = "time"
@@ -112,7 +113,9 @@ def score_model(config: ScoreConfig, report: Report, finish: Callable[[Path], ob
     """
     check_target(config.run_folder, config.force)
     llm = read_config(config.model)
-    work = (prefill if config.phase == "prefill" else decode)(llm, config.batch, config.context)
+    context = min(_CONTEXT, llm.context) if config.context is None else config.context
+    config = replace(config, context=context)
+    work = (prefill if config.phase == "prefill" else decode)(llm, config.batch, context)
     machine = read_machine(config.arch)
     table = load_table(config.table)
     methods, left_out = _methods(config, work, machine)

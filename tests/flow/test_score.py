@@ -154,6 +154,12 @@ def test_from_python(model: Path, table: Path) -> None:
     pd.testing.assert_frame_equal(rows, scored(model, table, methods=("w8a8",)))
 
 
+def test_no_more_tokens_than_the_model_has_positions(model: Path, table: Path) -> None:
+    rows = scored(model, table, methods=("w8a8",), context=None)
+    assert rows["m"].iloc[0] == 256
+    assert read_record(table.parent / "score").config["context"] == 256
+
+
 def test_a_bare_table_has_no_floating_point(model: Path, table: Path) -> None:
     run = score_model(config(model, table), silent)
     assert list(read_record(run).results["methods"]) == list(METHODS[1:])
