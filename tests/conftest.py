@@ -42,3 +42,10 @@ def osu035() -> Path:
 def osu050() -> Path:
     """Liberty file of the OSU 0.5 um cells from Debian's qflow-tech-osu050."""
     return _osu("osu050", "osu05")
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache for the simulation models of this session, the same one for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "model-cache"

@@ -238,8 +238,8 @@ def test_every_bfloat16_becomes_the_float32_with_its_bits(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_memory_stays_at_a_few_layers(tmp_path: Path) -> None:
-    """A checkpoint of 1.1 GB in bfloat16 is read, layer by layer, in a fraction of its size."""
-    hidden, inner, blocks = 2048, 5632, 14
+    """A checkpoint of half a gigabyte in bfloat16 is read, layer by layer, in a fraction of its size."""
+    hidden, inner, blocks = 2048, 5632, 6
     shapes = dict.fromkeys(
         ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"), (hidden,) * 2
     )
@@ -260,15 +260,19 @@ def test_memory_stays_at_a_few_layers(tmp_path: Path) -> None:
     config = {"model_type": "llama", "num_hidden_layers": blocks}
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     code = (
-        "import resource, sys\n"
+        "import sys\n"
+        "from pathlib import Path\n"
         "from halo.quant.checkpoint import open_model\n"
+        "def peak():\n"  # getrusage would count the process that started this one as well
+        "    lines = Path('/proc/self/status').read_text().splitlines()\n"
+        "    return next(int(line.split()[1]) for line in lines if line.startswith('VmHWM:')) / 1024\n"
         "model = open_model(sys.argv[1])\n"
-        "start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "start = peak()\n"
         "for layer in model.layers:\n"
         "    weight = model.weight(layer.name)\n"
-        "print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start) / 1024)\n"
+        "print(peak() - start)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     size, layer = (tmp_path / WHOLE).stat().st_size / 2**20, hidden * inner * 4 / 2**20
-    assert size > 1100
-    assert float(done.stdout) < 4 * layer, f"{done.stdout} MiB for a model of {size:.0f} MiB"
+    assert size > 10 * layer
+    assert layer < float(done.stdout) < 4 * layer, f"{done.stdout} MiB for a model of {size:.0f} MiB"
