@@ -40,7 +40,13 @@ class Machine:
         """Sentences about what is not its own or not modelled."""
         if isinstance(self.hardware, SystolicArch):
             unit = "Vector operations run alone, after the products, on a unit that keeps the first operating point"
-            return (f"{unit} of the integer MACs",)
+            told = (f"{unit} of the integer MACs",)
+            if self.hardware.dataflow == "os":
+                return told
+            edge = (
+                f"Weights enter the array a row a clock: loads of fewer than {self.hardware.rows} rows of activations"
+            )
+            return (*told, f"{edge} take that long all the same, which shows in the use of the array, not as memory")
         stand_ins = (f"The device's {sentence}" for sentence in self.hardware.stand_ins)
         return (*stand_ins, "Vector operations are counted, not timed: nothing models a GPU's other cores")
 

@@ -340,6 +340,7 @@ def _result(score: MethodScore) -> dict[str, Any]:
         "energy_pj": score.energy_pj,
         "edp_js": score.edp_js,
         "memory_bound_share": score.memory_share,
+        "utilisation": score.utilisation,
         "mean_clock_ghz": score.mean_clock_ghz,
         "weight_bits": score.weight_bits,
         "weights_bytes": score.footprint.weights_bytes,

@@ -42,8 +42,8 @@ def describe_score(run_folder: Path) -> str:
     return "\n".join(lines)
 
 
-_HEAD = ("method", "time", "energy", "EDP", "time /", "energy /", "memory-", "mean")
-_UNITS = ("", "", "", "", BASELINE, BASELINE, "bound", "clock")
+_HEAD = ("method", "time", "energy", "EDP", "time /", "energy /", "memory-", "in", "mean")
+_UNITS = ("", "", "", "", BASELINE, BASELINE, "bound", "use", "clock")
 _MEMORY_HEAD = ("peak memory", "bits a weight", "weights", "KV cache", "activations")
 
 
@@ -57,6 +57,7 @@ def _row(name: str, own: Mapping[str, float], baseline: Mapping[str, float] | No
         _scaled(own["edp_js"], "Js"),
         *(ratio if isinstance(ratio, str) else f"{ratio:.3f}" for ratio in ratios),
         f"{own['memory_bound_share']:.0%}",
+        f"{own['utilisation']:.1%}",
         f"{own['mean_clock_ghz']:.4g} GHz",
     )
 

@@ -112,6 +112,13 @@ class MethodScore:
         return sum(layer.run.time_ps for layer in self.layers if layer.cost.bound == "memory") / self.time_ps
 
     @property
+    def utilisation(self) -> float:
+        """MACs over those that the machine could do while the layers run."""
+        return sum(layer.gemm.macs for layer in self.layers) / sum(
+            layer.gemm.macs / layer.cost.utilisation for layer in self.layers
+        )
+
+    @property
     def mean_clock_ghz(self) -> float:
         """Clocks of the layers over the time they compute, stalls and changes left out."""
         cycles = sum(s.cycles * layer.rounds for layer in self.layers for s in layer.cost.segments)
@@ -228,9 +235,8 @@ def _total_row(score: MethodScore, rows: Sequence[_Row]) -> _Row:
     summed = [name for name in column_names([score]) if name.endswith(_SUMMED) or name.startswith("cycles_")]
     total: _Row = {name: sum(row.get(name, 0) for row in rows) for name in summed}
     # Each layer's share of what the array could have done meanwhile gives that of the whole.
-    possible = sum(layer.gemm.macs / layer.cost.utilisation for layer in score.layers)
     bound: Literal["memory", "compute"] = "memory" if score.memory_share > 0.5 else "compute"
-    whole = {"utilisation": f"{total['macs'] / possible:.6f}", "bound": bound}
+    whole = {"utilisation": f"{score.utilisation:.6f}", "bound": bound}
     return {"method": score.label, "layer": TOTAL, "role": TOTAL, **total, **whole}
 
 
