@@ -1,8 +1,9 @@
 """cocotb bench of every MAC and multiplier, at RTL or gate level: each sum must be ``psum + weight * activation``.
 
 Top level ``mac_lanes`` (``components/mac_lanes.v``), which carries the module under test and its widths. Operands of up
-to 16 bits together are played in all pairs, wider ones in the corners and at random; all with random partial sums (zero
-for multipliers), new in every step or kept for ``+psum_hold=N`` steps. Seeded by cocotb.
+to 16 bits together are played in all pairs, wider ones in the corners and at random, ``+count=N`` of them (default
+2,000); all with random partial sums (zero for multipliers), new in every step or kept for ``+psum_hold=N`` steps.
+Seeded by cocotb.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from components.report import Report
 from components.scoreboard import Explain, Scoreboard
 
 EXHAUSTIVE_BITS = 16
-RANDOM_COUNT = 2_000
 
 
 @cocotb.test()
@@ -37,8 +37,8 @@ async def all_pairs_or_random(dut: HierarchyObject) -> None:
         operands = every_pair(widths, generator, int(cocotb.plusargs.get("psum_hold", 1)))
         assert len(operands) == 2 ** (widths.weight + widths.activation)
     else:
-        corner = corner_operands(widths)
-        operands = corner + random_operands(widths, RANDOM_COUNT - len(corner), generator)
+        corner, count = corner_operands(widths), int(cocotb.plusargs.get("count", 2_000))
+        operands = corner + random_operands(widths, count - len(corner), generator)
     await _check(dut, operands)
 
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from halo.characterization.table import WeightTable
 from halo.errors import HaloError
 from halo.quant.awq import awq, awq_scale
-from halo.quant.balance import offers_of, price_of
+from halo.quant.balance import Offers, offers_of, price_of
 from halo.quant.calibration import LayerInputs
 from halo.quant.checkpoint import LayerInfo
 from halo.quant.codebooks import best_codebook, class_codebooks, distribution
@@ -165,13 +165,17 @@ def price_of_model(layers: Iterable[Given], options: HaloOptions, books: BooksOf
         layers: all to be quantized, with their Fisher information; one is in memory at a time.
         options: HALO's.
         books: of ``books_of``.
+
+    Raises:
+        HaloError: a layer has no Fisher information, or as ``offers_of``.
     """
-    offers = [
-        offers_of(layer.weight, layer.fisher, books(layer), options, name=layer.info.name)
-        for layer in layers
-        if layer.fisher is not None
-    ]
-    return price_of(offers, options)
+
+    def offers(layer: Given) -> Offers:
+        if layer.fisher is None:
+            raise HaloError(f"layer {layer.info.name!r} has no Fisher information", "Choose knees a layer.")
+        return offers_of(layer.weight, layer.fisher, books(layer), options, name=layer.info.name)
+
+    return price_of([*map(offers, layers)], options)  # a loop would hold a layer while the next one is read
 
 
 def quantize_group(
