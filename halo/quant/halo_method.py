@@ -46,9 +46,9 @@ class HaloOptions:
             half of the tiles fast: 4.64 and 4.70, tiles of 32: 4.85 and 4.92, and 5 % less error throughout.
         balance: knee and share are those of the whole ``model`` or of each ``layer``, as the paper's. Beyond the
             paper: with a Fisher errors are loss, which compares between layers, so every layer pays the same for a
-            nanosecond. Error feedback, knees of the layers and the model at the same mean clock: 5.15 and 5.03, tiles
-            of 32: 5.27 and 5.05; KL divergence falls by a quarter. Without a Fisher, or by sensitivity, layers do not
-            compare and each has its own.
+            nanosecond. On another such text (FP32: 4.59), with error feedback and at the same mean clock: 5.03 and
+            5.15, tiles of 32: 5.05 and 5.27; KL divergence falls by a quarter. Without a Fisher, or by sensitivity,
+            layers do not compare and each has its own.
         scale: weights that share a scale; the paper is silent. ``row`` (one row of a tile, as a group of ``tile``
             inputs), ``channel``, ``tile``: 5.35, 6.85, 8.59. On synthetic weights whose channels differ, tiles of 128,
             the Fisher-weighted error is 0.0144, 0.0190, 0.0225. ``row`` costs 16 / tile bits a weight (half-precision
