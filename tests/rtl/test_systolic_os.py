@@ -49,7 +49,7 @@ def facts(result: SimulationResult) -> list[tuple[Any, ...]]:
 
 
 SHAPES = (shape(1, 1), shape(2, 3), shape(4, 4), shape(8, 8), shape(16, 16, CLASS_WIDTH=1))
-"""In both simulators; in Icarus alone the narrow operands as well."""
+"""In both simulators; in Icarus alone, but for the largest, the narrow operands as well."""
 VARIANTS = (
     shape(4, 2, PIPELINE=1, CARRY_SAVE=0, **NARROW),
     shape(2, 3, PIPELINE=0, CARRY_SAVE=1, **NARROW),
@@ -61,7 +61,7 @@ FAMILIES = tuple(shape(2, 2, MULTIPLIER=family, **NARROW) for family in ("csa_ar
 
 @pytest.mark.tools
 @pytest.mark.slow
-@pytest.mark.parametrize("parameters", SHAPES, ids=str)
+@pytest.mark.parametrize("parameters", SHAPES[:-1], ids=str)
 def test_narrow_shapes_in_icarus(simulated: Simulated, parameters: Values) -> None:
     result = simulated("systolic_os", "icarus", BEHAVIOURAL | parameters | NARROW, settings=settings(parameters))
     require_clean(result, 800)
