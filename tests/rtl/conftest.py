@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from halo.errors import HaloError
+from halo.flow.assets import sim_folder
 from halo.flow.simulate import SimulationResult, simulate
 from halo.flow.simulator import SimulatorName, find_simulator
 from halo.flow.tools import FoundTool, find_tool
 
 SEED = 20
+
+
+@pytest.fixture
+def sim_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """``sim/`` on the path, and its modules forgotten afterwards."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(sim_folder()))
+    yield
+    for name in set(sys.modules) - before:
+        if name.split(".")[0] in ("components", "models"):
+            del sys.modules[name]
 
 
 @pytest.fixture

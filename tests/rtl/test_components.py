@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from halo.flow import benches
-from halo.flow.assets import sim_folder
 from halo.flow.benches import BENCHES, Bench, Parameter
 from halo.flow.simulate import SimulationResult
 
+pytestmark = pytest.mark.usefixtures("sim_modules")
+
 FOLDER = Path(__file__).parent / "stream_bench"
 Simulated = Callable[..., SimulationResult]
-
-
-@pytest.fixture(autouse=True)
-def components(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """``sim/`` on the path, and its modules forgotten afterwards."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(sim_folder()))
-    yield
-    for name in set(sys.modules) - before:
-        if name.split(".")[0] in ("components", "models"):
-            del sys.modules[name]
 
 
 @pytest.fixture

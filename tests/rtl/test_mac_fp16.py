@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from halo.flow.assets import sim_folder
 from halo.flow.benches import BENCHES
 from halo.flow.fp16 import fp16_sources
 from halo.flow.simulate import SimulationResult
@@ -21,21 +19,12 @@ from halo.netlist.graph import drive_port, evaluate, read_port
 from halo.netlist.verilog import read_netlist
 from halo.synth import synthesize
 
+pytestmark = pytest.mark.usefixtures("sim_modules")
+
 Simulated = Callable[..., SimulationResult]
 Gates = Callable[..., np.ndarray]
 
 HIDDEN = 1 << 23
-
-
-@pytest.fixture(autouse=True)
-def components(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """``sim/`` on the path, and its modules forgotten afterwards."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(str(sim_folder()))
-    yield
-    for name in set(sys.modules) - before:
-        if name.split(".")[0] in ("components", "models"):
-            del sys.modules[name]
 
 
 @pytest.fixture
