@@ -60,7 +60,7 @@ def time_bars(
         column: (column.removeprefix("time_").removesuffix("_ps"), mcolors.to_hex(shade))
         for column, shade in zip(points, shades, strict=False)
     }
-    parts |= {"stall_ps": ("waiting for memory", "#cfcfcf"), "transition_ps": ("transitions", ACCENT)}
+    parts |= {"stall_ps": ("stalls", "#cfcfcf"), "transition_ps": ("transitions", ACCENT)}
     what = "Execution time" if baseline is None else f"Execution time, {baseline} = 1"
     return _bars(totals, "time_ps", parts, what, "time (s)", subject, baseline, published)
 

@@ -70,7 +70,7 @@ def test_parts_that_are_nothing_are_not_named() -> None:
     frame = totals()
     frame["transition_ps"] = 0
     texts = [text.get_text() for text in time_bars(frame).legends[0].get_texts()]
-    assert texts == ["slow", "fast", "waiting for memory"]
+    assert texts == ["slow", "fast", "stalls"]
 
 
 def test_a_missing_baseline_and_no_rows_are_refused() -> None:
