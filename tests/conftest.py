@@ -1,13 +1,52 @@
-"""Fixtures that locate real libraries and reference results; tests that need absent ones skip and say so."""
+"""Fixtures that locate real libraries and reference results; tests that need absent ones skip and say so.
+
+What the machine lacks is named once, before the first test. Deprecations in dependencies are reported in a line each
+after the last: the project's own code must be free of warnings, but what others plan for later fails no test.
+"""
 
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import pytest
+from machine_needs import missing
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+DEPRECATIONS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
+_deprecations: dict[str, int] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require-all", action="store_true", help="stop before the first test if anything is missing")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.getoption("--require-all") and "PYTEST_XDIST_WORKER" not in os.environ:
+        lines = missing()
+        if lines:
+            pytest.exit("\n".join(["the tests need what is not here:", *lines]), returncode=2)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    path = Path(os.environ.get("HALO_SHARED", CHECKOUT.parent / "shared"))
+    data = f"shared data: {path}" if (path / "liberty").is_dir() else "shared data: none; set HALO_SHARED to its folder"
+    return [*(f"tests will be skipped: {line}" for line in missing()), data]
+
+
+def pytest_warning_recorded(warning_message: warnings.WarningMessage) -> None:
+    if issubclass(warning_message.category, DEPRECATIONS):
+        said = " ".join(str(warning_message.message).split())
+        line = f"{warning_message.category.__name__}: {said}"
+        _deprecations[line] = _deprecations.get(line, 0) + 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _deprecations:
+        terminalreporter.section("deprecations in dependencies")
+        for line, count in sorted(_deprecations.items()):
+            terminalreporter.line(f"{line} ({count} times)")
 
 
 @pytest.fixture(scope="session")

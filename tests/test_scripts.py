@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 BASICS = ("bash", "cat", "dirname", "env", "grep", "head", "mkdir", "rm", "sha256sum", "touch", "cp", "chmod")
@@ -16,6 +19,7 @@ case "$*" in
     "-c import sys; sys.exit(sys.version_info < (3, 11))") exit {old};;
     "-c import ensurepip, venv") [ -e "$INSTALLED/python3-venv" ];;
     "-c import sys; print(\\"python%d.%d-venv\\" % sys.version_info[:2])") echo python3.12-venv;;
+    "-c import sys"*libpython*) [ -n "${{SYSTEM_PYTHON-yes}}" ] && echo libpython3.12 || true;;
     --version) echo Python {version};;
     "-m venv .venv") echo "make venv" >> "$LOG"; mkdir -p .venv/bin; cp "$0" .venv/bin/python;;
     "-m pip"*) echo "pip ${{*: -1}}" >> "$LOG"; exit "${{PIP_FAILS:-0}}";;
@@ -31,6 +35,7 @@ def machine(tmp_path: Path) -> Path:
     (tmp_path / "checkout" / "scripts").mkdir(parents=True)
     shutil.copy(ROOT / "scripts" / "setup.sh", tmp_path / "checkout" / "scripts")
     (tmp_path / "checkout" / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
+    (tmp_path / "checkout" / "scripts" / "constraints.txt").write_text("numpy==2.0\n", encoding="utf-8")
     (tmp_path / "bin").mkdir()
     (tmp_path / "installed").mkdir()
     (tmp_path / "log").touch()
@@ -85,15 +90,29 @@ def test_a_bare_machine_gets_everything_once(machine: Path) -> None:
     assert actions == [
         *("apt-get update", "apt-get install", "  iverilog", "  g++"),
         *("apt-get update", "apt-get install", "  python3-venv", "  python3.12-venv"),
-        *("make venv", "pip ."),
+        "make venv",
+        *("apt-get update", "apt-get install", "  libpython3.12"),
+        "pip .",
     ]
     done, actions = set_up(machine)
     assert (done.returncode, done.stderr, actions) == (0, "", [])
 
 
-def test_changed_requirements_are_installed_into_the_same_environment(machine: Path) -> None:
+def test_a_python_that_is_not_the_systems_asks_for_no_system_library(machine: Path) -> None:
+    _, actions = set_up(machine, SYSTEM_PYTHON="")
+    assert actions[-2:] == ["make venv", "pip ."]
+
+
+def test_an_environment_made_before_gets_the_library_that_it_lacks(machine: Path) -> None:
     set_up(machine)
-    (machine / "checkout" / "pyproject.toml").write_text("[project]\nname = 'more'\n", encoding="utf-8")
+    (machine / "installed" / "libpython3.12").unlink()
+    assert set_up(machine)[1] == ["apt-get update", "apt-get install", "  libpython3.12"]
+
+
+@pytest.mark.parametrize("file", ["pyproject.toml", "scripts/constraints.txt"])
+def test_changed_requirements_are_installed_into_the_same_environment(machine: Path, file: str) -> None:
+    set_up(machine)
+    (machine / "checkout" / file).write_text("[project]\nname = 'more'\n", encoding="utf-8")
     assert set_up(machine)[1] == ["pip ."]
 
 
@@ -143,6 +162,25 @@ def test_a_python_of_the_users_choice(machine: Path) -> None:
     assert "making .venv with Python 3.14.0" in done.stderr
 
 
-@pytest.mark.parametrize("script", ["scripts/run.sh", "scripts/test.sh", "scripts/setup.sh", ".ci/run"])
+def test_the_constraints_pin_every_requirement_within_its_range() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = [
+        *project["dependencies"],
+        *(text for extra in project["optional-dependencies"].values() for text in extra),
+    ]
+    wanted = {canonicalize_name(r.name): r.specifier for r in map(Requirement, listed)}
+    lines = (ROOT / "scripts" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    versions = {canonicalize_name(name): version for name, version in pinned.items()}
+    assert len(wanted) > 20 and wanted.keys() <= versions.keys(), sorted(wanted.keys() - versions.keys())
+    wrong = [
+        f"{name} {versions[name]}, not {allowed}" for name, allowed in wanted.items() if versions[name] not in allowed
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "script", ["scripts/bare_machine.sh", "scripts/run.sh", "scripts/test.sh", "scripts/setup.sh", ".ci/run"]
+)
 def test_scripts_parse(script: str) -> None:
     assert subprocess.run(["bash", "-n", ROOT / script], capture_output=True).returncode == 0

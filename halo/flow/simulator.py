@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from halo.errors import HaloError
 from halo.flow.assets import sim_folder
-from halo.flow.tools import FoundTool, find_tool
+from halo.flow.tools import LIBPYTHON, FoundTool, find_tool
 
 if TYPE_CHECKING:
     from cocotb_tools.runner import Runner
 
 SimulatorName = Literal["icarus", "verilator"]
 TOOLS_OF: dict[SimulatorName, tuple[str, ...]] = {
-    "icarus": ("iverilog", "vvp"),
-    "verilator": ("verilator", "c++", "make", "perl"),
+    "icarus": ("iverilog", "vvp", LIBPYTHON),
+    "verilator": ("verilator", "c++", "make", "perl", LIBPYTHON),
 }
 BUILD_LOG, RUN_LOG, RESULTS = "build.log", "simulation.log", "results.xml"
 
@@ -38,7 +38,7 @@ class Simulator:
     """A simulator that is installed, with everything it needs.
 
     Attributes:
-        tools: its programs; the first one's version is the simulator's.
+        tools: its programs, and Python's library; the first one's version is the simulator's.
         make: variables for make.
     """
 
@@ -255,7 +255,7 @@ def _environment(simulator: Simulator) -> Iterator[None]:
     The runner takes both from this process: PATH from ``os.environ``, PYTHONPATH from ``sys.path``.
     """
     before, sim = dict(os.environ), str(sim_folder())
-    folders = [str(tool.path.parent) for tool in simulator.tools]
+    folders = [str(tool.path.parent) for tool in simulator.tools if tool.name != LIBPYTHON]
     for name in [name for name in os.environ if _OURS.match(name)]:
         del os.environ[name]
     os.environ["PATH"] = os.pathsep.join(dict.fromkeys([*folders, before.get("PATH", os.defpath)]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata, util
@@ -59,6 +61,11 @@ class FoundTool:
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
+LIBPYTHON = "libpython"
+"""The name of Python's shared library among the tools: simulators load it to run a cocotb bench."""
+
+_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
 TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
@@ -80,6 +87,12 @@ TOOLS: dict[str, Tool] = {
             variable="HALO_VVP",
             command="vvp",
             ask=("-V",),
+        ),
+        Tool(
+            LIBPYTHON,
+            "sim, crosscheck (Python inside the simulator)",
+            f"apt-get install libpython{_PYTHON}",
+            (3, 11),
         ),
         Tool(
             "verilator",
@@ -149,6 +162,8 @@ def find_tool(name: str) -> FoundTool:
         HaloError: it is not there, does not start, or is too old; the fix says how to get it.
     """
     tool = TOOLS[name]
+    if name == LIBPYTHON:
+        return _python_library(tool)
     named = os.environ.get(tool.variable, "") if tool.variable else ""
     if named:
         executable = shutil.which(named)
@@ -194,6 +209,21 @@ def _from_package(tool: Tool) -> FoundTool | None:
     environment = {k: v for k, v in os.environ.items() if k != "VERILATOR_ROOT"}
     environment["PATH"] = os.pathsep.join([str(executable.parent), os.environ.get("PATH", os.defpath)])
     return _checked(tool, executable, version, environment)
+
+
+def _python_library(tool: Tool) -> FoundTool:
+    """The shared library of the Python that runs: Debian and Ubuntu ship it as a package of its own."""
+    from find_libpython import find_libpython
+
+    path = find_libpython()
+    if path is None:
+        where = f"the shared library of Python {_PYTHON} is not installed"
+        if sys.base_prefix == "/usr":
+            fix = f"Run: {tool.install}."
+        else:
+            fix = f"Build {sys.base_prefix} with --enable-shared, or make the environment with another Python."
+        raise HaloError(f"{where} ({tool.use} needs it)", fix)
+    return FoundTool(tool.name, Path(path), platform.python_version(), dict(os.environ))
 
 
 def _asked(tool: Tool, executable: Path) -> str:

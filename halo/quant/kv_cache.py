@@ -8,11 +8,31 @@ the pessimistic end. Keys are quantized as the cache stores them, after the rota
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from halo.errors import HaloError
+
+CACHE_ARGUMENTS = ("cache", "past_key_values")
+"""What ``forward`` of a decoder calls its cache: transformers 5.24 renamed the second to the first."""
+
+
+def cache_argument(module: Any) -> str:
+    """The name under which a transformers model takes its cache.
+
+    Raises:
+        HaloError: it takes none.
+    """
+    parameters = inspect.signature(module.forward).parameters
+    for name in CACHE_ARGUMENTS:
+        if name in parameters:
+            return name
+    raise HaloError(
+        f"{type(module).__name__} of the installed transformers takes no key-value cache",
+        "Evaluate without --kv, or install a transformers release that halo-mac[torch] admits.",
+    )
 
 
 @dataclass(frozen=True)
@@ -42,16 +62,22 @@ class KvCache:
         return f"KV cache int{self.bits}, keys per {self.keys}, values per token, groups of {self.group}"
 
     def attach(self, module: Any) -> Any:
-        """Make a transformers model read all keys and values through this format, until the handle is removed."""
+        """Make a transformers model read all keys and values through this format, until the handle is removed.
+
+        Raises:
+            HaloError: the model takes no cache.
+        """
         from transformers import DynamicCache
 
+        argument = cache_argument(module)
+
         def inject(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-            if kwargs.get("past_key_values") is not None:
+            if any(kwargs.get(name) is not None for name in CACHE_ARGUMENTS):
                 what = "a quantized KV cache is measured on whole windows, not while text is generated"
                 raise HaloError(what, "Take tasks that score given text.")
             cache = DynamicCache(config=module.config)
             cache.update = self._quantizing(cache.update)
-            return args, {**kwargs, "past_key_values": cache, "use_cache": True}
+            return args, {**kwargs, argument: cache, "use_cache": True}
 
         return module.register_forward_pre_hook(inject, with_kwargs=True)
 

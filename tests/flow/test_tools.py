@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from halo.errors import HaloError
 from halo.flow import tools
+from halo.flow.simulator import SimulatorName, find_simulator
 from halo.flow.tools import TOOLS, FoundTool, examine, find_tool
 
 
@@ -27,6 +30,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if tool.variable:
             monkeypatch.delenv(tool.variable, raising=False)
     monkeypatch.setattr(tools.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("find_libpython.find_libpython", lambda: None)
     return tmp_path
 
 
@@ -55,6 +59,29 @@ def test_a_missing_tool_says_how_to_get_it(bare: Path) -> None:
     with pytest.raises(HaloError, match="yosys is not installed") as caught:
         find_tool("yosys")
     assert caught.value.fix == "Run: pip install pyosys."
+
+
+def test_a_python_without_its_shared_library_names_the_package(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian's and Ubuntu's python3 come without it, and cocotb fails inside the simulator."""
+    version = "{}.{}".format(*sys.version_info)
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    with pytest.raises(HaloError, match=rf"the shared library of Python {version} is not installed \(sim, ") as caught:
+        find_tool("libpython")
+    assert caught.value.fix == f"Run: apt-get install libpython{version}."
+    monkeypatch.setattr(sys, "base_prefix", "/elsewhere")
+    with pytest.raises(HaloError) as caught:
+        find_tool("libpython")
+    assert caught.value.fix == "Build /elsewhere with --enable-shared, or make the environment with another Python."
+
+
+def test_no_simulator_without_it(bare: Path) -> None:
+    """Before anything is built, whichever simulator it is."""
+    for name, version in {"iverilog": "11.0", "vvp": "11.0", "verilator": "5.48", "c++": "12.2", "make": "4.3"}.items():
+        fake(bare, name, version)
+    fake(bare, "perl", "5.36.0")
+    for simulator in get_args(SimulatorName):
+        with pytest.raises(HaloError, match="the shared library of Python"):
+            find_simulator(simulator)
 
 
 def test_an_old_tool_is_refused(bare: Path) -> None:

@@ -13,7 +13,7 @@ from tiny_models import FAMILIES, tiny_model
 from halo.errors import HaloError
 from halo.quant.checkpoint import families
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
-from halo.quant.kv_cache import KvCache
+from halo.quant.kv_cache import CACHE_ARGUMENTS, KvCache, cache_argument
 from halo.quant.rtn import Format, rtn
 from halo.quant.smoothquant import smoothquant
 from halo.quant.torch_model import RunningModel
@@ -151,6 +151,24 @@ def test_every_family_reads_its_cache(family: str, tmp_path: Path) -> None:
         with FakeQuantized(model, {}, kv_cache=KvCache(bits)).applied() as module:
             offs.append(np.abs(logits(module) - exact).max())
     assert 0 < offs[0] < offs[1] / 4
+
+
+def test_the_cache_goes_in_by_the_name_that_the_model_has(llama: RunningModel) -> None:
+    """Either name of transformers' history, the newer one where both are taken."""
+
+    class Old:
+        def forward(self, input_ids: Any, past_key_values: Any = None) -> None: ...
+
+    class Both:
+        def forward(self, input_ids: Any, past_key_values: Any = None, cache: Any = None) -> None: ...
+
+    class Stateless:
+        def forward(self, input_ids: Any) -> None: ...
+
+    assert (cache_argument(Old()), cache_argument(Both())) == ("past_key_values", "cache")
+    with pytest.raises(HaloError, match="Stateless of the installed transformers takes no key-value cache"):
+        cache_argument(Stateless())
+    assert cache_argument(llama.module) in CACHE_ARGUMENTS
 
 
 def test_generation_with_a_rounded_cache_is_refused(llama: RunningModel) -> None:
