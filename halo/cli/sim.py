@@ -77,7 +77,7 @@ def command(
         return
     only_gates = {"--liberty": liberty, "--period-ps": period_ps, "--weights": weights, "--class-of": class_of}
     only_benches = {"--test": test, "--waves": waves, "--junit": junit, "--simulator verilator": simulator != "icarus"}
-    refuse_options(only_benches if gates else {**only_gates, "--cycles": cycles}, gates)
+    _refuse_options(only_benches if gates else {**only_gates, "--cycles": cycles}, gates)
     if gates:
         from halo.flow.gate_level.proof import GatesConfig, describe_gates, parse_weights, play_gates
         from halo.plot.error_rate import draw_error_rate
@@ -118,7 +118,7 @@ def command(
         raise typer.Exit(1)
 
 
-def refuse_options(given: Mapping[str, object], gates: bool) -> None:
+def _refuse_options(given: Mapping[str, object], gates: bool) -> None:
     """Refuse options that do not go with ``--gates``, or without it.
 
     Raises:

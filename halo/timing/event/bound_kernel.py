@@ -7,7 +7,7 @@ them. A pin that changes at t <= min(T_pin, T*) moves the output by t plus its d
 no later event can move it; which pin answers for several that change at once says ``specialise_kernel.answers``.
 Glitches are included: an input that may pulse has T >= 0 although it ends where it began.
 
-Each node is stored over the space of the bits it depends on (``event_kernel``), as 4 T + settled value; sources that
+Each node is stored over the space of the bits it depends on (``engine_kernel``), as 4 T + settled value; sources that
 are not enumerated are unknown and may change at their launch: the partial sum of a MAC.
 """
 
