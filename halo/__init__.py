@@ -8,13 +8,14 @@ rows = halo.score("llama2-7b", table="runs/mac", phase="decode")
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from halo.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from halo.api import characterize, score
     from halo.characterization.classes import FrequencyClass
     from halo.characterization.table import WeightTable, load_table
     from halo.errors import HaloError
 
-__version__ = "0.1.0"
 __all__ = ["FrequencyClass", "HaloError", "WeightTable", "characterize", "load_table", "score"]
 
 _HOME = {

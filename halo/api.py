@@ -12,10 +12,10 @@ import pandas as pd
 from halo.characterization.table import WeightTable, load_table
 from halo.config import CharacterizeConfig, Method, Synthesis, parse_corners
 from halo.flow.characterize import characterize as run_characterization
-from halo.flow.provenance import Report, silent
 from halo.flow.score import ScoreConfig, score_model
-from halo.flow.score_table import read_scores
+from halo.flow.scoring.table import read_scores
 from halo.plot.run import draw_all
+from halo.progress import Progress, silent
 
 PathLike = str | Path
 
@@ -69,7 +69,7 @@ def characterize(
     liberty: PathLike | Sequence[PathLike] = (),
     corners: Mapping[str, PathLike | Sequence[PathLike]] | None = None,
     run_folder: PathLike | None = None,
-    report: Report | None = None,
+    report: Progress | None = None,
     **options: Unpack[Options],
 ) -> WeightTable:
     """Characterize a MAC and return its table.
@@ -112,7 +112,7 @@ def score(
     methods: Sequence[str] = (),
     quantized: PathLike | Sequence[PathLike] = (),
     run_folder: PathLike | None = None,
-    report: Report | None = None,
+    report: Progress | None = None,
     **options: Unpack[ScoreOptions],
 ) -> pd.DataFrame:
     """Score a model on an array or a GPU and return the rows of ``score.csv``.

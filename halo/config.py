@@ -235,17 +235,6 @@ def parse_ties(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:
     return tuple(pairs)
 
 
-def refuse_options(given: Mapping[str, object], gates: bool) -> None:
-    """Refuse options that do not go with ``--gates``, or without it.
-
-    Raises:
-        HaloError: one of them has a value.
-    """
-    for name, value in given.items():
-        if value is not None and value is not False and value != []:
-            raise HaloError(f"{name} does not go {'with' if gates else 'without'} --gates", f"Leave out {name}.")
-
-
 def parse_corners(liberty: Sequence[Path], corners: Iterable[str]) -> tuple[Corner, ...]:
     """Corners from ``--liberty`` (the files of one corner) or ``--corner NAME=FILE[,FILE...]``.
 

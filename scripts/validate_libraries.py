@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import halo
-from halo.flow.assets import mac_sources
 from halo.flow.crosscheck import crosscheck
+from halo.flow.runs.assets import mac_sources
 
 
 def corners(folder: Path, merged: list[str]) -> dict[str, list[Path]]:

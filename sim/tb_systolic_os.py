@@ -1,7 +1,7 @@
 """cocotb bench of the output-stationary array ``systolic_os``: every sum must be that of the whole matrix product.
 
 All streams stall, the clock changes at bad moments and after any wait, resets fall into the middle, and the cycle
-contract of ``halo.arch.os_cycles`` holds to the clock. Each test plays about ``+tiles=N`` tiles.
+contract of ``halo.arch.systolic.os_cycles`` holds to the clock. Each test plays about ``+tiles=N`` tiles.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from components.array_bench import STREAMS, ArrayBench
 from components.stimulus import mixed_operands
 from models.systolic_os import Shape, Tile, tiles
 
-from halo.arch.os_cycles import OsArray, OsTile, os_schedule
+from halo.arch.systolic.os_cycles import OsArray, OsTile, os_schedule
 
 
 class Bench(ArrayBench):

@@ -1,7 +1,7 @@
 """cocotb bench of the weight-stationary array ``systolic_ws``: every sum must be that of the whole matrix product.
 
 All streams stall, the clock changes at bad moments and after any wait, resets fall into the middle, and the cycle
-contract of ``halo.arch.ws_cycles`` holds to the clock. Each test plays about ``+tiles=N`` output tiles.
+contract of ``halo.arch.systolic.ws_cycles`` holds to the clock. Each test plays about ``+tiles=N`` output tiles.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from components.array_bench import STREAMS, ArrayBench
 from components.stimulus import mixed_operands
 from models.systolic_ws import OutputTile, Shape, output_tiles
 
-from halo.arch.ws_cycles import WsArray, WsTile, ws_schedule
+from halo.arch.systolic.ws_cycles import WsArray, WsTile, ws_schedule
 
 
 class Bench(ArrayBench):

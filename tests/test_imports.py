@@ -18,16 +18,41 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # From the foundations up. A module imports its own layer and those before it, wherever the import stands in its text.
 LAYERS = [
-    *("errors", "units", "config", "sourced"),
+    *("errors", "units", "version", "jit", "progress", "cachedir", "config", "sourced"),
     *("liberty", "netlist", "synth", "timing", "power", "characterization"),
-    *("dvfs", "quant", "workload", "arch"),
+    *("dvfs", "workload", "quant", "arch"),
     *("flow", "plot", "api", "cli"),
+    "",  # the package itself, the face of all
 ]
+
+# The same inside a room: floors from the ground up. Rooms of one floor do not know each other; "" is every file that
+# lies beside the folders and has no floor of its own.
+FLOORS = {
+    "timing": [
+        ("arcs", "delays", "wires", "path_groups"),
+        ("event", "static", "sdf"),
+        ("",),
+    ],
+    "arch": [("weights",), ("systolic", "gpu")],
+    "flow": [("runs",), ("simulators",), ("gate_level", "scoring", "quantization"), ("",)],
+}
 
 
 def layer(module: str) -> int:
+    """Place of the module's layer from the ground; ValueError: it has none."""
+    package, _, rest = module.partition(".")
+    assert package == "halo", module
+    return LAYERS.index(rest.split(".")[0])
+
+
+def floor(module: str) -> tuple[str, int, str] | None:
+    """(room, floor, name of what stands there) of a module inside a room with floors."""
     parts = module.split(".")
-    return LAYERS.index(parts[1]) if len(parts) > 1 and parts[1] in LAYERS else -1
+    if len(parts) < 3 or parts[1] not in FLOORS:
+        return None
+    floors = FLOORS[parts[1]]
+    name = next((parts[2] for names in floors if parts[2] in names), "")
+    return parts[1], next(number for number, names in enumerate(floors) if name in names), name
 
 
 def imported(path: Path) -> Iterator[tuple[str, str | None, int]]:
@@ -52,37 +77,87 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
-def test_every_part_of_the_package_has_its_layer() -> None:
-    parts = {p.name for p in PACKAGE.iterdir() if p.is_dir() and any(p.glob("*.py"))}
-    parts |= {p.stem for p in PACKAGE.glob("*.py")} - {"__init__"}
-    assert parts <= set(LAYERS)
+def halo_imports(path: Path) -> Iterator[tuple[str, int]]:
+    """(module, line) of every import of this package in a file, a name taken from a package as the module it is."""
+    for module, name, line in imported(path):
+        if module.split(".")[0] != "halo":
+            continue
+        inside = ROOT.joinpath(*module.split("."), name or "")
+        yield (
+            (f"{module}.{name}" if name and (inside.is_dir() or inside.with_suffix(".py").is_file()) else module),
+            line,
+        )
+
+
+def test_every_module_has_its_layer() -> None:
+    without = [name for name in map(module_name, SOURCES) if name.partition(".")[2].split(".")[0] not in LAYERS]
+    assert not without
+    names = {name.split(".")[1] for name in map(module_name, SOURCES) if "." in name}
+    assert names == set(LAYERS) - {""}, "a layer has no module"
+
+
+def test_every_folder_of_a_room_has_its_floor() -> None:
+    for room, floors in FLOORS.items():
+        folders = {p.name for p in (PACKAGE / room).iterdir() if p.is_dir() and any(p.glob("*.py"))}
+        files = {p.stem for p in (PACKAGE / room).glob("*.py")} - {"__init__"}
+        named = {name for names in floors for name in names} - {""}
+        assert folders <= named <= folders | files
+        assert files <= named or ("",) in floors
 
 
 def test_imports_go_one_way() -> None:
     wrong = []
     for path in SOURCES:
         own = layer(module_name(path))
-        if own < 0:
-            continue  # the package itself, which only looks names up on first use
-        for module, name, line in imported(path):
-            target = f"{module}.{name}" if module == "halo" and name else module
-            if target.startswith("halo.") and layer(target) > own:
+        for target, line in halo_imports(path):
+            if layer(target) > own:
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {target}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_imports_inside_a_room_go_one_way() -> None:
+    wrong = []
+    for path in SOURCES:
+        own = floor(module_name(path))
+        for target, line in halo_imports(path):
+            other = floor(target)
+            if own is None or other is None or own[0] != other[0]:
+                continue
+            beside = own[1] == other[1] and own[2] != other[2]
+            strangers = beside and (PACKAGE / own[0] / own[2]).is_dir() and (PACKAGE / own[0] / other[2]).is_dir()
+            if other[1] > own[1] or strangers:
+                wrong.append(f"{path.relative_to(ROOT)}:{line} imports {target}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_face_of_the_package_imports_its_version_only() -> None:
+    """All else comes on first use; what a type checker is told does not run."""
+    found = {
+        node.module
+        for node in ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("halo")
+    }
+    assert found == {"halo.version"}
 
 
 def test_a_wrong_import_would_be_seen(tmp_path: Path) -> None:
     file = tmp_path / "reader.py"
     file.write_text("def late():\n    from halo.cli.main import run\n    import halo.plot.run\n", encoding="utf-8")
     assert [(m, line) for m, _, line in imported(file)] == [("halo.cli.main", 2), ("halo.plot.run", 3)]
-    assert layer("halo.cli.main") > layer("halo.plot.run") > layer("halo.flow.tools") > layer("halo.liberty.reader")
+    assert [module for module, _ in halo_imports(file)] == ["halo.cli.main", "halo.plot.run"]
+    assert layer("halo") > layer("halo.cli.main") > layer("halo.plot.run") > layer("halo.flow.runs.tools")
+    assert layer("halo.flow.runs.tools") > layer("halo.liberty.reader") > layer("halo.jit")
+    assert floor("halo.flow.runs.tools") == ("flow", 0, "runs")
+    assert floor("halo.flow.score") == ("flow", 3, "")
+    assert floor("halo.timing.sdf.read") == ("timing", 1, "sdf")
+    assert floor("halo.liberty.reader") is None
 
 
 def test_kernels_know_arrays_only() -> None:
     for path in PACKAGE.rglob("*_kernel.py"):
         for module, name, line in imported(path):
             constant = module in ("halo.units", "halo.netlist.model") and name is not None and name.isupper()
-            bare = module.split(".")[0] in ("__future__", "numpy", "typing") or module == "halo.timing._jit"
+            bare = module.split(".")[0] in ("__future__", "numpy", "typing") or module == "halo.jit"
             assert bare or constant or module.endswith("_kernel"), f"{path}:{line} imports {module}"
 
 
@@ -90,7 +165,7 @@ def test_numba_policy_is_in_one_place() -> None:
     users = {
         module_name(path) for path in SOURCES for module, _, _ in imported(path) if module.split(".")[0] == "numba"
     }
-    assert users <= {"halo.timing._jit"}
+    assert users <= {"halo.jit"}
 
 
 def test_importing_the_package_and_its_help_loads_nothing_heavy() -> None:

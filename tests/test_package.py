@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.simulator import find_simulator
+from halo.flow.simulators.runner import find_simulator
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -1,4 +1,4 @@
-"""The MAC's ports, its stimulus and the per-weight table.
+"""The MAC's ports, a design in a corner, its stimulus and the per-weight table.
 
 Named apart from the function it serves: ``halo.characterize(...)`` is a call, this package holds its parts.
 """

@@ -18,11 +18,11 @@ from halo.liberty.model import Library
 from halo.netlist.model import Circuit
 from halo.power.energy import WeightEnergy, weight_energy
 from halo.power.energy_tables import EventEnergies, event_energies
-from halo.timing.bound import bound_transitions
 from halo.timing.delays import Delays
-from halo.timing.event import Events, Held, Timed, enumerate_transitions, hold, play_transitions
+from halo.timing.event.bound import bound_transitions
+from halo.timing.event.engine import Events, Held, Timed, enumerate_transitions, hold, play_transitions
 from halo.timing.overhead import RegisterOverhead
-from halo.timing.static import endpoints, static_arrivals
+from halo.timing.static.timer import endpoints, static_arrivals
 
 F64 = npt.NDArray[np.float64]
 

@@ -21,7 +21,7 @@ from halo.characterization.ports import Roles
 from halo.netlist.graph import drive_port, evaluate
 from halo.netlist.model import Circuit
 from halo.power.activity import from_histogram, from_trace
-from halo.timing.event import Weights, transition_weights
+from halo.timing.event.engine import Weights, transition_weights
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]

@@ -14,9 +14,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-import halo
-from halo.cli import characterize, crosscheck, doctor, evaluate, inspect, plot, quantize, score, sim, synth
+from halo.cli import characterize, crosscheck, doctor, evaluate, inspection, plot, quantize, score, sim, synth
 from halo.errors import HaloError, Interrupted
+from halo.version import __version__
 
 app = typer.Typer(
     name="halo",
@@ -26,8 +26,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-for module in (doctor, inspect, synth, characterize, crosscheck, plot, sim, quantize, evaluate, score):
-    app.command(module.__name__.rpartition(".")[2])(module.command)
+_COMMANDS = {
+    "doctor": doctor,
+    "inspect": inspection,
+    "synth": synth,
+    "characterize": characterize,
+    "crosscheck": crosscheck,
+    "plot": plot,
+    "sim": sim,
+    "quantize": quantize,
+    "evaluate": evaluate,
+    "score": score,
+}
+for name, module in _COMMANDS.items():
+    app.command(name)(module.command)
 
 _INTERRUPTED = 128 + signal.SIGINT
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Click's, wherever this version of Typer keeps it
@@ -39,7 +51,7 @@ def _start(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
-        typer.echo(f"halo {halo.__version__}")
+        typer.echo(f"halo {__version__}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -56,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: those after ``halo``; None: the process's own.
     """
-    from halo.flow.runfolder import explain
+    from halo.flow.runs.runfolder import explain
 
     try:
         code = app(arguments, prog_name="halo", standalone_mode=False)

@@ -142,8 +142,8 @@ def command(
     DIR appears only when everything is done; finished layers of an interrupted run wait in DIR.partial.
     """
     from halo.cli.progress import StageProgress
+    from halo.flow.quantization.methods import MethodOptions
     from halo.flow.quantize import QuantizeConfig, TextOptions, describe_quantized, quantize_model
-    from halo.flow.quantizers import MethodOptions
     from halo.quant.halo_method import HaloOptions
 
     options = MethodOptions(

@@ -83,7 +83,7 @@ def command(
     """
     from halo.cli.progress import StageProgress
     from halo.flow.score import ScoreConfig, score_model
-    from halo.flow.score_summary import describe_score
+    from halo.flow.scoring.summary import describe_score
     from halo.plot.run import draw_all
 
     config = ScoreConfig(

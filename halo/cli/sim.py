@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from halo.config import parse_parameters, refuse_options
+from halo.config import parse_parameters
+from halo.errors import HaloError
 
 
 def command(
@@ -75,9 +77,9 @@ def command(
         return
     only_gates = {"--liberty": liberty, "--period-ps": period_ps, "--weights": weights, "--class-of": class_of}
     only_benches = {"--test": test, "--waves": waves, "--junit": junit, "--simulator verilator": simulator != "icarus"}
-    refuse_options(only_benches if gates else {**only_gates, "--cycles": cycles}, gates)
+    _refuse_options(only_benches if gates else {**only_gates, "--cycles": cycles}, gates)
     if gates:
-        from halo.flow.gates import GatesConfig, describe_gates, parse_weights, play_gates
+        from halo.flow.gate_level.proof import GatesConfig, describe_gates, parse_weights, play_gates
         from halo.plot.error_rate import draw_error_rate
 
         proof = GatesConfig(
@@ -114,3 +116,14 @@ def command(
     typer.echo(describe_simulation(config, result))
     if not result.passed:
         raise typer.Exit(1)
+
+
+def _refuse_options(given: Mapping[str, object], gates: bool) -> None:
+    """Refuse options that do not go with ``--gates``, or without it.
+
+    Raises:
+        HaloError: one of them has a value.
+    """
+    for name, value in given.items():
+        if value is not None and value is not False and value != []:
+            raise HaloError(f"{name} does not go {'with' if gates else 'without'} --gates", f"Leave out {name}.")

@@ -2,8 +2,8 @@
 
 A weight's period in the table is that of the MAC with the weight at rest. An element of an array needs a little more
 when weights are swapped within a class (0.5 % with the carry-save array, 23 to 43 % with multipliers whose weight bits
-take part in every row: ``halo.flow.class_period`` proves the figure for a design). ``margin`` is that factor on the
-period; every clock made here keeps it, and what is safe counts it as required.
+take part in every row: ``halo.flow.gate_level.class_period`` proves the figure for a design). ``margin`` is that factor
+on the period; every clock made here keeps it, and what is safe counts it as required.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from halo.characterization.design import load_corner
 from halo.characterization.engine import Corner, CornerResult, characterize_corner
 from halo.characterization.histograms import write_histograms
 from halo.characterization.interface import read_ports
@@ -19,16 +20,16 @@ from halo.characterization.stimulus import Stimulus, make_stimulus
 from halo.characterization.table import WeightTable, corner_rows
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
-from halo.flow.assets import DEFAULT_MAC, mac_sources
-from halo.flow.design import load_corner
-from halo.flow.provenance import Recorder, Report
-from halo.flow.runfolder import new_run
+from halo.flow.runs.assets import DEFAULT_MAC, mac_sources
+from halo.flow.runs.provenance import Recorder
+from halo.flow.runs.runfolder import new_run
 from halo.netlist.hdl import PortInfo
 from halo.netlist.model import FLOP
 from halo.power.energy_tables import ASSUMPTIONS as ENERGY_ASSUMPTIONS
+from halo.progress import Progress
 from halo.synth import check_equivalence, synthesize
 from halo.timing.overhead import register_overhead
-from halo.timing.sdf_write import write_sdf
+from halo.timing.sdf.write import write_sdf
 from halo.timing.timed_netlist import write_timed_netlist
 from halo.units import FS_PER_PS
 
@@ -38,7 +39,7 @@ PROOF_SECONDS = 2.0
 """Multipliers are hard to prove and quick to simulate, so the proof of equivalence gets a short try."""
 
 
-def characterize(config: CharacterizeConfig, report: Report, finish: Callable[[Path], object] | None = None) -> Path:
+def characterize(config: CharacterizeConfig, report: Progress, finish: Callable[[Path], object] | None = None) -> Path:
     """Run everything and write the run folder.
 
     Args:

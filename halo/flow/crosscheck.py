@@ -13,15 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+from halo.characterization.design import load_corner
 from halo.characterization.engine import Corner
 from halo.characterization.ports import Roles
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.characterize import NETLIST, file_of
-from halo.flow.comparison import Difference, compare, draw_samples, spread
-from halo.flow.design import load_corner
-from halo.flow.provenance import Report, RunRecord, read_record
-from halo.flow.runfolder import RECORD
+from halo.flow.runs.provenance import RunRecord, read_record
+from halo.flow.runs.runfolder import RECORD
+from halo.flow.simulators.comparison import Difference, compare, draw_samples, spread
+from halo.progress import Progress
 
 STAGE = "crosscheck"
 BLOCK = 5000
@@ -48,7 +49,7 @@ class CrosscheckResult:
         return "\n".join(lines)
 
 
-def crosscheck(run: Path, samples: int, seed: int, report: Report) -> CrosscheckResult:
+def crosscheck(run: Path, samples: int, seed: int, report: Progress) -> CrosscheckResult:
     """Play random transitions of a run in both engines.
 
     Args:
@@ -59,7 +60,7 @@ def crosscheck(run: Path, samples: int, seed: int, report: Report) -> Crosscheck
 
     Raises:
         HaloError: no run folder, files of the run changed since, no Icarus, or a design that Icarus cannot be made to
-            play stage by stage (``halo.flow.pipeline``).
+            play stage by stage (``halo.flow.simulators.pipeline``).
     """
     record = read_record(run)
     report(STAGE, 0, samples)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 from dataclasses import dataclass
 
-import halo
 from halo.errors import HaloError
-from halo.flow.assets import rtl_folder, sim_folder
-from halo.flow.provenance import package_versions
-from halo.flow.simulator import TOOLS_OF
-from halo.flow.tools import Finding, FoundTool, examine
+from halo.flow.runs.assets import rtl_folder, sim_folder
+from halo.flow.runs.provenance import package_versions
+from halo.flow.runs.tools import Finding, FoundTool, examine
+from halo.flow.simulators.runner import TOOLS_OF
+from halo.version import __version__
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Diagnosis:
 def diagnose() -> Diagnosis:
     """Look for every tool and file halo uses."""
     findings = examine()
-    lines = [f"halo {halo.__version__}, Python {platform.python_version()}, {platform.platform()}", ""]
+    lines = [f"halo {__version__}, Python {platform.python_version()}, {platform.platform()}", ""]
     width = max(len(f.tool.name) for f in findings)
     lines += [line for finding in findings for line in _lines(finding, width)]
     lines += ["", "packages: " + ", ".join(f"{name} {version}" for name, version in package_versions().items())]

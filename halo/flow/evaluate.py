@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from halo.errors import HaloError
-from halo.flow.provenance import Report, RunRecord, input_file, read_record
 from halo.flow.quantize import TextOptions, model_files
+from halo.flow.runs.provenance import RunRecord, input_file, read_record
+from halo.progress import Progress
 from halo.quant.accuracy import Accuracy, evaluate
 from halo.quant.checkpoint import open_model
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
@@ -64,7 +65,7 @@ class Evaluation:
     tasks: tuple[tuple[TaskFigure, TaskFigure], ...] = ()
 
 
-def evaluate_folder(config: EvaluateConfig, report: Report) -> Evaluation:
+def evaluate_folder(config: EvaluateConfig, report: Progress) -> Evaluation:
     """Score a quantized folder.
 
     Raises:

@@ -14,8 +14,7 @@ import numpy as np
 
 from halo.characterization.table import WeightTable, load_table
 from halo.errors import HaloError
-from halo.flow.provenance import Recorder, Report, read_record
-from halo.flow.quantizers import (
+from halo.flow.quantization.methods import (
     CALIBRATED,
     CHAINED,
     FISHER,
@@ -26,7 +25,9 @@ from halo.flow.quantizers import (
     price_of_model,
     quantize_group,
 )
-from halo.flow.resumable import resumable_run, same_run
+from halo.flow.runs.provenance import Recorder, read_record
+from halo.flow.runs.resumable import resumable_run, same_run
+from halo.progress import Progress
 from halo.quant.calibration import LayerInputs, calibrate
 from halo.quant.checkpoint import LayerInfo, Model, open_model
 from halo.quant.checkpoint.folder import FolderModel
@@ -118,7 +119,7 @@ class QuantizeConfig:
         return {name: value for name, value in self.to_dict().items() if name not in left_out}
 
 
-def quantize_model(config: QuantizeConfig, report: Report) -> Path:
+def quantize_model(config: QuantizeConfig, report: Progress) -> Path:
     """Quantize layer by layer and write the folder; it appears when everything in it is done.
 
     Without calibration, memory holds one layer at a time. With it PyTorch holds the float model as well.

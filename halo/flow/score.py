@@ -19,12 +19,13 @@ from halo.dvfs.points import Dvfs
 from halo.dvfs.schedule import Schedule, WeightSet, make_schedule, write_schedules
 from halo.dvfs.sequence import run_layer, run_layers
 from halo.errors import HaloError
-from halo.flow.machine import Machine, read_machine
-from halo.flow.methods import METHODS, Method, WeightForm, quantized_method, stated_method
-from halo.flow.operating_points import Operation, float_operation, integer_operation
-from halo.flow.provenance import Recorder, Report
-from halo.flow.runfolder import RECORD, check_target, new_run
-from halo.flow.score_table import SCHEDULE, LayerScore, MethodScore, VectorScore, write_scores
+from halo.flow.runs.provenance import Recorder
+from halo.flow.runs.runfolder import RECORD, check_target, new_run
+from halo.flow.scoring.machine import Machine, read_machine
+from halo.flow.scoring.methods import METHODS, Method, WeightForm, quantized_method, stated_method
+from halo.flow.scoring.operating_points import Operation, float_operation, integer_operation
+from halo.flow.scoring.table import SCHEDULE, LayerScore, MethodScore, VectorScore, write_scores
+from halo.progress import Progress
 from halo.quant.store import INDEX
 from halo.sourced import Told
 from halo.workload.config import LlmConfig, built_in_names, read_config
@@ -97,7 +98,7 @@ class ScoreConfig:
         return values | paths | {"quantized": [str(path) for path in self.quantized], "methods": list(self.methods)}
 
 
-def score_model(config: ScoreConfig, report: Report, finish: Callable[[Path], object] | None = None) -> Path:
+def score_model(config: ScoreConfig, report: Progress, finish: Callable[[Path], object] | None = None) -> Path:
     """Score a model with each method and write the run folder; it appears when everything in it is done.
 
     Args:

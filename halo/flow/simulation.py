@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from halo.flow.benches import BENCHES, Value, find_bench
-from halo.flow.provenance import Recorder, Report
-from halo.flow.runfolder import check_file, check_target, new_file, new_run
-from halo.flow.simulate import SimulationResult, TestRow, simulate
-from halo.flow.simulator import RUN_LOG, SimulatorName
+from halo.flow.runs.provenance import Recorder
+from halo.flow.runs.runfolder import check_file, check_target, new_file, new_run
+from halo.flow.simulators.bench_run import SimulationResult, TestRow, simulate
+from halo.flow.simulators.benches import BENCHES, Value, find_bench
+from halo.flow.simulators.runner import RUN_LOG, SimulatorName
+from halo.progress import Progress
 
 _PROGRAMS = {"icarus": "Icarus Verilog", "verilator": "Verilator"}
 _HEAD = ("test", "result", "compared", "cycles", "coverage", "cycles/s", "seconds")
@@ -55,7 +56,7 @@ class SimulationConfig:
         return {"waves": self.waves, "junit": self.junit, "run_folder": self.run_folder}
 
 
-def run_simulation(config: SimulationConfig, report: Report) -> SimulationResult:
+def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResult:
     """Run a bench and write the files asked for, also where tests fail: that is a result.
 
     Raises:
@@ -68,7 +69,7 @@ def run_simulation(config: SimulationConfig, report: Report) -> SimulationResult
     if config.run_folder is not None:
         check_target(config.run_folder, config.force)
 
-    def run(workdir: Path, report: Report) -> SimulationResult:
+    def run(workdir: Path, report: Progress) -> SimulationResult:
         waves = None if config.waves is None else workdir / "waves.fst"
         result = simulate(
             config.bench,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from halo.characterization.classes import trailing_zeros
 from halo.characterization.table import WeightTable, load_table
-from halo.flow.provenance import RunRecord, read_record
+from halo.flow.runs.provenance import RunRecord, read_record
 
 _LISTED = 4
 _CLASS_COLUMNS = (

@@ -10,9 +10,10 @@ from typing import Any
 from halo.characterization.interface import read_ports
 from halo.config import Synthesis
 from halo.errors import HaloError
-from halo.flow.assets import DEFAULT_MAC, mac_sources
-from halo.flow.provenance import Recorder, Report, read_record
-from halo.flow.runfolder import new_run
+from halo.flow.runs.assets import DEFAULT_MAC, mac_sources
+from halo.flow.runs.provenance import Recorder, read_record
+from halo.flow.runs.runfolder import new_run
+from halo.progress import Progress
 from halo.synth import SynthesisResult, synthesize
 
 _LISTED = 12
@@ -53,7 +54,7 @@ class SynthesisConfig:
         }
 
 
-def synthesize_into(config: SynthesisConfig, report: Report) -> Path:
+def synthesize_into(config: SynthesisConfig, report: Progress) -> Path:
     """Synthesise, and write ``netlist.v``, ``netlist.json``, ``run.json`` and the logs.
 
     Returns:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 
+from halo.cachedir import cache_folder
 from halo.liberty.model import Cell, FlipFlop, Function, Leakage, Library, Pin, PowerGroup, Table, TimingGroup
 
 READER_VERSION = 3
@@ -38,8 +38,7 @@ _ARRAYS = frozenset(
 
 def folder() -> Path:
     """Where entries lie: environment variable HALO_CACHE, else the user's cache folder."""
-    root = os.environ.get("HALO_CACHE") or platformdirs.user_cache_dir("halo-mac", appauthor=False)
-    return Path(root) / f"liberty-{READER_VERSION}-{_shape()}"
+    return cache_folder(f"liberty-{READER_VERSION}-{_shape()}")
 
 
 def _shape() -> str:

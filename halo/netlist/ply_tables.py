@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import platformdirs
+from halo.cachedir import cache_folder
 
 _PACKAGE = "pyverilog.vparser"
 _TABLES = "parsetab"
@@ -31,8 +31,7 @@ def verilog_parser() -> Any:
         # pyverilog 1.3 leaves a file open and has invalid escapes in plain strings.
         warnings.simplefilter("ignore")
         from pyverilog.vparser.parser import VerilogParser
-    root = os.environ.get("HALO_CACHE") or platformdirs.user_cache_dir("halo-mac", appauthor=False)
-    kept = Path(root) / f"pyverilog-{metadata.version('pyverilog')}"
+    kept = cache_folder(f"pyverilog-{metadata.version('pyverilog')}")
     path = importlib.import_module(_PACKAGE).__path__
     path.insert(0, str(kept))
     importlib.invalidate_caches()

@@ -85,8 +85,8 @@ def draw_error_rate(run_folder: Path) -> Path:
     Raises:
         HaloError: no such run.
     """
-    from halo.flow.gates import ERROR_RATES
-    from halo.flow.provenance import read_record
+    from halo.flow.gate_level.proof import ERROR_RATES
+    from halo.flow.runs.provenance import read_record
 
     record = read_record(run_folder)
     rates = pd.read_csv(run_folder / ERROR_RATES)

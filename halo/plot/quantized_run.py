@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from halo.errors import HaloError
-from halo.flow.provenance import RunRecord
 from halo.flow.quantize import LAYERS
+from halo.flow.runs.provenance import RunRecord
 from halo.plot.quantization import layer_profile, tile_class_map, weight_histogram
 from halo.quant.checkpoint import open_model
 from halo.quant.layer import Float32, QuantizedLayer

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from halo.characterization.histograms import load_histograms
 from halo.characterization.table import WeightTable, load_table
 from halo.errors import HaloError
-from halo.flow.provenance import RunRecord, read_record
-from halo.flow.runfolder import replaced_part
+from halo.flow.runs.provenance import RunRecord, read_record
+from halo.flow.runs.runfolder import replaced_part
 from halo.plot.delays import delay_histograms, delay_map, telling_weights
 from halo.plot.quantized_run import quantized_figures
 from halo.plot.score_run import score_figures

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from halo.arch.systolic_array import SystolicArch
+from halo.arch.systolic.array import SystolicArch
 from halo.dvfs.schedule import Schedule, read_schedules
-from halo.flow.machine import Machine, read_machine
-from halo.flow.methods import METHODS
-from halo.flow.provenance import read_record
-from halo.flow.score_table import SCHEDULE, TOTAL, VECTOR, read_scores
+from halo.flow.runs.provenance import read_record
+from halo.flow.scoring.machine import Machine, read_machine
+from halo.flow.scoring.methods import METHODS
+from halo.flow.scoring.table import SCHEDULE, TOTAL, VECTOR, read_scores
 from halo.plot.roofline import MARKS, roofline
 from halo.plot.score import energy_bars, time_against_energy, time_bars
 from halo.plot.timeline import schedule_timeline

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from halo.errors import HaloError
+from halo.progress import Progress
 from halo.quant.fake import FakeQuantized
 from halo.quant.text import Windows
 from halo.quant.torch_model import RunningModel
 
 #: Called with (stage, done, total).
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,9 @@ class Accuracy:
     same_top: float | None = None
 
 
-def evaluate(fake: FakeQuantized, windows: Windows, *, compare: bool = True, report: Report | None = None) -> Accuracy:
+def evaluate(
+    fake: FakeQuantized, windows: Windows, *, compare: bool = True, report: Progress | None = None
+) -> Accuracy:
     """Measure a quantized model, window by window.
 
     Args:
@@ -82,7 +83,7 @@ def evaluate(fake: FakeQuantized, windows: Windows, *, compare: bool = True, rep
     )
 
 
-def perplexity(model: RunningModel, windows: Windows, report: Report | None = None) -> float:
+def perplexity(model: RunningModel, windows: Windows, report: Progress | None = None) -> float:
     """Perplexity of a model as it is."""
     return evaluate(FakeQuantized(model, {}), windows, compare=False, report=report).perplexity
 

@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
+from halo.progress import Progress
 from halo.quant.fake import FakeQuantized, Layers
 from halo.quant.layer import Float32
 from halo.quant.text import Windows
 from halo.quant.torch_model import RunningModel, pinned_threads
 
 #: Called with (stage, done, total).
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ Visit = Callable[[list[LayerInputs]], Layers]
 
 
 def calibrate(
-    model: RunningModel, windows: Windows, visit: Visit, report: Report | None = None, *, threads: int = 1
+    model: RunningModel, windows: Windows, visit: Visit, report: Progress | None = None, *, threads: int = 1
 ) -> None:
     """Run the calibration text through the model, one block at a time.
 
@@ -87,7 +87,7 @@ def calibrate(
 
 
 def layer_inputs(
-    model: RunningModel, windows: Windows, report: Report | None = None, *, threads: int = 1
+    model: RunningModel, windows: Windows, report: Progress | None = None, *, threads: int = 1
 ) -> list[LayerInputs]:
     """Inputs of all layers at once, for models whose Hessians fit in memory. Arguments as for ``calibrate``.
 

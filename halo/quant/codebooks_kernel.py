@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from halo.timing._jit import kernel
+from halo.jit import kernel
 
 PER_UNIT = 128
 """Bins for a root mean square: 256 times finer than a 3-bit step."""

@@ -28,11 +28,12 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
-from halo.quant.checkpoint.folder import CONFIG, INDEX, WHOLE, FolderModel, open_folder
+from halo.quant.checkpoint.folder import INDEX, WHOLE, FolderModel, open_folder
 from halo.quant.checkpoint.model import Model
 from halo.quant.checkpoint.safetensor_file import Array, Planned, Tensor, write_tensors
 from halo.quant.layer import Float32, QuantizedLayer
 from halo.quant.store import list_layers, load_layer
+from halo.workload.architectures import CONFIG
 
 Progress = Callable[[str, int, int], None]
 """Called as ``progress(stage, done, total)``."""

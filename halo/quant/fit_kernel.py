@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from halo.timing._jit import inline, kernel
+from halo.jit import inline, kernel
 
 CELLS = 512
 LANES = 16

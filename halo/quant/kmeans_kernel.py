@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from halo.timing._jit import inline, kernel
+from halo.jit import inline, kernel
 
 
 @inline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from halo.timing._jit import kernel
+from halo.jit import kernel
 
 LANES = 16
 

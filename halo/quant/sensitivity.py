@@ -18,12 +18,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from halo.errors import HaloError
+from halo.progress import Progress
 from halo.quant.layer import Float32
 from halo.quant.text import Windows
 from halo.quant.torch_model import RunningModel, pinned_threads
 
 #: Called with (stage, done, total).
-Report = Callable[[str, int, int], None]
 
 
 class Sensitivity(Protocol):
@@ -123,7 +123,7 @@ def open_fisher(path: Path) -> FisherFile:
 
 
 def fisher_file(
-    model: RunningModel, windows: Windows, path: Path, report: Report | None = None, *, threads: int = 1
+    model: RunningModel, windows: Windows, path: Path, report: Progress | None = None, *, threads: int = 1
 ) -> FisherFile:
     """The Fisher information of a model on a text: from the file where it holds just that, else computed and saved.
 
@@ -159,7 +159,7 @@ def fisher_file(
 
 
 def fisher(
-    model: RunningModel, windows: Windows, report: Report | None = None, *, threads: int = 1
+    model: RunningModel, windows: Windows, report: Progress | None = None, *, threads: int = 1
 ) -> dict[str, Float32]:
     """Diagonal Fisher information of every linear layer of the blocks.
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from halo.errors import HaloError
-from halo.quant.checkpoint.families import Family, family_of
 from halo.quant.layer import Float32
+from halo.workload.architectures import Family, family_of
 
 
 def require_torch() -> ModuleType:

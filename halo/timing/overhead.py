@@ -10,7 +10,7 @@ from halo.errors import HaloError
 from halo.liberty.model import Cell, FlipFlop, Library
 from halo.liberty.tables import lookup
 from halo.timing.arcs import delay_arcs
-from halo.timing.setup import setup_times
+from halo.timing.static.setup import setup_times
 
 
 @dataclass(frozen=True)

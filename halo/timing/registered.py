@@ -20,9 +20,9 @@ from halo.liberty.model import Library
 from halo.netlist.graph import I8, propagate_constants
 from halo.netlist.model import COMB, FLOP, I32, I64, U8, Circuit
 from halo.netlist.ternary import UNKNOWN_TRIT, ternary
-from halo.timing.clocked_kernel import run_cycles
 from halo.timing.delays import Delays
-from halo.timing.event import Timed
+from halo.timing.event.clocked_kernel import run_cycles
+from halo.timing.event.engine import Timed
 from halo.timing.overhead import RegisterOverhead, register_overhead
 
 

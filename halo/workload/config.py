@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from halo.errors import HaloError
-from halo.quant.checkpoint.families import FAMILIES
-from halo.quant.checkpoint.folder import CONFIG, read_json
-from halo.quant.checkpoint.model import Role
+from halo.workload.architectures import CONFIG, FAMILIES, Norm, Role, read_json
 
-Norm = Literal["rms norm", "layer norm"]
 Activation = Literal["silu", "relu", "gelu", "gelu_new", "gelu_pytorch_tanh"]
 
 _ACTIVATIONS: Mapping[str, Activation] = {name: name for name in get_args(Activation)}
@@ -27,7 +24,7 @@ class LlmConfig:
 
     Attributes:
         name: built-in name, or that of the folder.
-        family: a key of ``halo.quant.checkpoint.families.FAMILIES``.
+        family: a key of ``halo.workload.architectures.FAMILIES``.
         blocks, hidden, intermediate, vocabulary: sizes.
         heads, kv_heads: of queries; of keys and values (fewer in grouped-query attention, a divisor of ``heads``).
         head_dim: channels of a head.
@@ -102,60 +99,6 @@ class LlmConfig:
         return context if window is None else min(window, context)
 
 
-@dataclass(frozen=True)
-class _Form:
-    """How a family's ``config.json`` is written, and what transformers takes for what it leaves out.
-
-    Attributes:
-        hidden, heads, intermediate, context, activation: keys.
-        norm: kind.
-        learned: rows of the position table beyond ``context``; None: rotary.
-        tied: where ``tie_word_embeddings`` is left out.
-        grouped: ``num_key_value_heads`` is ``unread``, ``optional`` (as many as heads) or ``required``.
-        fixed: keys that change what is computed, with the only value that is read (also where the key is left out).
-    """
-
-    hidden: str = "hidden_size"
-    heads: str = "num_attention_heads"
-    intermediate: str = "intermediate_size"
-    context: str = "max_position_embeddings"
-    activation: str = "hidden_act"
-    norm: Norm = "rms norm"
-    learned: int | None = None
-    tied: bool = False
-    grouped: Literal["unread", "optional", "required"] = "optional"
-    fixed: Mapping[str, object] | None = None
-
-
-_FORMS: Mapping[str, _Form] = {
-    "llama": _Form(),
-    "mistral": _Form(grouped="required"),
-    "qwen2": _Form(grouped="required"),
-    "phi3": _Form(),
-    "opt": _Form(
-        intermediate="ffn_dim",
-        activation="activation_function",
-        norm="layer norm",
-        learned=2,
-        tied=True,
-        grouped="unread",
-        fixed={"do_layer_norm_before": True, "layer_norm_elementwise_affine": True, "_remove_final_layer_norm": False},
-    ),
-    "gpt2": _Form(
-        hidden="n_embd",
-        heads="n_head",
-        intermediate="n_inner",
-        context="n_positions",
-        activation="activation_function",
-        norm="layer norm",
-        learned=0,
-        tied=True,
-        grouped="unread",
-        fixed={"add_cross_attention": False},
-    ),
-}
-
-
 def built_in_names() -> tuple[str, ...]:
     """Names that ``read_config`` knows, sorted."""
     return tuple(sorted(path.stem for path in _BUILT_IN.glob("*.json")))
@@ -186,9 +129,9 @@ def read_config(name_or_path: str | Path) -> LlmConfig:
 
 def _config(values: Mapping[str, Any], name: str, source: str, path: Path) -> LlmConfig:
     family = values.get("model_type")
-    if not isinstance(family, str) or family not in _FORMS:
-        raise HaloError(f"model_type {family!r} is unknown", f"Known: {', '.join(_FORMS)}.", path)
-    form = _FORMS[family]
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise HaloError(f"model_type {family!r} is unknown", f"Known: {', '.join(FAMILIES)}.", path)
+    form = FAMILIES[family].config
     for key, wanted in (form.fixed or {}).items():
         if values.get(key, wanted) != wanted:
             fix = f"Only models of this family with {key} = {wanted} are read."

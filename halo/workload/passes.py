@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from halo.errors import HaloError
-from halo.quant.checkpoint.families import FAMILIES
+from halo.workload.architectures import FAMILIES
 from halo.workload.config import LlmConfig
 from halo.workload.gemm import Gemm, Phase, VectorOperation, Workload
 

@@ -6,7 +6,7 @@
 // AXI-Stream names. Ready of one operand stream waits for valid of the other and for the tile, so a source must not
 // wait for ready; commands, operands and results may stall at any time. No stream may move during reset.
 //
-// Cycle contract, no stalls and no waiting commands (halo.arch.os_cycles, clocks counted from the first command's
+// Cycle contract, no stalls and no waiting commands (halo.arch.systolic.os_cycles, clocks counted from the first command's
 // handshake as 0). D = COLUMNS + 1 + PIPELINE is the way of row 0's sums to the store, last(n) the clock of tile n's
 // last slot, steps(n) and rows(n) its size:
 //     last(0) = steps(0)                                                                         load, stream

@@ -6,7 +6,7 @@
 // valid. All streams may stall at any time; an activation that is not there is a bubble in the array. No stream may
 // move during reset, which empties everything, the class included: the clock generator must go back to class 0 with it.
 //
-// Cycle contract, no stalls (halo.arch.ws_cycles), clock 0 takes the first command and the first weights:
+// Cycle contract, no stalls (halo.arch.systolic.ws_cycles), clock 0 takes the first command and the first weights:
 //     way = ROWS + COLUMNS + PIPELINE + 2      from an activation to its row of results
 //     lead(n) = 0 if its gap is 0, or 1 + gap   from the swap to the first activation; the gap is SWAP_GAP, and for the
 //                                               first tile after a change of the clock at least CLASS_GAP

@@ -1,9 +1,9 @@
 """cocotb bench of ``halo crosscheck``: plays transitions on a timed netlist and notes what each one did.
 
-The top level (written by ``halo.flow.icarus``) carries a transition out by itself: a change of ``go`` sets the sources
-to ``before``, lets everything settle, sets them to ``after`` at a known instant (clocking once a pipeline stage) and
-changes ``done``. This bench feeds it whole vectors from ``transitions.txt``, a line each, and writes
-``observations.txt``.
+The top level (written by ``halo.flow.simulators.transitions``) carries a transition out by itself: a change of ``go``
+sets the sources to ``before``, lets everything settle, sets them to ``after`` at a known instant (clocking once a
+pipeline stage) and changes ``done``. This bench feeds it whole vectors from ``transitions.txt``, a line each, and
+writes ``observations.txt``.
 """
 
 from __future__ import annotations

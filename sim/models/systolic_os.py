@@ -63,7 +63,7 @@ def tiles(activation: I64, weight: I64, shape: Shape) -> Iterator[Tile]:
     """Cut the product of int64[M, K] and int64[K, N] into tiles; missing rows are filled up with ones, columns with
     zeros.
 
-    The order is that of ``halo.arch.os_cycles.os_tiles``: columns of weights, then rows of activations.
+    The order is that of ``halo.arch.systolic.os_cycles.os_tiles``: columns of weights, then rows of activations.
     """
     m, n = len(activation), weight.shape[1]
     activation = np.pad(activation, ((0, -m % shape.rows), (0, 0)), constant_values=1)

@@ -71,7 +71,7 @@ class OutputTile:
 def output_tiles(activation: I64, weight: I64, shape: Shape, frequency_class: int = 0) -> Iterator[OutputTile]:
     """Cut the product of int64[M, K] and int64[K, N] into output tiles, filled up with zeros in K and N.
 
-    The order is that of ``halo.arch.ws_cycles.ws_tiles``: columns of weights, then rows of activations.
+    The order is that of ``halo.arch.systolic.ws_cycles.ws_tiles``: columns of weights, then rows of activations.
     """
     (_, k), (_, n) = activation.shape, weight.shape
     activation = np.pad(activation, ((0, 0), (0, -k % shape.rows)))

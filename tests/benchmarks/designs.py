@@ -11,8 +11,8 @@ from time import perf_counter
 
 import numpy as np
 
-from halo.flow.assets import mac_sources
-from halo.flow.design import port_conditions
+from halo.characterization.design import port_conditions
+from halo.flow.runs.assets import mac_sources
 from halo.liberty import read_corner
 from halo.liberty.model import Library
 from halo.netlist.compile import compile_circuit
@@ -21,8 +21,8 @@ from halo.netlist.verilog import read_netlist
 from halo.synth import synthesize
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
-from halo.timing.event import Timed
-from halo.timing.static import endpoints
+from halo.timing.event.engine import Timed
+from halo.timing.static.timer import endpoints
 
 DEFAULT_TOP = "mul_csa_array"
 ENUMERATED_BITS = 8

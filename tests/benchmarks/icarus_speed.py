@@ -15,9 +15,9 @@ import numpy as np
 from designs import Design, Spec, load, measured, peak_mb
 from row import Row
 
-from halo.flow.tools import find_tool
-from halo.timing.event import hold, play_transitions
-from halo.timing.sdf_write import write_sdf
+from halo.flow.runs.tools import find_tool
+from halo.timing.event.engine import hold, play_transitions
+from halo.timing.sdf.write import write_sdf
 from halo.timing.timed_netlist import identifier, write_timed_netlist
 
 LEAST_STEPS = 100

@@ -17,7 +17,7 @@ from designs import Design, Spec, load, measured, peak_mb
 from row import Row
 
 from halo.netlist.graph import evaluate
-from halo.timing.event import hold, play_transitions
+from halo.timing.event.engine import hold, play_transitions
 
 BATCH = 4096
 CAPACITY = 32

@@ -8,8 +8,8 @@ import numpy as np
 from designs import ENUMERATED_BITS, Design, Spec, load, measured, peak_mb
 from row import Row
 
-from halo.timing.bound import bound_transitions
-from halo.timing.event import enumerate_transitions, hold, play_transitions, transition_weights
+from halo.timing.event.bound import bound_transitions
+from halo.timing.event.engine import enumerate_transitions, hold, play_transitions, transition_weights
 
 BIN_FS = 10**5
 BINS = 1024

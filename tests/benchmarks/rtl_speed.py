@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from halo.errors import HaloError
-from halo.flow.simulate import SimulationResult, simulate
-from halo.flow.simulator import SimulatorName
+from halo.flow.simulators.bench_run import SimulationResult, simulate
+from halo.flow.simulators.runner import SimulatorName
 
 SIMULATORS: tuple[SimulatorName, ...] = ("icarus", "verilator")
 

@@ -30,12 +30,12 @@ from typing import Literal
 import numpy as np
 from designs import measured, peak_mb
 
-from halo.arch.cycle_level import simulate_os, simulate_ws
-from halo.arch.gemm_cycles import os_gemm_cycles, ws_gemm_cycles
-from halo.arch.loads import os_loads, ws_loads
-from halo.arch.os_cycles import OsArray
-from halo.arch.scalesim import scalesim_cycles
-from halo.arch.ws_cycles import WsArray
+from halo.arch.systolic.cycle_level import simulate_os, simulate_ws
+from halo.arch.systolic.gemm_cycles import os_gemm_cycles, ws_gemm_cycles
+from halo.arch.systolic.loads import os_loads, ws_loads
+from halo.arch.systolic.os_cycles import OsArray
+from halo.arch.systolic.scalesim import scalesim_cycles
+from halo.arch.systolic.ws_cycles import WsArray
 
 NEEDED = ("scalesim==3.0.0", "numpy<2.4")
 REPEATS = 1000

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from halo.characterization.design import load_corner
 from halo.characterization.engine import Corner
 from halo.config import CharacterizeConfig
-from halo.flow.assets import mac_sources
-from halo.flow.comparison import compare, draw_samples
-from halo.flow.design import load_corner
+from halo.flow.runs.assets import mac_sources
+from halo.flow.simulators.comparison import compare, draw_samples
 from halo.synth import synthesize
-from halo.timing.bound import bound_transitions
-from halo.timing.event import enumerate_transitions, hold, transition_weights
+from halo.timing.event.bound import bound_transitions
+from halo.timing.event.engine import enumerate_transitions, hold, transition_weights
 from halo.timing.timed_netlist import write_timed_netlist
 
 FAMILIES = {

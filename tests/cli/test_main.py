@@ -246,7 +246,7 @@ def test_doctor_says_which_simulators_are_ready(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
 ) -> None:
     from halo.flow import doctor
-    from halo.flow.tools import TOOLS, Finding, FoundTool
+    from halo.flow.runs.tools import TOOLS, Finding, FoundTool
 
     found = {name: FoundTool(name, Path(name), "9.9") for name in TOOLS}
     gone = HaloError(f"{missing} is not installed", "Get it.")
@@ -260,7 +260,7 @@ def test_doctor_says_which_simulators_are_ready(
 def test_doctor_fails_only_without_what_characterize_needs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from halo.flow import tools
+    from halo.flow.runs import tools
 
     monkeypatch.setattr(tools.util, "find_spec", lambda _: None)
     assert main(["doctor"]) == 2
@@ -272,7 +272,7 @@ def started(tmp_path: Path, library: Path, *arguments: str) -> subprocess.Popen[
     script = tmp_path / "halo_waits.py"
     script.write_text(
         "import sys, time, types\n"
-        "from halo.flow.runfolder import new_run\n"
+        "from halo.flow.runs.runfolder import new_run\n"
         "def characterize(config, report, finish):\n"
         "    with new_run(config.run_folder, config.force) as folder:\n"
         "        (folder / 'weights.csv').write_text('half')\n"

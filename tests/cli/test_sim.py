@@ -11,8 +11,8 @@ import pytest
 
 from halo.cli.main import main
 from halo.errors import HaloError
-from halo.flow.benches import BENCHES, Bench
-from halo.flow.simulator import find_simulator
+from halo.flow.simulators.benches import BENCHES, Bench
+from halo.flow.simulators.runner import find_simulator
 
 SMALL = ["--param", "MULTIPLIER=behavioural", "--param", "WEIGHT_WIDTH=4", "--param", "ACTIVATION_WIDTH=4"]
 

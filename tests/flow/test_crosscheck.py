@@ -16,10 +16,10 @@ from halo.cli.main import main
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.characterize import characterize
-from halo.flow.comparison import Difference, compare, draw_samples, spread
 from halo.flow.crosscheck import crosscheck
-from halo.flow.icarus import counted_gates, play_in_icarus
-from halo.flow.pipeline import plan_stages
+from halo.flow.simulators.comparison import Difference, compare, draw_samples, spread
+from halo.flow.simulators.pipeline import plan_stages
+from halo.flow.simulators.transitions import counted_gates, play_in_icarus
 from halo.liberty import Library, read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.verilog import read_netlist

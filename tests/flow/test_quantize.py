@@ -21,9 +21,10 @@ import halo.flow.quantize as flow
 from halo.characterization.table import WeightTable, corner_rows
 from halo.errors import HaloError, Interrupted
 from halo.flow.evaluate import EvaluateConfig, Evaluation, describe_evaluation, evaluate_folder
-from halo.flow.provenance import read_record, silent
+from halo.flow.quantization.methods import Method, MethodOptions
 from halo.flow.quantize import QuantizeConfig, TextOptions, describe_quantized, quantize_model
-from halo.flow.quantizers import Method, MethodOptions
+from halo.flow.runs.provenance import read_record
+from halo.progress import silent
 from halo.quant.halo_method import HaloOptions
 from halo.quant.layer import Float32
 from halo.quant.store import list_layers, load_layer, save_layer

@@ -19,16 +19,18 @@ from halo.characterization.table import WeightTable, load_table
 from halo.dvfs.check import check
 from halo.dvfs.schedule import read_schedules
 from halo.errors import HaloError
-from halo.flow import operating_points
-from halo.flow.fp16 import Fp16Mac
-from halo.flow.methods import METHODS
-from halo.flow.provenance import read_record, silent
-from halo.flow.runfolder import RECORD
+from halo.flow.runs.provenance import read_record
+from halo.flow.runs.runfolder import RECORD
 from halo.flow.score import ScoreConfig, refuse_unsafe, score_model
-from halo.flow.score_summary import describe_score
-from halo.flow.score_table import SCHEDULE, read_scores
+from halo.flow.scoring import operating_points
+from halo.flow.scoring.fp16 import Fp16Mac
+from halo.flow.scoring.methods import METHODS
+from halo.flow.scoring.summary import describe_score
+from halo.flow.scoring.table import SCHEDULE, read_scores
+from halo.progress import silent
 from halo.quant.layer import Codebook, QuantizedLayer
 from halo.quant.store import save_layer
+from halo.version import PACKAGE
 from halo.workload.config import read_config
 from halo.workload.passes import decode, prefill
 
@@ -284,7 +286,7 @@ def test_files_that_cannot_be_are_refused(model: Path, table: Path, tmp_path: Pa
     with pytest.raises(HaloError, match="'mamba' is unknown"):
         scored(model, table)
     (model / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
-    device = Path(operating_points.__file__).parents[1] / "arch" / "gpu" / "data" / "a100-40.toml"
+    device = PACKAGE / "arch" / "gpu" / "data" / "a100-40.toml"
     lines = device.read_text(encoding="utf-8").splitlines()
     mine = tmp_path / "mine.toml"
     mine.write_text("\n".join(line for line in lines if not line.startswith("dram_gb_s")), encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.provenance import read_record
+from halo.flow.runs.provenance import read_record
 from halo.flow.synthesis import SynthesisConfig, describe_synthesis, synthesize_into
 
 MULTIPLIER = """

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from halo.characterization.design import load_corner
 from halo.characterization.engine import Corner
 from halo.cli.main import main
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
-from halo.flow.comparison import compare, draw_samples
-from halo.flow.design import load_corner
+from halo.flow.simulators.comparison import compare, draw_samples
 from halo.liberty import read_corner
 from halo.liberty.model import Library
 from halo.netlist.compile import compile_circuit

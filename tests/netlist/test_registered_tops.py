@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from halo.characterization.design import load_corner
 from halo.characterization.engine import Corner, CornerResult, characterize_corner
 from halo.characterization.interface import read_ports
 from halo.characterization.stimulus import Stimulus, listed_transitions, make_stimulus
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
-from halo.flow.assets import mac_sources, rtl_folder
-from halo.flow.comparison import compare, draw_samples
-from halo.flow.design import load_corner
+from halo.flow.runs.assets import mac_sources, rtl_folder
+from halo.flow.simulators.comparison import compare, draw_samples
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import evaluate, propagate_constants, read_port
 from halo.netlist.model import FLOP, Circuit, Netlist
 from halo.synth import synthesize
-from halo.timing.bound import bound_transitions
-from halo.timing.event import Timed, enumerate_transitions, hold, transition_weights
-from halo.timing.reference import play
+from halo.timing.event.bound import bound_transitions
+from halo.timing.event.engine import Timed, enumerate_transitions, hold, transition_weights
+from halo.timing.event.reference import play
 from halo.timing.timed_netlist import write_timed_netlist
 
 PIPELINE = """// Weight register with load enable, activation register, product register, output register.

@@ -16,7 +16,7 @@ from synthetic_run import SUBJECT, WEIGHTS, corner, write_run
 from halo.characterization.histograms import Histograms, load_histograms, write_histograms
 from halo.characterization.table import WeightTable, corner_rows
 from halo.errors import HaloError
-from halo.flow.provenance import Recorder, read_record
+from halo.flow.runs.provenance import Recorder, read_record
 from halo.plot.delays import delay_histograms, delay_map, telling_weights
 from halo.plot.run import clock_note, draw_all, subject_of
 from halo.plot.style import weight_ticks

@@ -11,10 +11,10 @@ from synthetic_run import corner, write_run
 from halo.characterization.table import WeightTable
 from halo.cli.main import main
 from halo.errors import HaloError
-from halo.flow.provenance import silent
+from halo.flow.quantization.methods import Method, MethodOptions
 from halo.flow.quantize import QuantizeConfig, quantize_model
-from halo.flow.quantizers import Method, MethodOptions
 from halo.plot.run import draw_all
+from halo.progress import silent
 from halo.quant.halo_method import HaloOptions
 
 

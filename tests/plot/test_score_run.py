@@ -10,12 +10,12 @@ from synthetic_run import corner, write_run
 
 from halo.arch.gpu.device import read_device
 from halo.dvfs.schedule import read_schedules
-from halo.flow.machine import Machine
-from halo.flow.provenance import silent
 from halo.flow.score import ScoreConfig, score_model
-from halo.flow.score_table import SCHEDULE
+from halo.flow.scoring.machine import Machine
+from halo.flow.scoring.table import SCHEDULE
 from halo.plot.run import draw_all
 from halo.plot.score_run import roofs
+from halo.progress import silent
 
 MODEL = {
     "model_type": "llama",

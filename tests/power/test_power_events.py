@@ -16,7 +16,7 @@ from halo.power.average import average_power
 from halo.power.energy import EventCounts, weight_energy
 from halo.power.energy_tables import event_energies
 from halo.timing.delaycalc import nominal_delays
-from halo.timing.event import Timed, enumerate_transitions, hold, transition_weights
+from halo.timing.event.engine import Timed, enumerate_transitions, hold, transition_weights
 
 
 def activity(circuit: Circuit, counts: EventCounts, total: int, weight: int) -> tuple[np.ndarray, np.ndarray]:

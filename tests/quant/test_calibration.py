@@ -12,12 +12,12 @@ from tiny_models import FAMILIES, tiny_model
 from halo.errors import HaloError
 from halo.quant import checkpoint
 from halo.quant.calibration import LayerInputs, calibrate, layer_inputs
-from halo.quant.checkpoint import families
 from halo.quant.fake import FakeQuantized
 from halo.quant.layer import QuantizedLayer
 from halo.quant.rtn import Format, rtn
 from halo.quant.text import Windows
 from halo.quant.torch_model import RunningModel
+from halo.workload import architectures
 
 torch = pytest.importorskip("torch", reason="running models needs halo-mac[torch]")
 pytest.importorskip("transformers", reason="running models needs halo-mac[torch]")
@@ -29,7 +29,7 @@ WINDOWS = Windows(np.random.default_rng(0).integers(3, 64, size=(5, 24)), "rando
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunningModel:
     folder = tmp_path_factory.mktemp(request.param)
     module = tiny_model(request.param, folder).requires_grad_(False)
-    return RunningModel(folder, families.FAMILIES[request.param], module, None)
+    return RunningModel(folder, architectures.FAMILIES[request.param], module, None)
 
 
 def inputs_of_a_whole_pass(model: RunningModel, layers: Mapping[str, QuantizedLayer]) -> dict[str, np.ndarray]:

@@ -11,12 +11,12 @@ import pytest
 from tiny_models import FAMILIES, tiny_model
 
 from halo.errors import HaloError
-from halo.quant.checkpoint import families
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
 from halo.quant.kv_cache import CACHE_ARGUMENTS, KvCache, cache_argument
 from halo.quant.rtn import Format, rtn
 from halo.quant.smoothquant import smoothquant
 from halo.quant.torch_model import RunningModel
+from halo.workload import architectures
 
 torch = pytest.importorskip("torch", reason="running models needs halo-mac[torch]")
 pytest.importorskip("transformers", reason="running models needs halo-mac[torch]")
@@ -25,7 +25,7 @@ TOKENS = np.random.default_rng(1).integers(3, 64, size=(2, 20))
 
 
 def running(family: str, folder: Path) -> RunningModel:
-    return RunningModel(folder, families.FAMILIES[family], tiny_model(family, folder).requires_grad_(False), None)
+    return RunningModel(folder, architectures.FAMILIES[family], tiny_model(family, folder).requires_grad_(False), None)
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from tiny_models import FAMILIES, tiny_model
 
 from halo.errors import HaloError
 from halo.quant.calibration import layer_inputs
-from halo.quant.checkpoint import families
 from halo.quant.sensitivity import Magnitude, fisher, fisher_file, open_fisher
 from halo.quant.text import Windows
 from halo.quant.torch_model import RunningModel, load_model, pinned_threads
+from halo.workload import architectures
 
 torch = pytest.importorskip("torch", reason="running models needs halo-mac[torch]")
 pytest.importorskip("transformers", reason="running models needs halo-mac[torch]")
@@ -26,7 +26,7 @@ WINDOWS = Windows(np.random.default_rng(3).integers(3, 64, size=(3, 16)), "rando
 
 
 def running(family: str, folder: Path) -> RunningModel:
-    return RunningModel(folder, families.FAMILIES[family], tiny_model(family, folder).requires_grad_(False), None)
+    return RunningModel(folder, architectures.FAMILIES[family], tiny_model(family, folder).requires_grad_(False), None)
 
 
 def gradients(module: Any, names: list[str], tokens: np.ndarray) -> list[np.ndarray]:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.assets import sim_folder
-from halo.flow.simulate import SimulationResult, simulate
-from halo.flow.simulator import SimulatorName, find_simulator
-from halo.flow.tools import FoundTool, find_tool
+from halo.flow.runs.assets import sim_folder
+from halo.flow.runs.tools import FoundTool, find_tool
+from halo.flow.simulators.bench_run import SimulationResult, simulate
+from halo.flow.simulators.runner import SimulatorName, find_simulator
 
 SEED = 20
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halo.flow import benches
-from halo.flow.benches import BENCHES, Bench, Parameter
-from halo.flow.simulate import SimulationResult
+from halo.flow.simulators import benches
+from halo.flow.simulators.bench_run import SimulationResult
+from halo.flow.simulators.benches import BENCHES, Bench, Parameter
 
 pytestmark = pytest.mark.usefixtures("sim_modules")
 

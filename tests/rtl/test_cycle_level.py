@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from stream_stalls import STREAMS, stalled
 
-from halo.arch.cycle_level import CycleLevel, simulate_os, simulate_ws
-from halo.arch.loads import OsLoad, StreamStalls, WsLoad, os_loads, ws_loads
-from halo.arch.os_cycles import OsArray
-from halo.arch.ws_cycles import WsArray
-from halo.flow import benches
-from halo.flow.assets import sim_folder
-from halo.flow.benches import BENCHES
-from halo.flow.simulate import SimulationResult
-from halo.flow.simulator import SimulatorName
+from halo.arch.systolic.cycle_level import CycleLevel, simulate_os, simulate_ws
+from halo.arch.systolic.loads import OsLoad, StreamStalls, WsLoad, os_loads, ws_loads
+from halo.arch.systolic.os_cycles import OsArray
+from halo.arch.systolic.ws_cycles import WsArray
+from halo.flow.runs.assets import sim_folder
+from halo.flow.simulators import benches
+from halo.flow.simulators.bench_run import SimulationResult
+from halo.flow.simulators.benches import BENCHES
+from halo.flow.simulators.runner import SimulatorName
 
 FOLDER = Path(__file__).parent / "recorded_bench"
 Simulated = Callable[..., SimulationResult]

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halo.flow.class_period import ArrayBounds, array_bounds
-from halo.flow.clocked import ClockedPlayer
-from halo.flow.gate_array import build_array
-from halo.flow.gate_trials import Trials
+from halo.flow.gate_level.array import build_array
+from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
+from halo.flow.gate_level.trials import Trials
+from halo.flow.simulators.clocked_cycles import ClockedPlayer
 
 pytestmark = [
     pytest.mark.tools,

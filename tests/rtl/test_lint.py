@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from halo.flow.assets import rtl_folder
-from halo.flow.tools import FoundTool
+from halo.flow.runs.assets import rtl_folder
+from halo.flow.runs.tools import FoundTool
 from halo.synth.sources import read_commands
 from halo.synth.yosys import run_yosys
 

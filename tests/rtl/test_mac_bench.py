@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halo.flow.assets import DEFAULT_MAC, mac_sources, sim_folder
-from halo.flow.benches import BENCHES, FAMILIES
-from halo.flow.simulate import SimulationResult
+from halo.flow.runs.assets import DEFAULT_MAC, mac_sources, sim_folder
+from halo.flow.simulators.bench_run import SimulationResult
+from halo.flow.simulators.benches import BENCHES, FAMILIES
 from halo.liberty import read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import drive_port, evaluate, read_port

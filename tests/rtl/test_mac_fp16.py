@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from halo.flow.benches import BENCHES
-from halo.flow.fp16 import fp16_sources
-from halo.flow.simulate import SimulationResult
+from halo.flow.scoring.fp16 import fp16_sources
+from halo.flow.simulators.bench_run import SimulationResult
+from halo.flow.simulators.benches import BENCHES
 from halo.liberty import read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import drive_port, evaluate, read_port

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from halo.flow.benches import BENCHES
-from halo.flow.simulate import SimulationResult
+from halo.flow.simulators.bench_run import SimulationResult
+from halo.flow.simulators.benches import BENCHES
 
 Simulated = Callable[..., SimulationResult]
 

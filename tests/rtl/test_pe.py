@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from halo.flow.benches import FAMILIES
-from halo.flow.simulate import SimulationResult
+from halo.flow.simulators.bench_run import SimulationResult
+from halo.flow.simulators.benches import FAMILIES
 
 Simulated = Callable[..., SimulationResult]
 

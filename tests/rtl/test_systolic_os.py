@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from halo.arch.os_cycles import OsArray, OsTile, os_cycles, os_schedule, os_tiles
+from halo.arch.systolic.os_cycles import OsArray, OsTile, os_cycles, os_schedule, os_tiles
 from halo.errors import HaloError
-from halo.flow.simulate import SimulationResult
+from halo.flow.simulators.bench_run import SimulationResult
 
 Simulated = Callable[..., SimulationResult]
 Values = dict[str, int | str]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from halo.flow.assets import sim_folder
-from halo.flow.benches import BENCHES
-from halo.flow.simulate import SimulationResult, TestRow
+from halo.flow.runs.assets import sim_folder
+from halo.flow.simulators.bench_run import SimulationResult, TestRow
+from halo.flow.simulators.benches import BENCHES
 
 Simulated = Callable[..., SimulationResult]
 Values = dict[str, int | str]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from halo.flow.assets import sim_folder
-from halo.flow.simulate import SimulationResult
+from halo.flow.runs.assets import sim_folder
+from halo.flow.simulators.bench_run import SimulationResult
 
 Simulated = Callable[..., SimulationResult]
 Values = dict[str, int | str]

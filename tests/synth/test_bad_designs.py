@@ -135,7 +135,7 @@ def test_a_pattern_of_cells_that_is_none(tmp_path: Path, verilog: Write, osu018:
 def test_a_parameter_the_rtl_refuses(
     tmp_path: Path, osu018: Path, family: str, parameter: str, value: int, message: str
 ) -> None:
-    from halo.flow.assets import mac_sources
+    from halo.flow.runs.assets import mac_sources
 
     with pytest.raises(HaloError, match=f"parameter {message}"):
         synthesize(mac_sources(), f"mac_{family}", [osu018], parameters={parameter: value}, workdir=tmp_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.assets import mac_sources, rtl_folder
+from halo.flow.runs.assets import mac_sources, rtl_folder
 from halo.synth import Mode, check_equivalence, synthesize
 
 Write = Callable[[str], Path]

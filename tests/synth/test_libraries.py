@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.assets import mac_sources, rtl_folder
+from halo.flow.runs.assets import mac_sources, rtl_folder
 from halo.synth import check_equivalence, synthesize
 from halo.synth.libraries import prepare_liberty
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from halo.flow.assets import mac_sources, rtl_folder
+from halo.flow.runs.assets import mac_sources, rtl_folder
 from halo.liberty import read_corner
 from halo.synth import Mode, check_equivalence, ports_by_yosys, synthesize
 

@@ -19,7 +19,7 @@ from halo.netlist.model import Circuit
 from halo.netlist.verilog import read_netlist
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
-from halo.timing.sdf_read import delays_from_sdf, read_sdf
+from halo.timing.sdf.read import delays_from_sdf, read_sdf
 from halo.timing.timed_netlist import identifier, wire_name, write_timed_netlist
 from halo.timing.wires import insert_wires
 

@@ -11,7 +11,7 @@ from tiny_models import tiny_model
 
 from halo.errors import HaloError
 from halo.quant.checkpoint import open_model
-from halo.quant.checkpoint.families import FAMILIES
+from halo.workload.architectures import FAMILIES
 from halo.workload.config import built_in_names, read_config
 from halo.workload.passes import prefill
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from halo.timing._jit import kernel
+from halo.jit import kernel
 
 MMA, LOAD, COPY, BARRIER, BRANCH = range(5)
 NEVER = np.int64(1) << 60

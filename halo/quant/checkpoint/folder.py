@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,13 @@ import numpy as np
 from halo.errors import HaloError
 from halo.quant.checkpoint.awq import Awq
 from halo.quant.checkpoint.compressed import CompressedTensors
-from halo.quant.checkpoint.families import FAMILIES, Family, family_of, summary
 from halo.quant.checkpoint.formats import Format, Tensors, unread
 from halo.quant.checkpoint.gptq import Gptq
 from halo.quant.checkpoint.model import Float32, LayerInfo, Model
 from halo.quant.checkpoint.safetensor_file import Tensor, read_tensors
 from halo.quant.layer import QuantizedLayer
+from halo.workload.architectures import CONFIG, FAMILIES, Family, family_of, read_json, summary
 
-CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
 WHOLE = "model.safetensors"
 
@@ -93,23 +91,6 @@ def format_of(config: Mapping[str, Any], path: Path) -> Format:
             return Awq.of(config, path)
         case method:
             raise unread(repr(method), path)
-
-
-def read_json(path: Path, fix: str) -> dict[str, Any]:
-    """Read an object from a JSON file.
-
-    Raises:
-        HaloError: no such file (with this fix), or not an object in JSON.
-    """
-    if not path.is_file():
-        raise HaloError("there is no such file", fix, path)
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise HaloError(f"the file is damaged: {error}", _AGAIN, path) from error
-    if not isinstance(values, dict):
-        raise HaloError("the file is damaged: it holds no JSON object", _AGAIN, path)
-    return values
 
 
 def _read_shards(folder: Path) -> dict[str, Tensor]:

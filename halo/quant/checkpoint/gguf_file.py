@@ -17,13 +17,13 @@ import gguf
 import numpy as np
 
 from halo.errors import HaloError
-from halo.quant.checkpoint.families import summary
 from halo.quant.checkpoint.formats import unread
-from halo.quant.checkpoint.model import Float32, LayerInfo, Model, Role
+from halo.quant.checkpoint.model import Float32, LayerInfo, Model
 from halo.quant.checkpoint.safetensor_file import Tensor
 from halo.quant.layer import QuantizedLayer
+from halo.workload.architectures import FAMILIES, Role, summary
 
-_FAMILIES = ("llama", "qwen2", "phi3", "gpt2")
+_FAMILIES = tuple(name for name, family in FAMILIES.items() if family.gguf)
 _ROLES: dict[str, Role] = {
     "attn_qkv": "qkv",
     "attn_q": "q",
@@ -97,13 +97,14 @@ def open_gguf(path: Path) -> GgufModel:
         matrices = summary({name: tensor.shape for name, tensor in found.items()})
         what = f"architecture {family!r} is unknown; it has {matrices}"
         raise HaloError(what, f"Known in GGUF: {', '.join(_FAMILIES)}.", path)
+    fused = "gate_up" in FAMILIES[family].linears.values()
     order = list(_ROLES)
     layers = []
     for name, tensor in found.items():
         _, block, kind = name.split(".")
         if kind not in _ROLES:
             raise HaloError(f"{name} is no layer of the architecture {family!r}", "Give a dense model.", path)
-        role: Role = "gate_up" if family == "phi3" and kind == "ffn_up" else _ROLES[kind]
+        role: Role = "gate_up" if kind == "ffn_up" and fused else _ROLES[kind]
         rows, columns = tensor.shape
         layers.append((int(block), order.index(kind), LayerInfo(name, (rows, columns), int(block), role)))
     layers.sort(key=lambda item: item[:2])

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,9 @@ import numpy.typing as npt
 from halo.errors import HaloError
 from halo.quant.layer import QuantizedLayer
 from halo.quant.rows import over_rows
+from halo.workload.architectures import Role
 
 Float32 = npt.NDArray[np.float32]
-Role = Literal["q", "k", "v", "qkv", "o", "gate", "up", "gate_up", "down"]
-"""What a layer does in its block, whatever its family calls it; ``qkv`` and ``gate_up`` are fused projections."""
 
 _CHUNK = 1 << 20
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from halo.arch.gpu.cost import layer_costs
 from halo.arch.gpu.device import read_device
-from halo.arch.gpu.gpu_cost import layer_costs
 from halo.arch.weights import Element, LayerWeights, TileClass
 from halo.dvfs.optimise import choose
 from halo.dvfs.points import Dvfs, OperatingPoint, Transition

@@ -1,0 +1,1 @@
+"""Systolic arrays: cycle contracts, cycle-level models and references, memory, and the cost of layers."""

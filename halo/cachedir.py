@@ -1,0 +1,14 @@
+"""Where everything that is kept between runs lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_folder(name: str) -> Path:
+    """A folder of that name in the one that environment variable HALO_CACHE gives, else in the user's cache folder."""
+    root = os.environ.get("HALO_CACHE") or platformdirs.user_cache_dir("halo-mac", appauthor=False)
+    return Path(root) / name

@@ -1,0 +1,197 @@
+"""From files to a design in a corner: libraries, gates, port roles, delays, and the conditions at the ports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from halo.characterization.engine import Corner
+from halo.characterization.interface import netlist_ports
+from halo.characterization.ports import Roles, find_roles
+from halo.characterization.signedness import observe_signedness
+from halo.config import CharacterizeConfig
+from halo.errors import HaloError
+from halo.liberty import lookup, read_corner
+from halo.liberty.model import Library
+from halo.netlist.compile import compile_circuit
+from halo.netlist.graph import I8, influenced, propagate_constants
+from halo.netlist.hdl import PortInfo
+from halo.netlist.model import FLOP, Circuit, Netlist
+from halo.netlist.resets import require_inactive_resets
+from halo.netlist.supplies import without_supplies
+from halo.netlist.verilog import read_netlist
+from halo.timing.arcs import delay_arcs
+from halo.timing.delaycalc import nominal_delays
+from halo.timing.delays import Delays
+from halo.timing.overhead import RegisterOverhead, plain_flip_flop, register_overhead
+from halo.timing.sdf.read import delays_from_sdf, read_sdf
+
+FANOUT = 4
+ITERATIONS = 20
+
+
+@dataclass(frozen=True)
+class PortConditions:
+    """Slew at the inputs and load at each output bit, and the sentences that explain them."""
+
+    input_slew_s: float
+    output_load_f: float
+    assumptions: tuple[str, ...]
+
+
+def port_conditions(library: Library, slew_ps: float | None, load_ff: float | None) -> PortConditions:
+    """What stands around the MAC: given values, else the library's plain flip-flop on both sides.
+
+    The load is the flip-flop's data pin. The slew is that of a flip-flop which drives four such pins and is clocked
+    with the slew it makes (a fixed point, as in a clock tree of equal stages).
+
+    Raises:
+        HaloError: a value is left out and the library has no plain flip-flop.
+    """
+    said = []
+    if slew_ps is None or load_ff is None:
+        cell, flop = plain_flip_flop(library)
+        pin = cell.pins[flop.next_state.inputs[0]]
+    if load_ff is None:
+        load = pin.capacitance_f
+        said.append(f"Each output bit drives the data pin of {cell.name}, {load * 1e15:.4g} fF.")
+    else:
+        load = load_ff * 1e-15
+        said.append(f"Each output bit drives {load_ff:g} fF.")
+    if slew_ps is None:
+        output = min(cell.outputs, key=lambda p: p.function is None or flop.state not in p.function.inputs)
+        sets = delay_arcs(cell, output.name, (pin.name,), flop.next_state.table, clocked=True)
+        tables = [arc.slew for group in sets for arc in group.arcs if arc.slew is not None]
+        slew = 0.0
+        for _ in range(ITERATIONS):
+            at = {"input_net_transition": slew, "total_output_net_capacitance": FANOUT * pin.capacitance_f}
+            slew = max((lookup(table, at) for table in tables), default=0.0)
+        said.append(
+            f"Inputs and clock have a transition of {slew * 1e12:.4g} ps: {cell.name} driving {FANOUT} of itself."
+        )
+    else:
+        slew = slew_ps * 1e-12
+        said.append(f"Inputs and clock have a transition of {slew_ps:g} ps.")
+    return PortConditions(slew, load, tuple(said))
+
+
+def roles_of(netlist: Netlist, config: CharacterizeConfig, declared: tuple[PortInfo, ...] | None) -> Roles:
+    """Roles of the ports, from the source's ports where there is one (a netlist seldom keeps ``signed``)."""
+    return find_roles(
+        declared or netlist_ports(netlist),
+        weight=config.weight,
+        activation=config.activation,
+        accumulator=config.accumulator,
+        output=config.output,
+        clock=config.clock,
+        tie=dict(config.ties),
+    )
+
+
+def tied_nets(netlist: Netlist, roles: Roles) -> dict[int, int]:
+    """Bits of the tied input ports and their values."""
+    return {net: value >> i & 1 for port, value in roles.tie.items() for i, net in enumerate(netlist.inputs[port])}
+
+
+def require_operands_matter(circuit: Circuit, constant: I8, roles: Roles) -> None:
+    """Check that weight and activation reach the output: an enable that is tied off would make an empty table.
+
+    Raises:
+        HaloError: no bit of the output depends on one of them.
+    """
+    netlist = circuit.netlist
+    for role, port in (("weight", roles.weight), ("activation", roles.activation)):
+        reached = influenced(circuit, constant, netlist.inputs[port])
+        if not reached[list(netlist.outputs[roles.output])].any():
+            ties = ", ".join(f"{name}={value}" for name, value in roles.tie.items())
+            raise HaloError(
+                f"output {roles.output} does not depend on {role} {port}" + (f" with {ties}" if ties else ""),
+                f"Tie load enables to the level that loads (--tie NAME=VALUE), or give other ports with --{role} "
+                "and --output.",
+                netlist.path or None,
+            )
+
+
+def load_corner(
+    name: str,
+    liberty: tuple[Path, ...],
+    netlist_path: Path,
+    top: str | None,
+    config: CharacterizeConfig,
+    *,
+    roles: Roles | None = None,
+    declared: tuple[PortInfo, ...] | None = None,
+) -> tuple[Corner, tuple[str, ...]]:
+    """Read a corner's library and the netlist, find roles, compile, and calculate (or read) the delays.
+
+    Args:
+        roles: of an earlier corner; None: found.
+        declared: ports of the RTL behind the netlist, if there is any.
+
+    Returns:
+        (corner, assumptions).
+
+    Raises:
+        HaloError: bad library, netlist, ports or SDF.
+    """
+    library = read_corner(liberty)
+    netlist = without_supplies(read_netlist(netlist_path, top), library)
+    known = roles or roles_of(netlist, config, declared)
+    held = tied_nets(netlist, known)
+    circuit = compile_circuit(netlist, library, held)
+    constant = propagate_constants(circuit, held)
+    require_inactive_resets(circuit, library, constant)
+    require_operands_matter(circuit, constant, known)
+    if roles is None:
+        roles = observe_signedness(circuit, known)
+    conditions = port_conditions(library, config.input_slew_ps, config.output_load_ff)
+    delays = nominal_delays(
+        circuit, library, input_slew_s=conditions.input_slew_s, output_load_f=conditions.output_load_f
+    )
+    said = [*roles.assumptions, *conditions.assumptions, "Wires have no capacitance and no delay.", *delays.notes]
+    if config.sdf is not None:
+        said = [text for text in said if not text.startswith("Wires")]
+        circuit, delays = delays_from_sdf(circuit, library, read_sdf(config.sdf), delays)
+        said += [f"Delays are those of {config.sdf}; slews and loads, for energy, are the library's.", *delays.notes]
+        said.append("static_ps is the longest path over these delays; slews cannot be recalculated under the weight.")
+    zero = int(np.count_nonzero(delays.arc_fs < 1))
+    if zero:  # an event due at the instant of its cause would have to be ordered against it
+        said.append(f"{zero} of {len(delays.arc_fs)} state delays are not above zero and are taken as 1 fs.")
+        delays = replace(delays, arc_fs=np.maximum(delays.arc_fs, 1))
+    boundary = None
+    if config.register_overhead and bool(np.any(circuit.kind == FLOP)):
+        boundary, sentence = _boundary(circuit, library, delays, conditions)
+        said.append(sentence)
+    corner = Corner(
+        name,
+        library,
+        circuit,
+        delays,
+        roles,
+        conditions.input_slew_s,
+        conditions.output_load_f,
+        annotated=config.sdf is not None,
+        boundary=boundary,
+    )
+    return corner, tuple(said)
+
+
+def _boundary(
+    circuit: Circuit, library: Library, delays: Delays, conditions: PortConditions
+) -> tuple[RegisterOverhead, str]:
+    """The register before and behind the ports of a registered design, and the sentence that says so."""
+    states = set(circuit.out[circuit.state_gates].tolist())
+    ports = [net for net in circuit.source.tolist() if net not in states]
+    outputs = [net for bits in circuit.netlist.outputs.values() for net in bits]
+    found = register_overhead(
+        library,
+        input_slew_s=conditions.input_slew_s,
+        load_f=float(delays.net_load_f[ports].max(initial=0.0)),
+        data_slew_s=float(delays.net_slew_s[outputs].max(initial=0.0)),
+    )
+    return found, (
+        f"Input ports change {found.clk_to_q_s * 1e12:.4g} ps after the clock edge, clk-to-{found.output} of "
+        f"{found.cell}; output ports settle its setup of {found.setup_s * 1e12:.4g} ps before the next."
+    )

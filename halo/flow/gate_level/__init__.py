@@ -1,0 +1,1 @@
+"""Registered elements and meshes as gates: class periods, the clocked proof, and energy."""

@@ -1,0 +1,201 @@
+"""A weight-stationary element or mesh as gates: synthesis, delays, the cut at its registers, and how to drive it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.characterization.design import port_conditions
+from halo.errors import HaloError
+from halo.flow.gate_level.weight_streams import Shape, Stream
+from halo.flow.runs.assets import rtl_folder
+from halo.flow.simulators.clocked_cycles import Cycles
+from halo.liberty import read_corner
+from halo.liberty.model import Library
+from halo.netlist.compile import compile_circuit
+from halo.netlist.graph import propagate_constants
+from halo.netlist.resets import require_inactive_resets
+from halo.netlist.verilog import read_netlist
+from halo.synth import SynthesisResult, synthesize
+from halo.timing.delaycalc import nominal_delays
+from halo.timing.registered import Registered, Trace, cut_at_registers
+
+I64 = npt.NDArray[np.int64]
+
+ELEMENT = "pe_ws"
+MESH = "ws_mesh"
+DEFAULTS: dict[str, int | str] = {
+    "WEIGHT_WIDTH": 8,
+    "ACTIVATION_WIDTH": 8,
+    "ACC_WIDTH": 24,
+    "MULTIPLIER": "csa_array",
+    "PIPELINE": 0,
+    "CARRY_SAVE": 0,
+}
+SIZES: dict[str, int | str] = {"ROWS": 2, "COLUMNS": 2}
+
+
+@dataclass(frozen=True, eq=False)
+class GateArray:
+    """An array of gates, ready to be timed and played.
+
+    Attributes:
+        shape: rows, columns and widths.
+        design: the cut netlist; library: its cells.
+        assumptions: what its delays rest on, one sentence each.
+        synthesis: the netlist and its report.
+        input_slew_s, output_load_f: at the ports.
+    """
+
+    shape: Shape
+    design: Registered
+    library: Library
+    assumptions: tuple[str, ...]
+    synthesis: SynthesisResult
+    input_slew_s: float
+    output_load_f: float
+
+    def run(self, streamed: Stream) -> Trace:
+        """Play a stimulus without delays."""
+        return self.design.run(self.ports(streamed))
+
+    def ports(self, streamed: Stream) -> npt.NDArray[np.uint8]:
+        """Bits of the input ports in each clock."""
+        inputs = self.design.clocked.netlist.inputs
+        return self.design.drive({name: _packed(lanes, len(inputs[name])) for name, lanes in streamed.ports.items()})
+
+    def cycles(self, streamed: Stream) -> Cycles:
+        """A stimulus with what the outputs must be.
+
+        All bits of the output ports are compared from the clock on in which the sums of the first slot have left, the
+        sums of a column only where they are valid. Expected is what the netlist gives without delays, which must be the
+        sums of the integer model.
+
+        Raises:
+            HaloError: the netlist does not compute them.
+        """
+        trace, shape = self.run(streamed), self.shape
+        compared = np.zeros_like(trace.outputs)
+        compared[streamed.start :] = 1
+        at = 0
+        for port, bits in self.design.clocked.netlist.outputs.items():
+            columns = slice(at, at + len(bits))
+            at += len(bits)
+            if port == ("psum_valid_o" if shape.element else "valid_o"):
+                wrong = trace.outputs[:, columns].astype(np.bool_) != streamed.valid[:, -1:]
+            elif port == "psum_o":
+                valid = np.repeat(streamed.valid, len(bits) // shape.columns, axis=1)
+                compared[:, columns] &= valid
+                wrong = (_sums(trace.outputs[:, columns], shape) != streamed.sums) & streamed.valid
+            else:
+                continue
+            if wrong[streamed.start :].any():
+                clock = int(streamed.start + np.argmax(wrong[streamed.start :].any(axis=1)))
+                raise HaloError(
+                    f"the netlist of {self.synthesis.top} gives a wrong {port} in clock {clock} even without delays",
+                    "Report this with the design.",
+                )
+        return Cycles(self.ports(streamed), trace.outputs, compared, streamed.judged)
+
+
+def shape_of(bench: str, parameters: Mapping[str, int | str]) -> tuple[Shape, str, dict[str, int | str]]:
+    """Shape, top module and its parameters.
+
+    Args:
+        bench: ``pe`` or ``systolic_ws``.
+        parameters: those that differ from the defaults.
+
+    Raises:
+        HaloError: another bench, or a parameter that the gates do not have.
+    """
+    if bench not in ("pe", "systolic_ws"):
+        raise HaloError(f"{bench} cannot be played as gates", "Use --gates with pe or systolic_ws.")
+    allowed = DEFAULTS | (SIZES if bench == "systolic_ws" else {})
+    for name in parameters:
+        if name not in allowed:
+            raise HaloError(
+                f"the gates of {bench} have no parameter {name}", f"Parameters with --gates: {', '.join(allowed)}."
+            )
+    values = allowed | dict(parameters)
+    numbers = {}
+    for name in (n for n in values if n != "MULTIPLIER"):
+        if not isinstance(values[name], int):
+            raise HaloError(f"parameter {name} is no integer: {values[name]!r}", f"Give --param {name}=NUMBER.")
+        numbers[name] = int(values[name])
+    shape = Shape(
+        rows=numbers.get("ROWS", 1),
+        columns=numbers.get("COLUMNS", 1),
+        weight_bits=numbers["WEIGHT_WIDTH"],
+        activation_bits=numbers["ACTIVATION_WIDTH"],
+        sum_bits=numbers["ACC_WIDTH"],
+        pipeline=numbers["PIPELINE"],
+        carry_save=numbers["CARRY_SAVE"],
+        element=bench == "pe",
+    )
+    if shape.activation_bits > 8 or shape.weight_bits > 8:
+        raise HaloError("gates are played with operands of up to eight bits", "Give smaller widths.")
+    if shape.psum_bits > 62:
+        raise HaloError("gates are played with partial sums of up to 62 bits", "Give a smaller ACC_WIDTH.")
+    return shape, ELEMENT if bench == "pe" else MESH, values
+
+
+def build_array(bench: str, parameters: Mapping[str, int | str], liberty: Sequence[Path], workdir: Path) -> GateArray:
+    """Synthesise an element or a mesh, calculate its delays and cut it at its registers.
+
+    Args:
+        bench: ``pe`` or ``systolic_ws`` (whose mesh it is: the streams around it are not timed).
+        parameters: those that differ from the defaults.
+        liberty: all files of one corner.
+        workdir: folder for the netlist and the logs of the synthesis.
+
+    Raises:
+        HaloError: as synthesis, the library's reader and the compiler.
+    """
+    shape, top, values = shape_of(bench, parameters)
+    made = synthesize(array_sources(), top, liberty, parameters=values, workdir=workdir)
+    library = read_corner(list(liberty))
+    circuit = compile_circuit(read_netlist(made.netlist_verilog, made.top), library)
+    require_inactive_resets(circuit, library, propagate_constants(circuit, {}))
+    conditions = port_conditions(library, None, None)
+    delays = nominal_delays(
+        circuit, library, input_slew_s=conditions.input_slew_s, output_load_f=conditions.output_load_f
+    )
+    design = cut_at_registers(circuit, delays, library, input_slew_s=conditions.input_slew_s)
+    overhead = design.overhead
+    said = (
+        *conditions.assumptions,
+        "Wires have no capacitance and no delay.",
+        "The clock is ideal: no skew, no jitter, no margin.",
+        f"Input ports change {overhead.clk_to_q_s * 1e12:.4g} ps after the clock edge: clk-to-{overhead.output} of "
+        f"{overhead.cell}; output ports end at its setup of {overhead.setup_s * 1e12:.4g} ps.",
+        *delays.notes,
+        *library.notes,
+    )
+    return GateArray(shape, design, library, said, made, conditions.input_slew_s, conditions.output_load_f)
+
+
+def array_sources() -> tuple[Path, ...]:
+    """The Verilog of the multipliers, the elements and the arrays."""
+    return tuple(path for part in ("mac", "pe", "systolic") for path in sorted((rtl_folder() / part).glob("*.v")))
+
+
+def _packed(lanes: I64, bits: int) -> I64:
+    """Lanes (low bits each) side by side in one integer a clock, lane 0 lowest, as Python integers where needed."""
+    width = bits // lanes.shape[1]
+    low = lanes & ((1 << width) - 1) if width < 63 else lanes
+    if bits <= 62:
+        packed: I64 = (low << (width * np.arange(lanes.shape[1]))).sum(axis=1)
+        return packed
+    wide = low.astype(object)
+    return np.asarray(sum(wide[:, i] << (width * i) for i in range(lanes.shape[1])))
+
+
+def _sums(bits: npt.NDArray[np.uint8], shape: Shape) -> I64:
+    """The sum of each column, int64[T, C], from its bits; carry-save sums are resolved."""
+    vectors = bits.reshape(len(bits), shape.columns, 1 + shape.carry_save, shape.sum_bits).astype(np.int64)
+    values = (vectors << np.arange(shape.sum_bits)).sum(axis=(2, 3))
+    return np.asarray(values & ((1 << shape.sum_bits) - 1), np.int64)

@@ -1,0 +1,333 @@
+"""``halo sim pe --gates`` and ``halo sim systolic_ws --gates``: the clocked proof at gate level, in a run folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from halo.characterization.classes import best_periods, trailing_zeros
+from halo.characterization.engine import weight_values
+from halo.errors import HaloError
+from halo.flow.gate_level.array import GateArray, array_sources, build_array, shape_of
+from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
+from halo.flow.gate_level.trials import ErrorCurve, Trial, Trials
+from halo.flow.runs.provenance import Recorder, read_record
+from halo.flow.runs.runfolder import new_run
+from halo.flow.simulators.clocked_cycles import ClockedPlayer
+from halo.progress import Progress, silent
+from halo.units import FS_PER_PS
+
+TRIALS = "trials.csv"
+ERROR_RATES = "error_rates.csv"
+CLASSES = 6
+"""Frequency classes that the weights are divided into to find the fastest."""
+CYCLES = {"pe": 100_000, "systolic_ws": 5_000}
+SWAPS = 200
+PERIODS = 14
+_SWEEP_WORK = 700_000
+"""Gates times slots of one point of the error rate."""
+
+
+@dataclass(frozen=True)
+class GatesConfig:
+    """Options of ``halo sim NAME --gates``.
+
+    Attributes:
+        bench: ``pe`` or ``systolic_ws``.
+        liberty: all files of one corner.
+        run_folder: folder to write.
+        params: parameters that differ from the defaults.
+        weights: of the class; empty: found.
+        class_of: the class of all weights that are as fast as this one; None: the fastest class.
+        period_ps: clock of the class; None: calculated.
+        cycles: clock cycles of the run that must hold; None: 100,000 for an element, 5,000 for a mesh.
+        seed: of all stimuli.
+        force: replace a finished run.
+    """
+
+    bench: str
+    liberty: tuple[Path, ...]
+    run_folder: Path
+    params: tuple[tuple[str, int | str], ...] = ()
+    weights: tuple[int, ...] = ()
+    class_of: int | None = None
+    period_ps: float | None = None
+    cycles: int | None = None
+    seed: int = 1
+    force: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as JSON values."""
+        values = asdict(self)
+        values["liberty"] = [str(path) for path in self.liberty]
+        values["run_folder"] = str(self.run_folder)
+        return values | {"params": [list(pair) for pair in self.params], "weights": list(self.weights)}
+
+
+@dataclass(frozen=True)
+class ClassClock:
+    """The clock of a class of weights.
+
+    Attributes:
+        weights: ascending; outside: a weight that is slower.
+        rest_fs, swap_fs: periods proven with weights at rest, and with swaps in any slot.
+        period_fs: what is played; gap: clocks from a swap to the first activation that it needs.
+        settle: clocks from a swap to or from any other weight to the first activation.
+    """
+
+    weights: tuple[int, ...]
+    outside: int
+    rest_fs: int
+    swap_fs: int
+    period_fs: int
+    gap: int
+    settle: int
+
+
+def parse_weights(text: str) -> tuple[int, ...]:
+    """Weights of a list such as ``-64,0,64``.
+
+    Raises:
+        HaloError: no whole numbers.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise HaloError(f"--weights {text} is no list of whole numbers", "Write --weights=-64,0,64.") from None
+
+
+def play_gates(config: GatesConfig, report: Progress = silent, finish: Callable[[Path], object] | None = None) -> bool:
+    """Build, time and play an array, and write the run folder.
+
+    Args:
+        config: what to do.
+        report: told about progress.
+        finish: called with the complete folder before it takes its place, to draw the plot in it.
+
+    Returns:
+        Whether every trial went as it must.
+
+    Raises:
+        HaloError: bad input or a missing tool.
+    """
+    shape_of(config.bench, dict(config.params))
+    if not config.liberty:
+        raise HaloError("no Liberty library is given", "Add --liberty FILE.")
+    for path in config.liberty:
+        if not path.is_file():
+            raise HaloError("there is no such file", "Check the path.", path)
+    inputs = (*array_sources(), *config.liberty)
+    with (
+        new_run(config.run_folder, config.force) as folder,
+        tempfile.TemporaryDirectory(prefix="halo-gates-") as scratch,
+    ):
+        work = Path(scratch)
+        with Recorder(folder, "sim --gates", config.to_dict(), inputs, report) as record:
+            array = _build(config, folder, work, record)
+            bounds = array_bounds(array)
+            periods = _rest_periods(config, bounds, work, record)
+            clock = _class_clock(config, bounds, periods)
+            _note(record, array, clock)
+            trials = Trials(bounds, ClockedPlayer(array.design, array.library, work / "play"), config.seed)
+            done = _trials(config, trials, clock, record)
+            curves = _curves(trials, clock, periods, record)
+            _trial_rows(done).to_csv(folder / TRIALS, index=False)
+            _curve_rows(curves).to_csv(folder / ERROR_RATES, index=False)
+        if finish is not None:
+            report("plot", 0, 1)
+            finish(folder)
+            report("plot", 1, 1)
+    return all(trial.passed for trial in done)
+
+
+def describe_gates(run_folder: Path) -> str:
+    """The class, its clock and the table of trials of a run, for a terminal.
+
+    Raises:
+        HaloError: no such run.
+    """
+    record = read_record(run_folder)
+    clock = record.results["class"]
+    rows = pd.read_csv(run_folder / TRIALS)
+    weights = ", ".join(str(w) for w in clock["weights"])
+    lines = [
+        f"{record.results['design']}: {record.results['gates']:,} gates, {record.results['registers']:,} registers",
+        f"class of {len(clock['weights'])} weights: {weights}",
+        f"  proven periods: {clock['rest_ps']:,.1f} ps with weights at rest, {clock['swap_ps']:,.1f} ps with a swap in "
+        f"any slot; played at {clock['period_ps']:,.1f} ps, {clock['gap']} clocks from a swap to its first activation",
+        f"  swap to or from another class: {clock['settle']} clocks until an activation that counts",
+        "",
+        f"{'trial':<50}{'period ps':>11}{'cycles':>9}{'wrong':>8}{'late':>8}{'needed ps':>11}  as it must",
+    ]
+    for row in rows.itertuples():
+        lines.append(
+            f"{row.trial:<50}{row.period_ps:>11,.1f}{row.cycles:>9,}{row.wrong:>8,}{row.late:>8,}"
+            f"{row.needed_ps:>11,.1f}  {'yes' if row.passed else 'NO'}"
+        )
+    lines += ["", "assumptions", *(f"  - {sentence}" for sentence in record.assumptions)]
+    lines += ["", "files", *(f"  {path}" for path in sorted(run_folder.rglob("*")) if path.is_file())]
+    return "\n".join(lines)
+
+
+def _build(config: GatesConfig, folder: Path, work: Path, record: Recorder) -> GateArray:
+    record.report("synthesis and delays", 0, 1)
+    array = build_array(config.bench, dict(config.params), config.liberty, work / "synthesis")
+    shutil.copyfile(array.synthesis.netlist_verilog, folder / "netlist.v")
+    record.tools["yosys"] = array.synthesis.yosys_version
+    record.report("synthesis and delays", 1, 1)
+    return array
+
+
+def _rest_periods(config: GatesConfig, bounds: ArrayBounds, work: Path, record: Recorder) -> dict[int, int]:
+    """Proven period of every weight at rest, in an element: a mesh is built of them, and its own bounds come later."""
+    if not bounds.array.shape.element:
+        own = {name: value for name, value in config.params if name not in ("ROWS", "COLUMNS")}
+        bounds = array_bounds(build_array("pe", own, config.liberty, work / "element"))
+    values = weight_values(bounds.array.shape.weight_bits, True)
+    periods = {}
+    for i, weight in enumerate(values):
+        record.report("bound of each weight", i, len(values))
+        periods[weight] = bounds.at_rest(weight).period_fs
+    record.report("bound of each weight", len(values), len(values))
+    return periods
+
+
+def _class_clock(config: GatesConfig, bounds: ArrayBounds, periods: dict[int, int]) -> ClassClock:
+    for weight in (*config.weights, *(() if config.class_of is None else (config.class_of,))):
+        if weight not in periods:
+            raise HaloError(
+                f"{weight} is no weight of this design", f"Weights go from {min(periods)} to {max(periods)}."
+            )
+    if config.weights:
+        weights = tuple(sorted(set(config.weights)))
+    else:
+        limit = _fastest(periods) if config.class_of is None else periods[config.class_of]
+        weights = tuple(w for w, period in periods.items() if period <= limit)
+    outside = max(periods, key=lambda w: (periods[w], w))
+    if outside in weights:
+        raise HaloError(
+            f"the class holds {outside}, one of the slowest weights: none is outside it", "Give faster --weights."
+        )
+    rest = max(bounds.at_rest(w).period_fs for w in weights)
+    swap = bounds.swapping(weights).period_fs
+    slower = min((p for w, p in periods.items() if w not in weights and p > rest), default=rest)
+    # A swap in any slot is worth having only while the class stays faster than the weights outside.
+    in_any_slot = swap < slower
+    period = swap if in_any_slot else rest
+    if config.period_ps is not None:
+        period = round(config.period_ps * FS_PER_PS)
+    settle = max(1, bounds.clocks_to_settle(period))
+    return ClassClock(weights, outside, rest, swap, period, 0 if in_any_slot else settle, settle)
+
+
+def _fastest(periods: dict[int, int]) -> float:
+    """Period of the fastest class that is of use: more than one weight, and at least one in 32."""
+    known = np.array(list(periods.values()), np.float64)
+    levels = best_periods(known, CLASSES)
+    return next(level for level in levels[::-1] if np.count_nonzero(known <= level) >= max(2, len(known) // 32))
+
+
+def _note(record: Recorder, array: GateArray, clock: ClassClock) -> None:
+    record.results.update(
+        design=array.synthesis.top,
+        gates=array.design.clocked.gates,
+        registers=len(array.design.state),
+        area=array.synthesis.area,
+        shape=asdict(array.shape),
+    )
+    record.results["class"] = {
+        "weights": list(clock.weights),
+        "outside": clock.outside,
+        "rest_ps": clock.rest_fs / FS_PER_PS,
+        "swap_ps": clock.swap_fs / FS_PER_PS,
+        "period_ps": clock.period_fs / FS_PER_PS,
+        "gap": clock.gap,
+        "settle": clock.settle,
+    }
+    for sentence in array.assumptions:
+        record.assume(sentence)
+    record.assume("Swaps bring weights of the class only, so the weight bits in which they agree never move.")
+    record.assume("Hold times are not checked: they do not depend on the clock.")
+    record.assume("Wrong: a cycle with any wrong or unknown bit at an output port, sums where they are valid.")
+    record.assume("Late: a register's data changed within its setup time before the edge, or spilled over it.")
+
+
+def _trials(config: GatesConfig, trials: Trials, clock: ClassClock, record: Recorder) -> list[Trial]:
+    slots = config.cycles or CYCLES[config.bench]
+    steps: list[Callable[[], list[Trial]]] = [
+        lambda: [trials.holds(clock.weights, clock.period_fs, slots, clock.gap)],
+        lambda: trials.shortened(clock.weights, clock.period_fs, clock.gap),
+        lambda: [trials.outside(clock.outside, clock.period_fs, min(slots, 1000))],
+        lambda: [trials.swaps(clock.weights, clock.outside, clock.period_fs, clock.settle, SWAPS)],
+    ]
+    done: list[Trial] = []
+    for i, step in enumerate(steps):
+        record.report("trials", i, len(steps))
+        done += step()
+    record.report("trials", len(steps), len(steps))
+    return done
+
+
+def _curves(trials: Trials, clock: ClassClock, periods: dict[int, int], record: Recorder) -> list[ErrorCurve]:
+    """Error rates of the slowest weight of the class, of the one outside, and (element) of two between.
+
+    Those between are the slowest with two other numbers of trailing zeros.
+    """
+    weights = [max(clock.weights, key=lambda w: (periods[w], w)), clock.outside]
+    if trials.array.shape.element:
+        values = np.array([w for w in periods if w not in clock.weights], np.int64)
+        zeros = trailing_zeros(values)
+        known = trailing_zeros(weights)
+        others = [z for z in np.unique(zeros)[::-1] if z >= 0 and z not in known]
+        for z in others[:: max(1, len(others) // 2)][:2]:
+            weights.insert(-1, max(values[zeros == z].tolist(), key=lambda w: (periods[w], w)))
+    longest = max(trials.bounds.at_rest(w).period_fs for w in weights)
+    least = 2 * int(trials.array.design.timed.launch_fs.max()) + 2
+    grid = np.linspace(max(0.5 * clock.rest_fs, least), 1.02 * longest, PERIODS).astype(np.int64).tolist()
+    slots = int(np.clip(_SWEEP_WORK // trials.array.design.clocked.gates, 100, 1000))
+    curves = []
+    for i, weight in enumerate(weights):
+        record.report("error rates", i, len(weights))
+        curves.append(trials.error_curve(weight, grid, slots))
+    record.report("error rates", len(weights), len(weights))
+    return curves
+
+
+def _trial_rows(trials: Sequence[Trial]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "trial": trial.name,
+            "must_hold": trial.must_hold,
+            "period_ps": trial.played.period_fs / FS_PER_PS,
+            "cycles": trial.played.cycles,
+            "wrong": trial.played.wrong,
+            "late": trial.played.late,
+            "needed_ps": trial.played.needed_fs / FS_PER_PS,
+            "passed": trial.passed,
+        }
+        for trial in trials
+    )
+
+
+def _curve_rows(curves: Sequence[ErrorCurve]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "weight": curve.weight,
+            "period_ps": played.period_fs / FS_PER_PS,
+            "cycles": played.cycles,
+            "wrong": played.wrong,
+            "late": played.late,
+            "error_rate": played.error_rate,
+            "bound_ps": curve.bound_fs / FS_PER_PS,
+            "slowest_ps": np.nan if curve.slowest_fs is None else curve.slowest_fs / FS_PER_PS,
+        }
+        for curve in curves
+        for played in curve.played
+    )

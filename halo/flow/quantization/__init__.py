@@ -1,0 +1,1 @@
+"""What ``halo quantize`` calls."""

@@ -1,0 +1,1 @@
+"""Runs on disk: folders, records, resumption, and the tools and files that a run needs."""

@@ -1,0 +1,43 @@
+"""Where the Verilog and the testbenches are: in the checkout when installed editable, inside the package in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from halo.errors import HaloError
+from halo.version import PACKAGE
+
+DEFAULT_MAC = "mac_csa_array"
+"""Top module characterized where the user gives no Verilog."""
+
+
+def mac_sources() -> tuple[Path, ...]:
+    """The Verilog of all MACs and multipliers that come with halo, sorted by name."""
+    return tuple(sorted((rtl_folder() / "mac").glob("*.v")))
+
+
+def rtl_folder() -> Path:
+    """Folder of the synthesisable Verilog.
+
+    Raises:
+        HaloError: the installation is incomplete.
+    """
+    return _folder("rtl")
+
+
+def sim_folder() -> Path:
+    """Folder of the cocotb testbenches.
+
+    Raises:
+        HaloError: the installation is incomplete.
+    """
+    return _folder("sim")
+
+
+def _folder(name: str) -> Path:
+    for folder in (PACKAGE / "_data" / name, PACKAGE.parent / name):
+        if folder.is_dir():
+            return folder
+    raise HaloError(
+        f"the installation lacks its {name}/ folder", "Install again: pip install --force-reinstall halo-mac."
+    )

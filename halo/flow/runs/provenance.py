@@ -1,0 +1,202 @@
+"""What a run did: ``run.json`` (options, input hashes, versions, assumptions, times) and ``log.txt``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from halo.errors import HaloError
+from halo.flow.runs.runfolder import RECORD
+from halo.progress import Progress
+from halo.version import __version__
+
+LOG = "log.txt"
+_PACKAGES = (
+    "numpy",
+    "numba",
+    "pandas",
+    "pyarrow",
+    "pyosys",
+    "pyverilog",
+    "matplotlib",
+    "cocotb",
+    "torch",
+    "transformers",
+)
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file the run read: its path as given, SHA-256 of its bytes, and size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The content of ``run.json``.
+
+    Attributes:
+        command: ``characterize`` and the like.
+        config: every option, as ``CharacterizeConfig.to_dict`` writes them.
+        inputs: every file read.
+        tools: name to version, of external tools and of the Python packages that touch a number.
+        assumptions: one sentence each, in the order they were made.
+        results: what the run found besides its tables; ``design`` names the module characterized.
+        stages: seconds of wall time by stage, in order.
+        started: UTC, ISO 8601.
+        wall_time_s: from start to writing.
+    """
+
+    command: str
+    halo: str
+    config: dict[str, Any]
+    inputs: tuple[InputFile, ...]
+    tools: dict[str, str]
+    assumptions: tuple[str, ...]
+    results: dict[str, Any]
+    stages: dict[str, float]
+    started: str
+    wall_time_s: float
+    python: str
+    platform: str
+
+
+@dataclass
+class Recorder:
+    """Collects the record while a run goes on, and writes it when the ``with`` block ends well.
+
+        with new_run(config.run_folder, config.force) as folder, Recorder(folder, "characterize", ...) as record:
+            record.report("synthesis", 0, 1)
+            record.assume("The partial sum is unknown to the bound.")
+            record.results["gates"] = 374
+
+    Attributes:
+        folder: the folder being built.
+        results: free; JSON values only.
+        tools: name to version; packages are added by themselves.
+    """
+
+    folder: Path
+    command: str
+    config: Mapping[str, Any]
+    inputs: Iterable[Path]
+    onward: Progress | None = None
+    results: dict[str, Any] = field(default_factory=dict)
+    tools: dict[str, str] = field(default_factory=dict)
+    _assumptions: dict[str, None] = field(default_factory=dict)
+    _stages: dict[str, float] = field(default_factory=dict)
+    _stage: tuple[str, float] | None = None
+    _started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _clock: float = field(default_factory=time.perf_counter)
+
+    def __enter__(self) -> Self:
+        self.log(f"halo {__version__} {self.command}")
+        for name, value in self.config.items():
+            self.log(f"  {name} = {json.dumps(value)}")
+        with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
+            self._inputs = tuple(pool.map(input_file, self.inputs))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is not None:
+            return
+        self._end_stage()
+        record = RunRecord(
+            command=self.command,
+            halo=__version__,
+            config=dict(self.config),
+            inputs=self._inputs,
+            tools={**self.tools, **package_versions()},
+            assumptions=tuple(self._assumptions),
+            results=self.results,
+            stages={name: round(seconds, 3) for name, seconds in self._stages.items()},
+            started=self._started.isoformat(timespec="seconds"),
+            wall_time_s=round(time.perf_counter() - self._clock, 3),
+            python=platform.python_version(),
+            platform=platform.platform(),
+        )
+        self.log(f"done in {record.wall_time_s:.1f} s")
+        text = json.dumps(asdict(record), indent=2, ensure_ascii=False, allow_nan=False)
+        (self.folder / RECORD).write_text(text + "\n", encoding="utf-8")
+
+    @property
+    def files(self) -> tuple[InputFile, ...]:
+        """The files read, with their hashes."""
+        return self._inputs
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Note where the run stands, and pass it on. Cheap enough to call for every weight."""
+        if self._stage is None or self._stage[0] != stage:
+            self._end_stage()
+            self._stage = (stage, time.perf_counter())
+            self.log(f"{stage} ...")
+        if self.onward is not None:
+            self.onward(stage, done, total)
+
+    def assume(self, sentence: str) -> None:
+        """State an assumption behind the numbers. Said twice, it is written once; capital and full stop are seen to."""
+        sentence = sentence[:1].upper() + sentence[1:].rstrip(".") + "."
+        if sentence not in self._assumptions:
+            self._assumptions[sentence] = None
+            self.log(f"assumes: {sentence}")
+
+    def log(self, text: str) -> None:
+        """Add a line to ``log.txt``, with the seconds since the start."""
+        with (self.folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(f"{time.perf_counter() - self._clock:9.3f}  {text}\n")
+
+    def _end_stage(self) -> None:
+        if self._stage is not None:
+            name, start = self._stage
+            self._stages[name] = self._stages.get(name, 0.0) + time.perf_counter() - start
+            self.log(f"{name} took {time.perf_counter() - start:.3f} s")
+            self._stage = None
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read ``run.json`` of a run folder.
+
+    Raises:
+        HaloError: the folder is no run, or its record is damaged.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        raise HaloError("this is no run folder", "Give a folder that a halo command wrote.", folder)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        values["inputs"] = tuple(InputFile(**item) for item in values["inputs"])
+        values["assumptions"] = tuple(values["assumptions"])
+        return RunRecord(**values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise HaloError(f"the record is damaged: {error}", "Run the command again.", path) from error
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the installed packages that touch a number."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def input_file(path: Path) -> InputFile:
+    """A file with its hash."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return InputFile(str(path), digest, path.stat().st_size)

@@ -1,0 +1,1 @@
+"""The parts of a score: methods, machines, operating points, the FP16 MAC, tables and text."""

@@ -1,0 +1,221 @@
+"""Operating points of a score with what weights and elements cost at them, for the integer and the FP16 MAC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from halo.arch.weights import Element, LayerWeights, TileClass
+from halo.characterization.table import WeightTable
+from halo.dvfs.check import check_points
+from halo.dvfs.energy import assumptions, energy_fj, leakage_nw
+from halo.dvfs.files import NAMES, preset, read_dvfs
+from halo.dvfs.limits import safe_points
+from halo.dvfs.points import Allowed, Dvfs, OperatingPoint
+from halo.dvfs.table_points import MARGIN, bind, raised_dvfs, table_dvfs
+from halo.dvfs.voltage import supply_of
+from halo.errors import HaloError
+from halo.flow.runs.runfolder import RECORD
+from halo.flow.scoring.fp16 import fp16_mac
+from halo.flow.scoring.methods import WeightForm
+from halo.progress import Progress
+from halo.sourced import Parameters, Told, load_toml, read_parameters
+
+_DATA = Path(__file__).parent / "data" / "element.toml"
+_ELEMENT = ("overhead_ratio", "int8_register_bits", "fp16_register_bits")
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """Operating points of a kind of MAC.
+
+    Attributes:
+        dvfs: the points.
+        element: what an element costs at them besides its MACs.
+        table: of the weights; None with floating point.
+        mac_fj: mean energy of a floating-point MAC.
+        limit_ghz: its highest safe clock, without margin.
+        assumptions: sentences.
+        sources: parameters of all of it.
+    """
+
+    dvfs: Dvfs
+    element: Element
+    table: WeightTable | None
+    mac_fj: float = 0.0
+    limit_ghz: float | None = None
+    assumptions: tuple[str, ...] = ()
+    sources: Told = field(default_factory=dict)
+
+    def weights(self, form: WeightForm) -> LayerWeights:
+        """A layer's weights at these points.
+
+        Raises:
+            HaloError: a weight that the table lacks, or that no point is safe for.
+        """
+        return LayerWeights(
+            classes=tuple(self._class(chosen.name, chosen.values, chosen.counts) for chosen in form.sets),
+            share=form.share,
+            tile=form.tile,
+            tile_class=form.tile_class,
+            stored_bits=form.stored_bits,
+            sparse_share=form.sparse_share,
+            operand=form.operand,
+        )
+
+    def _class(self, name: str, values: Sequence[int], counts: Sequence[int] | None) -> TileClass:
+        if self.table is None:
+            return TileClass(name, (), (0,), (self.mac_fj,))
+        points = safe_points(self.dvfs, values, self.table)
+        used = None if counts is None or not any(counts) else counts
+        energy = energy_fj(self.table, values, self.dvfs, used)
+        allowed = (e if i in points else float("nan") for i, e in enumerate(energy))
+        return TileClass(name, tuple(values), points, tuple(allowed))
+
+
+def integer_operation(
+    name: str,
+    table: WeightTable,
+    corner: str | None,
+    sets: Sequence[Sequence[int]],
+    *,
+    regulator: str | None = None,
+    usual: str = "ivr",
+) -> Operation:
+    """Operating points of the characterized integer MAC.
+
+    Args:
+        name: ``table`` (safe clocks of the sets of weights, at the corner's voltage), ``raised`` (at rising voltages of
+            the table's corners), ``paper-systolic``, ``paper-gpu`` or a file.
+        table: of the weights.
+        corner: of the table; None: its only one.
+        sets: of weights that tiles are limited to.
+        regulator: preset of what a change takes; None: what ``name`` says.
+        usual: where that says nothing either.
+
+    Raises:
+        HaloError: no such points, a table without the voltage, corner or energies asked for, or a file that lets
+            weights run faster than the table allows.
+    """
+    kept = "halo.dvfs.table_points: what an element of an array needs beyond the table's period, 2.5 % at most"
+    sources: Told = {"dvfs.margin": {"value": MARGIN, "source": kept}}
+    if name == "table":
+        dvfs = table_dvfs(table, sets, corner, preset(regulator or usual))
+    elif name == "raised":
+        if corner is not None:
+            raise HaloError("one corner has no other voltages", "Leave out --corner, or --dvfs raised.")
+        if len(table.corners) == 1:
+            fix = "Characterize several: --corner NAME=FILE for each voltage."
+            raise HaloError("the table has one corner, and no voltage to rise to", fix)
+        dvfs = raised_dvfs(table, sets, (), preset(regulator or usual))
+    else:
+        if name not in NAMES and not Path(name).is_file():
+            fix = f"Give a file, or one of: table, raised, {', '.join(NAMES)}."
+            raise HaloError(f"there are no operating points {name!r}", fix)
+        file = read_dvfs(name)
+        dvfs = bind(file.dvfs, table, () if corner is None else (corner,))
+        sources = file.parameters.told("dvfs")
+        violations = check_points(dvfs, table)
+        if violations:
+            what = f"the table does not allow what the file does: {violations[0]}"
+            raise HaloError(what, "Lower the clock, raise the voltage, or allow fewer weights.", file.parameters.path)
+        if regulator is not None:
+            dvfs = replace(dvfs, transition=preset(regulator))
+            sources = {key: value for key, value in sources.items() if not key.startswith("dvfs.transition.")}
+    figures = _figures()
+    ratio, measured = figures.number("overhead_ratio"), figures.sources["overhead_ratio"]
+    overhead = (
+        f"An element takes {ratio:g} of the mean energy of all weights in every cycle besides its MAC: {measured}"
+    )
+    change = dvfs.transition
+    for key in ("per_volt_ns", "fixed_ns", "rail_nf"):
+        sources[f"dvfs.transition.{key}"] = {"value": getattr(change, key), "source": f"{change.name}: {change.source}"}
+    return Operation(
+        dvfs,
+        Element(
+            leakage_nw=leakage_nw(table, table.weights, dvfs),
+            overhead_fj=tuple(ratio * fj for fj in energy_fj(table, table.weights, dvfs)),
+            source=overhead,
+        ),
+        table,
+        assumptions=(*assumptions(dvfs, table), *_raised(dvfs, table), overhead),
+        sources=sources | figures.told("element", _ELEMENT[:1]),
+    )
+
+
+def _raised(dvfs: Dvfs, table: WeightTable) -> list[str]:
+    """What a comparison over points of several voltages hides."""
+    if dvfs.timing == "assumed" or dvfs.voltages == "iso":
+        return []
+    lowest, highest = dvfs.points[0], max(point.voltage_v for point in dvfs.points)
+    clock = float(supply_of(dvfs, table).clocks_ghz(highest).min()) / dvfs.margin
+    return [
+        f"Voltages rise with the speed of the weights: w8a8 stays at {lowest.voltage_v:g} V and "
+        f"{lowest.frequency_ghz:.4g} GHz, though {clock:.4g} GHz would be safe for it at {highest:g} V"
+    ]
+
+
+def float_operation(run_folder: Path, integer: Operation, report: Progress, *, own_clock: bool) -> Operation:
+    """The one operating point of the floating-point MAC, at the voltage of the slowest integer one.
+
+    Its own clock is what its period allows where the table vouches for clocks, the same margin kept; where clocks are
+    assumed, the slowest of them times the measured ratio of the two MACs' periods.
+
+    Args:
+        run_folder: of the table, which names the library.
+        integer: operating points of the integer MAC.
+        report: told about progress.
+        own_clock: False: the unit is pipelined until it keeps up with the slowest integer point, as in a tensor core,
+            where fewer products a clock are what floating point costs.
+
+    Raises:
+        HaloError: a bare table, or a library that is gone or without power tables.
+    """
+    if not (run_folder / RECORD).is_file():
+        fix = "Give --table the folder of halo characterize, or leave out fp16."
+        raise HaloError("fp16 needs the cell library of the table, and a bare table names none", fix, run_folder)
+    dvfs, table = integer.dvfs, integer.table
+    assert table is not None
+    mac = fp16_mac(run_folder, dvfs.corners[0], report)
+    slow, period_ps = dvfs.points[0], mac.period_ps
+    if not own_clock:
+        clock, source = (
+            slow.frequency_ghz,
+            "that of the slowest integer point: FP16 units are pipelined to the SMs' clock",
+        )
+        period_ps = 1e3 / (clock * dvfs.margin)
+    elif dvfs.timing == "table":
+        clock = 1e3 / (period_ps * dvfs.margin)
+        source = f"{mac.source}; margin {dvfs.margin:g} on the period of {period_ps:,.0f} ps"
+    else:
+        ratio = float(table.rows(dvfs.corners[0])["period_ps"].max()) / period_ps
+        clock = slow.frequency_ghz * ratio
+        measured = f"times {ratio:.4f}, the period of the int8 MAC over that of the FP16 MAC"
+        source = f"{slow.frequency_ghz:g} GHz {measured}; {mac.source}"
+    figures = _figures()
+    registers = figures.number("fp16_register_bits") / figures.number("int8_register_bits")
+    said = f"An fp16 element takes {registers:.3g} times as much for its registers as an int8 one, as it has more bits"
+    point = OperatingPoint("fp16", slow.voltage_v, clock, source)
+    return Operation(
+        replace(dvfs, name="fp16", points=(point,), allowed=(Allowed(),) if dvfs.timing == "assumed" else ()),
+        Element((mac.leakage_nw,), (registers * integer.element.overhead_fj[0],), said),
+        None,
+        mac.energy_fj,
+        1e3 / period_ps,
+        assumptions=(
+            *(f"FP16: {sentence}" for sentence in mac.assumptions),
+            said,
+            f"The clock of fp16 is {clock:.4g} GHz: {source}",
+        ),
+        sources={
+            "fp16.frequency_ghz": {"value": clock, "source": source},
+            "fp16.energy_fj": {"value": mac.energy_fj, "source": f"{mac.source}; +- {mac.energy_error_fj:.2g} fJ"},
+            "fp16.leakage_nw": {"value": mac.leakage_nw, "source": mac.source},
+            **figures.told("element", _ELEMENT[1:]),
+        },
+    )
+
+
+def _figures() -> Parameters:
+    return read_parameters(_DATA, load_toml(_DATA), _ELEMENT, {})

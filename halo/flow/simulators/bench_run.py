@@ -1,0 +1,200 @@
+"""Run a testbench in a simulator: build or reuse the model, run the cocotb tests, collect what they report."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from halo.errors import HaloError
+from halo.flow.simulators.benches import Bench, Value, find_bench
+from halo.flow.simulators.model_cache import built_model
+from halo.flow.simulators.runner import RESULTS, RUN_LOG, Model, Simulator, SimulatorName, find_simulator, run_bench
+from halo.progress import Progress, silent
+
+ROWS = "bench.jsonl"
+"""What the tests of a bench report (``sim/components/report.py``)."""
+
+_PROGRESS = re.compile(r"running\S* \S+ \((\d+)/(\d+)\)")
+
+
+@dataclass(frozen=True)
+class TestRow:
+    """What one test of a bench did.
+
+    Attributes:
+        message: why it failed; empty if it passed.
+        compared, sent: results compared with the model, and results due; None where the test did not get that far.
+        cycles: clock cycles, or steps of a bench without a clock.
+        coverage: hits by bin.
+        figures: anything measured, by name.
+        wall_s: seconds it ran.
+    """
+
+    __test__ = False  # to pytest this is no test
+
+    name: str
+    passed: bool
+    message: str
+    compared: int | None
+    sent: int | None
+    cycles: int | None
+    coverage: dict[str, int]
+    figures: dict[str, int | float]
+    wall_s: float
+
+    @property
+    def cycles_per_s(self) -> float | None:
+        """Speed of the simulation with its scoreboard."""
+        return self.cycles / self.wall_s if self.cycles is not None and self.wall_s > 0 else None
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """A bench's run.
+
+    Attributes:
+        log: everything printed while simulating.
+        rebuilt: the model had to be built.
+        build_s: seconds until it was there.
+        simulator: which one, and its version.
+    """
+
+    tests: tuple[TestRow, ...]
+    log: str
+    rebuilt: bool
+    build_s: float
+    simulator: Simulator
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Every test passed, and there was one."""
+        return bool(self.tests) and all(test.passed for test in self.tests)
+
+
+def simulate(
+    bench: str,
+    simulator: SimulatorName,
+    parameters: Mapping[str, Value] | None = None,
+    *,
+    workdir: Path,
+    seed: int = 1,
+    tests: Sequence[str] | None = None,
+    settings: Mapping[str, Value] | None = None,
+    waves: Path | None = None,
+    sources: Sequence[Path] | None = None,
+    report: Progress | None = None,
+) -> SimulationResult:
+    """Run a bench.
+
+    Args:
+        bench: a key of ``BENCHES``.
+        parameters: of its top level; the others keep their defaults.
+        workdir: folder for everything the run writes; made if it is not there.
+        seed: of every random choice.
+        tests: names; None: all.
+        settings: reach the bench as ``cocotb.plusargs``.
+        waves: FST file to record.
+        sources: Verilog instead of the bench's own.
+        report: told about progress.
+
+    Raises:
+        HaloError: an unknown bench, parameter or test; a value that the design refuses; a simulator that is missing or
+            fails.
+    """
+    chosen = find_bench(bench)
+    values = chosen.values(parameters or {})
+    _require_tests(chosen, tests)
+    found = find_simulator(simulator)
+    model = _model(chosen, values, tuple(sources or chosen.sources), waves is not None)
+    workdir.mkdir(parents=True, exist_ok=True)
+    tell = report or silent
+    stage = f"building {bench} for {simulator}"
+    tell(stage, 0, 1)
+    start = time.perf_counter()
+    built, rebuilt = built_model(found, model, lambda: tell(stage, 0, 1))
+    build_s = time.perf_counter() - start
+    tell(stage, 1, 1)
+    count = len(chosen.tests if tests is None else tests)
+    stage = f"simulating {bench}"
+    tell(stage, 0, count)
+    (workdir / ROWS).unlink(missing_ok=True)
+    run_bench(
+        found,
+        model,
+        built,
+        chosen.module,
+        workdir,
+        seed=seed,
+        tests=tests,
+        plusargs=[f"+{name}={value}" for name, value in (settings or {}).items()],
+        waves=waves,
+        watch=lambda: tell(stage, *_progress(workdir / RUN_LOG, count)),
+    )
+    tell(stage, count, count)
+    log = (workdir / RUN_LOG).read_text(encoding="utf-8", errors="replace")
+    return SimulationResult(_rows(workdir), log, rebuilt, build_s, found, values)
+
+
+def _model(bench: Bench, values: Mapping[str, Value], sources: tuple[Path, ...], waves: bool) -> Model:
+    macros = {p.name for p in bench.parameters if p.macro}
+    defines = {name: str(values[name]) for name in macros if values[name] != 0}
+    if str(defines.get("DUT", "")).startswith("mul_"):
+        defines["MULTIPLIER"] = "1"
+    parameters = {name: value for name, value in values.items() if name not in macros}
+    return Model(sources, bench.toplevel, parameters, defines, waves=waves)
+
+
+def _require_tests(bench: Bench, tests: Sequence[str] | None) -> None:
+    for name in tests or ():
+        if name not in bench.tests:
+            raise HaloError(f"bench {bench.name} has no test {name}", f"It has {', '.join(bench.tests)}.")
+
+
+def _progress(log: Path, count: int) -> tuple[int, int]:
+    """Tests done and tests in all, by the simulator's log; ``count`` in all as long as it says nothing."""
+    found = _PROGRESS.findall(log.read_text(encoding="utf-8", errors="replace")) if log.is_file() else []
+    return (int(found[-1][0]) - 1, int(found[-1][1])) if found else (0, count)
+
+
+def _rows(workdir: Path) -> tuple[TestRow, ...]:
+    """cocotb's verdicts joined with what the tests wrote. A test that reports nothing has proved nothing: it failed."""
+    path = workdir / ROWS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    reported = {row["test"]: row for row in map(json.loads, lines)}
+    rows = []
+    for case in ElementTree.parse(workdir / RESULTS).getroot().iter("testcase"):
+        name = case.attrib["name"]
+        row = reported.get(name)
+        message = _message(case)
+        if not message and row is None:
+            message = "the test reported nothing"
+        known = row or {}
+        rows.append(
+            TestRow(
+                name=name,
+                passed=not message,
+                message=message,
+                compared=known.get("compared"),
+                sent=known.get("sent"),
+                cycles=known.get("cycles"),
+                coverage=known.get("coverage", {}),
+                figures=known.get("figures", {}),
+                wall_s=float(case.attrib.get("time", 0)),
+            )
+        )
+    return tuple(rows)
+
+
+def _message(case: ElementTree.Element) -> str:
+    """Why a test case failed; empty if it passed."""
+    for kind in ("failure", "error"):
+        found = case.find(kind)
+        if found is not None:
+            return found.attrib.get("message") or found.attrib.get("type") or kind
+    return ""

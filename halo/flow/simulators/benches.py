@@ -1,0 +1,241 @@
+"""The testbenches that come with halo: what each one simulates, and the parameters it takes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from halo.errors import HaloError
+from halo.flow.runs.assets import DEFAULT_MAC, rtl_folder, sim_folder
+
+Value = int | str
+"""Of a parameter."""
+
+FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
+"""Multipliers of ``rtl/mac``."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a bench's top level. What values are possible is checked by the Verilog, where it is no choice.
+
+    Attributes:
+        meaning: one line for the user.
+        choices: the only values possible; empty: any number.
+        macro: a Verilog macro instead of a parameter; 0 leaves it undefined.
+    """
+
+    name: str
+    default: Value
+    meaning: str
+    choices: tuple[str, ...] = ()
+    macro: bool = False
+
+    def read(self, value: Value) -> Value:
+        """A value given by the user, checked.
+
+        Raises:
+            HaloError: not one of the choices, or no whole number.
+        """
+        if self.choices:
+            if value not in self.choices:
+                raise HaloError(
+                    f"parameter {self.name} cannot be {value}", f"It must be one of {', '.join(self.choices)}."
+                )
+            return value
+        if not isinstance(value, int):
+            raise HaloError(f"parameter {self.name} cannot be {value}", "Give a whole number.")
+        return value
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A cocotb bench.
+
+    Attributes:
+        description: one line for the user.
+        toplevel: the module simulated.
+        module: Python module in ``sim/``.
+        rtl: folders of ``rtl/`` that hold its Verilog.
+        parts: Verilog of the bench itself, in ``sim/``.
+        parameters: of the top level.
+    """
+
+    name: str
+    description: str
+    toplevel: str
+    module: str
+    rtl: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    parts: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """All of its Verilog."""
+        rtl = [path for folder in self.rtl for path in sorted((rtl_folder() / folder).glob("*.v"))]
+        return (*rtl, *(sim_folder() / part for part in self.parts))
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """Names of its tests, in order."""
+        path = sim_folder() / f"{self.module}.py"
+        functions = (
+            node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.AsyncFunctionDef)
+        )
+        return tuple(
+            function.name
+            for function in functions
+            if any(ast.unparse(decorator).startswith("cocotb.") for decorator in function.decorator_list)
+        )
+
+    def values(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """Every parameter's value, the given ones checked.
+
+        Raises:
+            HaloError: a parameter that the bench does not have, or a value that it cannot have.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in given:
+            if name not in known:
+                raise HaloError(f"bench {self.name} has no parameter {name}", f"It has {', '.join(known)}.")
+        return {name: p.read(given.get(name, p.default)) for name, p in known.items()}
+
+
+_WIDTHS = (
+    Parameter("WEIGHT_WIDTH", 8, "bits of a weight, 2 to 16"),
+    Parameter("ACTIVATION_WIDTH", 8, "bits of an activation, 2 to 16"),
+    Parameter("ACC_WIDTH", 24, "bits of a partial sum: the product's to 64"),
+)
+_ELEMENT = (
+    *_WIDTHS,
+    Parameter("MULTIPLIER", FAMILIES[0], "family of the multiplier", FAMILIES),
+    Parameter("PIPELINE", 0, "1: a register between multiplier and adder"),
+    Parameter("CARRY_SAVE", 0, "1: partial sums travel as sum and carry"),
+)
+
+_ARRAY = (
+    Parameter("ROWS", 4, "rows of elements"),
+    Parameter("COLUMNS", 4, "columns of elements"),
+)
+
+_DOT_PRODUCT = (
+    Parameter("WIDTH", 8, "bits of the operands, 2 to 8"),
+    Parameter("ACC_WIDTH", 32, "bits of an accumulator: those of four products to 64"),
+    Parameter("MULTIPLIER", FAMILIES[0], "family of the multiplier", FAMILIES),
+)
+
+BENCHES: dict[str, Bench] = {
+    bench.name: bench
+    for bench in (
+        Bench(
+            name="mac",
+            description="MACs and multipliers: all pairs of operands",
+            toplevel="mac_lanes",
+            module="tb_mac",
+            rtl=("mac",),
+            parts=("components/mac_lanes.v",),
+            parameters=(
+                Parameter(
+                    "DUT",
+                    DEFAULT_MAC,
+                    "module under test",
+                    tuple(f"{kind}_{family}" for kind in ("mac", "mul") for family in FAMILIES),
+                    macro=True,
+                ),
+                *_WIDTHS,
+                Parameter("LANES", 2, "copies simulated side by side"),
+                Parameter("NETLIST", 0, "1: the module is a netlist, without parameters", macro=True),
+            ),
+        ),
+        Bench(
+            name="pe",
+            description="weight-stationary element: every output in every cycle",
+            toplevel="pe_ws",
+            module="tb_pe",
+            rtl=("mac", "pe"),
+            parameters=_ELEMENT,
+        ),
+        Bench(
+            name="pe_os",
+            description="output-stationary element: every output in every cycle",
+            toplevel="pe_os",
+            module="tb_pe",
+            rtl=("mac", "pe"),
+            parameters=_ELEMENT,
+        ),
+        Bench(
+            name="systolic_ws",
+            description="weight-stationary array: stalls, clock changes, resets, cycle contract",
+            toplevel="systolic_ws",
+            module="tb_systolic_ws",
+            rtl=("mac", "pe", "systolic"),
+            parameters=(
+                *_ARRAY,
+                *_ELEMENT,
+                Parameter("DEPTH", 16, "rows of activations of the longest tile"),
+                Parameter("CLASS_WIDTH", 2, "bits of a frequency class"),
+                Parameter("SWAP_GAP", 0, "idle slots between a swap of weights and the first activation"),
+                Parameter("CLASS_GAP", 1, "the least of these slots after a change of the clock"),
+            ),
+        ),
+        Bench(
+            name="systolic_os",
+            description="output-stationary array: stalls, clock changes, resets, cycle contract",
+            toplevel="systolic_os",
+            module="tb_systolic_os",
+            rtl=("mac", "pe", "systolic"),
+            parameters=(
+                *_ARRAY,
+                *_ELEMENT,
+                Parameter("CLASS_WIDTH", 2, "bits of a frequency class"),
+                Parameter("STEP_WIDTH", 16, "bits of the number of k-steps of a tile"),
+            ),
+        ),
+        Bench(
+            name="tensor_core",
+            description="matrix unit of dot products: stalls, resets, latency and interval",
+            toplevel="mma_unit",
+            module="tb_tensor_core",
+            rtl=("mac", "pe", "tensor_core"),
+            parameters=(
+                Parameter("M", 4, "rows of A and D"),
+                Parameter("N", 4, "columns of B and D"),
+                Parameter("K", 8, "length of the dot products, a multiple of 4"),
+                *_DOT_PRODUCT,
+            ),
+        ),
+        Bench(
+            name="dp4a",
+            description="registered dot product of four lanes",
+            toplevel="dp4a_unit",
+            module="tb_dp4a",
+            rtl=("mac", "pe", "tensor_core"),
+            parameters=_DOT_PRODUCT,
+        ),
+        Bench(
+            name="mac_fp16",
+            description="floating-point MAC: subnormals, ties, cancellations, infinities, NaN",
+            toplevel="mac_fp16_lanes",
+            module="tb_mac_fp16",
+            rtl=("mac", "fp16"),
+            parts=("components/mac_fp16_lanes.v",),
+            parameters=(
+                Parameter("LANES", 2, "copies simulated side by side"),
+                Parameter("PIPELINE", 0, "1: a register between multiplier and adder"),
+            ),
+        ),
+    )
+}
+
+
+def find_bench(name: str) -> Bench:
+    """The bench of that name.
+
+    Raises:
+        HaloError: there is none.
+    """
+    if name not in BENCHES:
+        raise HaloError(f"there is no bench {name}", f"Choose one of {', '.join(BENCHES)}.")
+    return BENCHES[name]

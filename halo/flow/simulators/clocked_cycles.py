@@ -1,0 +1,253 @@
+"""Play a registered netlist with delays in Icarus Verilog at a clock period, cycle after cycle, without waiting.
+
+The top level around the timed netlist is written here and reads its stimulus from a file: at every clock edge it
+compares the output ports, starts the next cycle, and changes the input ports when a register before them would
+(``halo.timing.registered``). What is counted, over the cycles that are compared:
+
+* *wrong*: cycles in which any compared output bit differs from the expected one; x counts as different.
+* *late*: cycles in which a register's data pin changed within its setup time before the edge that ends the cycle, or
+  after that edge and before anything launched by it can arrive. Icarus checks no setup: what changes inside the setup
+  window is sampled right here and may go either way in silicon. A cycle is safe only if it is not late.
+* *needed*: the shortest period at which a cycle would not have been late: last change of a data pin after the launching
+  edge, plus that pin's setup.
+
+The clock is ideal: every flip-flop sees its edge at the same instant.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.errors import HaloError
+from halo.flow.runs.tools import find_tool
+from halo.flow.simulators.pipeline import clock_ports, rising_edge
+from halo.liberty.model import Library
+from halo.netlist.model import U8
+from halo.timing.registered import Registered
+from halo.timing.timed_netlist import identifier, wire_name, write_timed_netlist
+
+I64 = npt.NDArray[np.int64]
+
+TOP = "halo_clocked"
+_PROGRAM = "clocked.vvp"
+
+
+@dataclass(frozen=True, eq=False)
+class Cycles:
+    """What is played, one row a clock cycle.
+
+    Attributes:
+        ports: uint8[T, P] as ``Registered.drive`` gives them.
+        expected: uint8[T, O] bits of the output ports during each cycle.
+        compared: uint8[T, O], 1 where a bit is compared. A cycle without any is played but not counted.
+        judged: bool[T], whether the registers that the cycle ends with must be in time; they need not be where what
+            they take does not count. Such a cycle is never *late*.
+    """
+
+    ports: U8
+    expected: U8
+    compared: U8
+    judged: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ports)
+
+
+@dataclass(frozen=True, eq=False)
+class Played:
+    """What was counted at one clock period.
+
+    Attributes:
+        period_fs: the clock.
+        cycles: cycles compared; wrong, late: those among them, as the module describes.
+        needed_fs: largest *needed* period of a cycle that is compared and judged.
+        first_wrong: index of the first wrong cycle, -1 if there is none.
+        needed_each_fs: int64[T], *needed* of every cycle, or None unless asked for.
+        toggles: int64[G] changes of each gate of the clocked circuit over the compared cycles, or None.
+    """
+
+    period_fs: int
+    cycles: int
+    wrong: int
+    late: int
+    needed_fs: int
+    first_wrong: int
+    needed_each_fs: I64 | None = None
+    toggles: I64 | None = None
+
+    @property
+    def error_rate(self) -> float:
+        """Share of the compared cycles that are wrong."""
+        return self.wrong / self.cycles if self.cycles else 0.0
+
+
+class ClockedPlayer:
+    """A design compiled once for Icarus, to be played with any stimulus at any clock.
+
+    Args:
+        design: what is played; its delays are.
+        library: the circuit's cells.
+        workdir: folder for the simulator's files; made when absent.
+        each_cycle: write *needed* of every cycle.
+        toggles: count the changes of every gate.
+
+    Raises:
+        HaloError: no Icarus, a clock that is no plain port, or a netlist that does not compile.
+    """
+
+    def __init__(
+        self, design: Registered, library: Library, workdir: Path, *, each_cycle: bool = False, toggles: bool = False
+    ) -> None:
+        self.design = design
+        self.workdir = workdir
+        self.each_cycle = each_cycle
+        self.toggles = toggles
+        workdir.mkdir(parents=True, exist_ok=True)
+        write_timed_netlist(design.clocked, design.delays, workdir / "timed_netlist.v", library=library)
+        lines = _top_level(design, library, each_cycle, toggles)
+        (workdir / "top.v").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        sources = ["timed_netlist.v", "top.v"]
+        self._run("iverilog", "-g2005", "-gspecify", "-s", TOP, "-o", _PROGRAM, *sources)
+
+    def play(self, cycles: Cycles, period_fs: int) -> Played:
+        """Play all cycles at one clock period.
+
+        Raises:
+            HaloError: the period is too short for the launch of the inputs, or the simulation fails.
+        """
+        return self.sweep(cycles, [period_fs])[0]
+
+    def sweep(self, cycles: Cycles, periods_fs: Sequence[int]) -> list[Played]:
+        """Play the same cycles at several clock periods."""
+        least = 2 * int(self.design.timed.launch_fs.max(initial=0))
+        if min(periods_fs) <= least:
+            raise HaloError(
+                f"a clock period of {min(periods_fs) / 1000:g} ps is shorter than twice the launch of the inputs",
+                f"Give a period above {least / 1000:g} ps.",
+            )
+        _write_rows(cycles, self.workdir / "cycles.txt")
+        return [self._play(cycles, period) for period in periods_fs]
+
+    def _play(self, cycles: Cycles, period_fs: int) -> Played:
+        counted = np.flatnonzero(cycles.compared.any(axis=1))
+        settings = {"period": period_fs, "cycles": len(cycles), "first": int(counted[0]) if len(counted) else 0}
+        self._run("vvp", "-n", _PROGRAM, *(f"+{name}={value}" for name, value in settings.items()))
+        result = (self.workdir / "result.txt").read_text().split()
+        if len(result) != 6 or int(result[0]) != len(cycles):
+            raise HaloError(
+                f"Icarus did not finish {len(cycles)} clock cycles", "Run halo doctor to check the installation."
+            )
+        each = np.loadtxt(self.workdir / "needed.txt", np.int64, ndmin=1) if self.each_cycle else None
+        toggles = np.loadtxt(self.workdir / "toggles.txt", np.int64, ndmin=1) if self.toggles else None
+        count, wrong, late, needed, first_wrong = (int(value) for value in result[1:])
+        return Played(period_fs, count, wrong, late, needed, first_wrong, each, toggles)
+
+    def _run(self, tool: str, *arguments: str) -> None:
+        found = find_tool(tool)
+        done = subprocess.run(
+            [found.path, *arguments], cwd=self.workdir, env=found.environment, capture_output=True, text=True
+        )
+        (self.workdir / f"{tool}.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+        if done.returncode or done.stderr:
+            said = (done.stderr or done.stdout).strip().splitlines()
+            raise HaloError(f"{tool} failed: {said[0] if said else done.returncode}", "Run halo doctor.")
+
+
+def _top_level(design: Registered, library: Library, each_cycle: bool, toggles: bool) -> Iterator[str]:
+    """Lines of the Verilog around the timed netlist."""
+    timed, netlist = design.timed, design.clocked.netlist
+    place = {int(net): i for i, net in enumerate(design.port_sources)}
+    clocks = clock_ports(design.clocked)
+    active = int(rising_edge(design.clocked, library))
+    width, outputs = len(place), len(design.output_nets)
+    first_launch, launch = design.first_launch_fs, int(timed.launch_fs.max(initial=0))
+    yield "`timescale 1fs/1fs"
+    yield f"module {TOP};"
+    yield f"  reg [{width - 1}:0] ports;"
+    yield f"  reg [{outputs - 1}:0] expected, compared = 0;"
+    yield f"  reg clock = {1 - active}, counting = 0, spilled = 0, counted = 0, judged = 0, is_judged, is_wrong;"
+    yield "  reg [63:0] start = 0, period, needed = 0, ended = 0, most = 0;"
+    yield f"  reg [{width + 2 * outputs}:0] row;"
+    yield "  integer t, cycles, first, rows, found, result, count = 0, wrong = 0, late = 0, first_wrong = -1;"
+    yield f"  wire [{outputs - 1}:0] seen = {{{', '.join(f'dut.{wire_name(n)}' for n in design.output_nets[::-1])}}};"
+    ties = []
+    for port, nets in netlist.inputs.items():
+        bits = ", ".join(_driver(design, clocks, place, net) for net in reversed(nets))
+        ties.append(f".{identifier(port)}({{{bits}}})")
+    yield f"  {identifier(netlist.name)} dut({', '.join(ties)});"
+    for net, setup in zip(timed.end_net.tolist(), timed.end_extra_fs.tolist(), strict=True):
+        yield f"  always @(dut.{wire_name(net)}) begin"
+        yield f"    if ($time + {setup} > start + needed) needed = $time + {setup} - start;"
+        yield f"    if ($time - start < {first_launch}) spilled = 1;"
+        yield "  end"
+    if toggles:
+        yield f"  integer g, toggles [0:{design.clocked.gates - 1}];"
+        yield f"  initial for (g = 0; g < {design.clocked.gates}; g = g + 1) toggles[g] = 0;"
+        for g, net in enumerate(design.clocked.out.tolist()):
+            yield f"  always @(dut.{wire_name(net)}) if (counting) toggles[{g}] = toggles[{g}] + 1;"
+    yield "  initial begin"
+    for name in ("period", "cycles", "first"):
+        yield f'    found = $value$plusargs("{name}=%d", {name});'
+    yield '    rows = $fopen("cycles.txt", "r");'
+    if each_cycle:
+        yield '    result = $fopen("needed.txt");'
+    yield "    #period;"
+    yield "    for (t = 0; t <= cycles; t = t + 1) begin"
+    # The edge that ends cycle t - 1 and launches cycle t; the outputs are sampled before anything moves.
+    yield "      ended = needed;"
+    yield "      counted = |compared; is_judged = judged;"
+    yield "      is_wrong = ((seen ^ expected) & compared) !== 0;"
+    yield f"      clock = {active}; start = $time; needed = 0; spilled = 0; counting = t >= first && t < cycles;"
+    yield "      if (t < cycles) begin"
+    yield '        found = $fscanf(rows, "%b\\n", row);'
+    yield "        if (found != 1) $finish;"
+    yield "      end else row = 0;"
+    yield f"      #{first_launch};"
+    yield "      if (spilled && ended <= period) ended = period + 1;"
+    yield "      if (counted) begin"
+    yield "        count = count + 1;"
+    yield "        if (is_wrong) begin wrong = wrong + 1; if (first_wrong < 0) first_wrong = t - 1; end"
+    yield "        if (is_judged && ended > period) late = late + 1;"
+    yield "        if (is_judged && ended > most) most = ended;"
+    yield "      end"
+    if each_cycle:
+        yield '      if (t > 0) $fwrite(result, "%0d\\n", ended);'
+    yield f"      #{launch - first_launch} if (t < cycles) ports = row >> {2 * outputs};"
+    yield f"      expected = row >> {outputs}; compared = row; judged = row[{width + 2 * outputs}];"
+    yield f"      #(period / 2 - {launch}) clock = {1 - active};"
+    yield "      #(period - period / 2);"
+    yield "    end"
+    if each_cycle:
+        yield "    $fclose(result);"
+    if toggles:
+        yield '    result = $fopen("toggles.txt");'
+        yield f'    for (g = 0; g < {design.clocked.gates}; g = g + 1) $fwrite(result, "%0d\\n", toggles[g]);'
+        yield "    $fclose(result);"
+    yield '    result = $fopen("result.txt");'
+    yield '    $fwrite(result, "%0d %0d %0d %0d %0d %0d\\n", t - 1, count, wrong, late, most, first_wrong);'
+    yield "    $fclose(result);"
+    yield "    $finish;"
+    yield "  end"
+    yield "endmodule"
+
+
+def _driver(design: Registered, clocks: tuple[int, ...], place: dict[int, int], net: int) -> str:
+    """What drives a bit of an input port."""
+    if net in place:
+        return f"ports[{place[net]}]"
+    return "clock" if net in clocks else f"1'b{max(0, int(design.clocked.constant[net]))}"
+
+
+def _write_rows(cycles: Cycles, path: Path) -> None:
+    """A line of text a cycle: judged, ports, expected outputs, compared outputs, each with its last bit first."""
+    parts = [cycles.judged[:, None], cycles.ports, cycles.expected, cycles.compared]
+    bits = [part[:, ::-1].astype(np.uint8) for part in parts]
+    text = np.concatenate([*bits, np.zeros((len(cycles), 1), np.uint8)], axis=1) + np.uint8(ord("0"))
+    text[:, -1] = ord("\n")
+    path.write_bytes(text.tobytes())

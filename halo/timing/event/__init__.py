@@ -1,0 +1,1 @@
+"""The event engine, exact, and the settle bound: reduced circuits, kernels, and readable references."""

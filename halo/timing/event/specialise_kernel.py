@@ -1,0 +1,163 @@
+"""Reduce a circuit under constant nets: what is left of it once a weight is held.
+
+A gate's constant pins are folded into its table and its arcs; a gate whose reduced table is constant drives a
+structural constant. What remains is renumbered so that the kernels touch nothing else: *node* ``i < sources`` is the
+``i``-th source, node ``sources + j`` is the output of live gate ``j``.
+
+The same pass computes, per node and edge, the longest structural path under the constants: no change of the node
+towards that value can come later. Only arcs that :func:`answers` admits take part, which makes the path follow the
+unateness of the reduced function and leave out pins that it ignores.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from halo.jit import inline, kernel
+
+TOO_LATE = 2**30
+"""fs. Arrivals saturate here: an event time plus one more delay must fit 32 bits in the event kernel."""
+
+
+@inline
+def answers(n, t0, table, a0, arc_fs, state, pin):  # type: ignore[no-untyped-def]
+    """Whether the arc (state, pin) can be what bounds a change of the output.
+
+    A change of several pins into a state moves the output after the smallest of their delays, so any one of them bounds
+    it. One that moves the output alone is taken where there is one; else the fastest (then the first) of the set.
+    """
+    value = table[t0 + state]
+    if table[t0 + (state ^ (1 << pin))] != value:
+        return True
+    delay = arc_fs[a0 + state * n + pin]
+    for before in range(1 << n):
+        changed = before ^ state
+        if (changed >> pin) & 1 == 0 or table[t0 + before] == value:
+            continue
+        bounds = True
+        for k in range(n):
+            if k != pin and (changed >> k) & 1:
+                other = arc_fs[a0 + state * n + k]
+                alone = table[t0 + (state ^ (1 << k))] != value
+                if alone or other < delay or (other == delay and k < pin):
+                    bounds = False
+                    break
+        if bounds:
+            return True
+    return False
+
+
+@kernel
+def specialise(  # type: ignore[no-untyped-def]
+    kind, out, pin_start, pin_net, table_start, table, arc_start, arc_fs, constant, source, launch_fs, keep_sinks
+):
+    """Return the live part of a circuit.
+
+    Args:
+        kind, out, pin_start, pin_net, table_start, table, arc_start: arrays of ``Circuit``.
+        arc_fs: int32[arcs], pin-to-output delays in fs.
+        constant: int8[N], 0 or 1 for held nets, -1 else; *completed in place* with the structural constants.
+        source: int32[S], nets that start transitions (none of them constant).
+        launch_fs: int32[S], launch time of each source.
+        keep_sinks: also list gates with a constant output whose inputs move (their pins cost energy).
+
+    Returns:
+        (live_gate int32[L], live_kind uint8[L], lpin_start int32[L+1], lpin_node int32, lpin_pin uint8 (pin number in
+        the full gate), ltable_start int32[L+1], ltable uint8, lstate (full state of each reduced state) int32,
+        larc_start int32[L+1], larc_fs int32, larc_index int64 (full arc index), node_of int32[N] (-1: not a node),
+        arrival int32[nodes, 2]: longest path to a fall [0] and a rise [1], -1 where the node never makes that edge; no
+        more than TOO_LATE.)
+    """
+    gates = out.shape[0]
+    sources = source.shape[0]
+    node_of = np.full(constant.shape[0], -1, np.int32)
+    for i in range(sources):
+        node_of[source[i]] = i
+    live_gate = np.empty(gates, np.int32)
+    live_kind = np.empty(gates, np.uint8)
+    lpin_start = np.zeros(gates + 1, np.int32)
+    lpin_node = np.empty(pin_net.shape[0], np.int32)
+    lpin_pin = np.empty(pin_net.shape[0], np.uint8)
+    ltable_start = np.zeros(gates + 1, np.int32)
+    ltable = np.empty(table.shape[0], np.uint8)
+    lstate = np.empty(table.shape[0], np.int32)
+    larc_start = np.zeros(gates + 1, np.int32)
+    larc_fs = np.empty(arc_fs.shape[0], np.int32)
+    larc_index = np.empty(arc_fs.shape[0], np.int64)
+    arrival = np.full((sources + gates, 2), -1, np.int32)
+    for i in range(sources):
+        arrival[i, 0] = launch_fs[i]
+        arrival[i, 1] = launch_fs[i]
+    live = 0
+    for g in range(gates):
+        if node_of[out[g]] >= 0 or constant[out[g]] >= 0:
+            continue  # a state flip-flop (its output is a source) or a net held from outside
+        first = pin_start[g]
+        n = pin_start[g + 1] - first
+        base = 0
+        m = 0
+        p0 = lpin_start[live]
+        for p in range(n):
+            c = constant[pin_net[first + p]]
+            if c < 0:
+                lpin_node[p0 + m] = node_of[pin_net[first + p]]
+                lpin_pin[p0 + m] = p
+                m += 1
+            elif c == 1:
+                base |= 1 << p
+        t0 = ltable_start[live]
+        ones = 0
+        for r in range(1 << m):
+            s = base
+            for k in range(m):
+                if (r >> k) & 1:
+                    s |= 1 << lpin_pin[p0 + k]
+            lstate[t0 + r] = s
+            ltable[t0 + r] = table[table_start[g] + s]
+            ones += ltable[t0 + r]
+        steady = ones == 0 or ones == 1 << m
+        if steady:
+            constant[out[g]] = 1 if ones > 0 else 0
+            if m == 0 or not keep_sinks:
+                continue
+        a0 = larc_start[live]
+        node = sources + live
+        for r in range(1 << m):
+            for k in range(m):
+                full = arc_start[g] + np.int64(lstate[t0 + r]) * n + lpin_pin[p0 + k]
+                larc_index[a0 + r * m + k] = full
+                larc_fs[a0 + r * m + k] = arc_fs[full]
+        if not steady:
+            for r in range(1 << m):
+                v = ltable[t0 + r]
+                for k in range(m):
+                    delay = larc_fs[a0 + r * m + k]
+                    if kind[g] == 1:
+                        arrival[node, v] = max(arrival[node, v], min(delay, TOO_LATE))
+                        continue
+                    before = arrival[lpin_node[p0 + k], (r >> k) & 1]
+                    if before >= 0 and answers(m, t0, ltable, a0, larc_fs, r, k):
+                        arrival[node, v] = max(arrival[node, v], min(before + delay, TOO_LATE))
+        if not steady:
+            node_of[out[g]] = node
+        live_gate[live] = g
+        live_kind[live] = kind[g]
+        lpin_start[live + 1] = p0 + m
+        ltable_start[live + 1] = t0 + (1 << m)
+        larc_start[live + 1] = a0 + m * (1 << m)
+        live += 1
+    return (
+        live_gate[:live].copy(),
+        live_kind[:live].copy(),
+        lpin_start[: live + 1].copy(),
+        lpin_node[: lpin_start[live]].copy(),
+        lpin_pin[: lpin_start[live]].copy(),
+        ltable_start[: live + 1].copy(),
+        ltable[: ltable_start[live]].copy(),
+        lstate[: ltable_start[live]].copy(),
+        larc_start[: live + 1].copy(),
+        larc_fs[: larc_start[live]].copy(),
+        larc_index[: larc_start[live]].copy(),
+        node_of,
+        arrival[: sources + live].copy(),
+    )

@@ -1,0 +1,1 @@
+"""Standard Delay Format files: read, checked, laid on a circuit, and written."""

@@ -1,0 +1,1 @@
+"""Static timing: arcs as flat arrays, setup times, the timer, and its readable reference."""

@@ -1,0 +1,355 @@
+"""Static timing under case analysis: the worst arrival for each weight, equal to OpenSTA 3.1's.
+
+Paths start at input-port bits at time 0 and at flip-flop outputs at their clock-to-output delay; they end at
+output-port bits and at flip-flop data pins. Slews are recalculated for every case. The rules are in
+:mod:`halo.timing.static.timer_kernel`; :mod:`halo.timing.static.reference` is the same in plain Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.errors import HaloError
+from halo.liberty.model import Library
+from halo.netlist.graph import propagate_constants_lanes
+from halo.netlist.model import FLOP, Circuit
+from halo.timing.arcs import EDGE_NAMES
+from halo.timing.static.graph import TimingGraph, build_graph, net_loads
+from halo.timing.static.setup import setup_times
+from halo.timing.static.timer_kernel import time_cases
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
+I8 = npt.NDArray[np.int8]
+F64 = npt.NDArray[np.float64]
+
+Case = Mapping[int, npt.NDArray[np.uint8] | npt.NDArray[np.int8]]
+"""Held nets: net index to uint8[W], the value (0 or 1) in each of W cases."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where paths end.
+
+    Attributes:
+        name: ``p[3]`` for a port bit, ``instance/pin`` for a flip-flop's data pin.
+        net: index of its net.
+        pin: index into ``Circuit.pin_net`` of a flip-flop's pin, or -1 for a port bit.
+        cell: the flip-flop's cell, or empty.
+    """
+
+    name: str
+    net: int
+    pin: int = -1
+    cell: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class StaticArrivals:
+    """Arrivals of W cases at E endpoints.
+
+    Attributes:
+        endpoints: E endpoints: port bits in port order, then flip-flop pins in gate order.
+        arrival_s: float64[W, E, 2], seconds, by edge (fall, rise); -1 where no path arrives.
+        slew_s: float64[W, E, 2], seconds.
+        setup_s: float64[W, E, 2], seconds, setup of the flip-flop for that edge; ``output_setup_s`` at ports.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    arrival_s: F64
+    slew_s: F64
+    setup_s: F64
+
+    @property
+    def delay_s(self) -> F64:
+        """Worst arrival of each case, seconds; 0 where nothing can change at any endpoint."""
+        worst: F64 = self.arrival_s.max(axis=(1, 2), initial=0.0)
+        return worst
+
+    @property
+    def delay_with_setup_s(self) -> F64:
+        """The same with the setup of the endpoint's flip-flop added."""
+        ends = np.where(self.arrival_s >= 0, self.arrival_s + self.setup_s, 0.0)
+        worst: F64 = ends.max(axis=(1, 2), initial=0.0)
+        return worst
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """One gate of a path: the edge that leaves ``output`` because ``pin`` changed.
+
+    The first step of a path is its start: ``instance``, ``cell``, ``pin`` and ``output`` are empty for a port.
+    """
+
+    instance: str
+    cell: str
+    pin: str
+    output: str
+    net: str
+    edge: str
+    arrival_s: float
+    slew_s: float
+
+
+def endpoints(circuit: Circuit) -> tuple[Endpoint, ...]:
+    """Output-port bits, then flip-flop data pins."""
+    netlist = circuit.netlist
+    found = {}
+    for port, bits in netlist.outputs.items():
+        for i, net in enumerate(bits):
+            name = port if port in netlist.scalar_ports else f"{port}[{netlist.port_lsb[port] + i}]"
+            found[name] = Endpoint(name, net)
+    for gate in np.flatnonzero(circuit.kind == FLOP):
+        instance = netlist.instances[circuit.instance[gate]]
+        for pin in range(circuit.pin_start[gate], circuit.pin_start[gate + 1]):
+            if circuit.pin_name[pin] == circuit.output_pin[gate]:
+                continue  # The register's own value, which it may hold.
+            name = f"{instance.name}/{circuit.pin_name[pin]}"
+            found[name] = Endpoint(name, int(circuit.pin_net[pin]), pin, instance.cell)
+    return tuple(found.values())
+
+
+class StaticTimer:
+    """A circuit with the delay curves of its loads, ready to time any cases.
+
+    Args:
+        circuit: compiled netlist.
+        graph: its arcs, from :func:`halo.timing.static.graph.build_graph`.
+        input_slew_s: transition of the input ports and of the clock.
+        input_arrival_s: when the input ports change after the clock edge.
+    """
+
+    def __init__(self, circuit: Circuit, graph: TimingGraph, input_slew_s: float, input_arrival_s: float = 0.0) -> None:
+        self.circuit = circuit
+        self.graph = graph
+        self.input_slew_s = input_slew_s
+        self.input_arrival_s = input_arrival_s
+        flop_outputs = circuit.out[circuit.state_gates]
+        self.input_net: I32 = np.array(
+            [net for bits in circuit.netlist.inputs.values() for net in bits], dtype=np.int32
+        )
+        self.start_net: I32 = np.setdiff1d(circuit.source, flop_outputs).astype(np.int32)
+        self.net_value: I8 = np.zeros(circuit.nets, dtype=np.int8)
+        self.arrival_s: F64 = np.zeros((circuit.nets, 2))
+        self.slew_s: F64 = np.zeros((circuit.nets, 2))
+        self.from_arc: I64 = np.zeros((circuit.nets, 2), dtype=np.int64)
+
+    def time(self, case: Case, end_net: I32, *, through_flops: bool, dead_slew: bool = True) -> tuple[F64, F64]:
+        """Arrival and slew, float64[W, E, 2] each, at ``end_net``; the attributes keep the last case's nets."""
+        if through_flops:
+            case = self._with_flops(case)
+        case_net = np.fromiter(case.keys(), dtype=np.int32, count=len(case))
+        if len(case):
+            case_value = np.ascontiguousarray(np.stack([np.asarray(v) for v in case.values()], axis=1), dtype=np.int8)
+        else:
+            case_value = np.zeros((1, 0), dtype=np.int8)
+        shape = (len(case_value), len(end_net), 2)
+        end_arrival, end_slew = np.zeros(shape), np.zeros(shape)
+        circuit, graph = self.circuit, self.graph
+        time_cases(
+            circuit.kind,
+            circuit.out,
+            circuit.pin_start,
+            circuit.pin_net,
+            circuit.table_start,
+            circuit.table,
+            circuit.constant,
+            self.input_net,
+            self.start_net,
+            graph.set_start,
+            graph.set_pin,
+            graph.set_condition,
+            graph.condition,
+            graph.arc_start,
+            graph.arc_in,
+            graph.arc_out,
+            graph.axis_start,
+            graph.axis_size,
+            graph.axis,
+            graph.value_start,
+            graph.value,
+            self.input_slew_s,
+            self.input_arrival_s,
+            dead_slew,
+            case_net,
+            case_value,
+            end_net,
+            end_arrival,
+            end_slew,
+            self.net_value,
+            self.arrival_s,
+            self.slew_s,
+            self.from_arc,
+        )
+        return end_arrival, end_slew
+
+    def _with_flops(self, case: Case) -> dict[int, npt.NDArray[np.int8]]:
+        """The case and the constants that it leaves at flip-flop outputs, -1 where there is none."""
+        constant = propagate_constants_lanes(self.circuit, {net: np.asarray(v, np.uint8) for net, v in case.items()})
+        held = {net: np.asarray(values, dtype=np.int8) for net, values in case.items()}
+        for net in self.circuit.out[self.circuit.kind == FLOP]:
+            if net not in held and constant[net].max() >= 0:
+                held[int(net)] = constant[net]
+        return held
+
+    def nominal_slew(self) -> F64:
+        """Worst slew of each net without case analysis: float64[N, 2], seconds, by edge (fall, rise)."""
+        self.time({}, np.zeros(0, dtype=np.int32), through_flops=False)
+        return self.slew_s.copy()
+
+
+def _timer(
+    circuit: Circuit,
+    library: Library,
+    input_slew_s: float,
+    output_load_f: float,
+    wire_cap: Mapping[int, float] | None,
+    input_arrival_s: float = 0.0,
+) -> StaticTimer:
+    load_f, _ = net_loads(circuit, library, output_load_f, wire_cap)
+    return StaticTimer(circuit, build_graph(circuit, library, load_f), input_slew_s, input_arrival_s)
+
+
+def _check_case(circuit: Circuit, case: Case) -> None:
+    for net, values in case.items():
+        if not np.isin(values, (0, 1)).all():
+            raise HaloError(
+                f"net {circuit.netlist.nets[net]} is held at a value other than 0 or 1",
+                "Hold nets at 0 or 1; leave nets that change out of the case.",
+            )
+
+
+def static_arrivals(
+    circuit: Circuit,
+    library: Library,
+    *,
+    case: Case,
+    input_slew_s: float,
+    output_load_f: float,
+    wire_cap: Mapping[int, float] | None = None,
+    through_flops: bool = True,
+    dead_slew: bool = True,
+    input_arrival_s: float = 0.0,
+    output_setup_s: float = 0.0,
+) -> StaticArrivals:
+    """Worst arrival at every endpoint for each of W cases.
+
+    Args:
+        circuit: compiled netlist.
+        library: the corner.
+        case: held nets, each with its W values; an empty case times the circuit once with nothing held.
+        input_slew_s: transition of the input ports and of the clock.
+        output_load_f: external load of each bit of an output port.
+        wire_cap: capacitance in farads of a net's wire, by net index.
+        through_flops: a register whose next state is constant has a constant output, as it has once the held values
+            have been clocked through. OpenSTA stops constants at registers: False for comparison with it.
+        dead_slew: arcs that the held nets have switched off still count for the slew of their output, as in OpenSTA 3.
+            False leaves them out, as OpenSTA 2 did.
+        input_arrival_s: when the input ports change after the clock edge.
+        output_setup_s: what a register behind the output ports needs.
+
+    Raises:
+        HaloError: a held value is not 0 or 1 or contradicts the netlist, or a delay table has an unknown axis.
+    """
+    _check_case(circuit, case)
+    ends = endpoints(circuit)
+    end_net = np.array([end.net for end in ends], dtype=np.int32)
+    timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap, input_arrival_s)
+    arrival_s, slew_s = timer.time(case, end_net, through_flops=through_flops, dead_slew=dead_slew)
+    setup_s = np.zeros_like(slew_s)
+    for i, end in enumerate(ends):
+        if not end.cell:
+            setup_s[:, i] = output_setup_s
+        else:
+            pin = circuit.pin_name[end.pin]
+            times = setup_times(library.cells[end.cell], pin, slew_s[:, i], input_slew_s)
+            if times is not None:
+                setup_s[:, i] = times
+    return StaticArrivals(ends, arrival_s, slew_s, setup_s)
+
+
+def static_delays(
+    circuit: Circuit,
+    library: Library,
+    *,
+    case: Case,
+    input_slew_s: float,
+    output_load_f: float,
+    wire_cap: Mapping[int, float] | None = None,
+    through_flops: bool = True,
+    dead_slew: bool = True,
+) -> F64:
+    """Longest path of each case in seconds, float64[W]; arguments and errors as for :func:`static_arrivals`."""
+    return static_arrivals(
+        circuit,
+        library,
+        case=case,
+        input_slew_s=input_slew_s,
+        output_load_f=output_load_f,
+        wire_cap=wire_cap,
+        through_flops=through_flops,
+        dead_slew=dead_slew,
+    ).delay_s
+
+
+def worst_path(
+    circuit: Circuit,
+    library: Library,
+    *,
+    held: Mapping[int, int],
+    input_slew_s: float,
+    output_load_f: float,
+    wire_cap: Mapping[int, float] | None = None,
+    through_flops: bool = True,
+) -> tuple[PathStep, ...]:
+    """The longest path with nets held at 0 or 1, from its start to its endpoint; empty if nothing can change.
+
+    Raises:
+        HaloError: as :func:`static_arrivals`.
+    """
+    case = {net: np.array([value], dtype=np.uint8) for net, value in held.items()}
+    _check_case(circuit, case)
+    timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap)
+    ends = np.array([end.net for end in endpoints(circuit)], dtype=np.int32)
+    arrival_s, _ = timer.time(case, ends, through_flops=through_flops)
+    if not arrival_s.size or arrival_s.max() < 0:
+        return ()
+    end, edge = np.unravel_index(int(arrival_s[0].argmax()), arrival_s[0].shape)
+    net, direction = int(ends[end]), int(edge)
+    steps: list[PathStep] = []
+    graph = timer.graph
+    while True:
+        arc = int(timer.from_arc[net, direction])
+        instance = cell = pin = output = ""
+        source = -1
+        if arc >= 0:
+            group = int(np.searchsorted(graph.arc_start, arc, side="right")) - 1
+            gate = int(np.searchsorted(graph.set_start, group, side="right")) - 1
+            used = circuit.netlist.instances[circuit.instance[gate]]
+            instance, cell, output = used.name, used.cell, circuit.output_pin[gate]
+            if graph.set_pin[group] >= 0:
+                at = int(circuit.pin_start[gate] + graph.set_pin[group])
+                pin, source = circuit.pin_name[at], int(circuit.pin_net[at])
+            else:
+                flop = library.cells[cell].flipflop
+                pin = flop.clocked_on.text if flop is not None else ""
+        steps.append(
+            PathStep(
+                instance,
+                cell,
+                pin,
+                output,
+                circuit.netlist.nets[net],
+                EDGE_NAMES[direction],
+                float(timer.arrival_s[net, direction]),
+                float(timer.slew_s[net, direction]),
+            )
+        )
+        if source < 0:
+            return tuple(reversed(steps))
+        net, direction = source, int(graph.arc_in[arc])

@@ -1,0 +1,67 @@
+"""run.json and log.txt: what goes in comes out, and damage is named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from halo.config import CharacterizeConfig
+from halo.errors import HaloError
+from halo.flow.runs.provenance import Recorder, read_record
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> CharacterizeConfig:
+    library = tmp_path / "cells.lib"
+    library.write_bytes(b"library (cells) {}\n")
+    return CharacterizeConfig(corners=(("tt", (library,)),), run_folder=tmp_path / "run", params=(("N", 8),))
+
+
+def test_a_record_reads_back_as_written(tmp_path: Path, config: CharacterizeConfig) -> None:
+    seen: list[tuple[str, int, int]] = []
+    with Recorder(
+        tmp_path, "characterize", config.to_dict(), config.input_files, lambda *call: seen.append(call)
+    ) as record:
+        for done in range(3):
+            record.report("timing", done, 2)
+        record.report("energy", 0, 1)
+        record.assume("The clock has no uncertainty.")
+        record.assume("The clock has no uncertainty.")
+        record.results["gates"] = 374
+        record.tools["iverilog"] = "11.0"
+    read = read_record(tmp_path)
+    assert seen == [("timing", 0, 2), ("timing", 1, 2), ("timing", 2, 2), ("energy", 0, 1)]
+    assert CharacterizeConfig.from_dict(read.config) == config
+    library = tmp_path / "cells.lib"
+    (source,) = read.inputs
+    assert source.path == str(library)
+    assert (source.sha256, source.size) == (hashlib.sha256(library.read_bytes()).hexdigest(), 19)
+    assert read.assumptions == ("The clock has no uncertainty.",)
+    assert read.results == {"gates": 374}
+    assert list(read.stages) == ["timing", "energy"]
+    assert read.tools["iverilog"] == "11.0" and "numpy" in read.tools
+    assert read.wall_time_s >= sum(read.stages.values()) - 0.002
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8")
+    assert log.count("assumes: The clock") == 1
+    assert "timing ..." in log and 'params = [["N", 8]]' in log and "done in" in log
+
+
+def test_a_run_that_fails_writes_no_record(tmp_path: Path, config: CharacterizeConfig) -> None:
+    with pytest.raises(RuntimeError), Recorder(tmp_path, "characterize", config.to_dict(), ()):
+        raise RuntimeError
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_no_run_and_a_damaged_run_are_told_apart(tmp_path: Path, config: CharacterizeConfig) -> None:
+    with pytest.raises(HaloError, match="no run folder"):
+        read_record(tmp_path)
+    with Recorder(tmp_path, "characterize", config.to_dict(), ()):
+        pass
+    values = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    for damage in ("{", "[]", json.dumps({**values, "inputs": [{}]}), json.dumps({"inputs": []})):
+        (tmp_path / "run.json").write_text(damage, encoding="utf-8")
+        with pytest.raises(HaloError, match="damaged"):
+            read_record(tmp_path)

@@ -1,0 +1,168 @@
+"""A run folder is there whole or not at all, whatever ends the run."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from halo.errors import HaloError
+from halo.flow.runs.runfolder import explain, new_run, replaced_part
+
+
+def tree(folder: Path) -> set[str]:
+    return {str(p.relative_to(folder)) for p in folder.rglob("*")}
+
+
+def finished(target: Path, content: str = "{}") -> Path:
+    with new_run(target) as folder:
+        (folder / "run.json").write_text(content, encoding="utf-8")
+    return target
+
+
+def test_a_run_appears_at_its_end_with_its_parents(tmp_path: Path) -> None:
+    target = tmp_path / "runs" / "first"
+    with new_run(target) as folder:
+        (folder / "run.json").write_text("{}", encoding="utf-8")
+        assert not target.exists()
+    assert tree(tmp_path) == {"runs", "runs/first", "runs/first/run.json"}
+    assert target.stat().st_mode & 0o777 == 0o777 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("broken"), KeyboardInterrupt(), SystemExit(143), HaloError("no", "yes")]
+)
+def test_a_run_that_fails_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)), new_run(tmp_path / "runs" / "deep" / "first") as folder:
+        (folder / "half").write_text("x", encoding="utf-8")
+        raise error
+    assert tree(tmp_path) == set()
+
+
+def test_parents_that_others_use_meanwhile_stay(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), new_run(tmp_path / "runs" / "first"):
+        (tmp_path / "runs" / "other").mkdir()
+        raise RuntimeError
+    assert tree(tmp_path) == {"runs", "runs/other"}
+
+
+def test_an_existing_run_stays_unless_forced(tmp_path: Path) -> None:
+    target = finished(tmp_path / "run", "old")
+    with pytest.raises(HaloError, match="this folder exists"), new_run(target):
+        pytest.fail("the block must not run")
+    with new_run(target, force=True) as folder:
+        (folder / "run.json").write_text("new", encoding="utf-8")
+        assert (target / "run.json").read_text(encoding="utf-8") == "old"
+    assert (target / "run.json").read_text(encoding="utf-8") == "new"
+    assert tree(tmp_path) == {"run", "run/run.json"}
+
+
+def test_a_forced_run_that_fails_keeps_the_old_one(tmp_path: Path) -> None:
+    target = finished(tmp_path / "run", "old")
+    with pytest.raises(KeyboardInterrupt), new_run(target, force=True) as folder:
+        (folder / "run.json").write_text("new", encoding="utf-8")
+        raise KeyboardInterrupt
+    assert tree(tmp_path) == {"run", "run/run.json"}
+    assert (target / "run.json").read_text(encoding="utf-8") == "old"
+
+
+def test_force_never_replaces_what_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1").write_text("years", encoding="utf-8")
+    with pytest.raises(HaloError, match="finished runs only"), new_run(tmp_path / "thesis", force=True):
+        pytest.fail("the block must not run")
+    with pytest.raises(HaloError, match="a file stands"), new_run(tmp_path / "thesis" / "chapter1", force=True):
+        pytest.fail("the block must not run")
+    assert tree(tmp_path) == {"thesis", "thesis/chapter1"}
+
+
+def test_two_runs_into_one_folder_do_not_mix(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    with new_run(target) as slow:
+        (slow / "run.json").write_text("slow", encoding="utf-8")
+        finished(target, "quick")
+    assert (target / "run.json").read_text(encoding="utf-8") in ("slow", "quick")
+    assert tree(tmp_path) == {"run", "run/run.json"}
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(HaloError) as caught, new_run(tmp_path / "file" / "run"):
+        pytest.fail("the block must not run")
+    assert "Not a directory" in caught.value.what
+    assert tree(tmp_path) == {"file"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_said_so_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(HaloError, match="No space left") as caught, new_run(tmp_path / "run") as folder:
+        (folder / "weights.csv").symlink_to("/dev/full")
+        (folder / "weights.csv").write_text("corner\n", encoding="utf-8")
+    assert "Free some space" in caught.value.fix
+    assert caught.value.path == str(tmp_path / "run")
+    assert tree(tmp_path) == set()
+
+
+def test_errors_name_the_file_by_its_final_place(tmp_path: Path) -> None:
+    with pytest.raises(HaloError) as caught, new_run(tmp_path / "run") as folder:
+        (folder / "absent" / "file").write_text("x", encoding="utf-8")
+    assert caught.value.path == str(tmp_path / "run" / "absent" / "file")
+    with pytest.raises(HaloError, match="bad cell") as caught, new_run(tmp_path / "run") as folder:
+        raise HaloError("bad cell", "Mend it.", folder / "netlist.v", 7)
+    assert (caught.value.path, caught.value.line) == (str(tmp_path / "run" / "netlist.v"), 7)
+    with pytest.raises(HaloError) as caught, new_run(tmp_path / "run"):
+        (tmp_path / "cells.lib").read_text(encoding="utf-8")
+    assert caught.value.path == str(tmp_path / "cells.lib")
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [(errno.EDQUOT, "Free some space"), (errno.EACCES, "you may read and write"), (errno.EISDIR, "Check the path")],
+)
+def test_operating_system_errors_come_with_advice(number: int, fix: str) -> None:
+    assert fix in explain(OSError(number, os.strerror(number), "there")).fix
+
+
+def test_a_part_of_a_run_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    run = finished(tmp_path / "run")
+    for content in ("old", "new"):
+        with replaced_part(run / "plots") as folder:
+            (folder / content).write_text(content, encoding="utf-8")
+    assert tree(run) == {"run.json", "plots", "plots/new"}
+    with pytest.raises(RuntimeError), replaced_part(run / "plots") as folder:
+        raise RuntimeError
+    assert tree(run) == {"run.json", "plots", "plots/new"}
+
+
+def test_interrupt_from_outside_leaves_nothing(tmp_path: Path) -> None:
+    script = (
+        "import sys, time, pathlib; from halo.flow.runs.runfolder import new_run\n"
+        "with new_run(pathlib.Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'half').write_text('x'); print('ready', flush=True); time.sleep(60)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path / "runs" / "a"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[3],
+    )
+    with child:
+        assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+        assert any(p.name.endswith(".partial") for p in (tmp_path / "runs").iterdir())
+        for _ in range(3):
+            child.send_signal(signal.SIGINT)
+            time.sleep(0.002)
+        child.wait(timeout=20)
+    assert tree(tmp_path) == set()

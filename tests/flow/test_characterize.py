@@ -1,0 +1,202 @@
+"""``halo.flow.characterize`` as a whole, on small multipliers: files, determinism, stimuli, registers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from halo.characterization.histograms import load_histograms
+from halo.characterization.table import load_table
+from halo.config import CharacterizeConfig
+from halo.errors import HaloError
+from halo.flow.characterize import characterize
+from halo.flow.runs.assets import mac_sources
+from halo.flow.runs.provenance import read_record
+
+SMALL = (("WEIGHT_WIDTH", 4), ("ACTIVATION_WIDTH", 4))
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    pass
+
+
+def run(folder: Path, liberty: Path, **options: object) -> Path:
+    values: dict[str, object] = {"files": mac_sources(), "top": "mul_csa_array", "params": SMALL} | options
+    config = CharacterizeConfig(corners=(("tt", (liberty,)),), run_folder=folder, **values)  # type: ignore[arg-type]
+    return characterize(config, quiet)
+
+
+def test_a_run_folder_holds_what_it_promises(tmp_path: Path, osu018: Path) -> None:
+    folder = run(tmp_path / "run", osu018)
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {
+        "weights.csv",
+        "weights.parquet",
+        "netlist.v",
+        "netlist.json",
+        "delays.sdf",
+        "timed_netlist.v",
+        "histograms.npz",
+        "run.json",
+        "log.txt",
+    }
+    table = load_table(folder).to_pandas()
+    assert table["weight"].tolist() == list(range(-8, 8))
+    assert (table["transitions"] == 256).all()
+    assert (table["delay_ps"] <= table["bound_ps"]).all()
+    assert (table["mean_ps"] <= table["delay_ps"]).all()
+    histogram = load_histograms(folder / "histograms.npz")["tt"]
+    # all 256 transitions are in the histogram but those that move no output, at least the 16 that move no input
+    counted = histogram.histogram.sum(axis=1)
+    assert counted.max() == 240
+    assert (counted <= 240).all()
+    worst = np.nanmax(histogram.worst_by_next_ps, axis=1, initial=0.0, where=~np.isnan(histogram.worst_by_next_ps))
+    np.testing.assert_allclose(worst, table["delay_ps"], rtol=1e-6)
+    record = read_record(folder)
+    assert "Every one of the 256 activation transitions is simulated." in record.assumptions
+    assert record.results["roles"]["weight"] == "weight_i"
+
+
+def test_threads_do_not_change_a_byte(tmp_path: Path, osu018: Path) -> None:
+    first = run(tmp_path / "one", osu018, top="mac_csa_array", params=(*SMALL, ("ACC_WIDTH", 12)), jobs=1)
+    second = run(tmp_path / "four", osu018, top="mac_csa_array", params=(*SMALL, ("ACC_WIDTH", 12)), jobs=4)
+    assert (first / "weights.csv").read_bytes() == (second / "weights.csv").read_bytes()
+    assert (first / "weights.parquet").read_bytes() == (second / "weights.parquet").read_bytes()
+    assert (first / "histograms.npz").read_bytes() == (second / "histograms.npz").read_bytes()
+
+
+def test_the_seed_decides_what_is_sampled(tmp_path: Path, osu018: Path) -> None:
+    tables = [
+        load_table(run(tmp_path / str(seed), osu018, stimulus="random:50", seed=seed)).to_pandas() for seed in (1, 2)
+    ]
+    assert (tables[0]["transitions"] == 50).all()
+    assert not tables[0]["mean_ps"].equals(tables[1]["mean_ps"])
+    full = load_table(run(tmp_path / "all", osu018)).to_pandas()
+    for table in tables:
+        assert (table["delay_ps"] <= full["delay_ps"]).all()
+        # a sampled delay proves nothing: the clock rests on the bound
+        assert (table["period_ps"] >= table["bound_ps"]).all()
+
+
+def test_a_trace_of_all_pairs_is_the_exhaustive_stimulus(tmp_path: Path, osu018: Path) -> None:
+    before, after = np.divmod(np.arange(256), 16)
+    trace = tmp_path / "trace.npy"
+    # walks every ordered pair, and each backwards as well
+    np.save(trace, np.stack([before, after], axis=1).ravel() - 8)
+    full = load_table(run(tmp_path / "all", osu018)).to_pandas()
+    played = load_table(run(tmp_path / "trace", osu018, stimulus=str(trace))).to_pandas()
+    np.testing.assert_allclose(played["delay_ps"], full["delay_ps"])
+
+
+def test_a_histogram_weights_energy_but_not_delay(tmp_path: Path, osu018: Path) -> None:
+    quiet_file = tmp_path / "quiet.csv"
+    quiet_file.write_text("value,count\n0,1000\n1,1\n")
+    full = load_table(run(tmp_path / "all", osu018)).to_pandas()
+    calm = load_table(run(tmp_path / "calm", osu018, activations=quiet_file)).to_pandas()
+    moving = full["weight"] != 0
+    np.testing.assert_allclose(calm["delay_ps"], full["delay_ps"])
+    assert (calm.loc[moving, "energy_fj"] < 0.1 * full.loc[moving, "energy_fj"]).all()
+
+
+def test_methods_leave_empty_what_they_do_not_compute(tmp_path: Path, osu018: Path) -> None:
+    bound = load_table(run(tmp_path / "bound", osu018, method="bound")).to_pandas()
+    static = load_table(run(tmp_path / "static", osu018, method="static")).to_pandas()
+    assert bound[["delay_ps", "mean_ps", "energy_fj", "transitions"]].isna().all(axis=None)
+    assert bound["bound_ps"].notna().all()
+    assert static[["bound_ps", "delay_ps", "energy_fj"]].isna().all(axis=None)
+    assert (static["period_ps"] > static["static_ps"]).all()
+
+
+def test_wide_operands_are_sampled_and_say_so(tmp_path: Path, osu018: Path) -> None:
+    folder = run(
+        tmp_path / "wide", osu018, params=(("WEIGHT_WIDTH", 3), ("ACTIVATION_WIDTH", 12)), stimulus="random:64"
+    )
+    table = load_table(folder).to_pandas()
+    assert (table["transitions"] == 64).all()
+    assert (table["delay_ps"] <= table["bound_ps"]).all()
+    assert any("not all 16,777,216" in sentence for sentence in read_record(folder).assumptions)
+
+
+def test_library_without_power_leaves_energy_empty_and_says_it_once(tmp_path: Path, osu018: Path) -> None:
+    text = osu018.read_text()
+    bare = tmp_path / "bare.lib"
+    bare.write_text(text.replace("internal_power", "ignored_group"))
+    folder = run(tmp_path / "run", bare)
+    table = load_table(folder).to_pandas()
+    assert table[["energy_fj", "glitch_energy_fj", "power_uw"]].isna().all(axis=None)
+    assert table["delay_ps"].notna().all()
+    said = [sentence for sentence in read_record(folder).assumptions if "no internal_power" in sentence]
+    assert len(said) == 1
+
+
+def test_several_corners_make_one_table(tmp_path: Path, osu018: Path) -> None:
+    slow = tmp_path / "slow.lib"
+    slow.write_text(osu018.read_text().replace("nom_voltage : 1.8", "nom_voltage : 1.6"))
+    config = CharacterizeConfig(
+        corners=(("typ", (osu018,)), ("low", (slow,))),
+        run_folder=tmp_path / "run",
+        files=mac_sources(),
+        top="mul_csa_array",
+        params=SMALL,
+    )
+    folder = characterize(config, quiet)
+    table = load_table(folder)
+    assert table.corners == ("typ", "low")
+    assert table.to_pandas()["voltage_v"].unique().tolist() == [1.8, 1.6]
+    assert (folder / "delays.typ.sdf").is_file()
+    assert (folder / "timed_netlist.low.v").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"weight": "weigth_i"}, "weight_i"),
+        ({"top": "mul_csa_aray"}, "mul_csa_array"),
+        ({"ties": (("nothing_i", 1),)}, "nothing_i"),
+        ({"params": (("WEIGHT_WIDTHS", 4),)}, "WEIGHT_WIDTHS"),
+    ],
+)
+def test_bad_names_are_answered_with_good_ones(
+    tmp_path: Path, osu018: Path, options: dict[str, object], what: str
+) -> None:
+    with pytest.raises(HaloError) as caught:
+        run(tmp_path / "run", osu018, **options)
+    assert what in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, osu018: Path) -> None:
+    arguments = ["characterize", "--liberty", str(osu018), "--psum-samples", "100000", "-o", str(tmp_path / "run")]
+    program = "from halo.cli.main import run; run()"
+    environment = os.environ | {"NO_COLOR": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        deadline = time.monotonic() + 120
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("weights") or time.monotonic() > deadline:
+                break
+        time.sleep(1.0)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        code = process.wait(timeout=60)
+    assert code == 130
+    assert "Traceback" not in rest
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_record_names_inputs_by_hash(tmp_path: Path, osu018: Path) -> None:
+    folder = run(tmp_path / "run", osu018, method="static")
+    values = json.loads((folder / "run.json").read_text())
+    assert [item["path"] for item in values["inputs"]][-1] == str(osu018)
+    assert all(len(item["sha256"]) == 64 for item in values["inputs"])
