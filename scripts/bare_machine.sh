@@ -33,19 +33,20 @@ apt-get install -y -qq --no-install-recommends ca-certificates git python3 >/dev
 git config --system --add safe.directory '*'
 if [ "$1" = wheel ]; then
     apt-get install -y -qq --no-install-recommends python3-venv iverilog >/dev/null
-    python3 -m venv /tmp/venv
-    cp -r /source /tmp/source
-    /tmp/venv/bin/pip install --quiet --constraint /tmp/source/scripts/constraints.txt /tmp/source
-    cd /tmp
-    /tmp/venv/bin/halo doctor
-    if /tmp/venv/bin/halo sim mac 2>/tmp/said; then
+    mkdir /trial
+    python3 -m venv /trial/venv
+    cp -r /source /trial/source
+    /trial/venv/bin/pip install --quiet --constraint /trial/source/scripts/constraints.txt /trial/source
+    cd /trial
+    /trial/venv/bin/halo doctor
+    if /trial/venv/bin/halo sim mac 2>/trial/said; then
         echo "halo sim works without further packages"
     else
-        cat /tmp/said
-        [ "$(wc -l < /tmp/said)" = 2 ] || { echo "that is not two lines"; exit 1; }
-        package=$(sed -n 's/.*apt-get install \([^. ]*\.*[0-9]*\).*/\1/p' /tmp/said)
+        cat /trial/said
+        [ "$(wc -l < /trial/said)" = 2 ] || { echo "that is not two lines"; exit 1; }
+        package=$(sed -n 's/.*apt-get install \([^. ]*\.*[0-9]*\).*/\1/p' /trial/said)
         apt-get install -y -qq --no-install-recommends "$package" >/dev/null
-        /tmp/venv/bin/halo sim mac
+        /trial/venv/bin/halo sim mac
     fi
     exit
 fi
