@@ -18,7 +18,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # From the foundations up. A module imports its own layer and those before it, wherever the import stands in its text.
 LAYERS = [
-    *("errors", "units", "version", "jit", "progress", "cachedir", "config", "sourced"),
+    *("errors", "units", "version", "jit", "progress", "cachedir", "schema", "config", "sourced"),
     *("liberty", "netlist", "synth", "timing", "power", "characterization"),
     *("dvfs", "workload", "quant", "arch"),
     *("flow", "plot", "api", "cli"),

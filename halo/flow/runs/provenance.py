@@ -8,7 +8,7 @@ import platform
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -18,9 +18,13 @@ from typing import Any, Self
 from halo.errors import HaloError
 from halo.flow.runs.runfolder import RECORD
 from halo.progress import Progress
+from halo.schema import check_schema, split_known, stamped
 from halo.version import __version__
 
 LOG = "log.txt"
+SCHEMA = 1
+"""Of ``run.json``."""
+_AGAIN = "Run the command again."
 _PACKAGES = (
     "numpy",
     "numba",
@@ -58,6 +62,7 @@ class RunRecord:
         stages: seconds of wall time by stage, in order.
         started: UTC, ISO 8601.
         wall_time_s: from start to writing.
+        extra: keys of another version, kept for when the record is written again.
     """
 
     command: str
@@ -72,6 +77,16 @@ class RunRecord:
     wall_time_s: float
     python: str
     platform: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write ``run.json``, the keys of another version behind its own."""
+        values = asdict(self)
+        text = json.dumps(stamped(SCHEMA, values | values.pop("extra")), indent=2, ensure_ascii=False, allow_nan=False)
+        (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+
+
+_KEYS = frozenset(field.name for field in fields(RunRecord)) - {"extra"}
 
 
 @dataclass
@@ -129,8 +144,7 @@ class Recorder:
             platform=platform.platform(),
         )
         self.log(f"done in {record.wall_time_s:.1f} s")
-        text = json.dumps(asdict(record), indent=2, ensure_ascii=False, allow_nan=False)
-        (self.folder / RECORD).write_text(text + "\n", encoding="utf-8")
+        record.write(self.folder)
 
     @property
     def files(self) -> tuple[InputFile, ...]:
@@ -170,18 +184,20 @@ def read_record(folder: Path) -> RunRecord:
     """Read ``run.json`` of a run folder.
 
     Raises:
-        HaloError: the folder is no run, or its record is damaged.
+        HaloError: the folder is no run, or its record is damaged or of a newer version.
     """
     path = folder / RECORD
     if not path.is_file():
         raise HaloError("this is no run folder", "Give a folder that a halo command wrote.", folder)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(path.read_text(encoding="utf-8"))
+        check_schema(read, path, newest=SCHEMA, again=_AGAIN)
+        values, extra = split_known(read, _KEYS)
         values["inputs"] = tuple(InputFile(**item) for item in values["inputs"])
         values["assumptions"] = tuple(values["assumptions"])
-        return RunRecord(**values)
-    except (ValueError, KeyError, TypeError) as error:
-        raise HaloError(f"the record is damaged: {error}", "Run the command again.", path) from error
+        return RunRecord(**values, extra=extra)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HaloError(f"the record is damaged: {error}", _AGAIN, path) from error
 
 
 def package_versions() -> dict[str, str]:

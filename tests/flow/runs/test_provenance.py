@@ -65,3 +65,22 @@ def test_no_run_and_a_damaged_run_are_told_apart(tmp_path: Path, config: Charact
         (tmp_path / "run.json").write_text(damage, encoding="utf-8")
         with pytest.raises(HaloError, match="damaged"):
             read_record(tmp_path)
+
+
+def test_a_record_of_another_version_is_read_where_it_can_be(tmp_path: Path, config: CharacterizeConfig) -> None:
+    with Recorder(tmp_path, "characterize", config.to_dict(), ()):
+        pass
+    path = tmp_path / "run.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    assert next(iter(values.items())) == ("schema", 1)
+    path.write_text(json.dumps({**values, "machine": {"cores": 2}}), encoding="utf-8")
+    read = read_record(tmp_path)
+    assert read.extra == {"machine": {"cores": 2}}
+    read.write(tmp_path)
+    assert json.loads(path.read_text(encoding="utf-8")) == {**values, "machine": {"cores": 2}}
+    del values["schema"]  # as 0.1.0 wrote it
+    path.write_text(json.dumps(values), encoding="utf-8")
+    assert read_record(tmp_path).config == read.config
+    path.write_text(json.dumps({**values, "schema": 2, "halo": "7.0"}), encoding="utf-8")
+    with pytest.raises(HaloError, match=r"written by halo 7\.0 \(schema 2\), newer than this halo"):
+        read_record(tmp_path)
