@@ -46,7 +46,9 @@ def read_scales(attributes: Attributes, library: Group) -> Scales:
     capacitance = _scale(attributes, library, "capacitive_load_unit", "f")
     if capacitance is None:
         raise attributes.source.error(
-            "the library has no capacitive_load_unit", "Add it, e.g. capacitive_load_unit (1, pf);", library.offset
+            "the library has no capacitive_load_unit",
+            "Add it, for example capacitive_load_unit (1, pf).",
+            library.offset,
         )
     return Scales(
         time=_scale(attributes, library, "time_unit", "s") or 1e-9,

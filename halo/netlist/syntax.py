@@ -348,7 +348,7 @@ class _Parser:
             if signal is None or signal.direction is None:
                 raise HaloError(
                     f"port {port} of module {module.name} has no direction",
-                    f"Declare it: input, output or inout {port};",
+                    f"Declare it: input, output or inout {port}.",
                     self.tokens.path,
                     module.line,
                 )

@@ -20,7 +20,8 @@ def cell_models(library: Library, cells: Iterable[str]) -> str:
     for name in sorted(set(cells)):
         if name not in library.cells:
             raise HaloError(
-                f"cell {name} is not in library {library.name}", "give all Liberty files of the corner the netlist uses"
+                f"cell {name} is not in library {library.name}",
+                "Give all Liberty files of the corner the netlist uses.",
             )
         modules.append(_module(library.cells[name]))
     return "`timescale 1ns/1fs\n\n" + "\n".join(modules)
@@ -69,7 +70,7 @@ def _module(cell: Cell) -> str:
         if cell.flipflop is None:
             raise HaloError(
                 f"cell {cell.name} is a {cell.sequential}, which has no functional model here",
-                "use flip-flops and combinational cells",
+                "Use flip-flops and combinational cells.",
                 cell.path or None,
                 cell.line or None,
             )
@@ -78,7 +79,7 @@ def _module(cell: Cell) -> str:
         if pin.function is None or pin.three_state or pin.direction == "inout":
             raise HaloError(
                 f"pin {pin.name} of cell {cell.name} has no plain logic function",
-                "use cells with functions",
+                "Use cells with functions.",
                 cell.path or None,
                 cell.line or None,
             )

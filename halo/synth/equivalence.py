@@ -137,7 +137,7 @@ def _check_ports(gold: GateDesign, gate: GateDesign, netlist: str | Path) -> Non
             if widths[0] != widths[1]:
                 raise HaloError(
                     f"{kind} {name} has {widths[0] or 'no'} bits in the RTL and {widths[1] or 'no'} in the netlist",
-                    "compare a netlist with the RTL and parameters it was made from",
+                    "Compare a netlist with the RTL and parameters it was made from.",
                     netlist,
                 )
 
@@ -243,7 +243,7 @@ def _sequences(gold: GateDesign, gate: GateDesign, seed: int) -> EquivalenceResu
             if cycle >= _WARM_UP and any((shown[0][n] != shown[1][n]).any() for n in design.outputs):
                 raise HaloError(
                     f"after {_WARM_UP} clocks of random inputs the outputs still depend on the initial state",
-                    "check this design in a testbench that brings it to a known state",
+                    "Check this design in a testbench that brings it to a known state.",
                 )
             seen.append(shown[0])
         if cycle >= _WARM_UP:

@@ -57,8 +57,8 @@ def explain(run: YosysRun, top: str, parameters: Mapping[str, int | str]) -> Hal
         if explanation is not None:
             return explanation
     if run.error_path is not None:
-        return HaloError(f"Yosys: {error}", "correct the Verilog there", run.error_path, run.error_line)
-    return HaloError(f"Yosys: {error}", "see the log of the synthesis; the message is Yosys' own")
+        return HaloError(f"Yosys: {error}", "Correct the Verilog there.", run.error_path, run.error_line)
+    return HaloError(f"Yosys: {error}", "See the log of the synthesis; the message is Yosys' own.")
 
 
 def _about_names(run: YosysRun, error: str, top: str, parameters: Mapping[str, int | str]) -> HaloError | None:
@@ -66,40 +66,40 @@ def _about_names(run: YosysRun, error: str, top: str, parameters: Mapping[str, i
         known = defined_modules(run.log)
         return HaloError(
             f"no module {top} in the sources{near(top, known)}",
-            f"give one of the modules the files define: {', '.join(known)}"
+            f"Give one of the modules the files define: {', '.join(known)}."
             if 0 < len(known) <= 8
-            else "give the name of a module that the files define as the top",
+            else "Give the name of a module that the files define as the top.",
         )
     if match := _PORT.search(error):
         return HaloError(
             f"module {_plain(match.group('child'))}, used in {_plain(match.group('parent'))}, "
             f"has no port {match.group('port')}",
-            "connect a port that the module declares",
+            "Connect a port that the module declares.",
         )
     if match := _UNKNOWN_MODULE.search(error):
         child, parent = match.group("child"), _plain(match.group("parent"))
         if stop := _STOP.match(child):
-            return HaloError(f"parameter {_sentence(stop.group('text'))}", f"change that parameter of {parent}")
+            return HaloError(f"parameter {_sentence(stop.group('text'))}", f"Change that parameter of {parent}.")
         return HaloError(
             f"module {child}, used in {parent}, is not defined{near(child, defined_modules(run.log))}",
-            "add the file that defines it to the sources",
+            "Add the file that defines it to the sources.",
         )
     if match := _PARAMETER.search(error):
         return HaloError(
             f"module {top} has no parameter {match.group('name')}",
-            "inspect the module for the names of its parameters",
+            "Inspect the module for the names of its parameters.",
             run.error_path,
             run.error_line,
         )
     if match := _INCLUDE.search(error):
         return HaloError(
             f"the included file {match.group('file')} is not there",
-            "put it beside the file that includes it",
+            "Put it beside the file that includes it.",
             run.error_path,
             run.error_line,
         )
     if "Can't decode value" in error and parameters:
-        return HaloError(f"a parameter value cannot be read: {error}", "give an integer or a plain word")
+        return HaloError(f"a parameter value cannot be read: {error}", "Give an integer or a plain word.")
     return None
 
 
@@ -107,18 +107,18 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
     if match := _FLIP_FLOP.search(error):
         return HaloError(
             f"the library has no flip-flop for a register of the design ({match.group('reason')})",
-            "add the Liberty file that holds the flip-flops, or change the register's clock edge, set or reset",
+            "Add the Liberty file that holds the flip-flops, or change the register's clock edge, set or reset.",
         )
     if "ABC" in error:
         said = "; ".join(dict.fromkeys(m.group("text").strip() for m in _ABC_SAYS.finditer(run.log)))
         return HaloError(
             f"the gates of the library do not suffice for mapping: {said or error}",
-            "give a library with an inverter, a buffer and two-input NAND and NOR gates at least",
+            "Give a library with an inverter, a buffer and two-input NAND and NOR gates at least.",
         )
     if "selection is not empty" in error:
         return HaloError(
             "the design has three-state drivers (the value z)",
-            "use a multiplexer: only gates with one driver a net can be timed",
+            "Use a multiplexer: only gates with one driver a net can be timed.",
         )
     if "check -assert" not in error:
         return None
@@ -126,7 +126,7 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
         place = _PLACE.search(match.group("process"))
         return HaloError(
             f"signal {match.group('signal').replace(' ', '')} of module {_plain(match.group('module'))} is a latch",
-            "assign it in every branch, or make it a flip-flop: latches cannot be timed per weight",
+            "Assign it in every branch, or make it a flip-flop: latches cannot be timed per weight.",
             place.group("path") if place else None,
             int(place.group("line")) if place else None,
         )
@@ -137,7 +137,7 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
         others = [f"{path}:{line}" for path, line in places[1:]] if places else drivers
         return HaloError(
             f"signal {_signal(match.group('signal'))} has several drivers ({', '.join(others)})",
-            "leave it one driver",
+            "Leave it one driver.",
             *(places[0] if places else (None, None)),
         )
     if match := _LOOP.search(run.log):
@@ -145,17 +145,17 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
         wires = ", ".join(re.findall(r"wire \\(\S+)", match.group("steps"))[:6]) or "its cells"
         return HaloError(
             f"combinational loop in module {_plain(match.group('module'))} through {wires}",
-            "break the loop with a register or correct the logic",
+            "Break the loop with a register or correct the logic.",
             source.group("path") if source else None,
             int(source.group("line")) if source else None,
         )
     if match := _UNMAPPED.search(run.log):
         return HaloError(
             f"the library has no cell for {match.group('type')}, which the design needs",
-            "add the Liberty file that holds such cells: inverters and NAND or NOR gates, and flip-flops for registers",
+            "Add the Liberty file that holds such cells: inverters, NAND or NOR gates, and flip-flops for registers.",
         )
     if match := _UNDRIVEN.search(run.log):
-        return HaloError(f"signal {_signal(match.group('signal'))} is used but never driven", "drive it")
+        return HaloError(f"signal {_signal(match.group('signal'))} is used but never driven", "Drive it.")
     return None
 
 

@@ -84,12 +84,12 @@ def read_gates(path: Path, top: str) -> GateDesign:
         else:
             raise HaloError(
                 f"{top} holds a {cell['type'].strip('$_')}, which the equivalence check does not simulate",
-                "check it in the testbench instead",
+                "Check it in the testbench instead.",
             )
     if ports["inout"]:
         raise HaloError(
             f"port {next(iter(ports['inout']))} of {top} is an inout, which the equivalence check does not simulate",
-            "make it an input or an output",
+            "Make it an input or an output.",
         )
     names = {
         f"{name}[{number}]": net(bit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import gzip
 import re
 from collections.abc import Iterator, Sequence
@@ -10,11 +11,13 @@ from pathlib import Path
 
 from halo.errors import HaloError
 from halo.liberty import Cell, Library, read_corner
+from halo.synth.explain import near
 
 # Isolation and level-shifting cells and cells on an always-on supply look like plain gates and buffers to a mapper.
 _MARKS = (b"is_isolation_cell", b"is_level_shifter", b"always_on", b"dont_touch", b"is_macro_cell")
 _TRUE = re.compile(rb'\s*:\s*"?true\b')
 _CELL = re.compile(rb'cell\s*\(\s*"?([^")]+?)"?\s*\)')
+_SHOWN = 4
 _AND_LIKE = {(0, 0, 0, 1), (1, 1, 1, 0), (0, 1, 1, 1), (1, 0, 0, 0)}
 
 
@@ -25,7 +28,7 @@ class PreparedLiberty:
     Attributes:
         library: the corner.
         paths: plain-text files, in the order given.
-        dont_use: cells the library forbids to synthesis, or that belong to power management.
+        dont_use: cells that the library or the caller forbids to synthesis, or that belong to power management.
         tie_high, tie_low: cell and pin that give a constant, or None when the library has no such cell.
     """
 
@@ -36,19 +39,26 @@ class PreparedLiberty:
     tie_low: tuple[str, str] | None
 
 
-def prepare_liberty(liberty: Sequence[str | Path], folder: Path) -> PreparedLiberty:
+def prepare_liberty(liberty: Sequence[str | Path], folder: Path, dont_use: Sequence[str] = ()) -> PreparedLiberty:
     """Read a corner, check its cells, and copy into ``folder`` what Yosys cannot read in its place.
 
     That is files in ``.gz`` form, and files whose path holds a blank (ABC's scripts cannot name them).
 
+    Args:
+        liberty: all files of one corner.
+        folder: where copies go; made when needed.
+        dont_use: further cells to forbid, patterns as of :func:`matching_cells`.
+
     Raises:
-        HaloError: no file, one that cannot be read, or a library without the gates that any mapping needs.
+        HaloError: no file, one that cannot be read, a library without the gates that any mapping needs, or a pattern
+            that matches no cell.
     """
     if not liberty:
-        raise HaloError("no Liberty file given", "name at least one with --liberty")
+        raise HaloError("no Liberty file is given", "Name at least one with --liberty.")
     library = read_corner(list(liberty))
     paths = []
     forbidden = {cell.name for cell in library.cells.values() if cell.dont_use}
+    forbidden.update(matching_cells(library, dont_use))
     for number, source in enumerate(map(Path, liberty)):
         text = source.read_bytes()
         path = source.resolve()
@@ -64,6 +74,26 @@ def prepare_liberty(liberty: Sequence[str | Path], folder: Path) -> PreparedLibe
     usable = [cell for cell in library.cells.values() if cell.sequential is None and cell.name not in forbidden]
     _check_gates(library, usable)
     return PreparedLiberty(library, tuple(paths), tuple(sorted(forbidden)), _tie_cell(usable, 1), _tie_cell(usable, 0))
+
+
+def matching_cells(library: Library, patterns: Sequence[str]) -> tuple[str, ...]:
+    """Names of the library's cells that match any of some shell patterns (``*``, ``?``, ``[...]``), sorted.
+
+    Raises:
+        HaloError: a pattern matches no cell.
+    """
+    found: set[str] = set()
+    for pattern in patterns:
+        matches = {name for name in library.cells if fnmatch.fnmatchcase(name, pattern)}
+        if not matches:
+            some = ", ".join(sorted(library.cells)[:_SHOWN])
+            raise HaloError(
+                f"no cell of library {library.name} matches {pattern!r}{near(pattern.strip('*?'), library.cells)}",
+                f"Give the name of a cell, * and ? standing for any letters; the library begins with {some}.",
+                library.paths[0] if library.paths else None,
+            )
+        found |= matches
+    return tuple(sorted(found))
 
 
 def _marked_cells(text: bytes) -> Iterator[str]:
@@ -96,7 +126,7 @@ def _check_gates(library: Library, usable: Sequence[Cell]) -> None:
     if missing:
         raise HaloError(
             f"library {library.name} lacks what every mapping needs: {' and '.join(missing)} that synthesis may use",
-            "add the Liberty file that holds the simple gates",
+            "Add the Liberty file that holds the simple gates.",
             library.paths[0] if library.paths else None,
         )
 

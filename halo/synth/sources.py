@@ -58,14 +58,14 @@ def read_commands(sources: Sequence[str | Path], top: str, parameters: Mapping[s
         HaloError: no source, a missing one, or a name that is no Verilog identifier.
     """
     if not sources:
-        raise HaloError("no Verilog file given", "name at least one")
+        raise HaloError("no Verilog file given", "Name at least one.")
     for name in (top, *parameters):
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", name):
-            raise HaloError(f"{name!r} is not a Verilog name", "give a plain identifier")
+            raise HaloError(f"{name!r} is not a Verilog name", "Give a plain identifier.")
     commands = []
     for source in map(Path, sources):
         if not source.is_file():
-            raise HaloError("there is no such Verilog file", "check the path", source)
+            raise HaloError("there is no such Verilog file", "Check the path.", source)
         dialect = " -sv" if source.suffix == ".sv" else ""
         commands.append(f"read_verilog{dialect} -I {quoted(source.resolve().parent)} {quoted(source.resolve())}")
     if parameters:
@@ -79,8 +79,8 @@ def read_commands(sources: Sequence[str | Path], top: str, parameters: Mapping[s
 def _constant(name: str, value: int | str) -> str:
     if isinstance(value, str):
         if not re.fullmatch(r"[\w.+\-]*", value):
-            raise HaloError(f"the value {value!r} of parameter {name} is not a plain word", "use letters and digits")
+            raise HaloError(f"the value {value!r} of parameter {name} is not a plain word", "Use letters and digits.")
         return f'"{value}"'
     if not -(2**31) <= value < 2**31:
-        raise HaloError(f"the value {value} of parameter {name} does not fit 32 bits", "give a smaller one")
+        raise HaloError(f"the value {value} of parameter {name} does not fit 32 bits", "Give a smaller one.")
     return str(value) if value >= 0 else f"32'sb{value & 0xFFFFFFFF:032b}"

@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from halo.errors import HaloError
 from halo.synth.explain import explain
 from halo.synth.libraries import PreparedLiberty, prepare_liberty
 from halo.synth.result import Mode, SynthesisResult
@@ -58,27 +57,25 @@ def synthesize(
         liberty: all files of one corner, ``.gz`` or plain.
         parameters: values for the top's parameters.
         mode: ``structural`` or ``flat``, see the module's docstring.
-        dont_use: further cells to avoid; ``*`` and ``?`` match as in a shell.
+        dont_use: names of further cells that synthesis must not use; ``*``, ``?`` and ``[...]`` match as in a shell,
+            capital and small letters differ.
         workdir: folder for netlist, scripts, logs and temporary files; made when absent.
 
     Raises:
         HaloError: the design cannot be read or is not combinational logic and flip-flops with one driver a net, or the
-            library lacks cells it needs.
+            library lacks cells it needs, or has none that a pattern of ``dont_use`` matches.
     """
     values = dict(parameters or {})
     workdir.mkdir(parents=True, exist_ok=True)
     workdir = workdir.resolve()
-    for cell in dont_use:
-        if not re.fullmatch(r"[\w.*?\[\]-]+", cell):
-            raise HaloError(f"{cell!r} is not a cell name or a pattern of one", "use letters, digits, _, * and ?")
     with _folder_for_abc(workdir) as folder:
-        library = prepare_liberty(liberty, folder / "liberty")
+        library = prepare_liberty(liberty, folder / "liberty", dont_use)
         abc_script = folder / "flat.abc"
         abc_script.write_text(_FLAT_ABC, encoding="utf-8")
         commands = [
             *read_commands(sources, top, values),
             *_check_commands(),
-            *_map_commands(top, mode, library, [*library.dont_use, *dont_use], abc_script),
+            *_map_commands(top, mode, library, abc_script),
             *_write_commands(top, workdir, library),
         ]
         run = run_yosys(commands, workdir, "synthesis")
@@ -113,11 +110,9 @@ def _check_commands() -> list[str]:
     ]
 
 
-def _map_commands(
-    top: str, mode: Mode, library: PreparedLiberty, forbidden: Sequence[str], abc_script: Path
-) -> list[str]:
+def _map_commands(top: str, mode: Mode, library: PreparedLiberty, abc_script: Path) -> list[str]:
     files = " ".join(f"-liberty {quoted(path)}" for path in library.paths)
-    avoid = "".join(f" -dont_use {cell}" for cell in forbidden)
+    avoid = "".join(f" -dont_use {cell}" for cell in library.dont_use)
     abc = f"abc {files}{avoid}"
     if mode == "flat":
         abc = f"{abc} -script {quoted(abc_script)}"

@@ -47,7 +47,7 @@ def quoted(path: Path) -> str:
     """
     text = str(path)
     if any(c in text for c in '"\n\r'):
-        raise HaloError("the path holds a double quote or a line break", "rename the file or folder", path)
+        raise HaloError("the path holds a double quote or a line break", "Rename the file or folder.", path)
     return f'"{text}"'
 
 
@@ -92,14 +92,14 @@ def run_yosys(commands: Sequence[str], workdir: Path, name: str) -> YosysRun:
     if status == 0:
         return run
     if "No module named 'pyosys'" in log:
-        raise HaloError("pyosys, the Python build of Yosys, is not installed", "pip install pyosys")
+        raise HaloError("pyosys, the Python build of Yosys, is not installed", "Run: pip install pyosys.")
     failures = list(_FAILURE.finditer(log))
     if not failures:
         last = "; ".join(line for line in log.strip().splitlines()[-3:])
         ending = f"crashed ({signal.Signals(-status).name})" if status < 0 else f"ended with status {status}"
         raise HaloError(
             f"Yosys {ending} without an error message: {last}",
-            "look at the log: a part select outside its vector crashes Yosys; report the design to it if it is legal",
+            "Look at the log: a part select outside its vector crashes Yosys; report the design to it if it is legal.",
             log_path,
         )
     failure = failures[-1]

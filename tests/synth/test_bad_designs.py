@@ -122,8 +122,13 @@ def test_missing_source(tmp_path: Path, osu018: Path) -> None:
         synthesize([], "t", [osu018], workdir=tmp_path)
 
 
-def test_a_pattern_of_cells_that_is_none(tmp_path: Path, verilog: Write, osu018: Path) -> None:
-    with pytest.raises(HaloError, match="not a cell name"):
+def test_a_pattern_that_no_cell_matches(tmp_path: Path, verilog: Write, osu018: Path) -> None:
+    with pytest.raises(
+        HaloError, match=r"no cell of library \S+ matches 'XNOR3X\*' \(did you mean .*XNOR2X1"
+    ) as caught:
+        synthesize([verilog(INVERTER)], "inverter", [osu018], dont_use=["XNOR3X*"], workdir=tmp_path)
+    assert caught.value.path == str(osu018)
+    with pytest.raises(HaloError, match="matches 'A; exec'"):
         synthesize([verilog(INVERTER)], "inverter", [osu018], dont_use=["A; exec"], workdir=tmp_path)
 
 

@@ -114,7 +114,7 @@ def test_poor_libraries(tmp_path: Path, osu018: Path, keep: Callable[[str], bool
 
 
 def test_no_library(tmp_path: Path) -> None:
-    with pytest.raises(HaloError, match="no Liberty file given"):
+    with pytest.raises(HaloError, match="no Liberty file is given"):
         synthesize(PE, "pe_ws", [], workdir=tmp_path)
     with pytest.raises(HaloError, match=r"gone\.lib"):
         synthesize(PE, "pe_ws", [tmp_path / "gone.lib"], workdir=tmp_path)

@@ -99,6 +99,14 @@ def test_cells_to_avoid(tmp_path: Path, osu018: Path) -> None:
     assert not [name for name in made.cell_counts if name.startswith(("XNOR", "AND2"))]
 
 
+def test_a_tie_cell_to_avoid_is_not_used(tmp_path: Path, verilog: Write, shared: Path) -> None:
+    source = verilog("module t(input a, output [1:0] y); assign y = {~a, 1'b1}; endmodule\n")
+    liberty = sorted((shared / "liberty" / "ihp_sg13g2").glob("*typ_1p20V*.lib.gz"))
+    assert "sg13g2_tiehi" in synthesize([source], "t", liberty, workdir=tmp_path).cell_counts
+    made = synthesize([source], "t", liberty, dont_use=["*_tie??"], workdir=tmp_path)
+    assert made.cell_counts == {"sg13g2_inv_1": 1}
+
+
 def test_warnings_are_kept(tmp_path: Path, verilog: Write, osu018: Path) -> None:
     source = verilog(
         "module s(input [3:0] a, output b); assign b = &a; endmodule\n"

@@ -41,7 +41,7 @@ def bound_transitions(held: Held, bit_nets: npt.ArrayLike, *, each: bool = False
     if held.longest_path_fs >= LATE:
         raise HaloError(
             f"the longest path takes {held.longest_path_fs / 1e6:.0f} ns, more than the settle bound's 268 ns",
-            "use --method exact or static, or split the design with registers",
+            "Use --method exact or static, or split the design with registers.",
         )
     nets = np.asarray(bit_nets, dtype=np.int64)
     source_bit = np.full(len(held.sources), -1, np.int64)
@@ -74,6 +74,6 @@ def bound_transitions(held: Held, bit_nets: npt.ArrayLike, *, each: bool = False
         instance = circuit.netlist.instances[circuit.instance[held.live_gate[failed]]]
         raise HaloError(
             f"cell {instance.cell} ({instance.name}) has too many prime implicants for the settle bound",
-            "use --method exact or static, or exclude the cell from synthesis",
+            "Use --method exact or static, or exclude the cell from synthesis.",
         )
     return Bound(int(summary[0]), int(summary[1]), arrival if each else None)

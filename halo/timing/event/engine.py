@@ -219,7 +219,7 @@ class _Counters:
             capacity *= 8
         raise HaloError(
             f"a net changes more than {LAST_CAPACITY} times in one transition",
-            "check the delays: a structure that glitches this much is not a multiplier",
+            "Check the delays: a structure that glitches this much is not a multiplier.",
         )
 
     def events(self, arrival: I32, weights: I64, bin_fs: int, worst: I32 | None, toggles_each: I32 | None) -> Events:

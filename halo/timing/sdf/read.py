@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +18,16 @@ from halo.timing.delays import Delays
 from halo.timing.sdf.parse import Sdf, SdfCell, SdfPath, Triple, read_sdf
 from halo.timing.wires import bit_name, insert_wires
 
-__all__ = ["delays_from_sdf", "read_sdf"]
+__all__ = ["SdfCorner", "delays_from_sdf", "read_sdf"]
+
+SdfCorner = Literal["min", "typ", "max"]
+"""Which value of an SDF triple ``(min:typ:max)`` is taken."""
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
-_WHICH = ("min", "typ", "max")
+_PLACE: dict[str, int] = {name: place for place, name in enumerate(get_args(SdfCorner))}
 _FIX = "Give the SDF that was written for this netlist."
 _SHOWN = 5
 _NONE = -1
@@ -54,7 +58,7 @@ class _Contents:
 
 
 def delays_from_sdf(
-    circuit: Circuit, library: Library, sdf: Sdf, base: Delays, *, which: str = "max"
+    circuit: Circuit, library: Library, sdf: Sdf, base: Delays, *, sdf_corner: SdfCorner = "max"
 ) -> tuple[Circuit, Delays]:
     """Annotate a circuit.
 
@@ -70,22 +74,24 @@ def delays_from_sdf(
         library: its cells.
         sdf: the file.
         base: the circuit's calculated delays: loads and slews, and the setup times the file does not give.
-        which: ``min``, ``typ`` or ``max`` of each triple.
+        sdf_corner: which value of each triple is taken.
 
     Raises:
         HaloError: an instance the netlist does not have or of another cell, an unknown pin, instances or paths without
             delays, an increment without a delay to add to. With file and line.
     """
-    if which not in _WHICH:
-        raise HaloError(f"{which!r} is none of min, typ and max", "Choose one of the three values of an SDF triple.")
-    return _Annotation(circuit, library, sdf, base, which).result()
+    if sdf_corner not in _PLACE:
+        raise HaloError(
+            f"{sdf_corner!r} is no value of an SDF triple", f"Choose one of {', '.join(_PLACE)} as the SDF corner."
+        )
+    return _Annotation(circuit, library, sdf, base, sdf_corner).result()
 
 
 class _Annotation:
     """The work of :func:`delays_from_sdf`."""
 
-    def __init__(self, circuit: Circuit, library: Library, sdf: Sdf, base: Delays, which: str) -> None:
-        self.circuit, self.library, self.sdf, self.base, self.which = circuit, library, sdf, base, which
+    def __init__(self, circuit: Circuit, library: Library, sdf: Sdf, base: Delays, corner: SdfCorner) -> None:
+        self.circuit, self.library, self.sdf, self.base, self.corner = circuit, library, sdf, base, corner
         self.contents = _Contents()
         self.counts: Counter[str] = Counter()
         instances = circuit.netlist.instances
@@ -108,7 +114,7 @@ class _Annotation:
         return HaloError(what, fix, self.sdf.path, line)
 
     def pick(self, triple: Triple) -> int | None:
-        return triple[_WHICH.index(self.which)]
+        return triple[_PLACE[self.corner]]
 
     def result(self) -> tuple[Circuit, Delays]:
         self.collect()
@@ -258,7 +264,7 @@ class _Annotation:
         for names, what in ((list(bare), "instances have"), (lacking, "paths have")):
             if names:
                 total = len({int(i) for i in circuit.instance}) if what.startswith("inst") else len(circuit.pin_net)
-                raise self.fail(f"{len(names)} of {total} {what} no {self.which} delay in the SDF: {_some(names)}", 1)
+                raise self.fail(f"{len(names)} of {total} {what} no {self.corner} delay in the SDF: {_some(names)}", 1)
         if arc_fs.max(initial=0) > np.iinfo(np.int32).max:
             raise self.fail("a delay does not fit the engines' 2.1 us", 1, "Check the file's TIMESCALE.")
         return arc_fs.astype(np.int32)

@@ -25,7 +25,7 @@ from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
 from halo.timing.sdf.condition import parse_condition
 from halo.timing.sdf.parse import read_sdf
-from halo.timing.sdf.read import delays_from_sdf
+from halo.timing.sdf.read import SdfCorner, delays_from_sdf
 from halo.timing.sdf.write import write_sdf
 from halo.timing.wires import WIRE_CELL
 
@@ -43,10 +43,10 @@ def nominal(circuit: Circuit, library: Library) -> Delays:
 def annotate(hand: Library, tmp_path: Path) -> Callable[..., tuple[Circuit, Delays]]:
     """Annotate a circuit from SDF text (a header is put before it)."""
 
-    def run(circuit: Circuit, text: str, which: str = "max", header: str = HEADER) -> tuple[Circuit, Delays]:
+    def run(circuit: Circuit, text: str, sdf_corner: SdfCorner = "max", header: str = HEADER) -> tuple[Circuit, Delays]:
         path = tmp_path / "delays.sdf"
         path.write_text(header + text + ")")
-        return delays_from_sdf(circuit, hand, read_sdf(path), nominal(circuit, hand), which=which)
+        return delays_from_sdf(circuit, hand, read_sdf(path), nominal(circuit, hand), sdf_corner=sdf_corner)
 
     return run
 
@@ -295,8 +295,8 @@ def test_sdf_of_another_netlist(
 
 
 def test_unknown_choice(compiled: CompileText, annotate: Callable[..., tuple[Circuit, Delays]]) -> None:
-    with pytest.raises(HaloError, match="'slow' is none of min, typ and max"):
-        annotate(compiled(XOR), cell("(DEVICE (1))"), "slow")
+    with pytest.raises(HaloError, match="'slow' is no value of an SDF triple"):
+        annotate(compiled(XOR), cell("(DEVICE (1))"), "slow")  # type: ignore[arg-type]
 
 
 def test_round_trip_of_any_delays(hand: Library, compiled: CompileText, tmp_path: Path) -> None:
