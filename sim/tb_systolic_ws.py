@@ -28,7 +28,7 @@ class Bench(ArrayBench):
         gaps = (int(dut.SWAP_GAP.value), int(dut.CLASS_GAP.value))
         self.array = WsArray(*sizes, int(dut.PIPELINE.value), *gaps)
         self.tiles = int(cocotb.plusargs.get("tiles", max(40, 120 // self.shape.rows)))
-        super().__init__(dut, self.shape.acc, self.shape.columns, self.array.way)
+        super().__init__(dut, self.shape.acc, self.shape.columns, self.array.latency)
 
     def play(self, tile: OutputTile) -> None:
         """Queue an output tile on all streams and what must come of it."""
@@ -158,7 +158,9 @@ async def back_pressure(dut: HierarchyObject) -> None:
             bench.play(tile)
         taken = len(bench.activation.taken)
         k_tiles = len(tiles[0].classes) + len(tiles[1].classes)
-        await bench.clock.cycles(bench.array.way + (k_tiles + 2) * (bench.array.period(depth) + bench.shape.rows) + 10)
+        await bench.clock.cycles(
+            bench.array.latency + (k_tiles + 2) * (bench.array.period(depth) + bench.shape.rows) + 10
+        )
         assert len(bench.activation.taken) - taken == k_tiles * depth, "two output tiles fill the buffer"
         assert len(bench.result.taken) == first
         blocked[0] = False
@@ -178,15 +180,15 @@ async def reset_in_the_middle(dut: HierarchyObject) -> None:
         for classes in ((1,), *[bench.classes] * 5):
             bench.play(bench.random_tile(classes))
         if moment % 3 == 0:
-            await bench.clock.cycles(draw.randint(1, 3 * (bench.array.way + bench.array.period(bench.shape.depth))))
+            await bench.clock.cycles(draw.randint(1, 3 * (bench.array.latency + bench.array.period(bench.shape.depth))))
         elif moment % 3 == 1:
             await bench.clock.until(lambda: not bench.generator.steady)
             await bench.clock.cycles(draw.randint(1, 20))
         else:
             await bench.clock.until(lambda: len(bench.activation.taken) > 0)
-            await bench.clock.cycles(draw.choice((1, 2, draw.randint(3, bench.array.way))))
+            await bench.clock.cycles(draw.choice((1, 2, draw.randint(3, bench.array.latency))))
         taken = bench.activation.taken
-        under_way = bool(taken) and bench.clock.cycle - taken[-1] < bench.array.way
+        under_way = bool(taken) and bench.clock.cycle - taken[-1] < bench.array.latency
         bench.coverage.hit("reset.with_sums_on_the_way", under_way)
         bench.coverage.hit("reset.with_results_due", bench.scoreboard.open > 0)
         bench.coverage.hit("reset.in_a_clock_change", not bench.generator.steady)

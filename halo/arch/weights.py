@@ -8,6 +8,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+INT8_VALUES = 256
+"""Places of an array over all values of an int8."""
+
+INT8_ZERO = 128
+"""Place of 0 in such an array: a value stands at ``INT8_ZERO + value``."""
+
 
 @dataclass(frozen=True)
 class TileClass:

@@ -22,8 +22,8 @@ from halo.errors import HaloError
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import RECORD, check_target, new_run
 from halo.flow.scoring.machine import Machine, read_machine
-from halo.flow.scoring.methods import METHODS, Method, WeightForm, quantized_method, stated_method
-from halo.flow.scoring.operating_points import Operation, float_operation, integer_operation
+from halo.flow.scoring.methods import METHODS, Method, WeightFormat, quantized_method, stated_method
+from halo.flow.scoring.operating_points import MacOperatingPoints, float_points, integer_points
 from halo.flow.scoring.table import SCHEDULE, LayerScore, MethodScore, VectorScore, write_scores
 from halo.progress import Progress
 from halo.quant.store import INDEX
@@ -146,16 +146,16 @@ def score_model(config: ScoreConfig, report: Progress, finish: Callable[[Path], 
 
 def _operations(
     config: ScoreConfig, table: WeightTable, methods: Sequence[Method], machine: Machine, record: Recorder
-) -> dict[str, Operation]:
+) -> dict[str, MacOperatingPoints]:
     """Operating points by operand; the integer MACs' also where no method uses them, for the others refer to them."""
     sets = list(dict.fromkeys(values for method in methods if method.operand == "int8" for values in method.sets))
-    integer = integer_operation(
+    integer = integer_points(
         config.dvfs, table, config.corner, sets, regulator=config.transition, usual=machine.regulator
     )
     if all(method.operand == "int8" for method in methods):
         return {"int8": integer}
     own_clock = machine.own_float_clock
-    return {"int8": integer, "fp16": float_operation(config.table, integer, record.report, own_clock=own_clock)}
+    return {"int8": integer, "fp16": float_points(config.table, integer, record.report, own_clock=own_clock)}
 
 
 def _methods(config: ScoreConfig, work: Workload, machine: Machine) -> tuple[list[Method], list[str]]:
@@ -192,7 +192,7 @@ class _Scorer:
         work: Workload,
         machine: Machine,
         table: WeightTable,
-        operation: Operation,
+        operation: MacOperatingPoints,
         vector_dvfs: Dvfs,
     ) -> None:
         self.config, self.llm, self.work, self.machine = config, llm, work, machine
@@ -210,7 +210,7 @@ class _Scorer:
         layers = tuple(LayerScore(*parts) for parts in zip(work.gemms, costs, runs, counts, strict=True))
         return self._whole(method, forms, layers), self._schedule(method, forms, layers)
 
-    def _options(self, forms: Sequence[WeightForm], activation_bits: int) -> list[Sequence[LayerCost]]:
+    def _options(self, forms: Sequence[WeightFormat], activation_bits: int) -> list[Sequence[LayerCost]]:
         """Ways to run each layer. Blocks are alike: layers of equal shape and form are worked out once."""
         bound = {key: self.operation.weights(form) for key, form in {id(form): form for form in forms}.items()}
         known: dict[tuple[int, str, int, int, int], Sequence[LayerCost]] = {}
@@ -229,7 +229,7 @@ class _Scorer:
             options.append(known[key])
         return options
 
-    def _whole(self, method: Method, forms: Sequence[WeightForm], layers: tuple[LayerScore, ...]) -> MethodScore:
+    def _whole(self, method: Method, forms: Sequence[WeightFormat], layers: tuple[LayerScore, ...]) -> MethodScore:
         work = self.work
         stored = [
             (gemm.k * gemm.n, form.stored_bits)
@@ -256,7 +256,7 @@ class _Scorer:
     def _activation_bits(self, method: Method) -> int:
         return 16 if method.operand == "fp16" else self.config.activation_bits
 
-    def _schedule(self, method: Method, forms: Sequence[WeightForm], layers: Sequence[LayerScore]) -> Schedule:
+    def _schedule(self, method: Method, forms: Sequence[WeightFormat], layers: Sequence[LayerScore]) -> Schedule:
         """The classes of all layers in one list, each once, and the segments with their places in it."""
         limit = self.operation.limit_ghz
         places: dict[WeightSet, int] = {}
@@ -306,7 +306,7 @@ def _tell(
     work: Workload,
     machine: Machine,
     methods: Sequence[Method],
-    operations: Sequence[Operation],
+    operations: Sequence[MacOperatingPoints],
     scores: Sequence[MethodScore],
 ) -> None:
     """Put results, parameters with their sources and assumptions into the record."""

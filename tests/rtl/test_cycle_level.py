@@ -120,14 +120,14 @@ def check(found: CycleLevel, seen: dict[str, Any], values: Values, places: list[
         assert got.tolist() == wanted.tolist() + [0] * (columns - min(columns, n - column))
     assert seen["activation"] == found.slots.tolist()
     assert seen["result"] == found.results.tolist()
-    ends = np.cumsum([stretch.cycles for stretch in found.stretches])[:-1].tolist()
+    ends = np.cumsum([interval.cycles for interval in found.clock_intervals])[:-1].tolist()
     assert seen["changed"][len(seen["changed"]) - len(ends) :] == ends
-    assert len(seen["changed"]) == len(ends) + (found.stretches[0].frequency_class > 0)
-    if "met" in seen:
-        met = np.zeros_like(found.met)
-        for (kind, weight), count in seen["met"]:
-            met[kind, weight + 128] += count
-        assert met.tolist() == found.met.tolist()
+    assert len(seen["changed"]) == len(ends) + (found.clock_intervals[0].frequency_class > 0)
+    if "weight_activity" in seen:
+        weight_activity = np.zeros_like(found.weight_activity)
+        for (kind, weight), count in seen["weight_activity"]:
+            weight_activity[kind, weight + 128] += count
+        assert weight_activity.tolist() == found.weight_activity.tolist()
         if full:
             assert seen["counts"][: found.cycles] == found.busy.tolist()
 

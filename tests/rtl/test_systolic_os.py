@@ -103,7 +103,7 @@ def test_a_long_product_streams_without_a_gap() -> None:
     array = OsArray(16, 16)
     tiles = list(os_tiles(array, 100, 64, 50))
     assert len(tiles) == 7 * 4 and sum(tile.rows for tile in tiles) == 400
-    assert os_cycles(array, tiles) == len(tiles) * 64 + array.way + 2 * 4 - 1
+    assert os_cycles(array, tiles) == len(tiles) * 64 + array.latency + 2 * 4 - 1
 
 
 @pytest.mark.parametrize("tile", [OsTile(0, 1), OsTile(3, 1), OsTile(1, 0)])

@@ -41,7 +41,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from halo.arch.gpu.device import Device, Mma
-from halo.arch.gpu.waves import Launch, Work, best_launch, whole_work
+from halo.arch.gpu.waves import GemmSlice, Launch, best_launch, whole_gemm
 from halo.arch.weights import Element, LayerWeights
 from halo.dvfs.cost import LayerCost, Segment
 from halo.dvfs.points import Dvfs, period_ps
@@ -56,11 +56,18 @@ _SIDE = 128
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What one launch does: its work at an operating point, the share of each class in the layer, tiles of weights."""
+class _LaunchPlan:
+    """What one launch does, before its tiling is chosen.
+
+    Attributes:
+        point: operating point.
+        gemm: part of the product that it computes.
+        share: of each class in the weights of the layer; 0 for classes of other launches.
+        tiles: tiles of weights.
+    """
 
     point: int
-    work: Work
+    gemm: GemmSlice
     share: tuple[float, ...]
     tiles: int
 
@@ -101,7 +108,7 @@ def layer_costs(
             f"no operating point of {dvfs.name} is safe for all weights of {gemm.name}",
             "Give a first point that is safe for every weight.",
         )
-    ways: list[tuple[_Part, ...]] = [
+    ways: list[tuple[_LaunchPlan, ...]] = [
         (_whole(gemm, weights, activation_bits, point),) for point in sorted(safe, reverse=True)
     ]
     if len({weights.classes[number].points[-1] for number in there}) > 1:
@@ -133,14 +140,14 @@ def _check(gemm: Gemm, weights: LayerWeights, dvfs: Dvfs) -> None:
             raise HaloError(f"{gemm.name}: its tiles and shares are of other classes", "Give each class its share.")
 
 
-def _whole(gemm: Gemm, weights: LayerWeights, activation_bits: float, point: int) -> _Part:
+def _whole(gemm: Gemm, weights: LayerWeights, activation_bits: float, point: int) -> _LaunchPlan:
     bits = activation_bits, weights.stored_bits, activation_bits
-    work = replace(whole_work(gemm.m, gemm.k, gemm.n, *bits), copies=gemm.count)
+    whole = replace(whole_gemm(gemm.m, gemm.k, gemm.n, *bits), copies=gemm.count)
     side = weights.tile or _SIDE
-    return _Part(point, work, weights.share, gemm.count * -(-gemm.k // side) * -(-gemm.n // side))
+    return _LaunchPlan(point, whole, weights.share, gemm.count * -(-gemm.k // side) * -(-gemm.n // side))
 
 
-def _grouped(gemm: Gemm, weights: LayerWeights, activation_bits: float, there: list[int]) -> tuple[_Part, ...]:
+def _grouped(gemm: Gemm, weights: LayerWeights, activation_bits: float, there: list[int]) -> tuple[_LaunchPlan, ...]:
     """A part for each fastest safe point, by rising clock; none where no CTA tile is as narrow as the weights'."""
     groups: dict[int, list[int]] = {}
     for number in there:
@@ -149,7 +156,7 @@ def _grouped(gemm: Gemm, weights: LayerWeights, activation_bits: float, there: l
     if weights.tile_class is not None and side % NARROWEST:
         return ()
     all_tiles = -(-gemm.k // side) * -(-gemm.n // side)
-    parts: list[_Part] = []
+    parts: list[_LaunchPlan] = []
     before = 0.0  # share of k that earlier launches have
     for place, (point, numbers) in enumerate(sorted(groups.items())):
         share = tuple(part if number in numbers else 0.0 for number, part in enumerate(weights.share))
@@ -167,10 +174,19 @@ def _grouped(gemm: Gemm, weights: LayerWeights, activation_bits: float, there: l
             heights[-1] = gemm.k - side * (own.shape[0] - 1)
             depths, block = tuple(int(depth) for depth in heights @ own), side
             k_rows, tiles = int(heights[own.any(axis=1)].sum()), int(own.sum())
-        left = activation_bits if place == len(groups) - 1 else 0
-        bits = activation_bits, weights.stored_bits, left
-        work = Work(gemm.m, gemm.n, depths, block, k_rows, *bits, place > 0, gemm.count)
-        parts.append(_Part(point, work, share, gemm.count * tiles))
+        part = GemmSlice(
+            m=gemm.m,
+            n=gemm.n,
+            depths=depths,
+            block=block,
+            k_rows=k_rows,
+            activation_bits=activation_bits,
+            weight_bits=weights.stored_bits,
+            result_bits=activation_bits if place == len(groups) - 1 else 0,
+            adds=place > 0,
+            copies=gemm.count,
+        )
+        parts.append(_LaunchPlan(point, part, share, gemm.count * tiles))
     return tuple(parts)
 
 
@@ -181,7 +197,7 @@ def _cost(
     weights: LayerWeights,
     dvfs: Dvfs,
     element: Element,
-    parts: tuple[_Part, ...],
+    parts: tuple[_LaunchPlan, ...],
     memory_time: bool,
 ) -> LayerCost:
     macs = gemm.macs
@@ -191,7 +207,7 @@ def _cost(
     slots = core_fj = 0.0
     for part in parts:
         point = dvfs.points[part.point]
-        launch = best_launch(device, mma, part.work, point.frequency_ghz, memory_time)
+        launch = best_launch(device, mma, part.gemm, point.frequency_ghz, memory_time)
         slowest = next(number for number, share in enumerate(part.share) if share > 0)
         own = -1 if gemm.kind == "attention" else slowest
         segments.append(Segment(part.point, own, launch.cycles, part.tiles))
@@ -233,7 +249,7 @@ def _cost(
     )
 
 
-def _mac_fj(weights: LayerWeights, part: _Part) -> float:
+def _mac_fj(weights: LayerWeights, part: _LaunchPlan) -> float:
     """Of the layer's MACs in the mean, those of other parts as nothing."""
     total = 0.0
     for each, share in zip(weights.classes, part.share, strict=True):

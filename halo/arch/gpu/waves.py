@@ -61,11 +61,11 @@ STAGES = 2
 OTHER_REGISTERS = 40
 """Of a thread, for addresses and loop counters: an assumption, near what CUTLASS's kernels leave beside their sums."""
 _EXACT, _LONG = 4, 12
-"""Turns of the main loop up to which it is simulated, and by which its pace is taken."""
+"""Iterations of the main loop up to which it is simulated, and by which its pace is taken."""
 
 
 @dataclass(frozen=True)
-class Work:
+class GemmSlice:
     """A product, or the part of it that one launch does.
 
     Attributes:
@@ -92,13 +92,13 @@ class Work:
 
     @property
     def weights(self) -> int:
-        """Of the operand that the SMs read in columns, in one of the copies."""
+        """Elements of the operand that the SMs read in columns, in one of the copies."""
         widths = [min(self.block, self.n - at * self.block) for at in range(len(self.depths))]
         return sum(width * depth for width, depth in zip(widths, self.depths, strict=True))
 
     @property
     def macs(self) -> int:
-        """Without those of padding."""
+        """Multiply-accumulates, those of padding left out."""
         return self.copies * self.m * self.weights
 
 
@@ -131,7 +131,7 @@ class Launch:
 
     @property
     def dram_bytes(self) -> int:
-        """In all."""
+        """Bytes to and from DRAM in all."""
         return self.weight_bytes + self.activation_bytes + self.result_bytes
 
     def dram_ps(self, device: Device) -> int:
@@ -139,7 +139,7 @@ class Launch:
         return math.ceil(self.dram_bytes * 1e3 / device.dram_measured_gb_s)
 
 
-def residents(device: Device, mma: Mma, tiling: Tiling) -> int:
+def occupancy(device: Device, mma: Mma, tiling: Tiling) -> int:
     """Thread blocks that an SM holds; 0 where one does not fit or the tile is not made of whole instructions."""
     if not tiling.fits(mma) or tiling.depth(mma) % mma.k:
         return 0
@@ -164,13 +164,13 @@ def _simulated(
     mma: Mma,
     tiling: Tiling,
     ctas: int,
-    turns: int,
+    iterations: int,
     activation_bits: int,
     weight_bits: int,
     latency: int,
 ) -> SmRun:
     program = main_loop_program(device, mma, tiling, activation_bits, weight_bits)
-    return run(device, mma, program, turns, ctas * tiling.warps, tiling.warps, latency)
+    return run(device, mma, program, iterations, ctas * tiling.warps, tiling.warps, latency)
 
 
 def loop_cycles(
@@ -178,7 +178,7 @@ def loop_cycles(
     mma: Mma,
     tiling: Tiling,
     ctas: int,
-    turns: int,
+    iterations: int,
     activation_bits: int,
     weight_bits: int,
     latency: int,
@@ -186,35 +186,35 @@ def loop_cycles(
     """Cycles of the main loop of ``ctas`` thread blocks on an SM, simulated; a long one continues at its pace.
 
     Args:
-        turns: of the loop over k, 1 or more.
+        iterations: of the loop over k, 1 or more.
         latency: of copies, cycles.
     """
 
-    def cycles(turns: int) -> int:
-        return _simulated(device, mma, tiling, ctas, turns, activation_bits, weight_bits, latency).cycles
+    def cycles(iterations: int) -> int:
+        return _simulated(device, mma, tiling, ctas, iterations, activation_bits, weight_bits, latency).cycles
 
-    if turns <= _EXACT:
-        return cycles(turns)
+    if iterations <= _EXACT:
+        return cycles(iterations)
     first, last = cycles(_EXACT), cycles(_LONG)
-    return first + -(-(turns - _EXACT) * (last - first) // (_LONG - _EXACT))
+    return first + -(-(iterations - _EXACT) * (last - first) // (_LONG - _EXACT))
 
 
-def _panels(work: Work, tiling: Tiling, together: int, l2_bytes: float) -> tuple[int, int]:
+def _panels(part: GemmSlice, tiling: Tiling, together: int, l2_bytes: float) -> tuple[int, int]:
     """Times that weights and activations of a copy are read from DRAM, see the head of the module.
 
     Args:
         together: CTAs of the copy that run at once, splits of k counted once.
         l2_bytes: for the copy.
     """
-    rows, columns = -(-work.m // tiling.m), -(-work.n // tiling.n)
-    deepest = max(work.depths)
+    rows, columns = -(-part.m // tiling.m), -(-part.n // tiling.n)
+    deepest = max(part.depths)
     block_m = min(rows, max(1, math.isqrt(max(1, together * tiling.n // tiling.m))))
     block_n = min(columns, max(1, together // block_m))
     block_m = min(rows, max(1, together // block_n))
-    a_panel = block_m * tiling.m * deepest * work.activation_bits / 8
-    b_panel = block_n * tiling.n * deepest * work.weight_bits / 8
-    a_all = work.m * work.k_rows * work.activation_bits / 8
-    b_all = work.weights * work.weight_bits / 8
+    a_panel = block_m * tiling.m * deepest * part.activation_bits / 8
+    b_panel = block_n * tiling.n * deepest * part.weight_bits / 8
+    a_all = part.m * part.k_rows * part.activation_bits / 8
+    b_all = part.weights * part.weight_bits / 8
     block_rows, block_columns = -(-rows // block_m), -(-columns // block_n)
     both_fit = a_panel + b_panel <= l2_bytes
     a_kept, b_kept = a_all <= l2_bytes / 2, b_all <= l2_bytes / 2
@@ -223,87 +223,89 @@ def _panels(work: Work, tiling: Tiling, together: int, l2_bytes: float) -> tuple
     return min(down, across, key=lambda times: times[0] * b_all + times[1] * a_all)
 
 
-def _launch(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int, held: int, dram_latency: int) -> Launch:
-    rows = -(-work.m // tiling.m)
-    turns = _turns(mma, work, tiling, splits)
-    per_column = rows * splits * work.copies
-    ctas = per_column * len(turns)
-    together = device.sms * held
+def _launch(
+    device: Device, mma: Mma, part: GemmSlice, tiling: Tiling, splits: int, per_sm: int, dram_latency: int
+) -> Launch:
+    rows = -(-part.m // tiling.m)
+    iterations = _k_iterations(mma, part, tiling, splits)
+    per_column = rows * splits * part.copies
+    ctas = per_column * len(iterations)
+    together = device.sms * per_sm
     waves = -(-ctas // together)
-    bits = math.ceil(work.activation_bits), math.ceil(work.weight_bits)
+    bits = math.ceil(part.activation_bits), math.ceil(part.weight_bits)
     # Nobody else asks for the same weights when there is one row of tiles, so they come from DRAM.
     latency = dram_latency if rows == 1 else device.l2_latency_cycles
     sum_bytes = mma.sum_bytes // (mma.m * mma.n)
-    left = work.result_bits / 8 or sum_bytes
-    tile_bytes = tiling.m * tiling.n * (sum_bytes if splits > 1 else left + sum_bytes * work.adds)
-    longest = turns[np.arange(waves) * together // per_column]
+    left = part.result_bits / 8 or sum_bytes
+    tile_bytes = tiling.m * tiling.n * (sum_bytes if splits > 1 else left + sum_bytes * part.adds)
+    longest = iterations[np.arange(waves) * together // per_column]
     last = -(-(ctas - (waves - 1) * together) // device.sms)  # CTAs that the fullest SM has in the last wave
 
-    def wave(ctas_here: int, turns_here: int) -> int:
+    def wave(ctas_here: int, iterations_here: int) -> int:
         stored = math.ceil(ctas_here * tile_bytes * device.sms / device.l2_bytes_per_cycle) + device.l2_latency_cycles
-        return stored + loop_cycles(device, mma, tiling, ctas_here, turns_here, *bits, latency)
+        return stored + loop_cycles(device, mma, tiling, ctas_here, iterations_here, *bits, latency)
 
     cycles = wave(last, int(longest[-1]))
     for depth, equal in zip(*np.unique(longest[:-1], return_counts=True), strict=True):
-        cycles += int(equal) * wave(held, int(depth))
+        cycles += int(equal) * wave(per_sm, int(depth))
     one = _simulated(device, mma, tiling, 1, 1, *bits, latency)
-    done = int(turns.sum()) * per_column
+    done = int(iterations.sum()) * per_column
     mmas, shared, copied = (done * each for each in (one.mmas, one.shared_bytes, one.copied_bytes))
-    sums = work.copies * work.m * work.n * sum_bytes
-    results = math.ceil(work.copies * work.m * work.n * work.result_bits / 8)
-    passed = sums * (work.adds + (work.result_bits == 0))
+    sums = part.copies * part.m * part.n * sum_bytes
+    results = math.ceil(part.copies * part.m * part.n * part.result_bits / 8)
+    passed = sums * (part.adds + (part.result_bits == 0))
     if splits > 1:
         cycles += (
             math.ceil((splits * sums + passed + results) / device.l2_bytes_per_cycle) + 2 * device.l2_latency_cycles
         )
         passed += 2 * splits * sums
-    at_once = min(work.copies, max(1, together * work.copies // ctas))
+    at_once = min(part.copies, max(1, together * part.copies // ctas))
     shared_by = max(1, together // splits // at_once)
-    weight_times, activation_times = _panels(work, tiling, shared_by, device.l2_bytes / at_once)
-    weights, activations = work.copies * work.weights, work.copies * work.m * work.k_rows
+    weight_times, activation_times = _panels(part, tiling, shared_by, device.l2_bytes / at_once)
+    weights, activations = part.copies * part.weights, part.copies * part.m * part.k_rows
     return Launch(
-        tiling,
-        splits,
-        ctas,
-        held,
-        waves,
-        cycles,
-        mmas,
-        math.ceil(weight_times * weights * work.weight_bits / 8),
-        math.ceil(activation_times * activations * work.activation_bits / 8),
-        results + (passed if passed > device.l2_bytes else 0),
-        copied + results + passed,
-        shared,
-        mmas * (mma.a_bytes + mma.b_bytes + 2 * mma.sum_bytes),
+        tiling=tiling,
+        splits=splits,
+        ctas=ctas,
+        ctas_per_sm=per_sm,
+        waves=waves,
+        cycles=cycles,
+        mmas=mmas,
+        weight_bytes=math.ceil(weight_times * weights * part.weight_bits / 8),
+        activation_bytes=math.ceil(activation_times * activations * part.activation_bits / 8),
+        result_bytes=results + (passed if passed > device.l2_bytes else 0),
+        l2_bytes=copied + results + passed,
+        shared_bytes=shared,
+        register_bytes=mmas * (mma.a_bytes + mma.b_bytes + 2 * mma.sum_bytes),
     )
 
 
-def _turns(mma: Mma, work: Work, tiling: Tiling, splits: int) -> npt.NDArray[np.int64]:
+def _k_iterations(mma: Mma, part: GemmSlice, tiling: Tiling, splits: int) -> npt.NDArray[np.int64]:
     """Turns of the loop over k in each column of tiles that has any, the longest first."""
-    depths = np.array(work.depths)[np.arange(-(-work.n // tiling.n)) * tiling.n // work.block]
-    turns: npt.NDArray[np.int64] = -(-np.sort(depths[depths > 0])[::-1] // (tiling.depth(mma) * splits))
-    return turns
+    depths = np.array(part.depths)[np.arange(-(-part.n // tiling.n)) * tiling.n // part.block]
+    iterations: npt.NDArray[np.int64] = -(-np.sort(depths[depths > 0])[::-1] // (tiling.depth(mma) * splits))
+    return iterations
 
 
-def _least_cycles(device: Device, mma: Mma, work: Work, tiling: Tiling, splits: int) -> float:
+def _least_cycles(device: Device, mma: Mma, part: GemmSlice, tiling: Tiling, splits: int) -> float:
     """Cycles below which a launch cannot stay: its MMAs over all SMs, and in one thread block after the other."""
-    turns = _turns(mma, work, tiling, splits)
-    per_column = -(-work.m // tiling.m) * splits * work.copies
-    longest = int(turns[0])
-    mean = int(turns.sum()) * per_column / device.sms
-    if turns[-1] == longest:
-        mean = -(-len(turns) * per_column // device.sms) * longest
+    iterations = _k_iterations(mma, part, tiling, splits)
+    per_column = -(-part.m // tiling.m) * splits * part.copies
+    longest = int(iterations[0])
+    mean = int(iterations.sum()) * per_column / device.sms
+    if iterations[-1] == longest:
+        mean = -(-len(iterations) * per_column // device.sms) * longest
     per_turn = tiling.m * tiling.n * tiling.depth(mma) / mma.macs * mma.interval_cycles / device.sub_cores
     return max(mean, longest) * per_turn
 
 
 @lru_cache(maxsize=4096)
-def best_launch(device: Device, mma: Mma, work: Work, clock_ghz: float, memory_time: bool = True) -> Launch:
+def best_launch(device: Device, mma: Mma, part: GemmSlice, clock_ghz: float, memory_time: bool = True) -> Launch:
     """The launch that needs least time at a clock of the SMs; L2 rides with them, DRAM does not.
 
     Args:
         device, mma: that compute.
-        work: what to do.
+        part: of a product, to be done.
         clock_ghz: of the SMs.
         memory_time: DRAM takes time.
 
@@ -312,27 +314,27 @@ def best_launch(device: Device, mma: Mma, work: Work, clock_ghz: float, memory_t
     """
     extra = device.dram_latency_cycles - device.l2_latency_cycles  # on the way from L2 to DRAM, whose clock stays
     dram_latency = device.l2_latency_cycles + max(0, round(extra * clock_ghz / device.clock_ghz))
-    whole = len(set(work.depths)) == 1
+    whole = len(set(part.depths)) == 1
     options: list[tuple[float, Tiling, int, int]] = []
     for tiling in TILINGS:
-        held = residents(device, mma, tiling)
-        if held and (whole or work.block % tiling.n == 0):
+        per_sm = occupancy(device, mma, tiling)
+        if per_sm and (whole or part.block % tiling.n == 0):
             for splits in SPLITS:
-                if splits == 1 or tiling.depth(mma) * splits * _EXACT <= max(work.depths):
-                    least = _least_cycles(device, mma, work, tiling, splits)
-                    options.append((least, tiling, splits, held))
+                if splits == 1 or tiling.depth(mma) * splits * _EXACT <= max(part.depths):
+                    least = _least_cycles(device, mma, part, tiling, splits)
+                    options.append((least, tiling, splits, per_sm))
     if not options:
         raise HaloError(
-            f"no tile of {device.name} fits columns in blocks of {work.block}",
+            f"no tile of {device.name} fits columns in blocks of {part.block}",
             f"Quantize with tiles of {min(t.n for t in TILINGS)} or more, or run the whole product at one clock.",
         )
     options.sort(key=lambda option: option[0])
     best: Launch | None = None
     best_time: tuple[float, int] = (math.inf, 0)
-    for least, tiling, splits, held in options:
+    for least, tiling, splits, per_sm in options:
         if least * 1e3 / clock_ghz > best_time[0]:
             continue
-        launch = _launch(device, mma, work, tiling, splits, held, dram_latency)
+        launch = _launch(device, mma, part, tiling, splits, per_sm, dram_latency)
         took = launch.cycles * 1e3 / clock_ghz
         time = (max(took, launch.dram_ps(device)) if memory_time else took, launch.cycles)
         if time < best_time:
@@ -341,6 +343,15 @@ def best_launch(device: Device, mma: Mma, work: Work, clock_ghz: float, memory_t
     return best
 
 
-def whole_work(m: int, k: int, n: int, activation_bits: float, weight_bits: float, result_bits: float) -> Work:
+def whole_gemm(m: int, k: int, n: int, activation_bits: float, weight_bits: float, result_bits: float) -> GemmSlice:
     """All of an m x k by k x n product."""
-    return Work(m, n, (k,), n, k, activation_bits, weight_bits, result_bits)
+    return GemmSlice(
+        m=m,
+        n=n,
+        depths=(k,),
+        block=n,
+        k_rows=k,
+        activation_bits=activation_bits,
+        weight_bits=weight_bits,
+        result_bits=result_bits,
+    )

@@ -156,7 +156,7 @@ def _whole(values: Parameters, key: str) -> int:
 def _check_buffers(arch: SystolicArch, path: Path) -> None:
     """Two of everything that is double-buffered must fit, and sums must find room without waiting."""
     # Sums of `depth` rows leave while as many fill: with this depth an output tile never waits for room.
-    depth = arch.ws().way if arch.dataflow == "ws" else arch.rows
+    depth = arch.ws().latency if arch.dataflow == "ws" else arch.rows
     if arch.depth < depth:
         least = -(-2 * depth * arch.columns * SUM_BYTES // 1024)
         fix = f"Give {least} or more: two times {depth} rows of {arch.columns} sums."

@@ -32,13 +32,14 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from halo.arch.systolic.gemm_cycles import Stretch
+from halo.arch.systolic.gemm_cycles import ClockInterval
 from halo.arch.systolic.loads import I64, Flags, Int8, OsLoad, StreamStalls, WsLoad, check_os_loads, check_ws_loads
 from halo.arch.systolic.mesh_kernel import count_busy, count_weights, move_slots
 from halo.arch.systolic.os_cycles import OsArray
 from halo.arch.systolic.os_kernel import os_control
 from halo.arch.systolic.ws_cycles import WsArray
 from halo.arch.systolic.ws_kernel import ws_control
+from halo.arch.weights import INT8_VALUES, INT8_ZERO
 from halo.characterization.table import WeightTable
 from halo.errors import HaloError
 
@@ -57,8 +58,9 @@ class CycleLevel:
         slots: int64[beats of activations], clock in which each is taken.
         results: int64[rows of results], clock in which each leaves.
         busy: int64[cycles], elements that multiply operands of the product, filled-up ones not counted.
-        stretches: between changes of the clock.
-        met: int64[classes, 256], element-clocks in which an activation advances, by class and weight + 128.
+        clock_intervals: between changes of the clock.
+        weight_activity: int64[classes, INT8_VALUES], element-clocks in which an activation advances, by class of the
+            clock and by weight.
     """
 
     elements: int
@@ -66,8 +68,8 @@ class CycleLevel:
     slots: I64
     results: I64
     busy: I64
-    stretches: tuple[Stretch, ...]
-    met: I64
+    clock_intervals: tuple[ClockInterval, ...]
+    weight_activity: I64
 
     @property
     def cycles(self) -> int:
@@ -77,9 +79,9 @@ class CycleLevel:
     @property
     def class_cycles(self) -> tuple[int, ...]:
         """Clocks of each class."""
-        total = [0] * len(self.met)
-        for stretch in self.stretches:
-            total[stretch.frequency_class] += stretch.cycles
+        total = [0] * len(self.weight_activity)
+        for interval in self.clock_intervals:
+            total[interval.frequency_class] += interval.cycles
         return tuple(total)
 
     @property
@@ -96,27 +98,27 @@ class CycleLevel:
         """Energy of all elements from the first clock to the last; see the head of the module for what counts.
 
         Args:
-            mac_fj: float[256] or float[classes, 256], mean energy of weight w at index w + 128: ``mac_energies``.
+            mac_fj: float[INT8_VALUES] or float[classes, INT8_VALUES], mean energy of each weight: ``mac_energies``.
             leakage_nw: float or float[classes], of one element.
             period_ps: float or float[classes], of the clock.
 
         Raises:
-            HaloError: a weight that was met has no energy (NaN).
+            HaloError: a weight that meets activations has no energy (NaN).
         """
-        energies = np.broadcast_to(np.asarray(mac_fj, np.float64), self.met.shape)
-        lacking = np.argwhere((self.met > 0) & np.isnan(energies))
+        energies = np.broadcast_to(np.asarray(mac_fj, np.float64), self.weight_activity.shape)
+        lacking = np.argwhere((self.weight_activity > 0) & np.isnan(energies))
         if len(lacking):
             kind, index = lacking[0]
-            what = f"weight {index - 128} has no energy in class {kind}"
+            what = f"weight {index - INT8_ZERO} has no energy in class {kind}"
             raise HaloError(what, "Take a table that holds every weight of the stream, 0 included.")
-        active = float(self.met[self.met > 0] @ energies[self.met > 0])
+        active = float(self.weight_activity[self.weight_activity > 0] @ energies[self.weight_activity > 0])
         clocks = np.array(self.class_cycles, np.float64)
         leaked = self.elements * clocks * np.asarray(leakage_nw) * np.asarray(period_ps) * 1e-6  # nW ps = 1e-6 fJ
         return active + float(leaked.sum())
 
 
 def mac_energies(table: WeightTable, corner: str | None = None) -> npt.NDArray[np.float64]:
-    """float64[256]: mean energy of a MAC with weight w in fJ at index w + 128; NaN where the table has none.
+    """float64[INT8_VALUES]: mean energy in fJ of a MAC with each weight; NaN where the table has none.
 
     Args:
         corner: of the table; may be left out where there is only one.
@@ -125,10 +127,10 @@ def mac_energies(table: WeightTable, corner: str | None = None) -> npt.NDArray[n
         HaloError: no such corner, several and none named, or weights of more than eight bits.
     """
     rows = table.rows(corner)
-    index = rows["weight"].to_numpy(np.int64) + 128
-    if index.min() < 0 or index.max() > 255:
+    index = INT8_ZERO + rows["weight"].to_numpy(np.int64)
+    if index.min() < 0 or index.max() >= INT8_VALUES:
         raise HaloError("the table's weights have more than eight bits", "Take the table of an int8 MAC.")
-    energies = np.full(256, np.nan)
+    energies = np.full(INT8_VALUES, np.nan)
     energies[index] = rows["energy_fj"].to_numpy(np.float64)
     return energies
 
@@ -160,13 +162,13 @@ def simulate_ws(
     tiles = np.array([(t.tile.rows, t.tile.first, t.tile.last, t.tile.frequency_class) for t in loads], np.int64)
     run = _Run(tiles[:, 0], tiles[:, 3], int(tiles[tiles[:, 2] != 0, 0].sum()), waits)
     gaps = np.array([max(array.lead(changed=changed) - 1, 0) for changed in (False, True)])
-    size = array.rows, array.depth, array.way
+    size = array.rows, array.depth, array.latency
     ws_control(tiles, *size, gaps, run.waits, _flags(stalls), run.slots, run.results, run.seen)
     inner = weight.shape[0]
     places = [(t.row, t.tile.rows, t.k, min(array.rows, inner - t.k), t.column) for t in loads]
-    met: Counter[_Block] = Counter()
+    blocks: Counter[_Block] = Counter()
     for load in loads:
-        met[load.k, array.rows, load.column, array.columns, load.tile.frequency_class] += load.tile.rows
+        blocks[load.k, array.rows, load.column, array.columns, load.tile.frequency_class] += load.tile.rows
     heights = [height for _, _, _, height, _ in places]
     return CycleLevel(
         array.rows * array.columns,
@@ -174,8 +176,8 @@ def simulate_ws(
         run.slots,
         run.results,
         run.busy(heights, [min(array.columns, weight.shape[1] - load.column) for load in loads]),
-        run.stretches(),
-        _met(weight, met, run.classes),
+        run.clock_intervals(),
+        _weight_activity(weight, blocks, run.classes),
     )
 
 
@@ -192,28 +194,28 @@ def simulate_os(
 ) -> CycleLevel:
     """Simulate the output-stationary array; arguments and errors as for ``simulate_ws``.
 
-    ``met`` counts the slot of zeros behind a tile that is not followed by another at once.
+    ``weight_activity`` counts the slot of zeros behind a tile that is not followed by another at once.
     """
     loads = list(loads)
     check_os_loads(array, activation, weight, loads)
     tiles = np.array([(t.tile.rows, t.tile.steps, t.tile.frequency_class) for t in loads], np.int64)
     run = _Run(tiles[:, 1], tiles[:, 2], int(tiles[:, 0].sum()), waits)
     cleared = np.zeros(run.classes, np.int64)
-    size = array.way, array.flush - 1, array.rows + max(array.rows, array.columns + 3)
+    size = array.latency, array.flush - 1, array.rows + max(array.rows, array.columns + 3)
     os_control(tiles, *size, run.waits, _flags(stalls), run.slots, run.results, run.seen, cleared)
     places = [(t.row, t.tile.rows, t.k, t.tile.steps, t.column) for t in loads]
-    met: Counter[_Block] = Counter()
+    blocks: Counter[_Block] = Counter()
     for load in loads:
-        met[load.k, load.tile.steps, load.column, array.columns, load.tile.frequency_class] += array.rows
-    counts = _met(weight, met, run.classes)
-    counts[:, 128] += cleared * array.rows * array.columns
+        blocks[load.k, load.tile.steps, load.column, array.columns, load.tile.frequency_class] += array.rows
+    counts = _weight_activity(weight, blocks, run.classes)
+    counts[:, INT8_ZERO] += cleared * array.rows * array.columns
     return CycleLevel(
         array.rows * array.columns,
         _outputs(activation, weight, places, array.columns, acc_bits, threads),
         run.slots,
         run.results,
         run.busy(tiles[:, 0], [min(array.columns, weight.shape[1] - load.column) for load in loads]),
-        run.stretches(),
+        run.clock_intervals(),
         counts,
     )
 
@@ -241,12 +243,12 @@ class _Run:
         count_busy(self.slots, starts, np.asarray(heights, np.int64), np.asarray(widths, np.int64), counts)
         return counts
 
-    def stretches(self) -> tuple[Stretch, ...]:
+    def clock_intervals(self) -> tuple[ClockInterval, ...]:
         """Of the clock; one of class 0 without a load belongs to the first with one, as in ``gemm_cycles``."""
         runs = [(kind, len(list(same))) for kind, same in groupby(self._kinds.tolist())]
         inner = self.seen.tolist()[-len(runs) + 1 :] if len(runs) > 1 else []
         ends = np.diff([0, *inner, int(self.results[-1]) + 1]).tolist()
-        return tuple(Stretch(kind, tiles, cycles) for (kind, tiles), cycles in zip(runs, ends, strict=True))
+        return tuple(ClockInterval(kind, tiles, cycles) for (kind, tiles), cycles in zip(runs, ends, strict=True))
 
 
 def _outputs(
@@ -276,9 +278,9 @@ def _outputs(
     return sums << spare >> spare
 
 
-def _met(weight: Int8, blocks: Counter[_Block], classes: int) -> I64:
-    """Element-clocks by class and weight + 128; ``blocks``: how often activations meet each weight of a block."""
-    counts = np.zeros((classes, 256), np.int64)
+def _weight_activity(weight: Int8, blocks: Counter[_Block], classes: int) -> I64:
+    """Element-clocks by class and weight; ``blocks``: how often activations meet each weight of a block."""
+    counts = np.zeros((classes, INT8_VALUES), np.int64)
     times = np.array(list(blocks.values()), np.int64)
     count_weights(np.ascontiguousarray(weight), np.array(list(blocks), np.int64), times, counts)
     return counts

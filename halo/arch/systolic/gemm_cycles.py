@@ -4,9 +4,10 @@ Weight-stationary: what can hold a tile up depends on the tiles before it only t
 not left when it could start (the *window*), in clocks from that moment. So wherever a window comes back, the clocks
 since then repeat, and a product needs as many steps as there are different windows, a few, however large it is.
 
-A *stretch* is what runs between two changes of the clock. A change empties the array, so the clocks of a stretch depend
-on its own tiles alone. The clock changes between the waits of the handshake: the first one (request to acknowledge)
-and the drain belong to the stretch before, the second one and the clock that sees the acknowledge to the one after.
+A *clock interval* is what runs between two changes of the clock. A change empties the array, so the clocks of an
+interval depend on its own tiles alone. The clock changes between the waits of the handshake: the first one (request to
+acknowledge) and the drain belong to the interval before, the second one and the clock that sees the acknowledge to the
+one after.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ _Window = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
-class Stretch:
+class ClockInterval:
     """Tiles that run between two changes of the clock.
 
     Attributes:
         frequency_class: of its clock.
         tiles: loads of the array.
-        cycles: see the head of the module; all stretches together are the schedule's cycles.
+        cycles: see the head of the module; all intervals together are the schedule's cycles.
     """
 
     frequency_class: int
@@ -74,8 +75,8 @@ def ws_gemm_cycles(array: WsArray, m: int, k: int, n: int) -> int:
     return array.rows + clocks + _drain(window)
 
 
-def ws_stretch_cycles(array: WsArray, rows: int, tiles: int, *, changed: bool) -> int:
-    """Clocks of a stretch of equally long tiles for whose sums there is room, without load, and waits of 0.
+def ws_interval_cycles(array: WsArray, rows: int, tiles: int, *, changed: bool) -> int:
+    """Clocks of an interval of equally long tiles for whose sums there is room, without load, and waits of 0.
 
     They are k-tiles of one output tile, or of any number where a larger accumulator keeps them all.
 
@@ -88,13 +89,15 @@ def ws_stretch_cycles(array: WsArray, rows: int, tiles: int, *, changed: bool) -
     return changed + clocks + _drain(window)
 
 
-def ws_stretches(array: WsArray, outputs: Iterable[WsOutput], waits: tuple[int, int] = (1, 1)) -> tuple[Stretch, ...]:
-    """Stretches of ``ws_schedule`` for output tiles; the load of the first weights belongs to the first one.
+def ws_clock_intervals(
+    array: WsArray, outputs: Iterable[WsOutput], waits: tuple[int, int] = (1, 1)
+) -> tuple[ClockInterval, ...]:
+    """Clock intervals of ``ws_schedule`` for output tiles; the load of the first weights belongs to the first one.
 
     Raises:
         HaloError: an output tile has too many or too few rows or k-tiles.
     """
-    stretches: list[Stretch] = []
+    intervals: list[ClockInterval] = []
     window: _Window = ()
     frequency_class = tiles = clocks = drain = 0
     for number, output in enumerate(outputs):
@@ -104,7 +107,7 @@ def ws_stretches(array: WsArray, outputs: Iterable[WsOutput], waits: tuple[int, 
         for index, (kind, count) in enumerate(output.runs):
             changed = kind != frequency_class
             if changed and tiles:
-                stretches.append(Stretch(frequency_class, tiles, clocks + drain + waits[0]))
+                intervals.append(ClockInterval(frequency_class, tiles, clocks + drain + waits[0]))
                 window, tiles, clocks = (), 0, 1 + waits[1]
             elif tiles == 0:
                 clocks = max(array.rows, 3 + sum(waits)) if changed else array.rows
@@ -115,7 +118,7 @@ def ws_stretches(array: WsArray, outputs: Iterable[WsOutput], waits: tuple[int, 
             # Sums of an output tile that goes on stay where they are, in room that has been counted.
             window = after if closes else _later(window, more)
             tiles, clocks = tiles + count, clocks + more
-    return (*stretches, Stretch(frequency_class, tiles, clocks + drain)) if tiles else ()
+    return (*intervals, ClockInterval(frequency_class, tiles, clocks + drain)) if tiles else ()
 
 
 def os_gemm_cycles(array: OsArray, m: int, k: int, n: int) -> int:
@@ -131,8 +134,8 @@ def os_gemm_cycles(array: OsArray, m: int, k: int, n: int) -> int:
     return columns * (chunks - 1) * full + (columns - 1) * short + array.one_tile(ragged, k)
 
 
-def os_stretch_cycles(array: OsArray, rows: int, steps: int, tiles: int, *, changed: bool) -> int:
-    """Clocks of a stretch of equal tiles before another change of the clock, without command, and waits of 0.
+def os_interval_cycles(array: OsArray, rows: int, steps: int, tiles: int, *, changed: bool) -> int:
+    """Clocks of an interval of equal tiles before another change of the clock, without command, and waits of 0.
 
     Args:
         rows, steps, tiles: 1 or more each.
@@ -141,10 +144,10 @@ def os_stretch_cycles(array: OsArray, rows: int, steps: int, tiles: int, *, chan
     return changed + steps + (tiles - 1) * max(steps, 2 * rows - 1) + array.flush
 
 
-def os_stretches(
+def os_clock_intervals(
     array: OsArray, runs: Iterable[tuple[OsTile, int]], waits: tuple[int, int] = (1, 1)
-) -> tuple[Stretch, ...]:
-    """Stretches of ``os_schedule`` for runs of equal tiles; the first command belongs to the first stretch.
+) -> tuple[ClockInterval, ...]:
+    """Clock intervals of ``os_schedule`` for runs of equal tiles; the first command belongs to the first interval.
 
     Args:
         runs: a tile and how many of it, 1 or more.
@@ -153,22 +156,22 @@ def os_stretches(
     Raises:
         HaloError: a tile has too many or too few rows, or no steps; or a run no tiles.
     """
-    stretches: list[Stretch] = []
-    frequency_class = tiles = clocks = before = 0  # rows of the tile before in this stretch
+    intervals: list[ClockInterval] = []
+    frequency_class = tiles = clocks = before = 0  # rows of the tile before in this interval
     for number, (tile, count) in enumerate(runs):
         if not 1 <= tile.rows <= array.rows or tile.steps < 1 or count < 1:
             what = f"run {number} has {count} tiles of {tile.rows} rows and {tile.steps} steps"
             raise HaloError(what, f"Give it 1 to {array.rows} rows, those of the array, and 1 or more of the others.")
         if tile.frequency_class != frequency_class:
             if tiles:
-                stretches.append(Stretch(frequency_class, tiles, clocks + array.flush + waits[0]))
+                intervals.append(ClockInterval(frequency_class, tiles, clocks + array.flush + waits[0]))
             frequency_class, before, clocks = tile.frequency_class, 0, (1 + waits[1] if tiles else 3 + sum(waits))
             tiles = 0
         elif not tiles:
             clocks = 1
         clocks += max(tile.steps, 2 * before - 1) + (count - 1) * max(tile.steps, 2 * tile.rows - 1)
         tiles, before = tiles + count, tile.rows
-    return (*stretches, Stretch(frequency_class, tiles, clocks + array.way + 2 * before - 2)) if tiles else ()
+    return (*intervals, ClockInterval(frequency_class, tiles, clocks + array.latency + 2 * before - 2)) if tiles else ()
 
 
 def _output(
@@ -185,7 +188,7 @@ def _output(
             stay -= held
     clocks = start + array.period(rows, changed=changed) + (k_tiles - 1) * array.period(rows)
     changed = changed and k_tiles == 1
-    first = array.lead(changed=changed) + array.way - array.period(rows, changed=changed)
+    first = array.lead(changed=changed) + array.latency - array.period(rows, changed=changed)
     return (*_later(window, clocks), (rows, first)), clocks
 
 

@@ -1,6 +1,6 @@
 """Clocks of the loads of an array that run at changing operating points: the terms of ``ws_schedule``, ``os_schedule``.
 
-A *segment* is what runs between two changes of the operating point: a stretch of ``gemm_cycles`` with waits of 0. The
+A *segment* is what runs between two changes of the operating point: an interval of ``gemm_cycles`` with waits of 0. The
 first has the load of the first weights in it, the others the clock that sees the acknowledge. All segments together are
 the schedule's cycles without the waits of its changes.
 """
@@ -37,7 +37,7 @@ class WsClocks:
 
     def last(self, rows: I64, changed: Flags | bool, followed: Flags) -> I64:
         """From the last load of a segment to its last result, with which the array is empty."""
-        return self._lead(changed) + rows + self.array.way
+        return self._lead(changed) + rows + self.array.latency
 
     def _lead(self, changed: Flags | bool) -> I64:
         lead: I64 = np.where(changed, self.array.lead(changed=True), self.array.lead())
@@ -62,7 +62,7 @@ class OsClocks:
 
     def last(self, rows: I64, changed: Flags | bool, followed: Flags) -> I64:
         """From the last tile of a segment to its last result; a change that follows waits until all rows are empty."""
-        return self.steps + np.where(followed, self.array.flush, self.array.way + 2 * rows - 2)
+        return self.steps + np.where(followed, self.array.flush, self.array.latency + 2 * rows - 2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,22 +50,23 @@ def move_slots(activation, weight, places, first, last, sums):  # type: ignore[n
 
 
 @kernel
-def count_weights(weight, blocks, times, met):  # type: ignore[no-untyped-def]
+def count_weights(weight, blocks, times, weight_activity):  # type: ignore[no-untyped-def]
     """How often activations meet each value of the weights.
 
     Args:
         weight: int8[K, N].
         blocks: int64[B, 5], k, steps, column, columns and class; past the edges of the weights are zeros.
         times: int64[B], activations that each weight of a block meets.
-        met: int64[classes, 256], added to; index of a weight: itself + 128.
+        weight_activity: int64[classes, values], added to; weight 0 stands in the middle of the values.
     """
+    zero = weight_activity.shape[1] // 2
     for block in range(len(blocks)):
         k, steps, column, columns, kind = blocks[block]
         below, right = min(k + steps, weight.shape[0]), min(column + columns, weight.shape[1])
         for x in range(k, below):
             for c in range(column, right):
-                met[kind, weight[x, c] + 128] += times[block]
-        met[kind, 128] += (steps * columns - (below - k) * (right - column)) * times[block]
+                weight_activity[kind, zero + weight[x, c]] += times[block]
+        weight_activity[kind, zero] += (steps * columns - (below - k) * (right - column)) * times[block]
 
 
 @kernel

@@ -32,18 +32,18 @@ class OsArray:
                 raise HaloError(f"an output-stationary array with {name}={value}", f"Give {least} or more.")
 
     @property
-    def way(self) -> int:
+    def latency(self) -> int:
         """Clocks from a tile's last k-step to its first row of results: across the columns, out of the store."""
         return self.columns + self.pipeline + 2
 
     @property
     def flush(self) -> int:
         """Clocks from a tile's last k-step until nothing of it is left in the array, however many rows it has."""
-        return self.way + 2 * (self.rows - 1)
+        return self.latency + 2 * (self.rows - 1)
 
     def one_tile(self, rows: int, steps: int) -> int:
         """Clocks of a tile by itself: command, stream, fill and drain; results leave in every second clock."""
-        return steps + self.way + 2 * rows - 1
+        return steps + self.latency + 2 * rows - 1
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def os_schedule(array: OsArray, tiles: Iterable[OsTile], waits: tuple[int, int] 
         last = max(start + tile.steps - 1, free)
         steps.extend((*range(start, start + tile.steps - 1), last))
         lasts.append(last)
-        results.extend(range(last + array.way, last + array.way + 2 * tile.rows, 2))
+        results.extend(range(last + array.latency, last + array.latency + 2 * tile.rows, 2))
         free, quiet = last + 2 * tile.rows - 1, last + array.flush
     return OsSchedule(tuple(steps), tuple(lasts), tuple(results))
 

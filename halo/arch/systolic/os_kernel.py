@@ -8,12 +8,12 @@ from halo.jit import kernel
 
 
 @kernel
-def os_control(tiles, way, empty, store, waits, held, slots, results, seen, cleared):  # type: ignore[no-untyped-def]
+def os_control(tiles, latency, empty, store, waits, held, slots, results, seen, cleared):  # type: ignore[no-untyped-def]
     """Run all tiles.
 
     Args:
         tiles: int64[T, 3], rows, steps and class of each, checked.
-        way: clocks from a tile's last k-step to its first row of results.
+        latency: clocks from a tile's last k-step to its first row of results.
         empty: from the clock behind the last k-step until nothing is left in the array.
         store: rows that the result store holds.
         waits: int64[changes, 2], clocks to the acknowledge, and to its fall.
@@ -69,7 +69,7 @@ def os_control(tiles, way, empty, store, waits, held, slots, results, seen, clea
             activation_valid = weight_valid = False
         if finish:
             for row in range(rows):
-                due[queued] = t + way + 2 * row
+                due[queued] = t + latency + 2 * row
                 queued += 1
             spacing = 2 * (rows - 1)
             flush = empty

@@ -10,6 +10,7 @@ import numpy as np
 from halo.arch.systolic.loads import I64, Int8, OsLoad, StreamStalls
 from halo.arch.systolic.os_cycles import OsArray, OsTile
 from halo.arch.systolic.reference import ClockGenerator, Recorded, Skew, Source, filled, from_above, from_left, wrapped
+from halo.arch.weights import INT8_VALUES, INT8_ZERO
 
 Lane = tuple[bool, bool, bool, int, bool]
 """At the left of a row: slot, first and last of its tile, activation, and whether that is one of the product."""
@@ -58,7 +59,10 @@ def run_os(
     waits: Sequence[tuple[int, int]],
     acc_bits: int = 32,
 ) -> Recorded:
-    """Run loads that have been checked; ``waits``: of each change of the clock. ``met`` goes on until all is still."""
+    """Run loads that have been checked; ``waits``: of each change of the clock.
+
+    ``weight_activity`` goes on until all is still.
+    """
     rows, columns = array.rows, array.columns
     command = Source([load.tile for load in loads], stalls.command)
     weights = Source([row for load in loads for row in _weight_beats(array, weight, load)], stalls.weight)
@@ -67,7 +71,7 @@ def run_os(
     )
     where = deque((load.row + i, load.column) for load in loads for i in range(load.tile.rows))
     outputs = np.zeros((len(activation), weight.shape[1]), np.int64)
-    met = np.zeros((max(load.tile.frequency_class for load in loads) + 1, 256), np.int64)
+    weight_activity = np.zeros((max(load.tile.frequency_class for load in loads) + 1, INT8_VALUES), np.int64)
     slots: list[int] = []
     results: list[int] = []
     busy: list[int] = []
@@ -102,7 +106,7 @@ def run_os(
         lanes = skew([(step or clear, step and first, step and last and r < within, *beat[r]) for r in range(rows)])
         entering = weight_skew(weights.beat if step else [(0, False)] * columns)
         # what the elements do in this clock
-        met[clock.current] += np.bincount(mesh.weight[mesh.valid > 0] + 128, minlength=256)
+        weight_activity[clock.current] += np.bincount(INT8_ZERO + mesh.weight[mesh.valid > 0], minlength=INT8_VALUES)
         if where:
             busy.append(int((mesh.valid * mesh.activation_real * mesh.weight_real).sum()))
             clock_class.append(clock.current)
@@ -129,7 +133,7 @@ def run_os(
             running = command.take() if command.valid else None
             steps, first = running.steps if running else 0, True
         t += 1
-    return Recorded(outputs, np.array(slots), np.array(results), np.array(busy), np.array(clock_class), met)
+    return Recorded(outputs, np.array(slots), np.array(results), np.array(busy), np.array(clock_class), weight_activity)
 
 
 def _weight_beats(array: OsArray, weight: Int8, load: OsLoad) -> list[list[tuple[int, bool]]]:

@@ -23,7 +23,7 @@ class Recorded:
         slots, results: clock of each activation taken and of each row of results.
         busy: int64[cycles], elements that multiply operands of the product.
         clock_class: int64[cycles], class of the clock.
-        met: int64[classes, 256], as in ``CycleLevel``.
+        weight_activity: int64[classes, 256], as in ``CycleLevel``.
     """
 
     outputs: I64
@@ -31,7 +31,7 @@ class Recorded:
     results: I64
     busy: I64
     clock_class: I64
-    met: I64
+    weight_activity: I64
 
 
 class Source(Generic[T]):

@@ -44,7 +44,7 @@ class WsArray:
         return gap + 1 if gap else 0
 
     @property
-    def way(self) -> int:
+    def latency(self) -> int:
         """Clocks from an activation to its row of results: fill of the array, two of them in the buffer."""
         return self.rows + self.columns + self.pipeline + 2
 
@@ -54,7 +54,7 @@ class WsArray:
 
     def one_tile(self, rows: int) -> int:
         """Clocks of a tile by itself, in the first class: load, swap, stream, fill and drain."""
-        return self.rows + self.lead() + rows + self.way
+        return self.rows + self.lead() + rows + self.latency
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ def ws_schedule(array: WsArray, tiles: Iterable[WsTile], waits: tuple[int, int] 
         first = start + array.lead(changed=changed)
         activations.extend(range(first, first + tile.rows))
         if tile.last:
-            results.extend(range(first + array.way, first + tile.rows + array.way))
-        quiet = first + tile.rows + array.way - 1
+            results.extend(range(first + array.latency, first + tile.rows + array.latency))
+        quiet = first + tile.rows + array.latency - 1
         loaded = start + array.period(tile.rows, changed=changed)
         before = tile
     return WsSchedule(tuple(starts), tuple(activations), tuple(results))

@@ -8,12 +8,12 @@ from halo.jit import kernel
 
 
 @kernel
-def ws_control(tiles, rows, depth, way, gaps, waits, held, slots, results, seen):  # type: ignore[no-untyped-def]
+def ws_control(tiles, rows, depth, latency, gaps, waits, held, slots, results, seen):  # type: ignore[no-untyped-def]
     """Run all tiles.
 
     Args:
         tiles: int64[T, 4], rows, first, last and class of each, checked.
-        rows: of the array; depth: rows of the longest tile; way: clocks from an activation to its row of results.
+        rows: of the array; depth: rows of the longest tile; latency: clocks from an activation to its row of results.
         gaps: int64[2], idle slots behind a swap, within a class and after a change of the clock.
         waits: int64[changes, 2], clocks to the acknowledge, and to its fall.
         held: four of bool[any], as ``StreamStalls`` has them: command, weight, activation, result.
@@ -79,9 +79,9 @@ def ws_control(tiles, rows, depth, way, gaps, waits, held, slots, results, seen)
             beats += 1
             to_come -= 1
             activation_valid = False
-            flush = way - 1
+            flush = latency - 1
             if last:
-                due[queued] = t + way
+                due[queued] = t + latency
                 queued += 1
         elif flush > 0:
             flush -= 1

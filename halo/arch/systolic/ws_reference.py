@@ -10,6 +10,7 @@ import numpy as np
 from halo.arch.systolic.loads import I64, Int8, StreamStalls, WsLoad
 from halo.arch.systolic.reference import ClockGenerator, Recorded, Skew, Source, filled, from_above, from_left, wrapped
 from halo.arch.systolic.ws_cycles import WsArray, WsTile
+from halo.arch.weights import INT8_VALUES, INT8_ZERO
 
 Lane = tuple[bool, bool, bool, int, bool]
 """At the left of a row: slot, swap, load of the weight, activation, and whether that is one of the product."""
@@ -86,7 +87,7 @@ def run_ws(
     acc_bits: int = 32,
 ) -> Recorded:
     """Run loads that have been checked; ``waits``: of each change of the clock."""
-    rows, columns, latency = array.rows, array.columns, array.way - 2
+    rows, columns, mesh_latency = array.rows, array.columns, array.latency - 2
     command = Source([load.tile for load in loads], stalls.command)
     weights = Source([row for load in loads for row in _weight_beats(array, weight, load)], stalls.weight)
     activations = Source(
@@ -94,7 +95,7 @@ def run_ws(
     )
     where = deque((load.row + i, load.column) for load in loads if load.tile.last for i in range(load.tile.rows))
     outputs = np.zeros((len(activation), weight.shape[1]), np.int64)
-    met = np.zeros((max(load.tile.frequency_class for load in loads) + 1, 256), np.int64)
+    weight_activity = np.zeros((max(load.tile.frequency_class for load in loads) + 1, INT8_VALUES), np.int64)
     slots: list[int] = []
     results: list[int] = []
     busy: list[int] = []
@@ -104,7 +105,7 @@ def run_ws(
     skew: Skew[Lane] = Skew(rows, (False, False, False, 0, False))
     weight_skew: Skew[tuple[int, bool]] = Skew(columns, (0, False))
     deskew: Skew[int] = Skew(columns, 0, reverse=True)
-    marks = deque([(False, False, False)] * latency)
+    marks = deque([(False, False, False)] * mesh_latency)
     following: WsTile | None = None  # next_* of ws_control.v
     running = WsTile(0)
     to_come = gap = flush = loaded = 0
@@ -136,7 +137,7 @@ def run_ws(
         lanes = skew([(slot, start, take and r == place, *beat[r]) for r in range(rows)])
         entering = weight_skew(weights.beat if take else [(0, False)] * columns)
         # what the elements do in this clock
-        met[clock.current] += np.bincount(mesh.weight[mesh.valid > 0] + 128, minlength=256)
+        weight_activity[clock.current] += np.bincount(INT8_ZERO + mesh.weight[mesh.valid > 0], minlength=INT8_VALUES)
         busy.append(int((mesh.valid * mesh.activation_real * mesh.weight_real).sum()))
         clock_class.append(clock.current)
         # the end of the clock
@@ -152,7 +153,7 @@ def run_ws(
         clock.step(None if following is None else following.frequency_class, done and flush == 0)
         room += leave - (running.rows if start and running.first else 0)
         gap = idle_slots if start else max(gap - 1, 0)
-        flush = array.way - 1 if slot else max(flush - 1, 0)
+        flush = array.latency - 1 if slot else max(flush - 1, 0)
         if slot:
             activations.take()
             slots.append(t)
@@ -164,7 +165,7 @@ def run_ws(
         if following is None or start:
             following = command.take() if command.valid else None
         t += 1
-    return Recorded(outputs, np.array(slots), np.array(results), np.array(busy), np.array(clock_class), met)
+    return Recorded(outputs, np.array(slots), np.array(results), np.array(busy), np.array(clock_class), weight_activity)
 
 
 def _weight_beats(array: WsArray, weight: Int8, load: WsLoad) -> list[list[tuple[int, bool]]]:

@@ -1,6 +1,6 @@
 """What a quantization method makes of a model's layers: from stated statistics, or from a folder of ``halo quantize``.
 
-A method is known before any clock is. ``WeightForm`` holds which values the tiles may take and how much is stored;
+A method is known before any clock is. ``WeightFormat`` holds which values the tiles may take and how much is stored;
 which operating points are safe for them, and what their MACs cost, follows when the operating points are known.
 """
 
@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from halo.arch.weights import INT8_VALUES, INT8_ZERO
 from halo.errors import HaloError
 from halo.quant.codebooks import left_aligned
 from halo.quant.layer import QuantizedLayer
@@ -50,7 +51,7 @@ class ValueSet:
 
 
 @dataclass(frozen=True, eq=False)
-class WeightForm:
+class WeightFormat:
     """A layer's weights as a method leaves them; fields as in ``halo.arch.weights.LayerWeights``.
 
     Attributes:
@@ -86,10 +87,10 @@ class Method:
     """
 
     label: str
-    blocks: WeightForm
-    head: WeightForm
-    cache: WeightForm
-    layers: Mapping[str, WeightForm] = field(default_factory=dict)
+    blocks: WeightFormat
+    head: WeightFormat
+    cache: WeightFormat
+    layers: Mapping[str, WeightFormat] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     sources: Told = field(default_factory=dict)
 
@@ -104,7 +105,7 @@ class Method:
         forms = (*self.layers.values(), self.blocks, self.head, self.cache)
         return tuple(dict.fromkeys(chosen.values for form in forms for chosen in form.sets))
 
-    def form(self, gemm: Gemm) -> WeightForm:
+    def form(self, gemm: Gemm) -> WeightFormat:
         """The form of a product's operand in the array."""
         if gemm.kind == "attention":
             return self.cache
@@ -126,7 +127,7 @@ def stated_method(name: str, model: str, kv_bits: int) -> Method:
         raise HaloError(f"method {name!r} is unknown", f"Known: {', '.join(METHODS)}.")
     figures = _figures(name)
     if name == "fp16":
-        form = WeightForm((ValueSet("fp16", ()),), (1.0,), figures.number("bits"), operand="fp16")
+        form = WeightFormat((ValueSet("fp16", ()),), (1.0,), figures.number("bits"), operand="fp16")
         return Method(name, form, form, form, sources=figures.told(name, ("bits",)))
     keys = (f"bits_{model}" if f"bits_{model}" in figures.values else "bits", "sparse_share")
     bits, sparse = (figures.number(key) for key in keys)
@@ -143,7 +144,7 @@ def stated_method(name: str, model: str, kv_bits: int) -> Method:
     else:
         sets = (_aligned(int(bits)) if name.startswith("left-aligned") else _plain(int(bits)),)
         share = (1.0,)
-    blocks = WeightForm(sets, share, bits, sparse_share=sparse)
+    blocks = WeightFormat(sets, share, bits, sparse_share=sparse)
     return Method(name, blocks, _W8A8, _cache(kv_bits), assumptions=tuple(said), sources=sources)
 
 
@@ -170,7 +171,7 @@ def quantized_method(folder: Path, kv_bits: int, gemms: Iterable[Gemm]) -> Metho
         if layer.shape != wanted[name]:
             shapes = (" x ".join(map(str, shape)) for shape in (layer.shape, wanted[name]))
             raise HaloError("layer {!r} is {}, the model's {}".format(name, *shapes), _OWN_MODEL, folder)
-        forms[name] = form_of(layer)
+        forms[name] = format_of(layer)
     said = [f"Bits, tile classes and values of the weights of {folder.name} are those in its folder"]
     missing = len(wanted) - len(names)
     rest = "The head runs" if not missing else f"The head and {missing} of {len(wanted)} layers are not in it: they run"
@@ -178,7 +179,7 @@ def quantized_method(folder: Path, kv_bits: int, gemms: Iterable[Gemm]) -> Metho
     return Method(folder.name, _W8A8, _W8A8, _cache(kv_bits), forms, tuple(said))
 
 
-def form_of(layer: QuantizedLayer) -> WeightForm:
+def format_of(layer: QuantizedLayer) -> WeightFormat:
     """What the array sees of a quantized layer; its tile classes turned to K x N.
 
     Raises:
@@ -188,28 +189,28 @@ def form_of(layer: QuantizedLayer) -> WeightForm:
     if layer.tile is None or layer.tile_class is None:
         (counts,) = _counts_by_class(layer)
         there = np.flatnonzero(counts)
-        chosen = ValueSet(layer.method, tuple((there - 128).tolist()), tuple(counts[there].tolist()))
-        return WeightForm((chosen,), (1.0,), layer.true_bits(), sparse_share=sparse)
+        chosen = ValueSet(layer.method, tuple((there - INT8_ZERO).tolist()), tuple(counts[there].tolist()))
+        return WeightFormat((chosen,), (1.0,), layer.true_bits(), sparse_share=sparse)
     sets = []
     for book, counts in zip(layer.codebooks, _counts_by_class(layer), strict=True):
         values = book.values.astype(np.int64)
-        if counts.sum() != counts[values + 128].sum():
-            stray = next(code for code in np.flatnonzero(counts) - 128 if code not in book.values)
+        if counts.sum() != counts[INT8_ZERO + values].sum():
+            stray = next(code for code in np.flatnonzero(counts) - INT8_ZERO if code not in book.values)
             what = f"layer {layer.name!r}: code {stray} in a tile of codebook {book.name!r}"
             raise HaloError(what, "Quantize the layer again: at the clock of the codebook this code is not safe.")
-        sets.append(ValueSet(book.name, tuple(values.tolist()), tuple(counts[values + 128].tolist())))
+        sets.append(ValueSet(book.name, tuple(values.tolist()), tuple(counts[INT8_ZERO + values].tolist())))
     classes = np.ascontiguousarray(layer.tile_class.T)
-    return WeightForm(tuple(sets), layer.class_share(), layer.true_bits(), layer.tile, classes, sparse)
+    return WeightFormat(tuple(sets), layer.class_share(), layer.true_bits(), layer.tile, classes, sparse)
 
 
 def _counts_by_class(layer: QuantizedLayer) -> npt.NDArray[np.int64]:
-    """Number of codes of each value, int64[classes, 256], from -128; one class where there are no tiles."""
+    """Number of codes of each value, int64[classes, INT8_VALUES]; one class where there are no tiles."""
     tile, classes = layer.tile or _BAND, layer.tile_class
-    counts = np.zeros((max(1, len(layer.codebooks)), 256), np.int64)
+    counts = np.zeros((max(1, len(layer.codebooks)), INT8_VALUES), np.int64)
     for band in range(-(-len(layer.codes) // tile)):
-        codes = layer.codes[band * tile : (band + 1) * tile].astype(np.int64) + 128
+        codes = INT8_ZERO + layer.codes[band * tile : (band + 1) * tile].astype(np.int64)
         if classes is not None:
-            codes += np.repeat(classes[band], tile)[: codes.shape[1]].astype(np.int64) * 256
+            codes += np.repeat(classes[band], tile)[: codes.shape[1]].astype(np.int64) * INT8_VALUES
         counts += np.bincount(codes.ravel(), minlength=counts.size).reshape(counts.shape)
     return counts
 
@@ -230,8 +231,8 @@ def _figures(name: str) -> Parameters:
     return read_parameters(_DATA, tables, ("bits", "sparse_share", *models), {})
 
 
-def _cache(bits: int) -> WeightForm:
-    return WeightForm((_plain(8),), (1.0,), bits)
+def _cache(bits: int) -> WeightFormat:
+    return WeightFormat((_plain(8),), (1.0,), bits)
 
 
-_W8A8 = WeightForm((_plain(8),), (1.0,), 8)
+_W8A8 = WeightFormat((_plain(8),), (1.0,), 8)

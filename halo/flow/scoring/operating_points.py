@@ -18,7 +18,7 @@ from halo.dvfs.voltage import supply_of
 from halo.errors import HaloError
 from halo.flow.runs.runfolder import RECORD
 from halo.flow.scoring.fp16 import fp16_mac
-from halo.flow.scoring.methods import WeightForm
+from halo.flow.scoring.methods import WeightFormat
 from halo.progress import Progress
 from halo.sourced import Parameters, Told, load_toml, read_parameters
 
@@ -27,7 +27,7 @@ _ELEMENT = ("overhead_ratio", "int8_register_bits", "fp16_register_bits")
 
 
 @dataclass(frozen=True, eq=False)
-class Operation:
+class MacOperatingPoints:
     """Operating points of a kind of MAC.
 
     Attributes:
@@ -48,7 +48,7 @@ class Operation:
     assumptions: tuple[str, ...] = ()
     sources: Told = field(default_factory=dict)
 
-    def weights(self, form: WeightForm) -> LayerWeights:
+    def weights(self, form: WeightFormat) -> LayerWeights:
         """A layer's weights at these points.
 
         Raises:
@@ -74,7 +74,7 @@ class Operation:
         return TileClass(name, tuple(values), points, tuple(allowed))
 
 
-def integer_operation(
+def integer_points(
     name: str,
     table: WeightTable,
     corner: str | None,
@@ -82,7 +82,7 @@ def integer_operation(
     *,
     regulator: str | None = None,
     usual: str = "ivr",
-) -> Operation:
+) -> MacOperatingPoints:
     """Operating points of the characterized integer MAC.
 
     Args:
@@ -131,7 +131,7 @@ def integer_operation(
     change = dvfs.transition
     for key in ("per_volt_ns", "fixed_ns", "rail_nf"):
         sources[f"dvfs.transition.{key}"] = {"value": getattr(change, key), "source": f"{change.name}: {change.source}"}
-    return Operation(
+    return MacOperatingPoints(
         dvfs,
         Element(
             leakage_nw=leakage_nw(table, table.weights, dvfs),
@@ -156,7 +156,9 @@ def _raised(dvfs: Dvfs, table: WeightTable) -> list[str]:
     ]
 
 
-def float_operation(run_folder: Path, integer: Operation, report: Progress, *, own_clock: bool) -> Operation:
+def float_points(
+    run_folder: Path, integer: MacOperatingPoints, report: Progress, *, own_clock: bool
+) -> MacOperatingPoints:
     """The one operating point of the floating-point MAC, at the voltage of the slowest integer one.
 
     Its own clock is what its period allows where the table vouches for clocks, the same margin kept; where clocks are
@@ -197,7 +199,7 @@ def float_operation(run_folder: Path, integer: Operation, report: Progress, *, o
     registers = figures.number("fp16_register_bits") / figures.number("int8_register_bits")
     said = f"An fp16 element takes {registers:.3g} times as much for its registers as an int8 one, as it has more bits"
     point = OperatingPoint("fp16", slow.voltage_v, clock, source)
-    return Operation(
+    return MacOperatingPoints(
         replace(dvfs, name="fp16", points=(point,), allowed=(Allowed(),) if dvfs.timing == "assumed" else ()),
         Element((mac.leakage_nw,), (registers * integer.element.overhead_fj[0],), said),
         None,

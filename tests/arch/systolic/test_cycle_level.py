@@ -13,7 +13,13 @@ from small_tables import small_table
 from stream_stalls import STREAMS, stalled
 
 from halo.arch.systolic.cycle_level import CycleLevel, mac_energies, simulate_os, simulate_ws
-from halo.arch.systolic.gemm_cycles import WsOutput, os_gemm_cycles, os_stretches, ws_gemm_cycles, ws_stretches
+from halo.arch.systolic.gemm_cycles import (
+    WsOutput,
+    os_clock_intervals,
+    os_gemm_cycles,
+    ws_clock_intervals,
+    ws_gemm_cycles,
+)
 from halo.arch.systolic.loads import OsLoad, StreamStalls, WsLoad, os_loads, ws_loads
 from halo.arch.systolic.os_cycles import OsArray, OsTile, os_schedule
 from halo.arch.systolic.os_reference import run_os
@@ -43,9 +49,9 @@ def check(found: CycleLevel, truth: Recorded) -> None:
     assert found.slots.tolist() == truth.slots.tolist()
     assert found.results.tolist() == truth.results.tolist()
     assert found.busy.tolist() == truth.busy.tolist()
-    assert found.met.tolist() == truth.met.tolist()
-    classes = [kind for stretch in found.stretches for kind in [stretch.frequency_class] * stretch.cycles]
-    if found.stretches[0].frequency_class:  # the change before the first tile belongs to its stretch
+    assert found.weight_activity.tolist() == truth.weight_activity.tolist()
+    classes = [kind for interval in found.clock_intervals for kind in [interval.frequency_class] * interval.cycles]
+    if found.clock_intervals[0].frequency_class:  # the change before the first tile belongs to its interval
         first = int(np.argmax(truth.clock_class > 0))
         classes[:first] = [0] * first
     assert classes == truth.clock_class.tolist()
@@ -110,13 +116,13 @@ def test_without_stalls_it_is_the_schedule_and_the_closed_form(
     for (_, _, rows), part in groupby(loads, lambda load: (load.column, load.row, load.tile.rows)):
         kinds = groupby(load.tile.frequency_class for load in part)
         outputs.append(WsOutput(rows, tuple((kind, len(list(same))) for kind, same in kinds)))
-    assert found.stretches == ws_stretches(ws, outputs, waits)
+    assert found.clock_intervals == ws_clock_intervals(ws, outputs, waits)
     blocks = data.draw(st.lists(st.integers(0, 2), min_size=-(-n // os.columns), max_size=-(-n // os.columns)))
     products = list(os_loads(os, *size, blocks))
     found = simulate_os(os, activation, weight, products, waits=waits)
     wanted = os_schedule(os, [load.tile for load in products], waits)
     assert tuple(found.slots) == wanted.steps and tuple(found.results) == wanted.results
-    assert found.stretches == os_stretches(os, [(load.tile, 1) for load in products], waits)
+    assert found.clock_intervals == os_clock_intervals(os, [(load.tile, 1) for load in products], waits)
 
 
 @pytest.mark.parametrize(("m", "k", "n"), [(70, 100, 90), (1, 64, 200), (129, 33, 65)])
@@ -132,7 +138,7 @@ def test_larger_products_on_several_threads(m: int, k: int, n: int) -> None:
             assert (found.outputs == wanted).all() and found.outputs.dtype == np.int32
             assert found.macs == m * k * n and found.busy.max() <= found.elements
             assert 0 < found.utilisation <= 1
-        assert ws.met.sum() == m * 32 * -(-k // 32) * 48 * -(-n // 48)
+        assert ws.weight_activity.sum() == m * 32 * -(-k // 32) * 48 * -(-n // 48)
 
 
 def test_one_element_in_small_numbers() -> None:
@@ -189,7 +195,11 @@ def test_output_stationary_energy_counts_the_slot_of_zeros() -> None:
     activation, weight = np.array([[5, 7]], np.int8), np.array([[3], [-2]], np.int8)
     found = simulate_os(array, activation, weight, os_loads(array, 1, 2, 1))
     assert found.outputs.tolist() == [[1]] and found.macs == 2
-    assert {int(w) - 128: int(found.met[0, w]) for w in np.flatnonzero(found.met[0])} == {3: 2, -2: 2, 0: 2}
+    assert {int(w) - 128: int(found.weight_activity[0, w]) for w in np.flatnonzero(found.weight_activity[0])} == {
+        3: 2,
+        -2: 2,
+        0: 2,
+    }
 
 
 ONE = WsLoad(0, 0, 0, WsTile(1))

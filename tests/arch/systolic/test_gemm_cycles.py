@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halo.arch.systolic.gemm_cycles import (
-    Stretch,
+    ClockInterval,
     WsOutput,
+    os_clock_intervals,
     os_gemm_cycles,
-    os_stretch_cycles,
-    os_stretches,
+    os_interval_cycles,
+    ws_clock_intervals,
     ws_gemm_cycles,
-    ws_stretch_cycles,
-    ws_stretches,
+    ws_interval_cycles,
 )
 from halo.arch.systolic.os_cycles import OsArray, OsTile, os_cycles, os_schedule, os_tiles
 from halo.arch.systolic.ws_cycles import WsArray, WsTile, ws_cycles, ws_schedule, ws_tiles
@@ -70,16 +70,16 @@ def test_weight_stationary_stretches(drawn: tuple[WsArray, list[WsOutput]], wait
     array, outputs = drawn
     tiles = ws_tiles_of(outputs)
     schedule = ws_schedule(array, tiles, waits)
-    stretches = ws_stretches(array, outputs, waits)
-    assert sum(stretch.cycles for stretch in stretches) == schedule.cycles
+    intervals = ws_clock_intervals(array, outputs, waits)
+    assert sum(interval.cycles for interval in intervals) == schedule.cycles
     kinds = [(kind, len(list(same))) for kind, same in groupby(tile.frequency_class for tile in tiles)]
-    assert [(stretch.frequency_class, stretch.tiles) for stretch in stretches] == kinds
+    assert [(interval.frequency_class, interval.tiles) for interval in intervals] == kinds
     # Each ends with the first wait behind its last sums, and the next one starts its first tile after the second.
     taken = done = 0
-    for stretch in stretches[:-1]:
-        taken, done = taken + stretch.tiles, done + stretch.cycles
+    for interval in intervals[:-1]:
+        taken, done = taken + interval.tiles, done + interval.cycles
         last = schedule.activations[sum(tile.rows for tile in tiles[:taken]) - 1]
-        assert done == last + array.way + 1 + waits[0]
+        assert done == last + array.latency + 1 + waits[0]
         assert schedule.starts[taken] == done + 1 + waits[1]
 
 
@@ -90,13 +90,13 @@ def test_output_stationary_stretches(array: OsArray, data: st.DataObject, waits:
     runs = data.draw(st.lists(st.tuples(tile, st.integers(1, 3)), max_size=9))
     tiles = [tile for tile, count in runs for _ in range(count)]
     schedule = os_schedule(array, tiles, waits)
-    stretches = os_stretches(array, runs, waits)
-    assert sum(stretch.cycles for stretch in stretches) == schedule.cycles
+    intervals = os_clock_intervals(array, runs, waits)
+    assert sum(interval.cycles for interval in intervals) == schedule.cycles
     kinds = [(kind, len(list(same))) for kind, same in groupby(tile.frequency_class for tile in tiles)]
-    assert [(stretch.frequency_class, stretch.tiles) for stretch in stretches] == kinds
+    assert [(interval.frequency_class, interval.tiles) for interval in intervals] == kinds
     taken = done = 0
-    for stretch in stretches[:-1]:
-        taken, done = taken + stretch.tiles, done + stretch.cycles
+    for interval in intervals[:-1]:
+        taken, done = taken + interval.tiles, done + interval.cycles
         assert done == schedule.lasts[taken - 1] + array.flush + 1 + waits[0]
         assert schedule.steps[sum(tile.steps for tile in tiles[:taken])] == done + 1 + waits[1]
 
@@ -104,16 +104,16 @@ def test_output_stationary_stretches(array: OsArray, data: st.DataObject, waits:
 @settings(max_examples=50, deadline=None)
 @given(WS_ARRAYS, st.integers(1, 7), st.lists(st.integers(1, 5), min_size=2, max_size=5))
 def test_one_stretch_by_itself(array: WsArray, rows: int, counts: list[int]) -> None:
-    """K-tiles grouped by class within an output tile: the load, then every stretch as if it were alone."""
+    """K-tiles grouped by class within an output tile: the load, then every interval as if it were alone."""
     rows = min(rows, array.depth)
     runs = tuple((number, count) for number, count in enumerate(counts))
-    stretches = ws_stretches(array, [WsOutput(rows, runs)], (0, 0))
-    alone = [ws_stretch_cycles(array, rows, count, changed=number > 0) for number, count in runs]
-    assert [stretch.cycles for stretch in stretches] == [array.rows + alone[0], *alone[1:]]
+    intervals = ws_clock_intervals(array, [WsOutput(rows, runs)], (0, 0))
+    alone = [ws_interval_cycles(array, rows, count, changed=number > 0) for number, count in runs]
+    assert [interval.cycles for interval in intervals] == [array.rows + alone[0], *alone[1:]]
     mesh = OsArray(array.rows, array.columns, array.pipeline)
     products = [(OsTile(mesh.rows, rows, number), count) for number, count in runs]
-    alone = [os_stretch_cycles(mesh, mesh.rows, rows, count, changed=number > 0) for number, count in runs]
-    assert [stretch.cycles for stretch in os_stretches(mesh, products, (0, 0))] == [1 + alone[0], *alone[1:]]
+    alone = [os_interval_cycles(mesh, mesh.rows, rows, count, changed=number > 0) for number, count in runs]
+    assert [interval.cycles for interval in os_clock_intervals(mesh, products, (0, 0))] == [1 + alone[0], *alone[1:]]
 
 
 def test_small_numbers() -> None:
@@ -122,11 +122,11 @@ def test_small_numbers() -> None:
     assert ws_gemm_cycles(array, 8, 40, 3) == 4 + 10 * 8 + (4 + 3 + 2)  # loads overlap
     assert ws_gemm_cycles(array, 1, 40, 3) == 4 + 9 * 4 + 1 + (4 + 3 + 2)  # loads do not
     # Two k-tiles in class 0, drain, acknowledge after 5 clocks; 7 more, the swap and its gap, one tile, drain.
-    assert ws_stretches(array, [WsOutput(8, ((0, 2), (1, 1)))], (5, 7)) == (
-        Stretch(0, 2, 4 + 16 + 9 + 5),
-        Stretch(1, 1, 1 + 7 + 2 + 8 + 9),
+    assert ws_clock_intervals(array, [WsOutput(8, ((0, 2), (1, 1)))], (5, 7)) == (
+        ClockInterval(0, 2, 4 + 16 + 9 + 5),
+        ClockInterval(1, 1, 1 + 7 + 2 + 8 + 9),
     )
-    assert ws_stretches(array, []) == os_stretches(OsArray(2, 2), []) == ()
+    assert ws_clock_intervals(array, []) == os_clock_intervals(OsArray(2, 2), []) == ()
 
 
 def test_large_products_are_as_quick_as_small_ones() -> None:
@@ -153,10 +153,10 @@ def test_bad_sizes(sizes: tuple[int, int, int]) -> None:
 )
 def test_bad_output_tiles(output: WsOutput) -> None:
     with pytest.raises(HaloError, match="output tile 1 has"):
-        ws_stretches(WsArray(2, 2, depth=4), [WsOutput(1, ((0, 1),)), output])
+        ws_clock_intervals(WsArray(2, 2, depth=4), [WsOutput(1, ((0, 1),)), output])
 
 
 @pytest.mark.parametrize(("tile", "count"), [(OsTile(3, 1), 1), (OsTile(1, 0), 1), (OsTile(1, 1), 0)])
 def test_bad_runs(tile: OsTile, count: int) -> None:
     with pytest.raises(HaloError, match="run 0 has"):
-        os_stretches(OsArray(2, 2), [(tile, count)])
+        os_clock_intervals(OsArray(2, 2), [(tile, count)])

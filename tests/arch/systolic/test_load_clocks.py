@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halo.arch.systolic.gemm_cycles import os_stretch_cycles, ws_stretch_cycles
+from halo.arch.systolic.gemm_cycles import os_interval_cycles, ws_interval_cycles
 from halo.arch.systolic.load_clocks import Clocked, OsClocks, Runs, WsClocks, clock
 from halo.arch.systolic.os_cycles import OsArray, OsTile, os_cycles
 from halo.arch.systolic.ws_cycles import WsArray, WsTile, ws_cycles
@@ -65,7 +65,7 @@ def test_segments_are_stretches(count: int) -> None:
     parts = [(3, 9, 0), (count, 9, 1), (2, 9, 2)]
     ws, os = WsArray(4, 3, depth=64, swap_gap=1, class_gap=3), OsArray(9, 3)
     clocked = clock(WsClocks(ws), runs_of(parts), np.arange(3))
-    assert by_segment(clocked)[1] == ws_stretch_cycles(ws, 9, count, changed=True)
+    assert by_segment(clocked)[1] == ws_interval_cycles(ws, 9, count, changed=True)
     clocked = clock(OsClocks(os, 5), runs_of(parts), np.arange(3))
-    assert by_segment(clocked)[1] == os_stretch_cycles(os, 9, 5, count, changed=True)
+    assert by_segment(clocked)[1] == os_interval_cycles(os, 9, 5, count, changed=True)
     assert clocked.loads.sum() == 5 + count

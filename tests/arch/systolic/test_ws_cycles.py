@@ -30,7 +30,7 @@ def test_output_tiles_wait_for_room_only_where_they_are_shorter_than_the_way() -
     assert ws_cycles(long, [WsTile(16)] * 10) == 9 * 16 + long.one_tile(16)
     schedule = ws_schedule(short, [WsTile(4)] * 10)
     # Two tiles fill the buffer; the third starts after the last row of the first has left.
-    assert schedule.starts[:3] == (4, 8, 4 + short.way + 4)
+    assert schedule.starts[:3] == (4, 8, 4 + short.latency + 4)
     assert schedule.starts[2] == schedule.results[3] + 1
 
 
@@ -38,7 +38,11 @@ def test_a_change_of_the_clock_empties_the_array_and_waits_twice() -> None:
     array = WsArray(4, 4)
     tiles = [WsTile(16), WsTile(16, frequency_class=2), WsTile(16, frequency_class=2)]
     schedule = ws_schedule(array, tiles, (10, 7))
-    assert schedule.starts == (4, 4 + 16 + array.way + 1 + 17, 4 + 32 + array.way + 1 + 17 + array.lead(changed=True))
+    assert schedule.starts == (
+        4,
+        4 + 16 + array.latency + 1 + 17,
+        4 + 32 + array.latency + 1 + 17 + array.lead(changed=True),
+    )
     first = ws_schedule(array, tiles[1:], (10, 7))
     assert first.starts[0] == 3 + 17
     assert ws_schedule(WsArray(32, 4), tiles[1:], (10, 7)).starts[0] == 32  # hidden behind the load
@@ -55,7 +59,7 @@ def test_the_first_tile_after_a_change_of_the_clock_waits_for_its_weights(
     first = schedule.activations[::16]
     assert [clock - start for clock, start in zip(first, schedule.starts, strict=True)] == [within, after, within]
     assert schedule.starts[2] == schedule.starts[1] + after + 16
-    assert schedule.results == tuple(clock + array.way for clock in schedule.activations)
+    assert schedule.results == tuple(clock + array.latency for clock in schedule.activations)
 
 
 def test_a_product_with_ragged_tiles() -> None:

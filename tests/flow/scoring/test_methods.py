@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.scoring.methods import METHODS, form_of, quantized_method, stated_method
+from halo.flow.scoring.methods import METHODS, format_of, quantized_method, stated_method
 from halo.quant.layer import Codebook, QuantizedLayer, Sparse
 from halo.quant.store import save_layer
 from halo.workload.gemm import Gemm
@@ -83,7 +83,7 @@ def test_an_unknown_method_is_refused() -> None:
 
 
 def test_tiles_are_turned_and_codes_counted() -> None:
-    form = form_of(tiled())
+    form = format_of(tiled())
     assert form.tile_class is not None
     assert form.tile_class.tolist() == [[0, 1], [0, 0], [0, 0]]  # inputs down, outputs across
     slow, fast = form.sets
@@ -97,12 +97,12 @@ def test_a_code_outside_its_codebook_is_seen() -> None:
     layer = tiled()
     layer.codes[2, 1] = 33
     with pytest.raises(HaloError, match="code 33 in a tile of codebook 'fast'"):
-        form_of(layer)
+        format_of(layer)
 
 
 def test_without_tiles_the_codes_that_occur_are_the_set() -> None:
     codes = np.array([[1, -7, 1], [0, 3, 1]], np.int8)
-    form = form_of(QuantizedLayer("a", codes, np.ones((2, 1), np.float32), (1, 3), 4, "rtn"))
+    form = format_of(QuantizedLayer("a", codes, np.ones((2, 1), np.float32), (1, 3), 4, "rtn"))
     assert form.sets[0].values == (-7, 0, 1, 3) and form.sets[0].counts == (1, 1, 3, 1)
     assert form.tile_class is None and form.share == (1.0,)
 

@@ -24,7 +24,7 @@ class Elements:
 
     def __init__(self, dut: HierarchyObject, clock: ClockReset, generator: ClockGenerator) -> None:
         self.counts: list[int] = []
-        self.met: Counter[tuple[int, int]] = Counter()
+        self.weight_activity: Counter[tuple[int, int]] = Counter()
         rows, columns = int(dut.ROWS.value), int(dut.COLUMNS.value)
         mesh = dut.u_mesh.g_row
         elements = [mesh[r].g_column[c].u_pe for r in range(rows) for c in range(columns)]
@@ -35,7 +35,7 @@ class Elements:
     def _edge(self) -> None:
         held = [weight.value.to_signed() for valid, weight in self._registers if valid.value]
         self.counts.append(len(held))
-        self.met.update((self._generator.frequency_class, weight) for weight in held)
+        self.weight_activity.update((self._generator.frequency_class, weight) for weight in held)
 
 
 @cocotb.test()
@@ -71,14 +71,18 @@ async def record(dut: HierarchyObject) -> None:
             source.send(case[name])
         if elements is not None:
             elements.counts.clear()
-            elements.met.clear()
+            elements.weight_activity.clear()
         await clock.until(lambda due=case["due"]: len(sums) >= due)
         await clock.cycles(3 * (int(dut.ROWS.value) + int(dut.COLUMNS.value) + 3))
         recorded.append(
             {name: [cycle - origin for cycle in stream.taken] for name, stream in streams.items()}
             | {"sums": list(sums), "changed": [cycle - origin for cycle in changed[before:]]}
             # the first edge of a case comes before clock 0
-            | ({} if elements is None else {"counts": elements.counts[1:], "met": [*elements.met.items()]})
+            | (
+                {}
+                if elements is None
+                else {"counts": elements.counts[1:], "weight_activity": [*elements.weight_activity.items()]}
+            )
         )
     Path("recorded.json").write_text(json.dumps(recorded), encoding="utf-8")
     Report(sum(len(case["sums"]) for case in recorded), len(sums), clock.cycle).write()
