@@ -92,8 +92,9 @@ def command(
     """
     from halo.cli.progress import StageProgress
     from halo.flow.characterize import characterize
-    from halo.flow.summary import summarize
     from halo.plot.run import draw_all
+    from halo.report.characterize import characterize_report
+    from halo.report.text import render
 
     config = CharacterizeConfig(
         corners=parse_corners(liberty or (), corner or ()),
@@ -125,4 +126,4 @@ def command(
     config.require_files()
     with StageProgress() as report:
         run = characterize(config, report, finish=draw_all)
-    typer.echo(summarize(run))
+    typer.echo(render(characterize_report(run)))

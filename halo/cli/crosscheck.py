@@ -24,9 +24,11 @@ def command(
     """
     from halo.cli.progress import StageProgress
     from halo.flow.crosscheck import crosscheck
+    from halo.report.crosscheck import crosscheck_report
+    from halo.report.text import render
 
     with StageProgress() as report:
         result = crosscheck(run, samples, seed, report)
-    typer.echo(result.text)
+    typer.echo(render(crosscheck_report(result)))
     if result.equal != result.compared:
         raise typer.Exit(1)

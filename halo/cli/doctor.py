@@ -15,8 +15,10 @@ def command() -> None:
     Exit code 2 when something that `halo characterize` needs is missing.
     """
     from halo.flow.doctor import diagnose
+    from halo.report.doctor import doctor_report
+    from halo.report.text import render
 
     diagnosis = diagnose()
-    typer.echo(diagnosis.text)
+    typer.echo(render(doctor_report(diagnosis)))
     if not diagnosis.ready:
         raise typer.Exit(2)

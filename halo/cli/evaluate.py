@@ -47,8 +47,10 @@ def command(
     two conventions do not compare; the one used is printed. Needs PyTorch.
     """
     from halo.cli.progress import StageProgress
-    from halo.flow.evaluate import EvaluateConfig, describe_evaluation, evaluate_folder
+    from halo.flow.evaluate import EvaluateConfig, evaluate_folder
     from halo.flow.quantize import TextOptions
+    from halo.report.evaluate import evaluate_report
+    from halo.report.text import render
 
     config = EvaluateConfig(
         run_folder=run,
@@ -62,4 +64,4 @@ def command(
     )
     with StageProgress() as report:
         found = evaluate_folder(config, report)
-    typer.echo(describe_evaluation(found))
+    typer.echo(render(evaluate_report(found)))

@@ -23,6 +23,9 @@ def command(
     Example:
       halo inspect mac.v --param WIDTH=8
     """
-    from halo.flow.inspection import describe
+    from halo.flow.inspection import inspect_design
+    from halo.report.inspection import inspection_report
+    from halo.report.text import render
 
-    typer.echo(describe(files, top, dict(parse_parameters(param or ()))))
+    found = inspect_design(files, top, dict(parse_parameters(param or ())))
+    typer.echo(render(inspection_report(found)))

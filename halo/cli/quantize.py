@@ -143,8 +143,10 @@ def command(
     """
     from halo.cli.progress import StageProgress
     from halo.flow.quantization.methods import MethodOptions
-    from halo.flow.quantize import QuantizeConfig, TextOptions, describe_quantized, quantize_model
+    from halo.flow.quantize import QuantizeConfig, TextOptions, quantize_model
     from halo.quant.halo_method import HaloOptions
+    from halo.report.quantize import quantize_report
+    from halo.report.text import render
 
     options = MethodOptions(
         method=method,
@@ -187,4 +189,4 @@ def command(
     )
     with StageProgress() as report:
         run = quantize_model(config, report)
-    typer.echo(describe_quantized(run))
+    typer.echo(render(quantize_report(run)))

@@ -83,8 +83,9 @@ def command(
     """
     from halo.cli.progress import StageProgress
     from halo.flow.score import ScoreConfig, score_model
-    from halo.flow.scoring.summary import describe_score
     from halo.plot.run import draw_all
+    from halo.report.score import score_report
+    from halo.report.text import render
 
     config = ScoreConfig(
         model=model,
@@ -107,4 +108,4 @@ def command(
     )
     with StageProgress() as report:
         run = score_model(config, report, draw_all)
-    typer.echo(describe_score(run))
+    typer.echo(render(score_report(run)))

@@ -70,17 +70,20 @@ def command(
     Exit code 1 when a test fails.
     """
     from halo.cli.progress import StageProgress
-    from halo.flow.simulation import SimulationConfig, describe_benches, describe_simulation, run_simulation
+    from halo.flow.simulation import SimulationConfig, run_simulation
+    from halo.report.simulate import benches_report, simulation_report
+    from halo.report.text import render
 
     if listed or name is None:
-        typer.echo(describe_benches())
+        typer.echo(render(benches_report()))
         return
     only_gates = {"--liberty": liberty, "--period-ps": period_ps, "--weights": weights, "--class-of": class_of}
     only_benches = {"--test": test, "--waves": waves, "--junit": junit, "--simulator verilator": simulator != "icarus"}
     _refuse_options(only_benches if gates else {**only_gates, "--cycles": cycles}, gates)
     if gates:
-        from halo.flow.gate_level.proof import GatesConfig, describe_gates, parse_weights, play_gates
+        from halo.flow.gate_level.proof import GatesConfig, parse_weights, play_gates
         from halo.plot.error_rate import draw_error_rate
+        from halo.report.gates import gates_report
 
         proof = GatesConfig(
             bench=name,
@@ -96,7 +99,7 @@ def command(
         )
         with StageProgress() as report:
             proven = play_gates(proof, report, finish=draw_error_rate)
-        typer.echo(describe_gates(proof.run_folder))
+        typer.echo(render(gates_report(proof.run_folder)))
         if not proven:
             raise typer.Exit(1)
         return
@@ -113,7 +116,7 @@ def command(
     )
     with StageProgress() as report:
         result = run_simulation(config, report)
-    typer.echo(describe_simulation(config, result))
+    typer.echo(render(simulation_report(config, result)))
     if not result.passed:
         raise typer.Exit(1)
 

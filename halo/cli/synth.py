@@ -38,7 +38,9 @@ def command(
       halo synth --synth flat --liberty cells.lib -o runs/default_flat
     """
     from halo.cli.progress import StageProgress
-    from halo.flow.synthesis import SynthesisConfig, describe_synthesis, synthesize_into
+    from halo.flow.synthesis import SynthesisConfig, synthesize_into
+    from halo.report.synthesis import synthesis_report
+    from halo.report.text import render
 
     config = SynthesisConfig(
         liberty=tuple(liberty),
@@ -51,4 +53,4 @@ def command(
     )
     with StageProgress() as report:
         run = synthesize_into(config, report)
-    typer.echo(describe_synthesis(run))
+    typer.echo(render(synthesis_report(run)))

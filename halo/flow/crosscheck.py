@@ -37,17 +37,6 @@ class CrosscheckResult:
     equal: int
     first_difference: Difference | None
 
-    @property
-    def text(self) -> str:
-        """The result, for a terminal."""
-        lines = [
-            f"{self.compared:,} transitions compared with Icarus Verilog: {self.equal:,} equal in settling time (fs), "
-            f"toggle count and outputs, {self.compared - self.equal:,} different."
-        ]
-        if self.first_difference is not None:
-            lines.append(self.first_difference.text)
-        return "\n".join(lines)
-
 
 def crosscheck(run: Path, samples: int, seed: int, report: Progress) -> CrosscheckResult:
     """Play random transitions of a run in both engines.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 
 from halo.errors import HaloError
 from halo.flow.runs.assets import rtl_folder, sim_folder
@@ -15,37 +16,45 @@ from halo.version import __version__
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The text to print, and whether ``halo characterize`` can run."""
+    """What halo finds on this machine.
 
-    text: str
+    Attributes:
+        halo, python, platform: versions, and what they run on.
+        tools: every tool, found or not.
+        packages: name to version, of the Python packages that touch a number.
+        folders: of halo's own RTL and testbenches, or why there is none.
+        simulators: those that ``halo sim`` can use.
+        ready: whether ``halo characterize`` can run.
+    """
+
+    halo: str
+    python: str
+    platform: str
+    tools: tuple[Finding, ...]
+    packages: dict[str, str]
+    folders: tuple[Path | HaloError, ...]
+    simulators: tuple[str, ...]
     ready: bool
 
 
 def diagnose() -> Diagnosis:
-    """Look for every tool and file halo uses."""
-    findings = examine()
-    lines = [f"halo {__version__}, Python {platform.python_version()}, {platform.platform()}", ""]
-    width = max(len(f.tool.name) for f in findings)
-    lines += [line for finding in findings for line in _lines(finding, width)]
-    lines += ["", "packages: " + ", ".join(f"{name} {version}" for name, version in package_versions().items())]
-    whole = True
+    """Look for every tool and file that halo uses."""
+    tools = tuple(examine())
+    folders: list[Path | HaloError] = []
     for folder in (rtl_folder, sim_folder):
         try:
-            lines.append(f"files: {folder()}")
+            folders.append(folder())
         except HaloError as error:
-            lines.append(f"files: {error.what}. {error.fix}")
-            whole = False
-    there = {f.tool.name for f in findings if isinstance(f.outcome, FoundTool)}
-    simulators = [name for name, needed in TOOLS_OF.items() if there.issuperset(needed)]
-    ready = whole and all(isinstance(f.outcome, FoundTool) for f in findings if f.tool.needed)
-    lines += ["", f"ready to simulate in {' and '.join(simulators)}" if simulators else "not ready to simulate"]
-    lines += ["ready to characterize" if ready else "not ready to characterize"]
-    return Diagnosis("\n".join(lines), ready)
-
-
-def _lines(finding: Finding, width: int) -> list[str]:
-    name = finding.tool.name.ljust(width)
-    if isinstance(finding.outcome, FoundTool):
-        return [f"  ok       {name}  {finding.outcome.version:<8} {finding.tool.use}, {finding.outcome.path}"]
-    mark = "missing" if finding.tool.needed else "absent "
-    return [f"  {mark}  {name}  {finding.outcome.what}", f"           {' ' * width}  {finding.outcome.fix}"]
+            folders.append(error)
+    there = {finding.tool.name for finding in tools if isinstance(finding.outcome, FoundTool)}
+    whole = not any(isinstance(folder, HaloError) for folder in folders)
+    return Diagnosis(
+        halo=__version__,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        tools=tools,
+        packages=package_versions(),
+        folders=tuple(folders),
+        simulators=tuple(name for name, needed in TOOLS_OF.items() if there.issuperset(needed)),
+        ready=whole and all(finding.tool.name in there for finding in tools if finding.tool.needed),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -115,43 +114,3 @@ def _same_model(folder: Path, record: RunRecord) -> None:
     for path in model_files(open_model(folder)):
         if path.suffix == ".safetensors" and input_file(path).sha256 != before.get(path.name):
             raise HaloError("this is not the model that was quantized", "Give that one: --model FOLDER.", path)
-
-
-def describe_evaluation(found: Evaluation) -> str:
-    """The figures as tables, with the convention they follow."""
-    quantized, of = found.layers
-    which = f"{found.method}, {found.bits_per_weight:.3f} bits a weight" + (
-        "" if quantized == of else f", {quantized} of {of} layers"
-    )
-    parts: list[str] = []
-    if found.accuracy is not None:
-        a = found.accuracy
-        rows = [("", "perplexity", "KL divergence (nats)", "same top token")]
-        rows.append(("float32", _number(a.reference_perplexity, ".4f"), "", ""))
-        rows.append((which, _number(a.perplexity, ".4f"), _number(a.kl_divergence, ".5f"), _number(a.same_top, ".2%")))
-        parts.append(_table(rows))
-        parts.append(f"{a.tokens:,} predictions; {a.quantized}\nconvention: {a.convention}")
-    if found.tasks:
-        lines = [("task", "metric", "float32", which, "samples", "shots")]
-        for plain, figure in found.tasks:
-            figures = (f"{plain.value:.4f}", f"{figure.value:.4f}", f"{figure.samples:,}", str(figure.shots))
-            lines.append((figure.task, figure.metric, *figures))
-        parts += [_table(lines, texts=2), found.tasks[0][1].quantized]
-    return "\n\n".join(parts)
-
-
-def _table(rows: Sequence[Sequence[str]], texts: int = 1) -> str:
-    """Columns of equal width, the first ``texts`` of them aligned to the left."""
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if n < texts else cell.rjust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def _number(value: float | None, style: str) -> str:
-    return "" if value is None else format(value, style)

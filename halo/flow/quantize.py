@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import fnmatch
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +25,7 @@ from halo.flow.quantization.methods import (
     price_of_model,
     quantize_group,
 )
-from halo.flow.runs.provenance import Recorder, read_record
+from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.resumable import resumable_run, same_run
 from halo.progress import Progress
 from halo.quant.calibration import LayerInputs, calibrate
@@ -389,28 +389,3 @@ def _check(config: QuantizeConfig, model: Model, chosen: Sequence[LayerInfo]) ->
                 raise HaloError(what, f"Give --tile {least} or less, or allow it with --pad.", model.path)
     if config.export is not None:
         require_exportable(model)
-
-
-def describe_quantized(run_folder: Path) -> str:
-    """A quantized folder in a few lines.
-
-    Raises:
-        HaloError: no such run.
-    """
-    record = read_record(run_folder)
-    results = record.results
-    mean: Mapping[str, float] = results["mean"]
-    method = record.config["options"]["method"]
-    part = "" if results["layers"] == results["model_layers"] else f" of {results['model_layers']}"
-    lines = [
-        f"{method}: {results['layers']:,}{part} layers, {results['weights']:,} weights in {record.wall_time_s:,.1f} s",
-        f"  {mean['bits_per_weight']:.3f} bits a weight with scales and sparse part counted "
-        f"({mean['bits_per_weight_fp16_scales']:.3f} with scales of 16 bits)",
-    ]
-    if "period_ns" in mean:
-        lines.append(f"  mean clock period {mean['period_ns']:.3f} ns, {1 / mean['period_ns']:.4g} GHz")
-    if results["kept"]:
-        lines.append(f"  {results['kept']} layers are those of the interrupted run")
-    lines += ["", "assumptions", *(f"  - {sentence}" for sentence in record.assumptions)]
-    lines += ["", "files", *(f"  {path}" for path in sorted(run_folder.iterdir()))]
-    return "\n".join(lines)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,8 @@ from xml.etree import ElementTree
 
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import check_file, check_target, new_file, new_run
-from halo.flow.simulators.bench_run import SimulationResult, TestRow, simulate
-from halo.flow.simulators.benches import BENCHES, Value, find_bench
+from halo.flow.simulators.bench_run import SimulationResult, simulate
+from halo.flow.simulators.benches import Value, find_bench
 from halo.flow.simulators.runner import RUN_LOG, SimulatorName
 from halo.progress import Progress
 
@@ -104,45 +102,6 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
     return result
 
 
-def describe_simulation(config: SimulationConfig, result: SimulationResult) -> str:
-    """The table of a run, what failed, and what was written."""
-    values = ", ".join(f"{name}={value}" for name, value in result.values.items())
-    built = f"built in {result.build_s:.1f} s" if result.rebuilt else "taken from the cache, nothing was built"
-    program = f"{_PROGRAMS[result.simulator.name]} {result.simulator.version}"
-    lines = [f"{config.bench} in {program}: {values}, seed {config.seed}", f"model {built}", ""]
-    lines += _table([_HEAD, *map(_cells, result.tests)])
-    for test in result.tests:
-        lines += [f"  {test.name}: {name} = {value:,}" for name, value in test.figures.items() if value]
-    lines += ["", "hits of each bin over all tests", *_coverage(result.tests)]
-    lines += [f"\n{test.name} failed: {test.message.splitlines()[0]}" for test in result.tests if not test.passed]
-    written = [str(path) for path in (config.waves, config.junit, config.run_folder) if path is not None]
-    return "\n".join([*lines, *(["", *(f"  {path}" for path in written)] if written else [])])
-
-
-def _coverage(tests: Iterable[TestRow]) -> list[str]:
-    """A line for each group of bins (``weight.zero`` and ``weight.one`` are one), or that there are none."""
-    groups: dict[str, Counter[str]] = {}
-    for test in tests:
-        for name, hits in test.coverage.items():
-            group, _, value = name.rpartition(".")
-            groups.setdefault(group or "events", Counter())[value] += hits
-    rows = [
-        f"  {group}: {', '.join(f'{bin} {hits:,}' for bin, hits in bins.items())}" for group, bins in groups.items()
-    ]
-    return rows or ["  none"]
-
-
-def describe_benches() -> str:
-    """Every bench with its parameters and tests."""
-    lines = []
-    for bench in BENCHES.values():
-        lines.append(f"{bench.name}: {bench.description}")
-        rows = [(p.name, str(p.default), "; ".join([p.meaning, *_one_of(p.choices)])) for p in bench.parameters]
-        lines += [f"    {line}" for line in _table(rows, right=False)]
-        lines += [f"    tests: {', '.join(bench.tests)}", ""]
-    return "\n".join(lines[:-1])
-
-
 def junit(config: SimulationConfig, result: SimulationResult) -> ElementTree.ElementTree[ElementTree.Element]:
     """The result as JUnit XML: one suite, a test case a test, its numbers as output."""
     failed = sum(not test.passed for test in result.tests)
@@ -165,37 +124,6 @@ def junit(config: SimulationConfig, result: SimulationResult) -> ElementTree.Ele
         ElementTree.SubElement(case, "system-out").text = _printable(said)
     ElementTree.indent(root)
     return ElementTree.ElementTree(root)
-
-
-def _cells(test: TestRow) -> tuple[str, ...]:
-    hit = sum(hits > 0 for hits in test.coverage.values())
-    speed = test.cycles_per_s
-    return (
-        test.name,
-        "passed" if test.passed else "FAILED",
-        "" if test.compared is None else f"{test.compared:,}",
-        "" if test.cycles is None else f"{test.cycles:,}",
-        f"{hit}/{len(test.coverage)}" if test.coverage else "",
-        "" if speed is None else f"{speed:,.0f}",
-        f"{test.wall_s:.2f}",
-    )
-
-
-def _table(rows: Sequence[Sequence[str]], right: bool = True) -> list[str]:
-    """Columns as wide as they must be; the first two to the left, the others to the right or to the left as well."""
-    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = (
-            text.rjust(width) if right and n > 1 else text.ljust(width)
-            for n, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join(cells).rstrip())
-    return lines
-
-
-def _one_of(choices: Iterable[str]) -> list[str]:
-    return [f"one of {', '.join(choices)}"] if choices else []
 
 
 def _printable(text: str) -> str:

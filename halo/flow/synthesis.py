@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from halo.characterization.interface import read_ports
 from halo.config import Synthesis
 from halo.errors import HaloError
 from halo.flow.runs.assets import DEFAULT_MAC, mac_sources
-from halo.flow.runs.provenance import Recorder, read_record
+from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
 from halo.progress import Progress
 from halo.synth import SynthesisResult, synthesize
@@ -84,26 +83,6 @@ def synthesize_into(config: SynthesisConfig, report: Progress) -> Path:
         record.report("synthesis", 1, 1)
         _keep(made, folder, record)
     return config.run_folder
-
-
-def describe_synthesis(run_folder: Path) -> str:
-    """Area, cells and files of a synthesis run.
-
-    Raises:
-        HaloError: no such run.
-    """
-    record = read_record(run_folder)
-    cells: Mapping[str, int] = record.results["cells"]
-    most = sorted(cells.items(), key=lambda item: (-item[1], item[0]))
-    listed = ", ".join(f"{count} {name}" for name, count in most[:_LISTED])
-    rest = f" and {len(most) - _LISTED} kinds more" if len(most) > _LISTED else ""
-    lines = [
-        f"{record.results['design']}: {sum(cells.values()):,} cells, area {record.results['area']:,.6g} library units",
-        f"  {listed}{rest}",
-        *(f"  warning: {text}" for text in record.results["warnings"]),
-        f"  {run_folder / 'netlist.v'}",
-    ]
-    return "\n".join(lines)
 
 
 def _keep(made: SynthesisResult, folder: Path, record: Recorder) -> None:

@@ -212,12 +212,13 @@ def test_crosscheck_prints_its_result_and_fails_when_one_differs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], equal: int, code: int
 ) -> None:
     module = ModuleType("halo.flow.crosscheck")
-    result = SimpleNamespace(compared=7, equal=equal, text=f"{equal} of 7 equal")
+    result = SimpleNamespace(compared=7, equal=equal, first_difference=None)
+    module.CrosscheckResult = SimpleNamespace  # type: ignore[attr-defined]
     seen: list[Any] = []
     module.crosscheck = lambda *arguments: (seen.append(arguments[:3]), result)[1]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "halo.flow.crosscheck", module)
     assert main(["crosscheck", "run", "--samples", "7", "--seed", "3"]) == code
-    assert capsys.readouterr().out == f"{equal} of 7 equal\n"
+    assert capsys.readouterr().out.startswith(f"7 transitions compared with Icarus Verilog: {equal} equal in")
     assert seen == [(Path("run"), 7, 3)]
 
 
@@ -235,7 +236,7 @@ def test_doctor_names_every_tool_and_what_to_do(
     monkeypatch.setenv("HALO_STA", str(tmp_path / "gone"))
     main(["doctor"])
     shown = capsys.readouterr().out
-    assert "absent   iverilog   iverilog is not installed (sim, crosscheck (compiler) needs it)" in shown
+    assert "  absent  iverilog   iverilog is not installed (sim, crosscheck (compiler) needs it)" in shown
     assert "Run: apt-get install iverilog, or set HALO_IVERILOG to the executable." in shown
     assert "c++ is not installed (sim with Verilator needs it)" in shown and "not ready to simulate\n" in shown
     assert "HALO_STA names" in shown and "Correct or unset HALO_STA." in shown
@@ -254,7 +255,7 @@ def test_doctor_says_which_simulators_are_ready(
     monkeypatch.setattr(doctor, "examine", lambda: tuple(findings))
     assert main(["doctor"]) == 0
     other = {"iverilog": "verilator", "make": "icarus"}[missing]
-    assert capsys.readouterr().out.endswith(f"\nready to simulate in {other}\nready to characterize\n")
+    assert capsys.readouterr().out.endswith(f"\nready to simulate in {other}\n\nready to characterize\n")
 
 
 def test_doctor_fails_only_without_what_characterize_needs(

@@ -23,6 +23,9 @@ from halo.flow.simulators.transitions import counted_gates, play_in_icarus
 from halo.liberty import Library, read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.verilog import read_netlist
+from halo.report.crosscheck import crosscheck_report, difference_section
+from halo.report.model import Report
+from halo.report.text import render
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.timed_netlist import write_timed_netlist
 
@@ -159,10 +162,11 @@ def test_a_planted_delay_is_found_at_its_gate(shared: Path, library: Library, tm
     assert (first.net, first.instance, first.cell) == (net, instance.name, instance.cell)
     assert first.last_fs[1] == first.last_fs[0] + 1
     assert found.weight == samples.weight[np.argmin(same)]
-    lines = found.text.splitlines()
+    shown = shown_difference(found)
+    lines = shown.splitlines()
     assert lines[0] == f"First difference: corner tt, weight {found.weight}"
     assert f"w = {found.weight & 255}" in lines[1] and f"a = {found.after['a']}" in lines[2]
-    assert f"    {net} ({instance.cell} {instance.name}): toggles native" in found.text
+    assert f"    {net} ({instance.cell} {instance.name}): toggles native" in shown
 
 
 @pytest.mark.tools
@@ -222,11 +226,15 @@ def test_samples_are_spread_evenly(shared: Path, library: Library) -> None:
 
 def test_a_difference_of_outputs_is_shown() -> None:
     outputs = ({"y": "0110", "z": "1"}, {"y": "01x0", "z": "1"})
-    text = Difference("ss", -3, {"a": 1}, {"a": 2}, (1_234_567, 0), (4, 0), outputs, ()).text
+    text = shown_difference(Difference("ss", -3, {"a": 1}, {"a": 2}, (1_234_567, 0), (4, 0), outputs, ()))
     assert "output y: evaluated 0110, Icarus 01x0" in text
     assert "output z" not in text
     assert "native 1234.567 ps, Icarus 0.000 ps" in text
     assert "every gate output changes equally often" in text
+
+
+def shown_difference(found: Difference) -> str:
+    return render(Report("", [difference_section(found)]))
 
 
 def quiet(stage: str, done: int, total: int) -> None:
@@ -260,7 +268,7 @@ def copied(run: Path, folder: Path) -> Path:
 def test_a_run_is_checked_in_every_corner(finished: Path) -> None:
     result = crosscheck(finished, 31, 1, quiet)
     assert (result.compared, result.equal, result.first_difference) == (31, 31, None)
-    assert result.text.startswith("31 transitions compared with Icarus Verilog: 31 equal")
+    assert render(crosscheck_report(result)).startswith("31 transitions compared with Icarus Verilog: 31 equal")
     assert crosscheck(finished, 1, 1, quiet).compared == 1
 
 

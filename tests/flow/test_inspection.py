@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.inspection import describe
+from halo.flow.inspection import inspect_design
+from halo.report.inspection import inspection_report
+from halo.report.text import render
+
+
+def describe(files: Sequence[Path], top: str | None = None, parameters: Mapping[str, int | str] | None = None) -> str:
+    return render(inspection_report(inspect_design(files, top, parameters)))
+
 
 PE = """
 module pe #(parameter WIDTH = 8) (

@@ -20,14 +20,17 @@ from synthetic_run import corner
 import halo.flow.quantize as flow
 from halo.characterization.table import WeightTable, corner_rows
 from halo.errors import HaloError, Interrupted
-from halo.flow.evaluate import EvaluateConfig, Evaluation, describe_evaluation, evaluate_folder
+from halo.flow.evaluate import EvaluateConfig, Evaluation, evaluate_folder
 from halo.flow.quantization.methods import Method, MethodOptions
-from halo.flow.quantize import QuantizeConfig, TextOptions, describe_quantized, quantize_model
+from halo.flow.quantize import QuantizeConfig, TextOptions, quantize_model
 from halo.flow.runs.provenance import read_record
 from halo.progress import silent
 from halo.quant.halo_method import HaloOptions
 from halo.quant.layer import Float32
 from halo.quant.store import list_layers, load_layer, save_layer
+from halo.report.evaluate import evaluate_report
+from halo.report.quantize import quantize_report
+from halo.report.text import render
 
 SHAPES = {"a": (48, 64), "b": (64, 40), "c": (32, 32), "d": (33, 47)}
 HALO = MethodOptions("halo", halo=HaloOptions(tile=16))
@@ -118,7 +121,7 @@ def test_the_folder_tells_what_the_layers_are(model: Path, table: Path, method: 
     assert any("each has its own knee" in sentence for sentence in record.assumptions) is (method == "halo")
     total = sum(float(r["bits_per_weight"]) * int(r["rows"]) * int(r["columns"]) for r in rows)
     assert record.results["mean"]["bits_per_weight"] == pytest.approx(total / record.results["weights"])
-    assert f"{record.results['mean']['bits_per_weight']:.3f} bits a weight" in describe_quantized(run)
+    assert f"{record.results['mean']['bits_per_weight']:.3f} bits a weight" in render(quantize_report(run))
 
 
 def test_left_aligned_codes_are_faster_than_the_same_weights_at_the_low_end(model: Path, table: Path) -> None:
@@ -133,7 +136,7 @@ def test_left_aligned_codes_are_faster_than_the_same_weights_at_the_low_end(mode
 def test_only_the_layers_asked_for(model: Path) -> None:
     run = quantize_model(config(model, MethodOptions("rtn"), layers=("[bc]",)), silent)
     assert list_layers(run) == ("b", "c")
-    assert "2 of 4 layers" in describe_quantized(run)
+    assert "2 of 4 layers" in render(quantize_report(run))
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
@@ -161,7 +164,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
     assert contents(run) == contents(whole)
     keys = [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(run)]
     assert keys == [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(whole)]
-    assert "2 layers are those of the interrupted run" in describe_quantized(run)
+    assert "2 layers are those of the interrupted run" in render(quantize_report(run))
     assert not partial.exists() and sorted(p.name for p in run.iterdir()) == sorted(p.name for p in whole.iterdir())
 
 
@@ -346,7 +349,7 @@ class TestOnARealModel:
         assert found.accuracy.reference_perplexity == pytest.approx(4.340, abs=0.005)
         assert found.accuracy.perplexity == pytest.approx(5.101, abs=0.02)
         assert found.accuracy.tokens == 1533 and found.layers == (35, 35)
-        shown = describe_evaluation(found)
+        shown = render(evaluate_report(found))
         assert "3 windows of BOS + 511 tokens" in shown and f"{found.accuracy.perplexity:.4f}" in shown
         run = self.quantized(stories, tmp_path / "w8", MethodOptions("rtn", 8))
         fine = self.scored(run, shared)
@@ -355,7 +358,7 @@ class TestOnARealModel:
         assert fine.accuracy.perplexity == pytest.approx(4.344, abs=0.005)
         assert coarse.accuracy.kl_divergence is not None and fine.accuracy.kl_divergence is not None
         assert coarse.accuracy.kl_divergence > 10 * fine.accuracy.kl_divergence
-        assert "A8 dynamic per token, KV cache int4" in describe_evaluation(coarse)
+        assert "A8 dynamic per token, KV cache int4" in render(evaluate_report(coarse))
 
     @pytest.mark.parametrize("method", ["gptq", "halo"])
     def test_calibrated_methods_go_on_after_an_interruption(

@@ -25,11 +25,12 @@ from halo.flow.score import ScoreConfig, refuse_unsafe, score_model
 from halo.flow.scoring import operating_points
 from halo.flow.scoring.fp16 import Fp16Mac
 from halo.flow.scoring.methods import METHODS
-from halo.flow.scoring.summary import describe_score
 from halo.flow.scoring.table import SCHEDULE, read_scores
 from halo.progress import silent
 from halo.quant.layer import Codebook, QuantizedLayer
 from halo.quant.store import save_layer
+from halo.report.score import score_report
+from halo.report.text import render
 from halo.version import PACKAGE
 from halo.workload.config import read_config
 from halo.workload.passes import decode, prefill
@@ -131,7 +132,7 @@ def test_the_record_has_a_source_for_every_parameter(model: Path, run_of: Path) 
     assert all(set(told) == {"value", "source"} and told["source"] for told in parameters.values())
     for key in ("arch.rows", "dvfs.transition.fixed_ns", "element.overhead_ratio", "fp16.energy_fj", "halo-bal.bits"):
         assert key in parameters
-    said = describe_score(run)
+    said = render(score_report(run))
     assert all(method in said for method in METHODS) and "not measured" in said
     own = record.results["methods"]["w8a8"]
     row = read_scores(run).query("method == 'w8a8' and role == 'total'").iloc[0]
@@ -165,7 +166,7 @@ def test_no_more_tokens_than_the_model_has_positions(model: Path, table: Path) -
 def test_a_bare_table_has_no_floating_point(model: Path, table: Path) -> None:
     run = score_model(config(model, table), silent)
     assert list(read_record(run).results["methods"]) == list(METHODS[1:])
-    assert "Fp16 is left out" in describe_score(run)
+    assert "Fp16 is left out" in render(score_report(run))
     with pytest.raises(HaloError, match="bare table names none"):
         scored(model, table, methods=("fp16",), force=True)
 

@@ -8,7 +8,9 @@ import pytest
 
 from halo.errors import HaloError
 from halo.flow.runs.provenance import read_record
-from halo.flow.synthesis import SynthesisConfig, describe_synthesis, synthesize_into
+from halo.flow.synthesis import SynthesisConfig, synthesize_into
+from halo.report.synthesis import synthesis_report
+from halo.report.text import render
 
 MULTIPLIER = """
 module mul #(parameter N = 4) (input signed [N-1:0] w, input signed [N-1:0] a, output signed [2*N-1:0] p);
@@ -34,7 +36,7 @@ def test_a_run_holds_netlist_and_record(tmp_path: Path, source: Path, osu018: Pa
     assert sum(record.results["cells"].values()) > 9
     assert [Path(i.path) for i in record.inputs] == [source, osu018]
     assert seen[-1] == ("synthesis", 1, 1)
-    shown = describe_synthesis(run)
+    shown = render(synthesis_report(run))
     assert shown.startswith("mul: ") and str(run / "netlist.v") in shown
 
 

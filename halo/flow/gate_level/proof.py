@@ -18,7 +18,7 @@ from halo.errors import HaloError
 from halo.flow.gate_level.array import GateArray, array_sources, build_array, shape_of
 from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
 from halo.flow.gate_level.trials import ErrorCurve, Trial, Trials
-from halo.flow.runs.provenance import Recorder, read_record
+from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
 from halo.flow.simulators.clocked_cycles import ClockedPlayer
 from halo.progress import Progress, silent
@@ -145,35 +145,6 @@ def play_gates(config: GatesConfig, report: Progress = silent, finish: Callable[
             finish(folder)
             report("plot", 1, 1)
     return all(trial.passed for trial in done)
-
-
-def describe_gates(run_folder: Path) -> str:
-    """The class, its clock and the table of trials of a run, for a terminal.
-
-    Raises:
-        HaloError: no such run.
-    """
-    record = read_record(run_folder)
-    clock = record.results["class"]
-    rows = pd.read_csv(run_folder / TRIALS)
-    weights = ", ".join(str(w) for w in clock["weights"])
-    lines = [
-        f"{record.results['design']}: {record.results['gates']:,} gates, {record.results['registers']:,} registers",
-        f"class of {len(clock['weights'])} weights: {weights}",
-        f"  proven periods: {clock['rest_ps']:,.1f} ps with weights at rest, {clock['swap_ps']:,.1f} ps with a swap in "
-        f"any slot; played at {clock['period_ps']:,.1f} ps, {clock['gap']} clocks from a swap to its first activation",
-        f"  swap to or from another class: {clock['settle']} clocks until an activation that counts",
-        "",
-        f"{'trial':<50}{'period ps':>11}{'cycles':>9}{'wrong':>8}{'late':>8}{'needed ps':>11}  as it must",
-    ]
-    for row in rows.itertuples():
-        lines.append(
-            f"{row.trial:<50}{row.period_ps:>11,.1f}{row.cycles:>9,}{row.wrong:>8,}{row.late:>8,}"
-            f"{row.needed_ps:>11,.1f}  {'yes' if row.passed else 'NO'}"
-        )
-    lines += ["", "assumptions", *(f"  - {sentence}" for sentence in record.assumptions)]
-    lines += ["", "files", *(f"  {path}" for path in sorted(run_folder.rglob("*")) if path.is_file())]
-    return "\n".join(lines)
 
 
 def _build(config: GatesConfig, folder: Path, work: Path, record: Recorder) -> GateArray:

@@ -19,8 +19,6 @@ from halo.timing.event.engine import Held, Timed, hold, play_transitions
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 
-SHOWN_NETS = 20
-
 
 @dataclass(frozen=True)
 class NetDifference:
@@ -50,32 +48,6 @@ class Difference:
     toggles: tuple[int, int]
     outputs: tuple[dict[str, str], dict[str, str]]
     nets: tuple[NetDifference, ...]
-
-    @property
-    def text(self) -> str:
-        """The difference in full, for a terminal."""
-        lines = [f"First difference: corner {self.corner}, weight {self.weight}"]
-        for name, values in (("before", self.before), ("after", self.after)):
-            lines.append(f"  {name:<14} " + ", ".join(f"{port} = {value}" for port, value in values.items()))
-        native, icarus = (_picoseconds(value) for value in self.delay_fs)
-        lines.append(f"  settling time  native {native} ps, Icarus {icarus} ps")
-        lines.append(f"  toggles        native {self.toggles[0]}, Icarus {self.toggles[1]}")
-        for port, bits in self.outputs[0].items():
-            if bits != self.outputs[1][port]:
-                lines.append(f"  output {port}: evaluated {bits}, Icarus {self.outputs[1][port]}")
-        if not self.nets:
-            lines.append("  every gate output changes equally often and last at the same time")
-            return "\n".join(lines)
-        lines.append(f"  gate outputs that differ, earliest in the signal's order first ({len(self.nets)}):")
-        for net in self.nets[:SHOWN_NETS]:
-            native, icarus = (_picoseconds(value) for value in net.last_fs)
-            lines.append(
-                f"    {net.net} ({net.cell} {net.instance}): toggles native {net.toggles[0]}, Icarus {net.toggles[1]}; "
-                f"last change native {native} ps, Icarus {icarus} ps"
-            )
-        if len(self.nets) > SHOWN_NETS:
-            lines.append(f"    and {len(self.nets) - SHOWN_NETS} more")
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,7 +217,3 @@ def _port_bits(netlist: Netlist, bits: U8) -> dict[str, str]:
         found[port] = text[::-1]
         at += len(nets)
     return found
-
-
-def _picoseconds(time_fs: int) -> str:
-    return f"{time_fs // 1000}.{time_fs % 1000:03d}"

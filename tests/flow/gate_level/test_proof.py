@@ -10,8 +10,10 @@ import pytest
 
 from halo.cli.main import main
 from halo.errors import HaloError
-from halo.flow.gate_level.proof import ERROR_RATES, TRIALS, GatesConfig, describe_gates, parse_weights, play_gates
+from halo.flow.gate_level.proof import ERROR_RATES, TRIALS, GatesConfig, parse_weights, play_gates
 from halo.flow.runs.provenance import read_record
+from halo.report.gates import gates_report
+from halo.report.text import render
 
 needs_icarus = pytest.mark.skipif(shutil.which("vvp") is None, reason="Icarus Verilog is not installed")
 WIDTHS = (("WEIGHT_WIDTH", 4), ("ACTIVATION_WIDTH", 4), ("ACC_WIDTH", 10))
@@ -58,7 +60,7 @@ def test_a_period_too_short_fails_and_is_told(osu018: Path, tmp_path: Path) -> N
     assert not play_gates(config, quiet)
     trials = pd.read_csv(config.run_folder / TRIALS)
     assert trials["wrong"].iloc[0] > 0 and not trials["passed"].iloc[0]
-    assert "NO" in describe_gates(config.run_folder)
+    assert "NO" in render(gates_report(config.run_folder))
 
 
 def test_bad_options(osu018: Path, tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""A finished run in one screen of text: clocks, classes, energy, assumptions and files."""
+"""What ``halo characterize`` tells: clocks, weights by their trailing zeros, energy, assumptions and files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 from halo.characterization.classes import trailing_zeros
 from halo.characterization.table import WeightTable, load_table
 from halo.flow.runs.provenance import RunRecord, read_record
+from halo.report.model import Report, Section, Table, closing
 
 _LISTED = 4
 _CLASS_COLUMNS = (
@@ -23,22 +23,17 @@ _CLASS_COLUMNS = (
 )
 
 
-def summarize(run_folder: Path) -> str:
-    """What a person wants to see first of a run.
+def characterize_report(run_folder: Path) -> Report:
+    """Report of a run of ``halo characterize``.
 
     Raises:
         HaloError: no run folder, or damaged files.
     """
     record, table = read_record(run_folder), load_table(run_folder)
-    blocks = [_headline(record, run_folder), *(_corner(table, corner) for corner in table.corners)]
-    if record.assumptions:
-        blocks.append("\n".join(["assumptions", *(f"  - {sentence}" for sentence in record.assumptions)]))
-    plots = sorted(p for p in (run_folder / "plots").glob("*") if p.is_file())
-    files = sorted(p for p in run_folder.iterdir() if p.is_file())
-    for name, paths in (("files", files), ("plots", plots)):
-        if paths:
-            blocks.append("\n".join([name, *(f"  {path}" for path in paths)]))
-    return "\n\n".join(blocks)
+    files = sorted(path for path in run_folder.iterdir() if path.is_file())
+    plots = sorted(path for path in (run_folder / "plots").glob("*") if path.is_file())
+    corners = [_corner(table, corner) for corner in table.corners]
+    return Report(_headline(record, run_folder), [*corners, *closing(record.assumptions, files, plots)])
 
 
 def _headline(record: RunRecord, run_folder: Path) -> str:
@@ -46,26 +41,20 @@ def _headline(record: RunRecord, run_folder: Path) -> str:
     return f"{design}: {record.command} took {record.wall_time_s:,.1f} s, written to {run_folder}"
 
 
-def _corner(table: WeightTable, corner: str) -> str:
+def _corner(table: WeightTable, corner: str) -> Section:
     rows = table.rows(corner)
     first = rows.iloc[0]
     transitions = rows["transitions"].dropna()
     counted = f", {int(transitions.max()):,} transitions each" if len(transitions) else ""
-    lines = [
-        f"{corner} ({first['voltage_v']:g} V, {first['temperature_c']:g} °C): {len(rows):,} weights{counted}",
-        *_clocks(rows),
-        "",
-        *_classes(rows),
-    ]
-    if rows["energy_fj"].notna().any():
-        lines += ["", _energy(rows)]
-    return "\n".join(lines)
+    title = f"{corner} ({first['voltage_v']:g} V, {first['temperature_c']:g} °C): {len(rows):,} weights{counted}"
+    energy = ["", _energy(rows)] if rows["energy_fj"].notna().any() else []
+    return Section(title, [*_clocks(rows), "", _classes(rows), *energy])
 
 
 def _clocks(rows: pd.DataFrame) -> list[str]:
     clocked = rows[rows["fmax_ghz"].notna()]
     if clocked.empty:
-        return ["  no clock was computed"]
+        return ["no clock was computed"]
     lines = [_clock("slowest", clocked, clocked["fmax_ghz"].min())]
     others = clocked[clocked["weight"] != 0]
     if not others.empty:
@@ -75,7 +64,7 @@ def _clocks(rows: pd.DataFrame) -> list[str]:
 
 def _clock(label: str, rows: pd.DataFrame, clock: float) -> str:
     same = rows.loc[rows["fmax_ghz"] == clock, "weight"].to_numpy(dtype=np.int64)
-    return f"  {label:<14}{clock:>9.4g} GHz   weight{'s' if len(same) > 1 else ''} {_listed(same)}"
+    return f"{label:<14}{clock:>9.4g} GHz   weight{'s' if len(same) > 1 else ''} {_listed(same)}"
 
 
 def _listed(weights: npt.NDArray[np.int64]) -> str:
@@ -83,23 +72,18 @@ def _listed(weights: npt.NDArray[np.int64]) -> str:
     return shown if len(weights) <= _LISTED else f"{shown} and {len(weights) - _LISTED} more"
 
 
-def _classes(rows: pd.DataFrame) -> list[str]:
-    """One line for each number of trailing zeros: the worst of its weights, the mean of their energies."""
+def _classes(rows: pd.DataFrame) -> Table:
+    """One row for each number of trailing zeros: the worst of its weights, the mean of their energies."""
     zeros = trailing_zeros(rows["weight"].to_numpy(dtype=np.int64))
     shown = [column for column in _CLASS_COLUMNS if rows[column[0]].notna().any()]
-    lines = [["trailing zeros", "weights", *(title for _, title, _, _ in shown)]]
+    lines = []
     for z in sorted(set(zeros.tolist()), key=lambda z: (z < 0, z)):
         group = rows[zeros == z]
         values = [float(group[name].agg(how)) for name, _, how, _ in shown]
         styles = (style for _, _, _, style in shown)
         cells = ["" if np.isnan(v) else _number(v, style) for v, style in zip(values, styles, strict=True)]
-        lines.append(["weight 0" if z < 0 else str(z), str(len(group)), *cells])
-    return _aligned(lines)
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return ["  " + "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+        lines.append(("weight 0" if z < 0 else str(z), str(len(group)), *cells))
+    return Table(("trailing zeros", "weights", *(title for _, title, _, _ in shown)), lines, "r")
 
 
 def _number(value: float, style: str) -> str:
@@ -109,7 +93,7 @@ def _number(value: float, style: str) -> str:
 
 def _energy(rows: pd.DataFrame) -> str:
     energy = float(rows["energy_fj"].mean())
-    text = f"  mean over all weights: {_number(energy, '')} fJ a transition"
+    text = f"mean over all weights: {_number(energy, '')} fJ a transition"
     if rows["glitch_energy_fj"].notna().any() and energy > 0:
         text += f", {100 * float(rows['glitch_energy_fj'].mean()) / energy:.0f} % of it in glitches"
     if rows["leakage_nw"].notna().any():

@@ -1,0 +1,1 @@
+"""What a command tells about its result: one function a command, each from a result to a ``Report``."""

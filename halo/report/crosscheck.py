@@ -1,0 +1,58 @@
+"""What ``halo crosscheck`` tells: how many transitions are equal, and the first that is not in full."""
+
+from __future__ import annotations
+
+from halo.flow.crosscheck import CrosscheckResult
+from halo.flow.simulators.comparison import Difference
+from halo.report.model import Report, Section
+from halo.units import FS_PER_PS
+
+_SHOWN_NETS = 20
+
+
+def crosscheck_report(result: CrosscheckResult) -> Report:
+    """Report of a comparison with Icarus Verilog."""
+    title = (
+        f"{result.compared:,} transitions compared with Icarus Verilog: {result.equal:,} equal in settling time (fs), "
+        f"toggle count and outputs, {result.compared - result.equal:,} different."
+    )
+    first = result.first_difference
+    return Report(title, [] if first is None else [difference_section(first)])
+
+
+def difference_section(found: Difference) -> Section:
+    """A transition that differs: its inputs, both answers, and the gate outputs that differ."""
+    (native, icarus), toggles = map(_picoseconds, found.delay_fs), found.toggles
+    lines = [
+        *(
+            f"{name:<14} " + ", ".join(f"{port} = {value}" for port, value in values.items())
+            for name, values in (("before", found.before), ("after", found.after))
+        ),
+        f"settling time  native {native} ps, Icarus {icarus} ps",
+        f"toggles        native {toggles[0]}, Icarus {toggles[1]}",
+    ]
+    evaluated, played = found.outputs
+    lines += [
+        f"output {port}: evaluated {bits}, Icarus {played[port]}"
+        for port, bits in evaluated.items()
+        if bits != played[port]
+    ]
+    return Section(f"First difference: corner {found.corner}, weight {found.weight}", [*lines, *_nets(found)])
+
+
+def _nets(found: Difference) -> list[str]:
+    if not found.nets:
+        return ["every gate output changes equally often and last at the same time"]
+    lines = [f"gate outputs that differ, earliest in the signal's order first ({len(found.nets)}):"]
+    for net in found.nets[:_SHOWN_NETS]:
+        native, icarus = map(_picoseconds, net.last_fs)
+        lines.append(
+            f"  {net.net} ({net.cell} {net.instance}): toggles native {net.toggles[0]}, Icarus {net.toggles[1]}; "
+            f"last change native {native} ps, Icarus {icarus} ps"
+        )
+    more = len(found.nets) - _SHOWN_NETS
+    return [*lines, f"  and {more} more"] if more > 0 else lines
+
+
+def _picoseconds(time_fs: int) -> str:
+    return f"{time_fs // FS_PER_PS}.{time_fs % FS_PER_PS:03d}"

@@ -1,0 +1,42 @@
+"""What ``halo evaluate`` tells: perplexity and tasks of a quantized model beside those of the float model."""
+
+from __future__ import annotations
+
+from halo.flow.evaluate import Evaluation
+from halo.quant.accuracy import Accuracy
+from halo.report.model import Block, Report, Section, Table
+
+
+def evaluate_report(found: Evaluation) -> Report:
+    """Report of the figures, with the convention that they follow."""
+    quantized, of = found.layers
+    which = f"{found.method}, {found.bits_per_weight:.3f} bits a weight" + (
+        "" if quantized == of else f", {quantized} of {of} layers"
+    )
+    blocks = [*([] if found.accuracy is None else _accuracy(found.accuracy, which)), *_tasks(found, which)]
+    return Report("", [Section("", blocks)])
+
+
+def _accuracy(a: Accuracy, which: str) -> list[Block]:
+    rows = [
+        ("float32", _number(a.reference_perplexity, ".4f"), "", ""),
+        (which, _number(a.perplexity, ".4f"), _number(a.kl_divergence, ".5f"), _number(a.same_top, ".2%")),
+    ]
+    head = ("", "perplexity", "KL divergence (nats)", "same top token")
+    return [Table(head, rows), "", f"{a.tokens:,} predictions; {a.quantized}", f"convention: {a.convention}"]
+
+
+def _tasks(found: Evaluation, which: str) -> list[Block]:
+    if not found.tasks:
+        return []
+    rows = [
+        (own.task, own.metric, f"{plain.value:.4f}", f"{own.value:.4f}", f"{own.samples:,}", str(own.shots))
+        for plain, own in found.tasks
+    ]
+    table = Table(("task", "metric", "float32", which, "samples", "shots"), rows, "llr")
+    apart: list[Block] = [] if found.accuracy is None else [""]
+    return [*apart, table, "", found.tasks[0][1].quantized]
+
+
+def _number(value: float | None, style: str) -> str:
+    return "" if value is None else format(value, style)

@@ -1,0 +1,45 @@
+"""What ``halo sim NAME --gates`` tells: the class, its clock and every trial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from halo.flow.gate_level.proof import TRIALS
+from halo.flow.runs.provenance import read_record
+from halo.report.model import Block, Report, Section, Table, closing
+
+_HEAD = ("trial", "period ps", "cycles", "wrong", "late", "needed ps", "as it must")
+
+
+def gates_report(run_folder: Path) -> Report:
+    """Report of a run of ``halo sim NAME --gates``.
+
+    Raises:
+        HaloError: no such run.
+    """
+    record = read_record(run_folder)
+    results, clock = record.results, record.results["class"]
+    rows = pd.read_csv(run_folder / TRIALS)
+    trials = [
+        (
+            str(row["trial"]),
+            f"{row['period_ps']:,.1f}",
+            *(f"{row[name]:,}" for name in ("cycles", "wrong", "late")),
+            f"{row['needed_ps']:,.1f}",
+            "yes" if row["passed"] else "NO",
+        )
+        for _, row in rows.iterrows()
+    ]
+    blocks: list[Block] = [
+        f"class of {len(clock['weights'])} weights: {', '.join(str(w) for w in clock['weights'])}",
+        f"proven periods: {clock['rest_ps']:,.1f} ps with weights at rest, {clock['swap_ps']:,.1f} ps with a swap in "
+        f"any slot; played at {clock['period_ps']:,.1f} ps, {clock['gap']} clocks from a swap to its first activation",
+        f"swap to or from another class: {clock['settle']} clocks until an activation that counts",
+        "",
+        Table(_HEAD, trials, "lrrrrrl"),
+    ]
+    files = sorted(path for path in run_folder.rglob("*") if path.is_file())
+    title = f"{results['design']}: {results['gates']:,} gates, {results['registers']:,} registers"
+    return Report(title, [Section("", blocks), *closing(record.assumptions, files)])
