@@ -14,6 +14,7 @@ from halo.characterization.table import WeightTable
 from halo.dvfs.limits import Limit, Proof, limit, operand_limit
 from halo.dvfs.points import Dvfs
 from halo.dvfs.schedule import Schedule, WeightSet
+from halo.dvfs.voltage import BoundDvfs
 
 _WORDS: dict[Proof, str] = {
     "table": "table",
@@ -68,6 +69,7 @@ def check(schedule: Schedule, table: WeightTable) -> tuple[Violation, ...]:
     Raises:
         HaloError: the table lacks a corner, a voltage or a weight of the schedule.
     """
+    bound = BoundDvfs(schedule.dvfs, table)
     known: dict[tuple[int, int], Limit] = {}
     found = []
     for layer in schedule.layers:
@@ -75,13 +77,13 @@ def check(schedule: Schedule, table: WeightTable) -> tuple[Violation, ...]:
             key = segment.tile_class, segment.point
             weights = schedule.weights(segment)
             if key not in known:
-                known[key] = _limit(schedule.dvfs, segment.point, weights, table)
+                known[key] = _limit(bound, segment.point, weights)
             if not known[key].safe:
                 found.append(_violation(schedule.dvfs, segment.point, known[key], weights.name, layer.name, i))
     return tuple(found)
 
 
-def check_points(dvfs: Dvfs, table: WeightTable) -> tuple[Violation, ...]:
+def check_points(bound: BoundDvfs) -> tuple[Violation, ...]:
     """Operating points of a file at which the table does not vouch for the weights that the file allows.
 
     Empty for assumed clocks, which no table vouches for, and where no weights are named.
@@ -89,20 +91,21 @@ def check_points(dvfs: Dvfs, table: WeightTable) -> tuple[Violation, ...]:
     Raises:
         HaloError: the table does not cover the voltage of a point, or has none of the weights.
     """
+    dvfs = bound.dvfs
     if dvfs.timing == "assumed":
         return ()
     found = []
     for i, allowed in enumerate(dvfs.allowed):
-        reached = limit(dvfs, i, [weight for weight in table.weights if weight in allowed], table)
+        reached = limit(bound, i, [weight for weight in bound.table.weights if weight in allowed])
         if not reached.safe:
             found.append(_violation(dvfs, i, reached, "its weights", None, None))
     return tuple(found)
 
 
-def _limit(dvfs: Dvfs, point: int, weights: WeightSet, table: WeightTable) -> Limit:
+def _limit(bound: BoundDvfs, point: int, weights: WeightSet) -> Limit:
     if weights.limit_ghz is None:
-        return limit(dvfs, point, weights.values, table)
-    return operand_limit(dvfs, point, weights.limit_ghz)
+        return limit(bound, point, weights.values)
+    return operand_limit(bound.dvfs, point, weights.limit_ghz)
 
 
 def _violation(

@@ -31,9 +31,8 @@ class LayerCost:
     them from ``segments``.
 
     Attributes:
-        segments: in order of time; ``repeat`` of them, one after the other, make up the GEMM.
-        repeat: 1 or more.
-        compute_ps: cycles at their clocks, all segments and repeats.
+        segments: in order of time; together they make up the GEMM.
+        compute_ps: cycles of all segments at their clocks.
         stall_ps: time that the array waits for memory (or other units) on top.
         core_pj: MACs and the elements' registers and clock.
         buffer_pj, dram_pj: on-chip buffers, DRAM.
@@ -45,7 +44,6 @@ class LayerCost:
     """
 
     segments: tuple[Segment, ...]
-    repeat: int
     compute_ps: int
     stall_ps: int
     core_pj: int
@@ -61,6 +59,6 @@ class LayerCost:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """Operating points in the order of time, neighbours different, repeats written out."""
-        points = [segment.point for segment in self.segments] * self.repeat
+        """Operating points in the order of time, neighbours different."""
+        points = [segment.point for segment in self.segments]
         return tuple(p for i, p in enumerate(points) if i == 0 or p != points[i - 1])

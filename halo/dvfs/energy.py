@@ -7,55 +7,48 @@ from typing import Literal
 
 import numpy as np
 
-from halo.characterization.table import WeightTable
-from halo.dvfs.points import Dvfs
-from halo.dvfs.voltage import Supply, evidence, rows_of, supply, supply_of
+from halo.dvfs.voltage import BoundDvfs, rows_of
 
 _SCALING = "energies go with the square of the voltage, leakage with the voltage, which is the least it can grow"
 
 
-def energy_fj(
-    table: WeightTable, values: Sequence[int], dvfs: Dvfs, counts: Sequence[float] | None = None
-) -> tuple[float, ...]:
+def energy_fj(bound: BoundDvfs, values: Sequence[int], counts: Sequence[float] | None = None) -> tuple[float, ...]:
     """Mean energy of a MAC with one of the weights, in fJ, at each operating point.
 
     With timing ``table``, from the rows of that voltage (or between corners); with ``assumed``, the table's own voltage
     stands for the first point and the energy goes with the square of the voltage (``assumptions`` says so).
 
     Args:
-        table: per-weight table with energies.
+        bound: operating points and their table, which has energies.
         values: weights.
-        dvfs: operating points.
         counts: how often each weight is used; None: all alike.
 
     Raises:
         HaloError: a weight that the table lacks, no energies, several corners and none named, or a voltage that the
             table does not cover.
     """
-    return _means(table, "energy_fj", values, dvfs, counts, 2)
+    return _means(bound, "energy_fj", values, counts, 2)
 
 
-def leakage_nw(
-    table: WeightTable, values: Sequence[int], dvfs: Dvfs, counts: Sequence[float] | None = None
-) -> tuple[float, ...]:
+def leakage_nw(bound: BoundDvfs, values: Sequence[int], counts: Sequence[float] | None = None) -> tuple[float, ...]:
     """Mean leakage of a MAC with one of the weights, in nW, at each operating point; as ``energy_fj``, but with V.
 
     Raises:
         HaloError: as ``energy_fj``.
     """
-    return _means(table, "leakage_nw", values, dvfs, counts, 1)
+    return _means(bound, "leakage_nw", values, counts, 1)
 
 
-def assumptions(dvfs: Dvfs, table: WeightTable) -> tuple[str, ...]:
+def assumptions(bound: BoundDvfs) -> tuple[str, ...]:
     """What times and energies at the operating points rest on besides the table, one sentence each.
 
     Raises:
         HaloError: the table does not cover the voltage of a point.
     """
+    dvfs, own = bound.dvfs, bound.supply
     found = [f"A change of the operating point is that of {dvfs.transition.name}: {dvfs.transition.source}."]
-    how = set(evidence(dvfs, table))
+    how = set(bound.evidence)
     if "assumed" in how:
-        own = _foreign(dvfs, table)
         found.append(f"The clocks of {dvfs.name} are assumed: the table does not vouch for them.")
         found.append(
             f"The table's {own.voltages_v[0]:g} V (corner {own.corners[0]}) stands for the {dvfs.points[0].voltage_v:g}"
@@ -69,30 +62,22 @@ def assumptions(dvfs: Dvfs, table: WeightTable) -> tuple[str, ...]:
         )
     if "scaled" in how and dvfs.law is not None:
         found.append(
-            f"Clocks at other voltages are scaled from corner {supply_of(dvfs, table).corners[0]} by the alpha-power "
+            f"Clocks at other voltages are scaled from corner {own.corners[0]} by the alpha-power "
             f"law with Vt = {dvfs.law.threshold_v:g} V and alpha = {dvfs.law.alpha:g} ({dvfs.law.source}); {_SCALING}."
         )
     return tuple(found)
 
 
 def _means(
-    table: WeightTable,
+    bound: BoundDvfs,
     column: Literal["energy_fj", "leakage_nw"],
     values: Sequence[int],
-    dvfs: Dvfs,
     counts: Sequence[float] | None,
     power: int,
 ) -> tuple[float, ...]:
-    rows = rows_of(table, values)
+    dvfs, own, rows = bound.dvfs, bound.supply, rows_of(bound.table, values)
     if dvfs.timing == "assumed":
-        own = _foreign(dvfs, table)
         mean = float(np.average(own.values(column, own.voltages_v[0])[rows], weights=counts))
         first = dvfs.points[0].voltage_v
         return tuple(mean * (point.voltage_v / first) ** power for point in dvfs.points)
-    along = supply_of(dvfs, table)
-    return tuple(float(np.average(along.values(column, p.voltage_v)[rows], weights=counts)) for p in dvfs.points)
-
-
-def _foreign(dvfs: Dvfs, table: WeightTable) -> Supply:
-    """The one corner of the table that stands for the first point of assumed ones."""
-    return supply(table, [str(table.rows(dvfs.corners[0] if dvfs.corners else None)["corner"].iloc[0])])
+    return tuple(float(np.average(own.values(column, p.voltage_v)[rows], weights=counts)) for p in dvfs.points)

@@ -8,9 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from halo.characterization.table import WeightTable
 from halo.dvfs.points import Allowed, Dvfs
-from halo.dvfs.voltage import rows_of, supply_of
+from halo.dvfs.voltage import BoundDvfs, rows_of
 from halo.errors import HaloError
 
 Proof = Literal["table", "interpolated", "scaled", "source", "mac"]
@@ -36,22 +35,21 @@ class Limit:
     proof: Proof
 
 
-def limit(dvfs: Dvfs, point: int, values: Sequence[int], table: WeightTable) -> Limit:
+def limit(bound: BoundDvfs, point: int, values: Sequence[int]) -> Limit:
     """What limits a set of weights at an operating point.
 
     With timing ``assumed`` it is what the source allows; the table is not asked. With ``table`` it is the clock that
     the table allows, the margin required on top, and the source's words where it has any: both must agree.
 
     Args:
-        dvfs: with timing ``table``, bound to the table.
+        bound: operating points and their table.
         point: index.
         values: weights, at least one.
-        table: per-weight table.
 
     Raises:
         HaloError: a weight that the table lacks, or a voltage that it does not cover.
     """
-    rows = rows_of(table, values)
+    dvfs, rows = bound.dvfs, rows_of(bound.table, values)
     if dvfs.timing == "assumed":
         _check_words(dvfs)
     if dvfs.allowed:
@@ -60,11 +58,11 @@ def limit(dvfs: Dvfs, point: int, values: Sequence[int], table: WeightTable) -> 
             clock, worst = min((_source_clock(dvfs, value), value) for value in refused or values)
             return Limit(worst, clock, not refused, "source")
     at = dvfs.points[point]
-    along = supply_of(dvfs, table)
-    clocks = along.clocks_ghz(at.voltage_v)[rows] / dvfs.margin
+    clocks = bound.supply.clocks_ghz(at.voltage_v)[rows] / dvfs.margin
     slowest = int(np.argmin(clocks))
     clock = float(clocks[slowest])
-    return Limit(int(values[slowest]), clock, at.frequency_ghz <= clock * _ROUNDING, along.evidence(at.voltage_v))
+    safe = at.frequency_ghz <= clock * _ROUNDING
+    return Limit(int(values[slowest]), clock, safe, bound.supply.evidence(at.voltage_v))
 
 
 def operand_limit(dvfs: Dvfs, point: int, limit_ghz: float) -> Limit:
@@ -88,13 +86,14 @@ def operand_limit(dvfs: Dvfs, point: int, limit_ghz: float) -> Limit:
     return Limit(None, clock, dvfs.points[point].frequency_ghz <= clock * _ROUNDING, "mac")
 
 
-def safe_points(dvfs: Dvfs, values: Sequence[int], table: WeightTable) -> tuple[int, ...]:
+def safe_points(bound: BoundDvfs, values: Sequence[int]) -> tuple[int, ...]:
     """Indices of the operating points at which every one of the weights is safe, ascending, at least one.
 
     Raises:
         HaloError: no point is safe, a weight that the table lacks, or a voltage that it does not cover.
     """
-    limits = [limit(dvfs, i, values, table) for i in range(len(dvfs.points))]
+    dvfs = bound.dvfs
+    limits = [limit(bound, i, values) for i in range(len(dvfs.points))]
     safe = tuple(i for i, found in enumerate(limits) if found.safe)
     if not safe:
         point, found = dvfs.points[0], limits[0]

@@ -19,8 +19,10 @@ from halo.dvfs.cost import LayerCost, Segment
 from halo.dvfs.files import allowed_words, read_allowed, read_timing
 from halo.dvfs.points import Allowed, AlphaPower, Dvfs, OperatingPoint, Transition
 from halo.errors import HaloError
+from halo.schema import check_schema, stamped
 
-FORMAT, VERSION = "halo schedules", 1
+FORMAT, SCHEMA = "halo schedules", 1
+_SCORE_AGAIN = "Score again with this version."
 _WRITE_AGAIN = "Take schedule.json as halo score wrote it, or score again."
 
 
@@ -49,11 +51,10 @@ class WeightSet:
 
 @dataclass(frozen=True)
 class ScheduledLayer:
-    """Segments of a layer in order of time, ``repeat`` times over for each of ``count`` equal products."""
+    """Segments of a layer in order of time, over again for each of ``count`` equal products."""
 
     name: str
     segments: tuple[Segment, ...]
-    repeat: int
     count: int
 
 
@@ -82,8 +83,8 @@ class Schedule:
 
     def __post_init__(self) -> None:
         for layer in self.layers:
-            if layer.repeat < 1 or layer.count < 1 or not layer.segments:
-                raise HaloError(f"layer {layer.name!r} never runs", "Give it segments, repeat and count 1 or more.")
+            if layer.count < 1 or not layer.segments:
+                raise HaloError(f"layer {layer.name!r} never runs", "Give it segments, and a count of 1 or more.")
             for i, segment in enumerate(layer.segments):
                 if not 0 <= segment.point < len(self.dvfs.points):
                     wrong = f"operating point {segment.point}, of {len(self.dvfs.points)}"
@@ -113,7 +114,7 @@ def make_schedule(
     Raises:
         HaloError: as ``Schedule``.
     """
-    scheduled = tuple(ScheduledLayer(layer, cost.segments, cost.repeat, count) for layer, cost, count in layers)
+    scheduled = tuple(ScheduledLayer(layer, cost.segments, count) for layer, cost, count in layers)
     return Schedule(name, dvfs, tuple(classes), operand, scheduled, table_hash(table))
 
 
@@ -124,7 +125,7 @@ def table_hash(table: WeightTable) -> str:
 
 def write_schedules(path: Path, schedules: Sequence[Schedule]) -> None:
     """Write ``schedule.json``; the same schedules give the same bytes."""
-    data = {"format": FORMAT, "version": VERSION, "schedules": [_written(schedule) for schedule in schedules]}
+    data = stamped(SCHEMA, {"format": FORMAT, "schedules": [_written(schedule) for schedule in schedules]})
     path.write_text(_text(data, 4) + "\n", encoding="utf-8", newline="\n")
 
 
@@ -132,7 +133,7 @@ def read_schedules(path: Path) -> tuple[Schedule, ...]:
     """Read what ``write_schedules`` wrote.
 
     Raises:
-        HaloError: no such file, no schedule, another version, or a part that is missing or cannot be.
+        HaloError: no such file, no schedule, one of a newer halo, or a part that is missing or cannot be.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -144,9 +145,7 @@ def read_schedules(path: Path) -> tuple[Schedule, ...]:
         top = _Part(data, "the file")
         if top.text("format") != FORMAT:
             raise HaloError("the file holds no schedules", _WRITE_AGAIN)
-        if top.whole("version") != VERSION:
-            fix = "Score again with this version."
-            raise HaloError(f"schedules of version {top.whole('version')}, not {VERSION}", fix)
+        check_schema(data, path, newest=SCHEMA, again=_SCORE_AGAIN)
         return tuple(_schedule(part) for part in top.parts("schedules"))
     except HaloError as error:
         raise HaloError(error.what, error.fix, path) from error
@@ -204,8 +203,7 @@ def _schedule(part: _Part) -> Schedule:
                     Segment(*(segment.whole(key) for key in ("point", "tile_class", "cycles", "tiles")))
                     for segment in layer.parts("segments")
                 ),
-                layer.whole("repeat"),
-                layer.whole("count"),
+                layer.whole("count") * (layer.whole("repeat") if "repeat" in layer.data else 1),  # 0.1.0 wrote both
             )
             for layer in part.parts("layers")
         ),

@@ -55,10 +55,9 @@ def run_layer(cost: LayerCost, before: int, dvfs: Dvfs, count: int = 1) -> Layer
         dvfs: the operating points.
         count: equal products, one after the other.
     """
-    rounds = cost.repeat * count
     points = [segment.point for segment in cost.segments]
-    steps = [(before, points[0], 1), (points[-1], points[0], rounds - 1)]
-    steps += [(a, b, rounds) for a, b in itertools.pairwise(points)]
+    steps = [(before, points[0], 1), (points[-1], points[0], count - 1)]
+    steps += [(a, b, count) for a, b in itertools.pairwise(points)]
     change = dvfs.transition
     ways = [(dvfs.points[a], dvfs.points[b], times) for a, b, times in steps if a != b]
     transition_ps = sum(change.time_ps(a, b) * times for a, b, times in ways)

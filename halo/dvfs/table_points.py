@@ -1,8 +1,8 @@
 """Operating points that a per-weight table vouches for: one clock a set of weights, at one voltage or at rising ones.
 
 A weight's period in the table is that of the MAC with the weight at rest. An element of an array needs a little more
-when weights are swapped within a class (0.5 % with the carry-save array, 23 to 43 % with multipliers whose weight bits
-take part in every row: ``halo.flow.gate_level.class_period`` proves the figure for a design). ``margin`` is that factor
+when weights are swapped within a class, and much more with multipliers whose weight bits take part in every row:
+``halo.flow.gate_level.class_period`` proves the figure for a design. ``margin`` is that factor
 on the period; every clock made here keeps it, and what is safe counts it as required.
 """
 
@@ -14,8 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from halo.characterization.table import WeightTable
-from halo.dvfs.points import AlphaPower, Dvfs, OperatingPoint, Transition
-from halo.dvfs.voltage import Supply, rows_of, supply
+from halo.dvfs.points import Dvfs, OperatingPoint, Transition
+from halo.dvfs.voltage import BoundDvfs, Supply, rows_of, supply
 from halo.errors import HaloError
 
 MARGIN = 1.025
@@ -27,8 +27,8 @@ def table_dvfs(
     books: Sequence[Sequence[int]],
     corner: str | None,
     transition: Transition,
-    margin: float = MARGIN,
-) -> Dvfs:
+    margin: float,
+) -> BoundDvfs:
     """Operating points at the voltage of one corner: one for each distinct safe clock of the sets of weights.
 
     Args:
@@ -36,7 +36,7 @@ def table_dvfs(
         books: sets of weights; that of all weights is added and gives the first point.
         corner: of the table; None: its only one.
         transition: between the points.
-        margin: factor on the table's period, 1 or more.
+        margin: factor on the table's period, 1 or more, such as ``MARGIN``.
 
     Raises:
         HaloError: no such corner, a weight that the table lacks, or no periods.
@@ -51,7 +51,8 @@ def table_dvfs(
     finite = [limit for limit in limits if np.isfinite(limit)]
     source = f"table, corner {name}, margin {margin:g} on the period"
     points = [OperatingPoint(n, voltage, f, source) for n, f in zip(_names(len(finite)), finite, strict=True)]
-    return Dvfs(f"table {name}", tuple(points), transition, "table", corners=(name,), margin=margin)
+    dvfs = Dvfs(f"table {name}", tuple(points), transition, "table", corners=(name,), margin=margin)
+    return BoundDvfs(dvfs, table)
 
 
 def raised_dvfs(
@@ -59,11 +60,8 @@ def raised_dvfs(
     books: Sequence[Sequence[int]],
     corners: Sequence[str],
     transition: Transition,
-    margin: float = MARGIN,
-    *,
-    highest_v: float | None = None,
-    law: AlphaPower | None = None,
-) -> Dvfs:
+    margin: float,
+) -> BoundDvfs:
     """Operating points whose voltage rises with the speed of their weights, as in the paper: slow, middle, fast.
 
     The sets of weights are put in order of their clocks at the lowest voltage (equal ones are one); the first runs
@@ -72,18 +70,15 @@ def raised_dvfs(
     Args:
         table, books, transition, margin: as ``table_dvfs``.
         corners: of one process and temperature; their lowest voltage is that of the first point. Empty: all.
-        highest_v: of the last point; None: the highest voltage of the corners.
-        law: with one corner, what gives its clocks at other voltages; they are marked ``scaled``.
 
     Raises:
-        HaloError: as ``table_dvfs``; one corner without a law; or no voltage to rise to.
+        HaloError: as ``table_dvfs``, or there is one voltage only.
     """
-    along = supply(table, corners, law)
-    lowest = along.voltages_v[0]
-    highest = along.voltages_v[-1] if highest_v is None else highest_v
-    if highest <= lowest:
-        fix = "Name corners of several voltages, or give a highest voltage and an alpha-power law."
-        raise HaloError(f"{highest:g} V is not above the first point's {lowest:g} V", fix)
+    along = supply(table, corners)
+    lowest, highest = along.voltages_v[0], along.voltages_v[-1]
+    if highest == lowest:
+        fix = "Characterize a corner for each voltage: --corner NAME=FILE. Or write a file of points with a [law]."
+        raise HaloError(f"the table has one voltage, {lowest:g} V, and none to rise to", fix)
     clocks = along.clocks_ghz(lowest)
     sets: dict[float, Sequence[int]] = {}
     for book in [table.weights, *books]:
@@ -98,10 +93,11 @@ def raised_dvfs(
         clock = float(along.clocks_ghz(voltage)[rows_of(table, book)].min()) / margin
         points.append(OperatingPoint(name, voltage, clock, _source(along, voltage, margin)))
     name = f"raised {', '.join(along.corners)}"
-    return Dvfs(name, tuple(points), transition, "table", corners=along.corners, margin=margin, law=law)
+    dvfs = Dvfs(name, tuple(points), transition, "table", corners=along.corners, margin=margin)
+    return BoundDvfs(dvfs, table)
 
 
-def bind(dvfs: Dvfs, table: WeightTable, corners: Sequence[str] = ()) -> Dvfs:
+def bind(dvfs: Dvfs, table: WeightTable, corners: Sequence[str] = ()) -> BoundDvfs:
     """A file's operating points with the corners of the table that they refer to.
 
     Args:
@@ -118,7 +114,7 @@ def bind(dvfs: Dvfs, table: WeightTable, corners: Sequence[str] = ()) -> Dvfs:
         chosen = [*corners] or [*table.corners]
         if len(chosen) > 1:
             raise HaloError("the table has several corners", f"Name one of: {', '.join(chosen)}.")
-        return replace(dvfs, corners=(str(table.rows(chosen[0])["corner"].iloc[0]),))
+        return BoundDvfs(replace(dvfs, corners=(str(table.rows(chosen[0])["corner"].iloc[0]),)), table)
     along = supply(table, corners, dvfs.law)
     for point in dvfs.points:
         if dvfs.law is not None:
@@ -126,7 +122,7 @@ def bind(dvfs: Dvfs, table: WeightTable, corners: Sequence[str] = ()) -> Dvfs:
         elif not along.has(point.voltage_v):
             what = f"operating point {point.name!r} is at {point.voltage_v:g} V, where the table has no corner"
             raise HaloError(what, f"Available: {along.known}; or characterize that corner too.")
-    return replace(dvfs, corners=along.corners)
+    return BoundDvfs(replace(dvfs, corners=along.corners), table)
 
 
 def _names(count: int) -> tuple[str, ...]:
@@ -138,8 +134,4 @@ def _names(count: int) -> tuple[str, ...]:
 
 
 def _source(along: Supply, voltage_v: float, margin: float) -> str:
-    how = along.evidence(voltage_v)
-    text = f"{how}, corners {', '.join(along.corners)}, margin {margin:g} on the period"
-    if how == "scaled" and along.law is not None:
-        text += f", alpha-power law Vt {along.law.threshold_v:g} V, alpha {along.law.alpha:g} ({along.law.source})"
-    return text
+    return f"{along.evidence(voltage_v)}, corners {', '.join(along.corners)}, margin {margin:g} on the period"

@@ -2,12 +2,10 @@
 
 Between two corners each weight's clock goes by a straight line in its logarithm, so weights that slow down differently
 keep doing so. Delay falls with voltage along a convex curve, in its logarithm too, and a chord lies above such a curve:
-a clock between corners errs to the safe side (static timing of the default MAC, sky130 at -40 C: by 1 to 3 % between
-corners 0.09 to 0.12 V apart, by 18 to 19 % in a gap of 0.48 V). From a single corner the alpha-power law scales all
-weights alike, which is not so (from 1.28 to 1.76 V there, clocks grow 4.75- to 5.00-fold), and it is as good as its two
-numbers: what comes of it is marked ``scaled``. Energies go with the square of the voltage there, leakage with the
-voltage. The first is a fair estimate (1.71- to 1.89-fold on that way, the square 1.89), the second a floor: leakage
-grows 37- to 39-fold.
+a clock between corners errs to the safe side, the more the further they are apart. From a single corner the alpha-power
+law scales all weights alike, which is not quite so, and it is as good as its two numbers: what comes of it is marked
+``scaled``. Energies go with the square of the voltage there, a fair estimate, and leakage with the voltage, which is a
+floor: it grows many times faster.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -107,6 +106,7 @@ def supply(table: WeightTable, corners: Sequence[str] = (), law: AlphaPower | No
     """The table along its voltage.
 
     Args:
+        table: per-weight table.
         corners: of one process (only their names tell) and one temperature; empty: all.
         law: only with one corner.
 
@@ -127,21 +127,40 @@ def supply(table: WeightTable, corners: Sequence[str] = (), law: AlphaPower | No
     return Supply(table, tuple(n for _, n in found), tuple(v for v, _ in found), law)
 
 
-def supply_of(dvfs: Dvfs, table: WeightTable) -> Supply:
-    """The table along its voltage, as operating points of timing ``table`` refer to it."""
-    return supply(table, dvfs.corners, dvfs.law)
+@dataclass(frozen=True, eq=False)
+class BoundDvfs:
+    """Operating points with the per-weight table that they refer to.
 
-
-def evidence(dvfs: Dvfs, table: WeightTable) -> tuple[Evidence | Literal["assumed"], ...]:
-    """For each operating point, how its limits are known.
-
-    Raises:
-        HaloError: the table does not cover the voltage of a point.
+    Attributes:
+        dvfs: the points; its ``corners`` are of the table.
+        table: the table.
     """
-    if dvfs.timing == "assumed":
-        return tuple("assumed" for _ in dvfs.points)
-    along = supply_of(dvfs, table)
-    return tuple(along.evidence(point.voltage_v) for point in dvfs.points)
+
+    dvfs: Dvfs
+    table: WeightTable
+
+    @cached_property
+    def supply(self) -> Supply:
+        """The table along its voltage; with timing ``assumed``, the one corner that stands for the first point.
+
+        Raises:
+            HaloError: the table lacks a corner, or its corners cannot be told apart.
+        """
+        if self.dvfs.timing == "assumed":
+            named = self.dvfs.corners[0] if self.dvfs.corners else None
+            return supply(self.table, [str(self.table.rows(named)["corner"].iloc[0])])
+        return supply(self.table, self.dvfs.corners, self.dvfs.law)
+
+    @property
+    def evidence(self) -> tuple[Evidence | Literal["assumed"], ...]:
+        """How the limits at each operating point are known.
+
+        Raises:
+            HaloError: the table does not cover the voltage of a point.
+        """
+        if self.dvfs.timing == "assumed":
+            return tuple("assumed" for _ in self.dvfs.points)
+        return tuple(self.supply.evidence(point.voltage_v) for point in self.dvfs.points)
 
 
 def rows_of(table: WeightTable, values: Sequence[int]) -> npt.NDArray[np.int64]:

@@ -80,6 +80,5 @@ def _steps(layer: ScheduledLayer, schedule: Schedule, lasts: float) -> tuple[Flo
     times = np.array([period_ps(segment.cycles, points[segment.point]) for segment in layer.segments], dtype=np.float64)
     if len(set(clocks.tolist())) == 1:
         return np.array([0.0, lasts]), clocks[:1]
-    rounds = layer.repeat * layer.count
-    edges = np.concatenate([[0.0], np.cumsum(np.tile(times, rounds))])
-    return edges / edges[-1] * lasts, np.tile(clocks, rounds)
+    edges = np.concatenate([[0.0], np.cumsum(np.tile(times, layer.count))])
+    return edges / edges[-1] * lasts, np.tile(clocks, layer.count)

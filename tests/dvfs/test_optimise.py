@@ -26,9 +26,9 @@ def dvfs(per_volt_ns: float, fixed_ns: float, rail_nf: float) -> Dvfs:
     return Dvfs("by hand", POINTS, Transition("x", per_volt_ns, fixed_ns, rail_nf, "by hand"), "assumed")
 
 
-def cost(points: list[int], time_ps: int, energy_pj: int, repeat: int = 1, static_mw: float = 0.0) -> LayerCost:
+def cost(points: list[int], time_ps: int, energy_pj: int, static_mw: float = 0.0) -> LayerCost:
     segments = tuple(Segment(p, 0, 1, 1) for p in points)
-    return LayerCost(segments, repeat, time_ps, 0, energy_pj, 0, 0, static_mw, 1, 1, 1, 1, 1.0, "compute")
+    return LayerCost(segments, time_ps, 0, energy_pj, 0, 0, static_mw, 1, 1, 1, 1, 1.0, "compute")
 
 
 def total(options: list[list[LayerCost]], choice: tuple[int, ...], at: Dvfs, counts: list[int]) -> tuple[int, int]:
@@ -39,33 +39,33 @@ def total(options: list[list[LayerCost]], choice: tuple[int, ...], at: Dvfs, cou
 def test_a_pass_by_hand() -> None:
     """20 ns/V + 10 ns and 100 nF: slow to fast 14 ns, 22 nJ; slow to middle 12 ns, 10.5 nJ; middle to fast 11.5 nJ."""
     at = dvfs(20, 10, 100)
-    first = cost([0, 2], 1000, 7, repeat=3, static_mw=2.0)
+    first = cost([0, 2], 1000, 7, static_mw=2.0)
     second = cost([1], 500, 5)
-    runs = run_layers([first, second], at, [1, 2])
+    runs = run_layers([first, second], at, [3, 2])
     # Before the first comes the second of the pass before: middle-slow, three times slow-fast, twice fast-slow.
     assert runs[0].transition_ps == 12_000 + 5 * 14_000
     assert runs[0].transition_pj == 10_500 + 5 * 22_000
-    assert runs[0].time_ps == 1000 + 82_000
-    assert runs[0].static_pj == 166  # 2 mW for 83 ns
-    assert runs[0].energy_pj == 7 + 166 + 120_500
+    assert runs[0].time_ps == 3000 + 82_000
+    assert runs[0].static_pj == 170  # 2 mW for 85 ns
+    assert runs[0].energy_pj == 3 * 7 + 170 + 120_500
     assert (runs[1].transition_ps, runs[1].transition_pj) == (12_000, 11_500)
     assert (runs[1].compute_ps, runs[1].core_pj, runs[1].static_pj) == (1000, 10, 0)
-    # Equal products follow each other as repeats do: two of three are six.
-    assert run_layers([first, second], at, [2, 1])[0].transition_ps == 12_000 + 11 * 14_000
+    assert run_layers([first, second], at, [6, 1])[0].transition_ps == 12_000 + 11 * 14_000
 
 
 def test_what_is_written_out_takes_the_same() -> None:
-    """The changes in closed form equal those along the order of points, every repeat written out."""
+    """The changes in closed form equal those along the order of points, every product written out."""
     at = dvfs(20, 10, 100)
-    costs = [cost([0, 0, 2, 1], 1, 1, repeat=4), cost([2], 1, 1), cost([1, 0, 1], 1, 1, repeat=2)]
-    runs = run_layers(costs, at)
-    order = [costs[-1].order[-1], *itertools.chain.from_iterable(c.order for c in costs)]
+    costs, counts = [cost([0, 0, 2, 1], 1, 1), cost([2], 1, 1), cost([1, 0, 1], 1, 1)], [4, 1, 2]
+    runs = run_layers(costs, at, counts)
+    written_out = (c.order * count for c, count in zip(costs, counts, strict=True))
+    order = [costs[-1].order[-1], *itertools.chain.from_iterable(written_out)]
     assert sum(r.transition_ps for r in runs) == change_ps(POINTS, order, at.transition)
 
 
 def test_one_point_has_no_changes() -> None:
     at = Dvfs("one", POINTS[:1], Transition("x", 1, 1000, 1000, "by hand"), "assumed")
-    assert run_layers([cost([0, 0], 10, 1, repeat=9), cost([0], 10, 1)], at)[0].transition_ps == 0
+    assert run_layers([cost([0, 0], 10, 1), cost([0], 10, 1)], at, [9, 1])[0].transition_ps == 0
 
 
 def test_a_switch_must_pay() -> None:
@@ -105,7 +105,6 @@ def cases(draw: st.DrawFn) -> tuple[list[list[LayerCost]], Dvfs, list[int]]:
         st.lists(st.integers(0, 2), min_size=1, max_size=3),
         whole,
         whole,
-        repeat=st.integers(1, 3),
         static_mw=st.sampled_from([0.0, 3.0, 400.0]),
     )
     options = draw(st.lists(st.lists(option, min_size=1, max_size=3), min_size=1, max_size=5))

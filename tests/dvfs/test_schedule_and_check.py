@@ -25,7 +25,8 @@ from halo.dvfs.schedule import (
     table_hash,
     write_schedules,
 )
-from halo.dvfs.table_points import bind, raised_dvfs, table_dvfs
+from halo.dvfs.table_points import MARGIN, bind, raised_dvfs, table_dvfs
+from halo.dvfs.voltage import BoundDvfs
 from halo.errors import HaloError
 
 TABLE = small_table()
@@ -37,10 +38,10 @@ IVR = preset("ivr")
 def schedule(segments: list[tuple[int, int]], dvfs: Dvfs | None = None) -> Schedule:
     """One layer of segments (point, class) and one of attention."""
     layers = (
-        ScheduledLayer("block 0 q", tuple(Segment(p, c, 100, 4) for p, c in segments), 3, 1),
-        ScheduledLayer("block 0 scores", (Segment(0, -1, 50, 2),), 1, 8),
+        ScheduledLayer("block 0 q", tuple(Segment(p, c, 100, 4) for p, c in segments), 3),
+        ScheduledLayer("block 0 scores", (Segment(0, -1, 50, 2),), 8),
     )
-    dvfs = dvfs or table_dvfs(TABLE, [EVEN, FOURS], None, IVR)
+    dvfs = dvfs or table_dvfs(TABLE, [EVEN, FOURS], None, IVR, MARGIN).dvfs
     return Schedule("tiny, by hand", dvfs, CLASSES, OPERAND, layers, table_hash(TABLE))
 
 
@@ -70,7 +71,7 @@ def test_operands_that_are_no_weights_have_limits_of_their_own() -> None:
 
 
 def test_a_clock_one_part_in_a_million_too_fast_is_found() -> None:
-    dvfs = table_dvfs(TABLE, [], None, IVR)
+    dvfs = table_dvfs(TABLE, [], None, IVR, MARGIN).dvfs
     slow = dvfs.points[0]
     fast = replace(dvfs, points=(replace(slow, frequency_ghz=slow.frequency_ghz * (1 + 1e-6)),))
     assert check(schedule([(0, 0)], dvfs), TABLE) == ()
@@ -99,21 +100,21 @@ def test_assumed_clocks_are_held_against_the_words_of_their_source() -> None:
         (2, -4, 1.9, "source"),
     ]
     assert check(replace(made, classes=(CLASSES[0], WeightSet("zero", (0,)), WeightSet("zero", (0,)))), TABLE) == ()
-    assert check_points(dvfs, TABLE) == ()
+    assert check_points(BoundDvfs(dvfs, TABLE)) == ()
 
 
 def test_points_of_a_file_that_the_table_does_not_vouch_for() -> None:
     points = (OperatingPoint("slow", 1.0, 0.9, "file"), OperatingPoint("fast", 1.0, 1.3, "file"))
-    dvfs = bind(Dvfs("mine", points, IVR, "table", (Allowed(), Allowed(2)), margin=1.025), TABLE)
-    found = check_points(dvfs, TABLE)
+    bound = bind(Dvfs("mine", points, IVR, "table", (Allowed(), Allowed(2)), margin=1.025), TABLE)
+    found = check_points(bound)
     assert [(v.layer, v.segment, v.point, v.weight) for v in found] == [(None, None, "fast", -2)]
     assert str(found[0]) == "its weights at fast, 1.3 GHz and 1 V: weight -2 allows 1.21951 GHz (table)"
-    assert check_points(replace(dvfs, allowed=(Allowed(), Allowed(4))), TABLE) == ()
+    assert check_points(replace(bound, dvfs=replace(bound.dvfs, allowed=(Allowed(), Allowed(4))))) == ()
 
 
 def test_operands_that_are_no_integers() -> None:
     fp16 = WeightSet("fp16", (), limit_ghz=1.1)
-    dvfs = table_dvfs(TABLE, [EVEN], None, IVR)  # 0.976 and 1.22 GHz
+    dvfs = table_dvfs(TABLE, [EVEN], None, IVR, MARGIN).dvfs  # 0.976 and 1.22 GHz
     made = replace(schedule([(0, 0), (1, 0)], dvfs), classes=(fp16,), operand=fp16)
     found = check(made, TABLE)
     assert [(v.segment, v.weight, v.proof) for v in found] == [(1, None, "mac")]
@@ -127,7 +128,7 @@ def test_operands_that_are_no_integers() -> None:
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=8), st.floats(0.5, 1.5))
 def test_the_check_is_the_definition(segments: list[tuple[int, int]], speed: float) -> None:
     """A segment is safe where its clock times the margin is at most 1 / the longest period of its weights."""
-    dvfs = table_dvfs(TABLE, [EVEN, FOURS], None, IVR)
+    dvfs = table_dvfs(TABLE, [EVEN, FOURS], None, IVR, MARGIN).dvfs
     points = tuple(replace(p, frequency_ghz=p.frequency_ghz * speed) for p in dvfs.points)
     made = schedule(segments, replace(dvfs, points=points))
     longest = [PERIOD_PS[1], PERIOD_PS[2], PERIOD_PS[4]]
@@ -141,10 +142,10 @@ def test_schedules_read_back_equal_and_write_the_same_bytes(tmp_path: Path) -> N
     fp16 = WeightSet("fp16", (), 0.3)
     made = (
         schedule([(0, 0), (2, 2)]),
-        schedule([(0, 0)], raised_dvfs(corners, [FOURS], (), IVR)),
-        schedule([(0, 0)], raised_dvfs(TABLE, [FOURS], (), IVR, highest_v=1.3, law=law)),
+        schedule([(0, 0)], raised_dvfs(corners, [FOURS], (), IVR, MARGIN).dvfs),
+        schedule([(0, 0)], replace(table_dvfs(TABLE, [FOURS], None, IVR, MARGIN).dvfs, law=law)),
         replace(schedule([(2, 1)], read_dvfs("paper-gpu").dvfs), operand=fp16),
-        schedule([(0, 0)], replace(table_dvfs(TABLE, [], None, IVR), allowed=(Allowed(values=(-1, 0)),))),
+        schedule([(0, 0)], replace(table_dvfs(TABLE, [], None, IVR, MARGIN).dvfs, allowed=(Allowed(values=(-1, 0)),))),
     )
     path = tmp_path / "schedule.json"
     write_schedules(path, made)
@@ -153,16 +154,16 @@ def test_schedules_read_back_equal_and_write_the_same_bytes(tmp_path: Path) -> N
     write_schedules(path, read_schedules(path))
     assert path.read_bytes() == text
     data = json.loads(text)
-    assert [s["dvfs"]["voltages"] for s in data["schedules"]] == ["iso", "raised", "raised", "raised", "iso"]
+    assert [s["dvfs"]["voltages"] for s in data["schedules"]] == ["iso", "raised", "iso", "raised", "iso"]
     assert [check(a, TABLE) for a in made[::2]] == [check(a, TABLE) for a in read_schedules(path)[::2]]
 
 
 def test_a_schedule_is_made_of_costs() -> None:
     segments = (Segment(0, 0, 10, 1), Segment(2, 2, 20, 2))
-    cost = LayerCost(segments, 5, 1, 0, 1, 1, 1, 0.0, 1, 1, 1, 1, 1.0, "compute")
-    dvfs = table_dvfs(TABLE, [EVEN, FOURS], None, IVR)
+    cost = LayerCost(segments, 1, 0, 1, 1, 1, 0.0, 1, 1, 1, 1, 1.0, "compute")
+    dvfs = table_dvfs(TABLE, [EVEN, FOURS], None, IVR, MARGIN).dvfs
     made = make_schedule("m", dvfs, TABLE, CLASSES, OPERAND, [("q", cost, 3)])
-    assert made.layers == (ScheduledLayer("q", segments, 5, 3),)
+    assert made.layers == (ScheduledLayer("q", segments, 3),)
     assert made.table_sha256 == table_hash(small_table())
 
 
@@ -179,7 +180,8 @@ def broken(change: Any, tmp_path: Path) -> Path:
     ("keys", "value", "what"),
     [
         (["format"], "other", "holds no schedules"),
-        (["version"], 2, "version 2, not 1"),
+        (["schema"], 2, "written by a newer halo"),
+        (["schema"], "1", "schema number '1' is not a whole number"),
         (["schedules"], {}, "schedules = {} is no list"),
         (["schedules", 0], 3, "the file, schedules 0 is no object"),
         (["schedules", 0, "table_sha256"], None, "schedules 0: table_sha256 is missing"),
@@ -193,7 +195,7 @@ def broken(change: Any, tmp_path: Path) -> Path:
         (["schedules", 0, "layers", 0, "segments", 0, "point"], 7, "segment 0: operating point 7, of 3"),
         (["schedules", 0, "layers", 0, "segments", 0, "tile_class"], 3, "segment 0: class 3, of 3"),
         (["schedules", 0, "layers", 0, "segments", 0, "cycles"], -1, "segment 0: -1 cycles and 4 tiles"),
-        (["schedules", 0, "layers", 0, "repeat"], 0, "never runs"),
+        (["schedules", 0, "layers", 0, "count"], 0, "never runs"),
         (["schedules", 0, "layers", 0, "segments"], [], "never runs"),
     ],
 )
@@ -212,6 +214,20 @@ def test_bad_files_say_what_is_wrong(tmp_path: Path, keys: list[Any], value: Any
     assert caught.value.path == str(path)
 
 
+def test_files_of_version_0_1_0_are_read(tmp_path: Path) -> None:
+    """They carry ``version`` instead of ``schema``, and how often segments repeat beside the count of products."""
+
+    def change(data: Any) -> None:
+        del data["schema"]
+        data["version"] = 1
+        for layer in data["schedules"][0]["layers"]:
+            layer["repeat"] = 2
+
+    (found,) = read_schedules(broken(change, tmp_path))
+    made = schedule([(0, 0)])
+    assert found == replace(made, layers=tuple(replace(layer, count=2 * layer.count) for layer in made.layers))
+
+
 def test_no_file_and_no_json(tmp_path: Path) -> None:
     with pytest.raises(HaloError, match="no such file"):
         read_schedules(tmp_path / "none.json")
@@ -219,6 +235,6 @@ def test_no_file_and_no_json(tmp_path: Path) -> None:
     path.write_text("{", encoding="utf-8")
     with pytest.raises(HaloError, match="not JSON"):
         read_schedules(path)
-    path.write_text('{"format": "halo schedules", "version": 1, "schedules": [NaN]}', encoding="utf-8")
+    path.write_text('{"format": "halo schedules", "schedules": [NaN]}', encoding="utf-8")
     with pytest.raises(HaloError, match="is no object"):
         read_schedules(path)

@@ -11,8 +11,8 @@ from halo.dvfs.energy import assumptions, energy_fj, leakage_nw
 from halo.dvfs.files import preset, read_dvfs
 from halo.dvfs.limits import limit, operand_limit, safe_points
 from halo.dvfs.points import Allowed, AlphaPower, Dvfs, OperatingPoint
-from halo.dvfs.table_points import bind, raised_dvfs, table_dvfs
-from halo.dvfs.voltage import evidence
+from halo.dvfs.table_points import MARGIN, bind, raised_dvfs, table_dvfs
+from halo.dvfs.voltage import BoundDvfs
 from halo.errors import HaloError
 
 IVR = preset("ivr")
@@ -29,76 +29,69 @@ def own(timing: str, *points: tuple[float, float, Allowed], margin: float = 1.0)
 
 def test_one_point_for_each_distinct_clock() -> None:
     table = small_table()
-    dvfs = table_dvfs(table, [FOURS, EVEN, (-4,), (1, 2)], None, IVR, 1.25)
+    bound = table_dvfs(table, [FOURS, EVEN, (-4,), (1, 2)], None, IVR, 1.25)
+    dvfs = bound.dvfs
     # 1000, 800 and 500 ps, times 1.25; (-4,) runs as fast as (-4, 0), and (1, 2) as slowly as all.
     assert [p.frequency_ghz for p in dvfs.points] == pytest.approx([0.8, 1.0, 1.6], rel=1e-12)
     assert [p.name for p in dvfs.points] == ["slow", "middle", "fast"]
     assert {p.voltage_v for p in dvfs.points} == {1.0}
     assert (dvfs.timing, dvfs.voltages, dvfs.corners, dvfs.margin) == ("table", "iso", ("tt",), 1.25)
-    assert safe_points(dvfs, WEIGHTS, table) == (0,)
-    assert safe_points(dvfs, EVEN, table) == (0, 1)
-    assert safe_points(dvfs, FOURS, table) == (0, 1, 2)
-    assert [p.name for p in table_dvfs(table, [], None, IVR).points] == ["slow"]
-    assert len(table_dvfs(table, [EVEN], None, IVR).points) == 2
-    assert set(evidence(dvfs, table)) == {"table"}
+    assert safe_points(bound, WEIGHTS) == (0,)
+    assert safe_points(bound, EVEN) == (0, 1)
+    assert safe_points(bound, FOURS) == (0, 1, 2)
+    assert [p.name for p in table_dvfs(table, [], None, IVR, MARGIN).dvfs.points] == ["slow"]
+    assert len(table_dvfs(table, [EVEN], None, IVR, MARGIN).dvfs.points) == 2
+    assert set(bound.evidence) == {"table"}
 
 
 def test_more_clocks_have_names_of_their_own() -> None:
     table = small_table()
     frame = table.to_pandas()
     frame.loc[frame["weight"] == 0, ["period_ps", "fmax_ghz"]] = [400.0, 2.5]
-    names = [p.name for p in table_dvfs(type(table)(frame), [EVEN, FOURS, (0,)], None, IVR).points]
+    names = [p.name for p in table_dvfs(type(table)(frame), [EVEN, FOURS, (0,)], None, IVR, MARGIN).dvfs.points]
     assert names == ["slow", "middle1", "middle2", "fast"]
 
 
 def test_the_margin_is_required() -> None:
     table = small_table()
-    fits = own("table", (1.0, 1 / 1.025, Allowed()), margin=1.025)
-    assert safe_points(fits, WEIGHTS, table) == (0,)
-    tight = own("table", (1.0, 1.0, Allowed()), margin=1.025)
-    found = limit(tight, 0, WEIGHTS, table)
+    fits = BoundDvfs(own("table", (1.0, 1 / 1.025, Allowed()), margin=1.025), table)
+    assert safe_points(fits, WEIGHTS) == (0,)
+    tight = BoundDvfs(own("table", (1.0, 1.0, Allowed()), margin=1.025), table)
+    found = limit(tight, 0, WEIGHTS)
     assert (found.weight, found.safe, found.proof) == (-3, False, "table")
     assert found.clock_ghz == pytest.approx(1 / 1.025)
     with pytest.raises(HaloError, match=r"weight -3: it allows 0.9756 GHz at 1 V, and p0 runs at 1 GHz"):
-        safe_points(tight, WEIGHTS, table)
+        safe_points(tight, WEIGHTS)
 
 
 def test_raised_voltages_between_corners() -> None:
     table = small_table(CORNERS)
-    dvfs = raised_dvfs(table, [FOURS, EVEN], (), IVR, 1.0)
+    bound = raised_dvfs(table, [FOURS, EVEN], (), IVR, 1.0)
+    dvfs = bound.dvfs
     assert [(p.name, p.voltage_v) for p in dvfs.points] == [("slow", 1.0), ("middle", 1.1), ("fast", 1.2)]
     middle = 1e3 / (1600 * 800) ** 0.5
     assert [p.frequency_ghz for p in dvfs.points] == pytest.approx([0.25, middle, 2.0], rel=1e-6)
     assert (dvfs.voltages, dvfs.corners) == ("raised", ("low", "high"))
-    assert evidence(dvfs, table) == ("table", "interpolated", "table")
-    assert safe_points(dvfs, WEIGHTS, table) == (0,)
-    assert safe_points(dvfs, EVEN, table) == (0, 1)
-    assert safe_points(dvfs, FOURS, table) == (0, 1, 2)
-    assert energy_fj(table, [0], dvfs) == pytest.approx((10.0, 12.0, 14.4))
-    assert any("straight line" in text for text in assumptions(dvfs, table))
+    assert bound.evidence == ("table", "interpolated", "table")
+    assert safe_points(bound, WEIGHTS) == (0,)
+    assert safe_points(bound, EVEN) == (0, 1)
+    assert safe_points(bound, FOURS) == (0, 1, 2)
+    assert energy_fj(bound, [0]) == pytest.approx((10.0, 12.0, 14.4))
+    assert any("straight line" in text for text in assumptions(bound))
 
 
-def test_raised_voltages_from_one_corner_are_scaled() -> None:
-    table = small_table()
-    dvfs = raised_dvfs(table, [FOURS], ["tt"], IVR, 1.0, highest_v=1.2, law=LAW)
-    assert [p.frequency_ghz for p in dvfs.points] == pytest.approx([1.0, 2.0 * 1.4**1.5 / 1.2])
-    assert evidence(dvfs, table) == ("table", "scaled")
-    assert limit(dvfs, 1, WEIGHTS, table).proof == "scaled"
-    assert "scaled" in dvfs.points[1].source and "Vt 0.5 V, alpha 1.5" in dvfs.points[1].source
-    assert any("Vt = 0.5 V and alpha = 1.5 (by hand)" in text for text in assumptions(dvfs, table))
-    with pytest.raises(HaloError, match=r"no weights at 1.2 V"):
-        raised_dvfs(table, [FOURS], ["tt"], IVR, highest_v=1.2)
-    with pytest.raises(HaloError, match=r"1 V is not above the first point's 1 V"):
-        raised_dvfs(table, [FOURS], ["tt"], IVR)
+def test_voltages_rise_only_where_there_is_something_to_rise_to() -> None:
+    with pytest.raises(HaloError, match=r"one voltage, 1 V, and none to rise to"):
+        raised_dvfs(small_table(), [FOURS], ["tt"], IVR, MARGIN)
     with pytest.raises(HaloError, match="no set of weights is faster"):
-        raised_dvfs(table, [(1,)], ["tt"], IVR, highest_v=1.2, law=LAW)
+        raised_dvfs(small_table(CORNERS), [(1,)], (), IVR, MARGIN)
 
 
 def test_a_files_voltages_are_those_of_corners() -> None:
     table = small_table(CORNERS)
-    dvfs = bind(own("table", (1.0, 0.2, Allowed()), (1.2, 1.9, Allowed(4))), table)
-    assert dvfs.corners == ("low", "high")
-    assert safe_points(dvfs, FOURS, table) == (0, 1)
+    bound = bind(own("table", (1.0, 0.2, Allowed()), (1.2, 1.9, Allowed(4))), table)
+    assert bound.dvfs.corners == ("low", "high")
+    assert safe_points(bound, FOURS) == (0, 1)
     with pytest.raises(HaloError, match=r"'p1' is at 1.1 V, where the table has no corner") as caught:
         bind(own("table", (1.0, 0.2, Allowed()), (1.1, 1.9, Allowed(4))), table)
     assert "1 V (low), 1.2 V (high)" in caught.value.fix
@@ -109,10 +102,12 @@ def test_a_files_voltages_are_those_of_corners() -> None:
 def test_a_files_law_leads_to_other_voltages() -> None:
     table = small_table()
     slow, fast = (1.0, 0.9, Allowed()), (1.2, 2.7, Allowed(4))  # 2 GHz 1.4^1.5 / 1.2 = 2.761 GHz
-    dvfs = bind(replace(own("table", slow, fast), law=LAW), table)
-    assert evidence(dvfs, table) == ("table", "scaled")
-    assert safe_points(dvfs, FOURS, table) == (0, 1)
-    assert safe_points(bind(replace(own("table", slow, (1.2, 2.8, Allowed(4))), law=LAW), table), FOURS, table) == (0,)
+    bound = bind(replace(own("table", slow, fast), law=LAW), table)
+    assert bound.evidence == ("table", "scaled")
+    assert safe_points(bound, FOURS) == (0, 1)
+    assert limit(bound, 1, FOURS).proof == "scaled"
+    assert any("Vt = 0.5 V and alpha = 1.5 (by hand)" in text for text in assumptions(bound))
+    assert safe_points(bind(replace(own("table", slow, (1.2, 2.8, Allowed(4))), law=LAW), table), FOURS) == (0,)
     with pytest.raises(HaloError, match=r"no weights at 0.45 V"):
         bind(replace(own("table", (0.45, 0.01, Allowed()), fast), law=LAW), table)
     with pytest.raises(HaloError, match="beside several corners"):
@@ -121,25 +116,25 @@ def test_a_files_law_leads_to_other_voltages() -> None:
 
 def test_with_a_table_the_file_can_only_forbid() -> None:
     table = small_table()
-    dvfs = bind(own("table", (1.0, 0.5, Allowed()), (1.0, 1.2, Allowed(values=(-4,)))), table)
-    assert safe_points(dvfs, [-4], table) == (0, 1)
-    assert safe_points(dvfs, FOURS, table) == (0,)  # 0 is fast enough, but not named
-    found = limit(dvfs, 1, FOURS, table)
+    bound = bind(own("table", (1.0, 0.5, Allowed()), (1.0, 1.2, Allowed(values=(-4,)))), table)
+    assert safe_points(bound, [-4]) == (0, 1)
+    assert safe_points(bound, FOURS) == (0,)  # 0 is fast enough, but not named
+    found = limit(bound, 1, FOURS)
     assert (found.weight, found.clock_ghz, found.safe, found.proof) == (0, 0.5, False, "source")
 
 
 def test_assumed_points_follow_their_source_alone() -> None:
     table = small_table()
-    dvfs = own("assumed", (1.0, 5.0, Allowed()), (1.1, 9.0, Allowed(4)))
-    assert safe_points(dvfs, WEIGHTS, table) == (0,)
-    assert safe_points(dvfs, FOURS, table) == (0, 1)
-    assert evidence(dvfs, table) == ("assumed", "assumed")
-    found = limit(dvfs, 1, EVEN, table)
+    bound = BoundDvfs(own("assumed", (1.0, 5.0, Allowed()), (1.1, 9.0, Allowed(4))), table)
+    assert safe_points(bound, WEIGHTS) == (0,)
+    assert safe_points(bound, FOURS) == (0, 1)
+    assert bound.evidence == ("assumed", "assumed")
+    found = limit(bound, 1, EVEN)
     assert (found.weight, found.clock_ghz, found.safe, found.proof) == (-2, 5.0, False, "source")
     with pytest.raises(HaloError, match="says no weights"):
-        safe_points(replace(dvfs, allowed=()), FOURS, table)
+        safe_points(BoundDvfs(replace(bound.dvfs, allowed=()), table), FOURS)
     with pytest.raises(HaloError, match="for weight 1: it allows 0 GHz"):
-        safe_points(own("assumed", (1.0, 5.0, Allowed(4))), [1], table)
+        safe_points(BoundDvfs(own("assumed", (1.0, 5.0, Allowed(4))), table), [1])
 
 
 def test_operands_that_are_no_integers() -> None:
@@ -154,19 +149,20 @@ def test_operands_that_are_no_integers() -> None:
 def test_energies_of_assumed_voltages_are_said_to_be() -> None:
     table = small_table()
     dvfs = own("assumed", (0.8, 5.0, Allowed()), (1.2, 9.0, Allowed(4)))
+    bound = BoundDvfs(dvfs, table)
     # Weights 1 and 3 cost 11 and 13 fJ at the table's voltage, which stands for 0.8 V; (1.2 / 0.8)^2 = 2.25.
-    assert energy_fj(table, [1, 3], dvfs) == pytest.approx((12.0, 27.0))
-    assert energy_fj(table, [1, 3], dvfs, counts=[3, 1]) == pytest.approx((11.5, 25.875))
-    assert leakage_nw(table, [1, 3], dvfs) == pytest.approx((5.0, 7.5))
-    said = " ".join(assumptions(dvfs, table))
+    assert energy_fj(bound, [1, 3]) == pytest.approx((12.0, 27.0))
+    assert energy_fj(bound, [1, 3], counts=[3, 1]) == pytest.approx((11.5, 25.875))
+    assert leakage_nw(bound, [1, 3]) == pytest.approx((5.0, 7.5))
+    said = " ".join(assumptions(bound))
     assert "1 V (corner tt) stands for the 0.8 V" in said and "are assumed" in said
     several = small_table(CORNERS)
     with pytest.raises(HaloError, match="several corners"):
-        energy_fj(several, [1], dvfs)
+        energy_fj(BoundDvfs(dvfs, several), [1])
     with pytest.raises(HaloError, match="several corners"):
         bind(dvfs, several)
-    assert energy_fj(several, [1], bind(dvfs, several, ["high"])) == pytest.approx((15.4, 34.65))
-    assert not any("assumed" in text for text in assumptions(table_dvfs(table, [], None, IVR), table))
+    assert energy_fj(bind(dvfs, several, ["high"]), [1]) == pytest.approx((15.4, 34.65))
+    assert not any("assumed" in text for text in assumptions(table_dvfs(table, [], None, IVR, MARGIN)))
 
 
 def test_the_papers_sets_at_the_papers_points() -> None:

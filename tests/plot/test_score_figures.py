@@ -129,9 +129,9 @@ def test_roofline_places_each_product_once() -> None:
 def scheduled() -> tuple[Schedule, pd.DataFrame]:
     dvfs = read_dvfs("paper-systolic").dvfs
     layers = (
-        ScheduledLayer("block 0 q", (Segment(1, 0, 2400, 1), Segment(2, 1, 3700, 1)), 2, 1),  # 1 us each
-        ScheduledLayer("block 0 scores", (Segment(0, -1, 1900, 1),), 1, 3),
-        ScheduledLayer("block 1 q", (Segment(0, 0, 1900, 1),), 1, 1),
+        ScheduledLayer("block 0 q", (Segment(1, 0, 2400, 1), Segment(2, 1, 3700, 1)), 2),  # 1 us each
+        ScheduledLayer("block 0 scores", (Segment(0, -1, 1900, 1),), 3),
+        ScheduledLayer("block 1 q", (Segment(0, 0, 1900, 1),), 1),
     )
     schedule = Schedule(
         "made", dvfs, (WeightSet("a", (16,)), WeightSet("b", (32,))), WeightSet("any", (1,)), layers, ""

@@ -233,7 +233,6 @@ def _cost(
     )
     return LayerCost(
         segments=tuple(segments),
-        repeat=1,
         compute_ps=compute_ps,
         stall_ps=stall_ps,
         core_pj=round(core_fj / 1e3),

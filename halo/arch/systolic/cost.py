@@ -281,7 +281,6 @@ def _cost(layer: _Layer, assignment: I64, runs: Runs, plan: Plan) -> LayerCost:
     moved = plan.weight_bytes + plan.activation_bytes + plan.result_bytes
     return LayerCost(
         segments=segments,
-        repeat=1,
         compute_ps=compute_ps,
         stall_ps=stall_ps,
         core_pj=round(core_fj / 1e3 + sparse_pj),
@@ -333,7 +332,6 @@ def vector_cost(arch: SystolicArch, operation: VectorOperation, dvfs: Dvfs, elem
     cycles = max(1, -(-operation.operations // arch.vector_lanes))
     return LayerCost(
         segments=(Segment(0, -1, cycles, 0),),
-        repeat=1,
         compute_ps=period_ps(cycles, dvfs.points[0]),
         stall_ps=0,
         core_pj=round(operation.operations * arch.vector_pj),

@@ -14,7 +14,7 @@ from halo.dvfs.files import NAMES, preset, read_dvfs
 from halo.dvfs.limits import safe_points
 from halo.dvfs.points import Allowed, Dvfs, OperatingPoint
 from halo.dvfs.table_points import MARGIN, bind, raised_dvfs, table_dvfs
-from halo.dvfs.voltage import supply_of
+from halo.dvfs.voltage import BoundDvfs
 from halo.errors import HaloError
 from halo.flow.runs.runfolder import RECORD
 from halo.flow.scoring.fp16 import fp16_mac
@@ -33,7 +33,7 @@ class MacOperatingPoints:
     Attributes:
         dvfs: the points.
         element: what an element costs at them besides its MACs.
-        table: of the weights; None with floating point.
+        bound: the points with the table of the weights; None with floating point.
         mac_fj: mean energy of a floating-point MAC.
         limit_ghz: its highest safe clock, without margin.
         assumptions: sentences.
@@ -42,7 +42,7 @@ class MacOperatingPoints:
 
     dvfs: Dvfs
     element: Element
-    table: WeightTable | None
+    bound: BoundDvfs | None
     mac_fj: float = 0.0
     limit_ghz: float | None = None
     assumptions: tuple[str, ...] = ()
@@ -65,11 +65,11 @@ class MacOperatingPoints:
         )
 
     def _class(self, name: str, values: Sequence[int], counts: Sequence[int] | None) -> TileClass:
-        if self.table is None:
+        if self.bound is None:
             return TileClass(name, (), (0,), (self.mac_fj,))
-        points = safe_points(self.dvfs, values, self.table)
+        points = safe_points(self.bound, values)
         used = None if counts is None or not any(counts) else counts
-        energy = energy_fj(self.table, values, self.dvfs, used)
+        energy = energy_fj(self.bound, values, used)
         allowed = (e if i in points else float("nan") for i, e in enumerate(energy))
         return TileClass(name, tuple(values), points, tuple(allowed))
 
@@ -101,55 +101,53 @@ def integer_points(
     kept = "halo.dvfs.table_points: what an element of an array needs beyond the table's period, 2.5 % at most"
     sources: Told = {"dvfs.margin": {"value": MARGIN, "source": kept}}
     if name == "table":
-        dvfs = table_dvfs(table, sets, corner, preset(regulator or usual))
+        bound = table_dvfs(table, sets, corner, preset(regulator or usual), MARGIN)
     elif name == "raised":
         if corner is not None:
             raise HaloError("one corner has no other voltages", "Leave out --corner, or --dvfs raised.")
-        if len(table.corners) == 1:
-            fix = "Characterize several: --corner NAME=FILE for each voltage."
-            raise HaloError("the table has one corner, and no voltage to rise to", fix)
-        dvfs = raised_dvfs(table, sets, (), preset(regulator or usual))
+        bound = raised_dvfs(table, sets, (), preset(regulator or usual), MARGIN)
     else:
         if name not in NAMES and not Path(name).is_file():
             fix = f"Give a file, or one of: table, raised, {', '.join(NAMES)}."
             raise HaloError(f"there are no operating points {name!r}", fix)
         file = read_dvfs(name)
-        dvfs = bind(file.dvfs, table, () if corner is None else (corner,))
+        bound = bind(file.dvfs, table, () if corner is None else (corner,))
         sources = file.parameters.told("dvfs")
-        violations = check_points(dvfs, table)
+        violations = check_points(bound)
         if violations:
             what = f"the table does not allow what the file does: {violations[0]}"
             raise HaloError(what, "Lower the clock, raise the voltage, or allow fewer weights.", file.parameters.path)
         if regulator is not None:
-            dvfs = replace(dvfs, transition=preset(regulator))
+            bound = replace(bound, dvfs=replace(bound.dvfs, transition=preset(regulator)))
             sources = {key: value for key, value in sources.items() if not key.startswith("dvfs.transition.")}
     figures = _figures()
     ratio, measured = figures.number("overhead_ratio"), figures.sources["overhead_ratio"]
     overhead = (
         f"An element takes {ratio:g} of the mean energy of all weights in every cycle besides its MAC: {measured}"
     )
-    change = dvfs.transition
+    change = bound.dvfs.transition
     for key in ("per_volt_ns", "fixed_ns", "rail_nf"):
         sources[f"dvfs.transition.{key}"] = {"value": getattr(change, key), "source": f"{change.name}: {change.source}"}
     return MacOperatingPoints(
-        dvfs,
+        bound.dvfs,
         Element(
-            leakage_nw=leakage_nw(table, table.weights, dvfs),
-            overhead_fj=tuple(ratio * fj for fj in energy_fj(table, table.weights, dvfs)),
+            leakage_nw=leakage_nw(bound, table.weights),
+            overhead_fj=tuple(ratio * fj for fj in energy_fj(bound, table.weights)),
             source=overhead,
         ),
-        table,
-        assumptions=(*assumptions(dvfs, table), *_raised(dvfs, table), overhead),
+        bound,
+        assumptions=(*assumptions(bound), *_raised(bound), overhead),
         sources=sources | figures.told("element", _ELEMENT[:1]),
     )
 
 
-def _raised(dvfs: Dvfs, table: WeightTable) -> list[str]:
+def _raised(bound: BoundDvfs) -> list[str]:
     """What a comparison over points of several voltages hides."""
+    dvfs = bound.dvfs
     if dvfs.timing == "assumed" or dvfs.voltages == "iso":
         return []
     lowest, highest = dvfs.points[0], max(point.voltage_v for point in dvfs.points)
-    clock = float(supply_of(dvfs, table).clocks_ghz(highest).min()) / dvfs.margin
+    clock = float(bound.supply.clocks_ghz(highest).min()) / dvfs.margin
     return [
         f"Voltages rise with the speed of the weights: w8a8 stays at {lowest.voltage_v:g} V and "
         f"{lowest.frequency_ghz:.4g} GHz, though {clock:.4g} GHz would be safe for it at {highest:g} V"
@@ -177,8 +175,8 @@ def float_points(
     if not (run_folder / RECORD).is_file():
         fix = "Give --table the folder of halo characterize, or leave out fp16."
         raise HaloError("fp16 needs the cell library of the table, and a bare table names none", fix, run_folder)
-    dvfs, table = integer.dvfs, integer.table
-    assert table is not None
+    assert integer.bound is not None
+    dvfs, table = integer.dvfs, integer.bound.table
     mac = fp16_mac(run_folder, dvfs.corners[0], report)
     slow, period_ps = dvfs.points[0], mac.period_ps
     if not own_clock:

@@ -35,18 +35,13 @@ class LayerScore:
         gemm: what is computed.
         cost: of one of its equal products, or of all.
         run: of all of them, in their place.
-        times: that the cost counts.
+        times: how often the cost counts, and its segments are run through.
     """
 
     gemm: Gemm
     cost: LayerCost
     run: LayerRun
     times: int
-
-    @property
-    def rounds(self) -> int:
-        """How often its segments are run through."""
-        return self.cost.repeat * self.times
 
 
 @dataclass(frozen=True)
@@ -121,7 +116,7 @@ class MethodScore:
     @property
     def mean_clock_ghz(self) -> float:
         """Clocks of the layers over the time they compute, stalls and changes left out."""
-        cycles = sum(s.cycles * layer.rounds for layer in self.layers for s in layer.cost.segments)
+        cycles = sum(s.cycles * layer.times for layer in self.layers for s in layer.cost.segments)
         return cycles * 1e3 / sum(layer.run.compute_ps for layer in self.layers)
 
 
@@ -179,8 +174,8 @@ def _layer_row(score: MethodScore, layer: LayerScore) -> _Row:
     gemm, cost, run = layer.gemm, layer.cost, layer.run
     cycles, times = [0] * len(score.dvfs.points), [0] * len(score.dvfs.points)
     for segment in cost.segments:
-        cycles[segment.point] += segment.cycles * layer.rounds
-        times[segment.point] += period_ps(segment.cycles, score.dvfs.points[segment.point]) * layer.rounds
+        cycles[segment.point] += segment.cycles * layer.times
+        times[segment.point] += period_ps(segment.cycles, score.dvfs.points[segment.point]) * layer.times
     _require(layer, sum(times) == run.compute_ps, "times at the operating points do not add up to the compute time")
     _require(layer, cost.macs * layer.times == gemm.macs, "multiply-accumulates are lost or made")
     _require(layer, 0 < cost.utilisation <= 1, "more multiply-accumulates than the array can do, or none")

@@ -50,13 +50,13 @@ def small(**changes: object) -> SystolicArch:
 
 
 def cycles(cost: LayerCost) -> int:
-    return sum(segment.cycles for segment in cost.segments) * cost.repeat
+    return sum(segment.cycles for segment in cost.segments)
 
 
 def check_sums(cost: LayerCost, product: Gemm, arch: SystolicArch, stored_bits: float) -> None:
     m, k, n = product.m, product.k, product.n
     assert cost.macs == m * k * n
-    assert cost.compute_ps == sum(period_ps(s.cycles, POINTS[s.point]) for s in cost.segments) * cost.repeat
+    assert cost.compute_ps == sum(period_ps(s.cycles, POINTS[s.point]) for s in cost.segments)
     assert cost.weight_bytes >= k * n * stored_bits / 8
     assert cost.activation_bytes >= m * k and cost.result_bytes == m * n
     assert 0 < cost.utilisation <= 1
