@@ -14,7 +14,7 @@ from halo.errors import HaloError
 
 Method = Literal["exact", "bound", "static"]
 Synthesis = Literal["structural", "flat"]
-Corner = tuple[str, tuple[Path, ...]]
+CornerFiles = tuple[str, tuple[Path, ...]]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
 _CORNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
@@ -53,7 +53,7 @@ class CharacterizeConfig:
         HaloError: a value is out of range, or two options contradict each other.
     """
 
-    corners: tuple[Corner, ...]
+    corners: tuple[CornerFiles, ...]
     run_folder: Path
     files: tuple[Path, ...] = ()
     top: str | None = None
@@ -235,7 +235,7 @@ def parse_ties(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:
     return tuple(pairs)
 
 
-def parse_corners(liberty: Sequence[Path], corners: Iterable[str]) -> tuple[Corner, ...]:
+def parse_corners(liberty: Sequence[Path], corners: Iterable[str]) -> tuple[CornerFiles, ...]:
     """Corners from ``--liberty`` (the files of one corner) or ``--corner NAME=FILE[,FILE...]``.
 
     A corner given by ``--liberty`` takes its name from its first file, without folder and ``.lib`` or ``.lib.gz``.

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from halo.characterization.engine import Corner
 from halo.characterization.interface import netlist_ports
 from halo.characterization.ports import Roles, find_roles
 from halo.characterization.signedness import observe_signedness
@@ -25,11 +24,82 @@ from halo.netlist.verilog import read_netlist
 from halo.timing.arcs import delay_arcs
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
-from halo.timing.overhead import RegisterOverhead, plain_flip_flop, register_overhead
+from halo.timing.event.engine import Timed
+from halo.timing.overhead import RegisterOverhead, plain_flip_flop, ports_overhead
 from halo.timing.sdf.read import delays_from_sdf, read_sdf
+from halo.timing.static.timer import endpoints
 
+IDEAL_WIRES = "Wires have no capacitance and no delay."
 FANOUT = 4
 ITERATIONS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class DesignCorner:
+    """A design in one corner, ready to be exercised.
+
+    Attributes:
+        name: of the corner.
+        circuit, library, delays: the netlist compiled against the corner's cells, and its delays.
+        roles: the design's ports.
+        input_slew_s, output_load_f: at the ports.
+        annotated: the delays come from an SDF, not from the library.
+        boundary: the register assumed before and behind the ports; None: inputs change at the clock edge itself, and
+            outputs may settle until the next.
+        assumptions: what all this rests on, one sentence each.
+    """
+
+    name: str
+    library: Library
+    circuit: Circuit
+    delays: Delays
+    roles: Roles
+    input_slew_s: float
+    output_load_f: float
+    annotated: bool = False
+    boundary: RegisterOverhead | None = None
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def registered(self) -> bool:
+        """Whether the design has registers of its own."""
+        return bool(np.any(self.circuit.kind == FLOP))
+
+    @property
+    def timed(self) -> Timed:
+        """What the engines simulate: flip-flops launch at their clk-to-Q, inputs as ``boundary_s`` says."""
+        ends = endpoints(self.circuit)
+        clk_to_q_fs, setup_fs = (round(seconds * 1e15) for seconds in self.boundary_s)
+        setup = np.array([self.delays.setup_fs[e.pin] if e.pin >= 0 else setup_fs for e in ends], np.int32)
+        launch = np.zeros(self.circuit.nets, np.int32)
+        launch[self.circuit.source] = clk_to_q_fs
+        for gate in self.circuit.state_gates:
+            arcs = slice(int(self.circuit.arc_start[gate]), int(self.circuit.arc_start[gate + 1]))
+            launch[self.circuit.out[gate]] = self.delays.arc_fs[arcs].max(initial=0)
+        return Timed(self.circuit, self.delays.arc_fs, launch, np.array([e.net for e in ends], np.int32), setup)
+
+    @property
+    def boundary_s(self) -> tuple[float, float]:
+        """When inputs change after the clock edge, and what outputs need before the next, in seconds.
+
+        Only a registered design has an edge of its own; a combinational one is timed from inputs to outputs, and the
+        register around it is added to the period.
+        """
+        if self.boundary is None or not self.registered:
+            return 0.0, 0.0
+        return self.boundary.clk_to_q_s, self.boundary.setup_s
+
+    def held(self, pattern: int) -> dict[int, int]:
+        """Nets held for a weight's bit pattern: its bits and the tied inputs."""
+        values = {net: pattern >> i & 1 for i, net in enumerate(self.circuit.netlist.inputs[self.roles.weight])}
+        for port in self.roles.tie:
+            values |= self.tied(port)
+        return values
+
+    def tied(self, port: str) -> dict[int, int]:
+        """Nets of a tied input port and their values."""
+        value = self.roles.tie[port]
+        return {net: value >> i & 1 for i, net in enumerate(self.circuit.netlist.inputs[port])}
 
 
 @dataclass(frozen=True)
@@ -123,15 +193,12 @@ def load_corner(
     *,
     roles: Roles | None = None,
     declared: tuple[PortInfo, ...] | None = None,
-) -> tuple[Corner, tuple[str, ...]]:
+) -> DesignCorner:
     """Read a corner's library and the netlist, find roles, compile, and calculate (or read) the delays.
 
     Args:
         roles: of an earlier corner; None: found.
         declared: ports of the RTL behind the netlist, if there is any.
-
-    Returns:
-        (corner, assumptions).
 
     Raises:
         HaloError: bad library, netlist, ports or SDF.
@@ -150,9 +217,11 @@ def load_corner(
     delays = nominal_delays(
         circuit, library, input_slew_s=conditions.input_slew_s, output_load_f=conditions.output_load_f
     )
-    said = [*roles.assumptions, *conditions.assumptions, "Wires have no capacitance and no delay.", *delays.notes]
-    if config.sdf is not None:
-        said = [text for text in said if not text.startswith("Wires")]
+    said = [*roles.assumptions, *conditions.assumptions]
+    if config.sdf is None:
+        said += [IDEAL_WIRES, *delays.notes]
+    else:
+        said += delays.notes
         circuit, delays = delays_from_sdf(circuit, library, read_sdf(config.sdf), delays)
         said += [f"Delays are those of {config.sdf}; slews and loads, for energy, are the library's.", *delays.notes]
         said.append("static_ps is the longest path over these delays; slews cannot be recalculated under the weight.")
@@ -160,11 +229,7 @@ def load_corner(
     if zero:  # an event due at the instant of its cause would have to be ordered against it
         said.append(f"{zero} of {len(delays.arc_fs)} state delays are not above zero and are taken as 1 fs.")
         delays = replace(delays, arc_fs=np.maximum(delays.arc_fs, 1))
-    boundary = None
-    if config.register_overhead and bool(np.any(circuit.kind == FLOP)):
-        boundary, sentence = _boundary(circuit, library, delays, conditions)
-        said.append(sentence)
-    corner = Corner(
+    corner = DesignCorner(
         name,
         library,
         circuit,
@@ -173,25 +238,33 @@ def load_corner(
         conditions.input_slew_s,
         conditions.output_load_f,
         annotated=config.sdf is not None,
-        boundary=boundary,
     )
-    return corner, tuple(said)
+    if config.register_overhead:
+        boundary = boundary_of(corner)
+        if corner.registered:
+            said.append(boundary.at_the_ports)
+        corner = replace(corner, boundary=boundary)
+    return replace(corner, assumptions=tuple(said))
 
 
-def _boundary(
-    circuit: Circuit, library: Library, delays: Delays, conditions: PortConditions
-) -> tuple[RegisterOverhead, str]:
-    """The register before and behind the ports of a registered design, and the sentence that says so."""
-    states = set(circuit.out[circuit.state_gates].tolist())
-    ports = [net for net in circuit.source.tolist() if net not in states]
-    outputs = [net for bits in circuit.netlist.outputs.values() for net in bits]
-    found = register_overhead(
-        library,
-        input_slew_s=conditions.input_slew_s,
-        load_f=float(delays.net_load_f[ports].max(initial=0.0)),
-        data_slew_s=float(delays.net_slew_s[outputs].max(initial=0.0)),
-    )
-    return found, (
-        f"Input ports change {found.clk_to_q_s * 1e12:.4g} ps after the clock edge, clk-to-{found.output} of "
-        f"{found.cell}; output ports settle its setup of {found.setup_s * 1e12:.4g} ps before the next."
+def boundary_of(corner: DesignCorner) -> RegisterOverhead:
+    """The library's plain flip-flop before and behind the ports of a design.
+
+    Around a registered design it drives any input port and follows any output port; around a combinational one it
+    drives the operands that move and follows the result.
+
+    Raises:
+        HaloError: the library has no such flip-flop, or one without delay or setup tables.
+    """
+    circuit, netlist, roles = corner.circuit, corner.circuit.netlist, corner.roles
+    if corner.registered:
+        return ports_overhead(circuit, corner.delays, corner.library, input_slew_s=corner.input_slew_s)
+    moving = [port for port in (roles.activation, roles.accumulator) if port is not None]
+    return ports_overhead(
+        circuit,
+        corner.delays,
+        corner.library,
+        input_slew_s=corner.input_slew_s,
+        inputs=[net for port in moving for net in netlist.inputs[port]],
+        outputs=netlist.outputs[roles.output],
     )

@@ -10,79 +10,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from halo.characterization.design import DesignCorner
 from halo.characterization.histograms import Histograms
-from halo.characterization.ports import Roles
 from halo.characterization.stimulus import ENUMERATED_BITS, Stimulus, listed_transitions
 from halo.config import Method
-from halo.liberty.model import Library
-from halo.netlist.model import Circuit
 from halo.power.energy import WeightEnergy, weight_energy
 from halo.power.energy_tables import EventEnergies, event_energies
-from halo.timing.delays import Delays
 from halo.timing.event.bound import bound_transitions
-from halo.timing.event.engine import Events, Held, Timed, enumerate_transitions, hold, play_transitions
-from halo.timing.overhead import RegisterOverhead
-from halo.timing.static.timer import endpoints, static_arrivals
+from halo.timing.event.engine import Events, Held, enumerate_transitions, hold, play_transitions
+from halo.timing.static.timer import static_arrivals
 
 F64 = npt.NDArray[np.float64]
 
 BINS = 200
 """Histogram bins between zero and the longest path."""
-
-
-@dataclass(frozen=True, eq=False)
-class Corner:
-    """A design in one corner, ready to be exercised.
-
-    Attributes:
-        name: of the corner.
-        circuit, library, delays: the netlist compiled against the corner's cells, and its delays.
-        roles: the design's ports.
-        input_slew_s, output_load_f: at the ports.
-        annotated: the delays come from an SDF, not from the library.
-        boundary: the register assumed before and behind the ports of a registered design; None: inputs change at the
-            clock edge itself, and outputs may settle until the next.
-    """
-
-    name: str
-    library: Library
-    circuit: Circuit
-    delays: Delays
-    roles: Roles
-    input_slew_s: float
-    output_load_f: float
-    annotated: bool = False
-    boundary: RegisterOverhead | None = None
-
-    @property
-    def timed(self) -> Timed:
-        """What the engines simulate: flip-flops launch at their clk-to-Q, inputs at that of ``boundary`` or at 0."""
-        ends = endpoints(self.circuit)
-        clk_to_q_fs, setup_fs = (round(seconds * 1e15) for seconds in self.boundary_s)
-        setup = np.array([self.delays.setup_fs[e.pin] if e.pin >= 0 else setup_fs for e in ends], np.int32)
-        launch = np.zeros(self.circuit.nets, np.int32)
-        launch[self.circuit.source] = clk_to_q_fs
-        for gate in self.circuit.state_gates:
-            arcs = slice(int(self.circuit.arc_start[gate]), int(self.circuit.arc_start[gate + 1]))
-            launch[self.circuit.out[gate]] = self.delays.arc_fs[arcs].max(initial=0)
-        return Timed(self.circuit, self.delays.arc_fs, launch, np.array([e.net for e in ends], np.int32), setup)
-
-    @property
-    def boundary_s(self) -> tuple[float, float]:
-        """When inputs change after the clock edge, and what outputs need before the next, in seconds."""
-        return (0.0, 0.0) if self.boundary is None else (self.boundary.clk_to_q_s, self.boundary.setup_s)
-
-    def held(self, pattern: int) -> dict[int, int]:
-        """Nets held for a weight's bit pattern: its bits and the tied inputs."""
-        values = {net: pattern >> i & 1 for i, net in enumerate(self.circuit.netlist.inputs[self.roles.weight])}
-        for port in self.roles.tie:
-            values |= self.tied(port)
-        return values
-
-    def tied(self, port: str) -> dict[int, int]:
-        """Nets of a tied input port and their values."""
-        value = self.roles.tie[port]
-        return {net: value >> i & 1 for i, net in enumerate(self.circuit.netlist.inputs[port])}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +47,7 @@ class CornerResult:
         energies: the event energies behind the results, None unless the method is exact.
     """
 
-    corner: Corner
+    corner: DesignCorner
     static_s: F64
     static_period_s: F64
     weights: tuple[WeightResult, ...]
@@ -114,13 +55,8 @@ class CornerResult:
     energies: EventEnergies | None
 
 
-def weight_values(bits: int, signed: bool) -> range:
-    """All values of a weight, ascending."""
-    return range(-(1 << (bits - 1)), 1 << (bits - 1)) if signed else range(1 << bits)
-
-
 def characterize_corner(
-    corner: Corner,
+    corner: DesignCorner,
     stimulus: Stimulus,
     *,
     method: Method,
@@ -139,9 +75,7 @@ def characterize_corner(
         HaloError: as the engines.
     """
     roles = corner.roles
-    values = weight_values(roles.weight_bits, roles.weight_signed)
-    mask = (1 << roles.weight_bits) - 1
-    patterns = np.array([value & mask for value in values], np.int64)
+    values, patterns = roles.weight_encoding.values, roles.weight_encoding.patterns
     static, static_period = _static(corner, patterns)
     if method == "static":
         found = tuple(WeightResult(value, None, None, None, None) for value in values)
@@ -183,7 +117,7 @@ def characterize_corner(
     return CornerResult(corner, static, static_period, found, histograms, energies)
 
 
-def _static(corner: Corner, patterns: npt.NDArray[np.int64]) -> tuple[F64, F64]:
+def _static(corner: DesignCorner, patterns: npt.NDArray[np.int64]) -> tuple[F64, F64]:
     """Static delay of each weight in seconds, and the same with the setup of the register at the endpoint."""
     if corner.annotated:
         timed = corner.timed
@@ -207,14 +141,14 @@ def _static(corner: Corner, patterns: npt.NDArray[np.int64]) -> tuple[F64, F64]:
     return arrivals.delay_s, arrivals.delay_with_setup_s
 
 
-def _enumerated(corner: Corner, stimulus: Stimulus) -> tuple[int, ...]:
+def _enumerated(corner: DesignCorner, stimulus: Stimulus) -> tuple[int, ...]:
     """Activation bits that the bound enumerates; the bits of a wider activation stay unknown."""
     nets = corner.circuit.netlist.inputs[corner.roles.activation]
     return nets if len(nets) <= ENUMERATED_BITS else ()
 
 
 def _play(
-    corner: Corner, stimulus: Stimulus, held: Held, pattern: int, seed: int, bin_fs: int, bins: int, track: bool
+    corner: DesignCorner, stimulus: Stimulus, held: Held, pattern: int, seed: int, bin_fs: int, bins: int, track: bool
 ) -> Events:
     if stimulus.exhaustive is not None:
         nets = corner.circuit.netlist.inputs[corner.roles.activation]
@@ -269,7 +203,7 @@ def _nice_bin(longest_fs: int) -> int:
     return width
 
 
-def _histograms(corner: Corner, found: tuple[WeightResult, ...], bin_fs: int, bins: int) -> Histograms:
+def _histograms(corner: DesignCorner, found: tuple[WeightResult, ...], bin_fs: int, bins: int) -> Histograms:
     events = [result.events for result in found if result.events is not None]
     bits = corner.roles.activation_bits
     listed = [e for e in events if e.worst_by_next_fs is None]
@@ -277,9 +211,7 @@ def _histograms(corner: Corner, found: tuple[WeightResult, ...], bin_fs: int, bi
         activations = np.zeros(0, np.int64)
         worst = np.zeros((len(events), 0), np.float32)
     else:
-        activations = np.arange(1 << bits, dtype=np.int64)
-        if corner.roles.activation_signed:
-            activations = activations - ((activations >> (bits - 1)) << bits)
+        activations = corner.roles.activation_encoding.value(np.arange(1 << bits, dtype=np.int64))
         order = np.argsort(activations)
         activations = activations[order]
         worst_fs = np.array([e.worst_by_next_fs for e in events])[:, order]

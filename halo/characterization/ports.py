@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Any
 
+from halo.characterization.encoding import Encoding
 from halo.errors import HaloError
 from halo.netlist.hdl import PortInfo
 
@@ -23,8 +25,8 @@ class Roles:
         accumulator: the partial-sum input, or None for a bare multiplier.
         clock: None for a combinational top.
         resets: reset inputs; their inactive level is in ``tie``.
-        weight_signed, activation_signed: as declared.
-        weight_bits, activation_bits, accumulator_bits, output_bits: widths; 0 for no accumulator.
+        weight_encoding, activation_encoding: how values are stored in the bits of the port; as declared.
+        accumulator_bits, output_bits: widths; 0 for no accumulator.
         tie: inputs held constant, to their value: given ones and resets.
         assumptions: one sentence for each guess.
     """
@@ -35,14 +37,58 @@ class Roles:
     output: str
     clock: str | None
     resets: tuple[str, ...]
-    weight_signed: bool
-    activation_signed: bool
-    weight_bits: int
-    activation_bits: int
+    weight_encoding: Encoding
+    activation_encoding: Encoding
     accumulator_bits: int
     output_bits: int
     tie: dict[str, int] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
+
+    @property
+    def weight_bits(self) -> int:
+        """Width of the weight."""
+        return self.weight_encoding.bits
+
+    @property
+    def activation_bits(self) -> int:
+        """Width of the activation."""
+        return self.activation_encoding.bits
+
+    def to_dict(self) -> dict[str, Any]:
+        """The roles as JSON values; widths are the netlist's to say."""
+        return {
+            "weight": self.weight,
+            "activation": self.activation,
+            "accumulator": self.accumulator,
+            "output": self.output,
+            "clock": self.clock,
+            "weight_signed": self.weight_encoding.signed,
+            "activation_signed": self.activation_encoding.signed,
+            "ties": dict(self.tie),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], ports: Sequence[PortInfo]) -> Roles:
+        """The inverse of ``to_dict``, with the ports of the netlist; resets come back as tied inputs.
+
+        Raises:
+            KeyError, TypeError, AttributeError: a role is missing, or one of the ports, or has no such form.
+        """
+        width = {port.name: port.width or 0 for port in ports}
+        accumulator = values["accumulator"]
+        return cls(
+            weight=values["weight"],
+            activation=values["activation"],
+            accumulator=accumulator,
+            output=values["output"],
+            clock=values["clock"],
+            resets=(),
+            weight_encoding=Encoding.of(values["weight_signed"], width[values["weight"]]),
+            activation_encoding=Encoding.of(values["activation_signed"], width[values["activation"]]),
+            accumulator_bits=0 if accumulator is None else width[accumulator],
+            output_bits=width[values["output"]],
+            tie={str(port): int(value) for port, value in values["ties"].items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -161,10 +207,8 @@ class _Finder:
             output=output,
             clock=clock,
             resets=resets,
-            weight_signed=self.ports[weight].signed,
-            activation_signed=self.ports[activation].signed,
-            weight_bits=width[weight],
-            activation_bits=width[activation],
+            weight_encoding=Encoding.of(self.ports[weight].signed, width[weight]),
+            activation_encoding=Encoding.of(self.ports[activation].signed, width[activation]),
             accumulator_bits=width[accumulator] if accumulator is not None else 0,
             output_bits=width[output],
             tie=self.tie,

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from halo.characterization.encoding import Encoding
 from halo.characterization.ports import Roles
 from halo.netlist.graph import drive_port, propagate_constants_lanes
 from halo.netlist.model import Circuit
@@ -51,7 +52,7 @@ def observe_signedness(circuit: Circuit, roles: Roles) -> Roles:
     mask = (1 << len(nets)) - 1
     readings = [(first, second) for first in (True, False) for second in (True, False)]
     fitting = [signs for signs in readings if _fits(seen, weights, activations, sums, signs, roles, mask)]
-    declared = (roles.weight_signed, roles.activation_signed)
+    declared = (roles.weight_encoding.signed, roles.activation_encoding.signed)
     if declared in fitting:
         return roles
     if not fitting:
@@ -64,8 +65,8 @@ def observe_signedness(circuit: Circuit, roles: Roles) -> Roles:
     )
     return replace(
         roles,
-        weight_signed=weight_signed,
-        activation_signed=activation_signed,
+        weight_encoding=Encoding.of(weight_signed, roles.weight_bits),
+        activation_encoding=Encoding.of(activation_signed, roles.activation_bits),
         assumptions=(*roles.assumptions, note),
     )
 

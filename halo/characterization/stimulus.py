@@ -89,12 +89,12 @@ def make_stimulus(
         HaloError: a file cannot be read.
     """
     bits = roles.activation_bits
-    joint = activation_statistics(activations, bits, roles.activation_signed)
+    joint = activation_statistics(activations, bits, roles.activation_encoding.signed)
     said = ["Activations are uniform." if joint is None else f"Activation pairs are weighted by {activations}."]
     summed = roles.accumulator is not None or sequential
     pairs = None
     if trace is not None:
-        counted = from_trace(trace, bits, roles.activation_signed)
+        counted = from_trace(trace, bits, roles.activation_encoding.signed)
         before, after = np.nonzero(counted)
         pairs = (before.astype(np.int64), after.astype(np.int64), counted[before, after])
         said.append(f"Transitions are the {len(before):,} different activation pairs of {trace}.")
@@ -169,15 +169,9 @@ def _draw(generator: np.random.Generator, stimulus: Stimulus, bits: int) -> tupl
     return drawn >> bits, drawn & ((1 << bits) - 1)
 
 
-def _signed(pattern: I64, bits: int, signed: bool) -> I64:
-    return pattern - ((pattern >> (bits - 1)) << bits) if signed else pattern
-
-
 def _column(generator: np.random.Generator, stimulus: Stimulus, roles: Roles, samples: int) -> tuple[I64, I64]:
     """Partial sums (modulo 2**62) before and after, from the rows above a random row of a column of random weights."""
-    row_weight = _signed(
-        generator.integers(0, 1 << roles.weight_bits, COLUMN_ROWS), roles.weight_bits, roles.weight_signed
-    )
+    row_weight = roles.weight_encoding.value(generator.integers(0, 1 << roles.weight_bits, COLUMN_ROWS))
     row = generator.integers(0, COLUMN_ROWS, samples)
     before = np.zeros(samples, np.int64)
     after = np.zeros(samples, np.int64)
@@ -185,8 +179,8 @@ def _column(generator: np.random.Generator, stimulus: Stimulus, roles: Roles, sa
         drawn = Stimulus(None, stimulus.joint, None, samples, ())
         first, second = _draw(generator, drawn, roles.activation_bits)
         above = (k < row) * row_weight[k]
-        before += above * _signed(first, roles.activation_bits, roles.activation_signed)
-        after += above * _signed(second, roles.activation_bits, roles.activation_signed)
+        before += above * roles.activation_encoding.value(first)
+        after += above * roles.activation_encoding.value(second)
     return before, after
 
 

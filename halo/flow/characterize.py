@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from halo.characterization.design import load_corner
-from halo.characterization.engine import Corner, CornerResult, characterize_corner
+from halo.characterization.design import DesignCorner, load_corner
+from halo.characterization.engine import CornerResult, characterize_corner
 from halo.characterization.histograms import write_histograms
 from halo.characterization.interface import read_ports
 from halo.characterization.stimulus import Stimulus, make_stimulus
@@ -24,11 +24,9 @@ from halo.flow.runs.assets import DEFAULT_MAC, mac_sources
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
 from halo.netlist.hdl import PortInfo
-from halo.netlist.model import FLOP
 from halo.power.energy_tables import ASSUMPTIONS as ENERGY_ASSUMPTIONS
 from halo.progress import Progress
 from halo.synth import check_equivalence, synthesize
-from halo.timing.overhead import register_overhead
 from halo.timing.sdf.write import write_sdf
 from halo.timing.timed_netlist import write_timed_netlist
 from halo.units import FS_PER_PS
@@ -146,16 +144,16 @@ def _corners(
     top: str | None,
     declared: tuple[PortInfo, ...] | None,
     record: Recorder,
-) -> list[Corner]:
-    corners: list[Corner] = []
+) -> list[DesignCorner]:
+    corners: list[DesignCorner] = []
     for number, (name, liberty) in enumerate(config.corners):
         record.report("libraries and delays", number, len(config.corners))
         roles = corners[0].roles if corners else None
         # a user's netlist is read from its own place, so that errors name a file that stays
         gates = config.netlist or folder / NETLIST
-        corner, said = load_corner(name, liberty, gates, top, config, roles=roles, declared=declared)
+        corner = load_corner(name, liberty, gates, top, config, roles=roles, declared=declared)
         label = f"{name}: " if len(config.corners) > 1 else ""
-        for sentence in said:
+        for sentence in corner.assumptions:
             record.assume(label + sentence)
         for note in corner.library.notes:
             record.assume(f"{label}{note}")
@@ -167,21 +165,12 @@ def _corners(
     first = corners[0]
     record.results["design"] = first.circuit.netlist.name
     record.results["gates"] = first.circuit.gates
-    record.results["roles"] = {
-        "weight": first.roles.weight,
-        "activation": first.roles.activation,
-        "accumulator": first.roles.accumulator,
-        "output": first.roles.output,
-        "clock": first.roles.clock,
-        "weight_signed": first.roles.weight_signed,
-        "activation_signed": first.roles.activation_signed,
-        "ties": dict(first.roles.tie),
-    }
+    record.results["roles"] = first.roles.to_dict()
     record.report("libraries and delays", len(corners), len(corners))
     return corners
 
 
-def _stimulus(config: CharacterizeConfig, corner: Corner, record: Recorder) -> Stimulus:
+def _stimulus(config: CharacterizeConfig, corner: DesignCorner, record: Recorder) -> Stimulus:
     stimulus = make_stimulus(
         corner.roles,
         sequential=len(corner.circuit.state_gates) > 0,
@@ -196,7 +185,7 @@ def _stimulus(config: CharacterizeConfig, corner: Corner, record: Recorder) -> S
     return stimulus
 
 
-def _exercise(config: CharacterizeConfig, corner: Corner, stimulus: Stimulus, record: Recorder) -> CornerResult:
+def _exercise(config: CharacterizeConfig, corner: DesignCorner, stimulus: Stimulus, record: Recorder) -> CornerResult:
     stage = "weights" if len(config.corners) == 1 else f"weights in {corner.name}"
     record.report(stage, 0, 1 << corner.roles.weight_bits)
     result = characterize_corner(
@@ -256,7 +245,6 @@ def _period_fs(
 ) -> npt.NDArray[np.float64]:
     """Clock period of each weight: the least delay that is proven for the design, plus the registers."""
     corner = result.corner
-    registered = bool(np.any(corner.circuit.kind == FLOP))
     if config.method == "static":
         core = result.static_period_s * 1e15
         basis = "static timing"
@@ -267,31 +255,19 @@ def _period_fs(
         core = np.array([w.bound_period_fs for w in result.weights], np.float64)
         basis = "the settle bound, sound for every value of what the stimulus only samples"
     record.assume(f"The clock period rests on {basis}.")
-    if not registered and config.register_overhead:
-        netlist = corner.circuit.netlist
-        ports = [p for p in (corner.roles.activation, corner.roles.accumulator) if p is not None]
-        inputs = [net for port in ports for net in netlist.inputs[port]]
-        outputs = list(netlist.outputs[corner.roles.output])
-        overhead = register_overhead(
-            corner.library,
-            input_slew_s=corner.input_slew_s,
-            load_f=float(corner.delays.net_load_f[inputs].max()),
-            data_slew_s=float(corner.delays.net_slew_s[outputs].max()),
-        )
-        core = core + (overhead.clk_to_q_s + overhead.setup_s) * 1e15
-        label = f"{corner.name}: " if len(config.corners) > 1 else ""
-        record.assume(
-            f"{label}The period includes {overhead.cell}: clk-to-{overhead.output} {overhead.clk_to_q_s * 1e12:.4g} ps "
-            f"and setup {overhead.setup_s * 1e12:.4g} ps."
-        )
-    elif not registered:
-        record.assume("The period holds no register's clk-to-Q or setup.")
+    if not corner.registered:
+        if corner.boundary is None:
+            record.assume("The period holds no register's clk-to-Q or setup.")
+        else:
+            core = core + (corner.boundary.clk_to_q_s + corner.boundary.setup_s) * 1e15
+            label = f"{corner.name}: " if len(config.corners) > 1 else ""
+            record.assume(label + corner.boundary.in_the_period)
     if config.margin_ps:
         record.assume(f"The period includes a margin of {config.margin_ps:g} ps.")
     return np.asarray(core + config.margin_ps * FS_PER_PS, np.float64)
 
 
-def _write_delays(folder: Path, corner: Corner, *, alone: bool) -> None:
+def _write_delays(folder: Path, corner: DesignCorner, *, alone: bool) -> None:
     write_sdf(corner.circuit, corner.delays, folder / file_of(corner.name, "delays.sdf", alone))
     write_timed_netlist(
         corner.circuit, corner.delays, folder / file_of(corner.name, "timed_netlist.v", alone), library=corner.library

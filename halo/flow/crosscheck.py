@@ -8,13 +8,13 @@ after, partial sums and state registers included: any values do for a comparison
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from halo.characterization.design import load_corner
-from halo.characterization.engine import Corner
+from halo.characterization.interface import netlist_ports
 from halo.characterization.ports import Roles
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
@@ -22,6 +22,7 @@ from halo.flow.characterize import NETLIST, file_of
 from halo.flow.runs.provenance import RunRecord, read_record
 from halo.flow.runs.runfolder import RECORD
 from halo.flow.simulators.comparison import Difference, compare, draw_samples, spread
+from halo.netlist.verilog import read_netlist
 from halo.progress import Progress
 
 STAGE = "crosscheck"
@@ -56,11 +57,12 @@ def crosscheck(run: Path, samples: int, seed: int, report: Progress) -> Crossche
     generator = np.random.default_rng(seed)
     config = CharacterizeConfig.from_dict(record.config)
     _require_unchanged(record, config)
+    roles = _roles(run, record)
     shares = spread(generator, samples, len(config.corners))
     compared = equal = 0
     first: Difference | None = None
     for (name, liberty), share in zip(config.corners, shares, strict=True):
-        corner = _corner(run, record, config, name, liberty)
+        corner = load_corner(name, liberty, run / NETLIST, record.results["design"], config, roles=roles)
         drawn = draw_samples(corner, int(share), generator)
         timed_netlist = run / file_of(name, "timed_netlist.v", len(config.corners) == 1)
         for start in range(0, int(share), BLOCK):
@@ -73,31 +75,13 @@ def crosscheck(run: Path, samples: int, seed: int, report: Progress) -> Crossche
     return CrosscheckResult(compared, equal, first)
 
 
-def _corner(run: Path, record: RunRecord, config: CharacterizeConfig, name: str, liberty: tuple[Path, ...]) -> Corner:
-    """The design as the run saw it."""
+def _roles(run: Path, record: RunRecord) -> Roles:
+    """The roles that the run gave to the ports of its netlist."""
     try:
-        found, design = record.results["roles"], record.results["design"]
-        tied = {str(port): int(value) for port, value in found["ties"].items()}
-        roles = Roles(
-            weight=found["weight"],
-            activation=found["activation"],
-            accumulator=found["accumulator"],
-            output=found["output"],
-            clock=found["clock"],
-            resets=(),
-            weight_signed=found["weight_signed"],
-            activation_signed=found["activation_signed"],
-            weight_bits=0,
-            activation_bits=0,
-            accumulator_bits=0,
-            output_bits=0,
-            tie=tied,
-        )
+        netlist = read_netlist(run / NETLIST, record.results["design"])
+        return Roles.from_dict(record.results["roles"], netlist_ports(netlist))
     except (KeyError, TypeError, AttributeError) as error:
         raise HaloError("the record lacks the roles of the ports", "Characterize again.", run / RECORD) from error
-    corner, _ = load_corner(name, liberty, run / NETLIST, design, config, roles=roles)
-    ports = corner.circuit.netlist.inputs
-    return replace(corner, roles=replace(roles, weight_bits=len(ports[roles.weight])))
 
 
 def _require_unchanged(record: RunRecord, config: CharacterizeConfig) -> None:

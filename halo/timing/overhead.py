@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from halo.errors import HaloError
 from halo.liberty.model import Cell, FlipFlop, Library
 from halo.liberty.tables import lookup
+from halo.netlist.model import Circuit
 from halo.timing.arcs import delay_arcs
+from halo.timing.delays import Delays
 from halo.timing.static.setup import setup_times
 
 
@@ -28,6 +31,22 @@ class RegisterOverhead:
     output: str
     clk_to_q_s: float
     setup_s: float
+
+    @property
+    def at_the_ports(self) -> str:
+        """The sentence for a design whose ports lie between its own registers and these."""
+        return (
+            f"Input ports change {self.clk_to_q_s * 1e12:.4g} ps after the clock edge, clk-to-{self.output} of "
+            f"{self.cell}; output ports settle its setup of {self.setup_s * 1e12:.4g} ps before the next."
+        )
+
+    @property
+    def in_the_period(self) -> str:
+        """The sentence for a combinational block between two of these registers."""
+        return (
+            f"The period includes {self.cell}: clk-to-{self.output} {self.clk_to_q_s * 1e12:.4g} ps "
+            f"and setup {self.setup_s * 1e12:.4g} ps."
+        )
 
 
 def plain_flip_flop(library: Library) -> tuple[Cell, FlipFlop]:
@@ -83,6 +102,39 @@ def register_overhead(library: Library, *, input_slew_s: float, load_f: float, d
             cell.line or None,
         )
     return RegisterOverhead(cell.name, output.name, max(delays), float(setup.max()))
+
+
+def ports_overhead(
+    circuit: Circuit,
+    delays: Delays,
+    library: Library,
+    *,
+    input_slew_s: float,
+    inputs: Sequence[int] | None = None,
+    outputs: Sequence[int] | None = None,
+) -> RegisterOverhead:
+    """``register_overhead`` around the ports of a design: the heaviest input as load, the slowest output as data.
+
+    Args:
+        circuit: the design; delays: its loads and slews; library: its cells.
+        input_slew_s: transition of the clock.
+        inputs: nets that the register drives; None: every input port that is not held.
+        outputs: nets that the register takes; None: every output port.
+
+    Raises:
+        HaloError: as ``register_overhead``.
+    """
+    if inputs is None:
+        states = set(circuit.out[circuit.state_gates].tolist())
+        inputs = [net for net in circuit.source.tolist() if net not in states]
+    if outputs is None:
+        outputs = [net for bits in circuit.netlist.outputs.values() for net in bits]
+    return register_overhead(
+        library,
+        input_slew_s=input_slew_s,
+        load_f=float(delays.net_load_f[list(inputs)].max(initial=0.0)),
+        data_slew_s=float(delays.net_slew_s[list(outputs)].max(initial=0.0)),
+    )
 
 
 def _is_plain(cell: Cell, flop: FlipFlop) -> bool:

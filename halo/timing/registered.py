@@ -23,7 +23,7 @@ from halo.netlist.ternary import UNKNOWN_TRIT, ternary
 from halo.timing.delays import Delays
 from halo.timing.event.clocked_kernel import run_cycles
 from halo.timing.event.engine import Timed
-from halo.timing.overhead import RegisterOverhead, register_overhead
+from halo.timing.overhead import RegisterOverhead, ports_overhead
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,12 +186,7 @@ def cut_at_registers(
     states_before = {int(circuit.out[g]) for g in circuit.state_gates}
     ports = np.array([net for net in circuit.source if int(net) not in states_before], np.int32)
     out_nets = [net for bits in netlist.outputs.values() for net in bits]
-    overhead = register_overhead(
-        library,
-        input_slew_s=input_slew_s,
-        load_f=float(delays.net_load_f[ports].max(initial=0.0)),
-        data_slew_s=float(delays.net_slew_s[out_nets].max(initial=0.0)),
-    )
+    overhead = ports_overhead(circuit, delays, library, input_slew_s=input_slew_s)
     port_launch = round((overhead.clk_to_q_s if inputs is None else inputs) * 1e15)
     state = np.arange(circuit.nets, circuit.nets + len(flops), dtype=np.int32)
     cut, arc_fs = _cut(circuit, delays, flops, ports, state)

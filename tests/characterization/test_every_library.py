@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halo.characterization.design import load_corner
-from halo.characterization.engine import Corner
+from halo.characterization.design import DesignCorner, load_corner
 from halo.config import CharacterizeConfig
 from halo.flow.runs.assets import mac_sources
 from halo.flow.simulators.comparison import compare, draw_samples
@@ -79,7 +78,7 @@ def test_engines_agree(
 ) -> None:
     liberty = files_of(family, corner, request)
     config = CharacterizeConfig(corners=((family, tuple(liberty)),), run_folder=tmp_path / "run")
-    design, _ = load_corner(family, tuple(liberty), netlist_of(family, liberty), None, config)
+    design = load_corner(family, tuple(liberty), netlist_of(family, liberty), None, config)
     order_holds(design)
     timed_netlist = tmp_path / "timed.v"
     write_timed_netlist(design.circuit, design.delays, timed_netlist, library=design.library)
@@ -90,7 +89,7 @@ def test_engines_agree(
     assert same.all()
 
 
-def order_holds(design: Corner) -> None:
+def order_holds(design: DesignCorner) -> None:
     timed = design.timed
     nets = design.circuit.netlist.inputs[design.roles.activation]
     uniform = transition_weights(np.ones((256, 256), np.int64))

@@ -78,9 +78,9 @@ def test_ports_of_a_netlist(tmp_path: Path) -> None:
 def test_reference_netlist_is_seen_to_be_signed(shared: Path, osu018: Path) -> None:
     netlist = read_netlist(shared / "reference" / "osu018_mult8" / "netlist.v")
     roles = find_roles(netlist_ports(netlist))
-    assert (roles.weight_signed, roles.activation_signed) == (False, False), "Yosys wrote no signed"
+    assert (roles.weight_encoding.signed, roles.activation_encoding.signed) == (False, False), "Yosys wrote no signed"
     seen = observe_signedness(compile_circuit(netlist, read_corner([osu018])), roles)
-    assert (seen.weight_signed, seen.activation_signed) == (True, True)
+    assert (seen.weight_encoding.signed, seen.activation_encoding.signed) == (True, True)
     assert "as signed" in seen.assumptions[-1]
 
 
@@ -130,7 +130,7 @@ def test_signedness_is_observed_through_registers(tmp_path: Path, weight_signed:
     netlist = read_netlist(source(tmp_path, MAC))
     roles = find_roles(netlist_ports(netlist), tie={"load": 1})
     seen = observe_signedness(compile_circuit(netlist, _library(weight_signed, activation_signed)), roles)
-    assert (seen.weight_signed, seen.activation_signed) == (weight_signed, activation_signed)
+    assert (seen.weight_encoding.signed, seen.activation_encoding.signed) == (weight_signed, activation_signed)
     assert len(seen.assumptions) - len(roles.assumptions) == int(weight_signed or activation_signed)
 
 
@@ -141,4 +141,4 @@ def test_signedness_that_cannot_be_observed_is_said(tmp_path: Path) -> None:
     assert "not weight x activation" in other.assumptions[-1]
     held = observe_signedness(compile_circuit(netlist, _library(True, True)), find_roles(ports, tie={"load": 0}))
     assert "no steady value" in held.assumptions[-1]
-    assert (held.weight_signed, held.activation_signed) == (False, False)
+    assert (held.weight_encoding.signed, held.activation_encoding.signed) == (False, False)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from halo.characterization.encoding import Encoding
 from halo.characterization.ports import Roles, find_roles
 from halo.errors import HaloError
 from halo.netlist.hdl import PortInfo
@@ -61,10 +64,8 @@ def test_all_fields_of_a_processing_element() -> None:
         output="psum_o",
         clock="clk_i",
         resets=("rst_ni",),
-        weight_signed=True,
-        activation_signed=False,
-        weight_bits=8,
-        activation_bits=6,
+        weight_encoding=Encoding("twos_complement", 8),
+        activation_encoding=Encoding("unsigned", 6),
         accumulator_bits=24,
         output_bits=25,
         tie={"load_i": 1, "rst_ni": 1},
@@ -152,3 +153,14 @@ def test_refusals_of_roles(text: str, given: dict[str, object], message: str, fi
 def test_bidirectional_ports_are_refused() -> None:
     with pytest.raises(HaloError, match="port io is bidirectional"):
         find_roles([*ports("w:8 a:8 > y:16"), PortInfo("io", "inout", 1)])
+
+
+def test_roles_come_back_from_their_record() -> None:
+    declared = ports("clk_i load_i w_i:8s a_i:6 psum_i:24 > psum_o:25")
+    roles = find_roles(declared, tie={"load_i": 1})
+    read = Roles.from_dict(roles.to_dict(), declared)
+    assert read == replace(roles, assumptions=())
+    multiplier = find_roles(ports("w:3 a:4 > p:7"))
+    assert Roles.from_dict(multiplier.to_dict(), ports("w:3 a:4 > p:7")).accumulator_bits == 0
+    with pytest.raises(KeyError):
+        Roles.from_dict(roles.to_dict(), ports("w:3 a:4 > p:7"))

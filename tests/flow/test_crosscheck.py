@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halo.characterization.engine import Corner
+from halo.characterization.design import DesignCorner
 from halo.characterization.interface import netlist_ports
 from halo.characterization.ports import find_roles
 from halo.cli.main import main
@@ -91,7 +91,7 @@ def library(osu018: Path) -> Library:
     return read_corner([osu018])
 
 
-def corner_of(netlist_path: Path, library: Library) -> Corner:
+def corner_of(netlist_path: Path, library: Library) -> DesignCorner:
     netlist = read_netlist(netlist_path)
     circuit = compile_circuit(netlist, library)
     delays = nominal_delays(circuit, library, input_slew_s=0.06e-9, output_load_f=0.02e-12)
@@ -104,10 +104,10 @@ def corner_of(netlist_path: Path, library: Library) -> Corner:
         output=next(iter(netlist.outputs)),
         clock=clock,
     )
-    return Corner("tt", library, circuit, delays, roles, 0.06e-9, 0.02e-12)
+    return DesignCorner("tt", library, circuit, delays, roles, 0.06e-9, 0.02e-12)
 
 
-def written(text: str, folder: Path, library: Library) -> tuple[Corner, Path]:
+def written(text: str, folder: Path, library: Library) -> tuple[DesignCorner, Path]:
     (folder / "netlist.v").write_text(text)
     corner = corner_of(folder / "netlist.v", library)
     timed = folder / "timed.v"

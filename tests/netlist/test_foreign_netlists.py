@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from halo.characterization.design import load_corner
-from halo.characterization.engine import Corner
+from halo.characterization.design import DesignCorner, load_corner
 from halo.cli.main import main
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
@@ -76,15 +75,15 @@ endmodule
 """
 
 
-def corner(netlist: Path, liberty: Path, top: str | None = None, **options: object) -> Corner:
+def corner(netlist: Path, liberty: Path, top: str | None = None, **options: object) -> DesignCorner:
     values: dict[str, object] = {"netlist": netlist, "top": top} | options
     config = CharacterizeConfig(  # type: ignore[arg-type]
         corners=(("c", (liberty,)),), run_folder=netlist.parent / "run", **values
     )
-    return load_corner("c", (liberty,), netlist, top, config)[0]
+    return load_corner("c", (liberty,), netlist, top, config)
 
 
-def products(found: Corner) -> None:
+def products(found: DesignCorner) -> None:
     """The output is weight x activation, unsigned, 2 x 2 bits."""
     netlist = found.circuit.netlist
     w, a = (axis.ravel() for axis in np.meshgrid(np.arange(4), np.arange(4)))

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halo.characterization.design import load_corner
-from halo.characterization.engine import Corner, CornerResult, characterize_corner
+from halo.characterization.design import DesignCorner, load_corner
+from halo.characterization.engine import CornerResult, characterize_corner
 from halo.characterization.interface import read_ports
 from halo.characterization.stimulus import Stimulus, listed_transitions, make_stimulus
 from halo.config import CharacterizeConfig
@@ -66,7 +66,7 @@ endmodule
 
 WEIGHTS = (-8, -3, 1, 7)
 
-Load = Callable[..., Corner]
+Load = Callable[..., DesignCorner]
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +80,7 @@ def load(libraries: dict[str, tuple[Path, ...]], tmp_path_factory: pytest.TempPa
     """Synthesise RTL (once) and load it with some inputs tied."""
     netlists: dict[tuple[str, str], Path] = {}
 
-    def loaded(rtl: str, library: str, **ties: int) -> Corner:
+    def loaded(rtl: str, library: str, **ties: int) -> DesignCorner:
         top = rtl.partition("module ")[2].split()[0]
         folder = tmp_path_factory.mktemp("rtl")
         source = folder / f"{top}.v"
@@ -91,7 +91,7 @@ def load(libraries: dict[str, tuple[Path, ...]], tmp_path_factory: pytest.TempPa
         netlist = netlists[top, library]
         config = config_for(library, libraries[library], netlist, ties)
         _, declared = read_ports([source], top)
-        return load_corner(library, libraries[library], netlist, top, config, declared=declared)[0]
+        return load_corner(library, libraries[library], netlist, top, config, declared=declared)
 
     return loaded
 
@@ -102,7 +102,7 @@ def config_for(name: str, liberty: tuple[Path, ...], netlist: Path, ties: dict[s
     )
 
 
-def stimulus_of(corner: Corner, samples: int) -> Stimulus:
+def stimulus_of(corner: DesignCorner, samples: int) -> Stimulus:
     return make_stimulus(
         corner.roles,
         sequential=len(corner.circuit.state_gates) > 0,
@@ -113,7 +113,7 @@ def stimulus_of(corner: Corner, samples: int) -> Stimulus:
     )
 
 
-def exact(corner: Corner, samples: int = 500) -> CornerResult:
+def exact(corner: DesignCorner, samples: int = 500) -> CornerResult:
     """All weights; every result obeys exact <= bound <= longest path, without and with setup."""
     stimulus = stimulus_of(corner, samples)
     result = characterize_corner(corner, stimulus, method="exact", seed=1, jobs=2, report=lambda done, total: None)
@@ -148,7 +148,7 @@ def test_weight_stationary_pipeline(load: Load, library: str) -> None:
     roles = corner.roles
     assert (roles.weight, roles.activation, roles.accumulator, roles.output) == ("w", "a", "psum", "y")
     assert (roles.clock, roles.resets, roles.tie) == ("clk", ("rst_n",), {"load": 1, "rst_n": 1})
-    assert roles.weight_signed and roles.activation_signed
+    assert roles.weight_encoding.signed and roles.activation_encoding.signed
     circuit = corner.circuit
     assert circuit.state_gates.size == 0
     assert {name.partition("[")[0] for name in (circuit.netlist.nets[net] for net in circuit.source)} == {
@@ -189,7 +189,7 @@ def test_the_product_stage_is_the_bare_multiplier(load: Load, library: str) -> N
         assert 0 < found.delay_fs == max(alone)
 
 
-def steady_values(corner: Corner, weight: int) -> np.ndarray:
+def steady_values(corner: DesignCorner, weight: int) -> np.ndarray:
     """Value of every net for each of the 16 activations."""
     netlist = corner.circuit.netlist
     lanes = {net: np.full(16, value, np.uint8) for net, value in corner.held(weight & 15).items()}
@@ -214,7 +214,7 @@ class Bare:
         return play(replace(self.timed, launch_fs=launch), {}, old, new).arrival_fs
 
 
-def bare_multiplier(corner: Corner, ends: list[int]) -> Bare:
+def bare_multiplier(corner: DesignCorner, ends: list[int]) -> Bare:
     """The logic in front of some registers as a design of its own, compiled afresh; the nets keep their numbers."""
     circuit, netlist = corner.circuit, corner.circuit.netlist
     driver = {int(net): g for g, net in enumerate(circuit.out)}
@@ -261,7 +261,7 @@ def bare_multiplier(corner: Corner, ends: list[int]) -> Bare:
     return Bare(timed, launch)
 
 
-def arcs_of(corner: Corner, gate: int) -> np.ndarray:
+def arcs_of(corner: DesignCorner, gate: int) -> np.ndarray:
     start = corner.circuit.arc_start
     return corner.delays.arc_fs[start[gate] : start[gate + 1]]
 
@@ -304,7 +304,7 @@ def test_ports_without_a_register_pay_for_one(load: Load) -> None:
 def test_an_accumulator_adds_up(load: Load, library: str) -> None:
     corner = load(ACCUMULATOR, library)
     circuit, roles = corner.circuit, corner.roles
-    assert roles.accumulator is None and roles.weight_signed
+    assert roles.accumulator is None and roles.weight_encoding.signed
     assert len(circuit.state_gates) == 10
     exact(corner, 200)
     stimulus = make_stimulus(
@@ -325,8 +325,8 @@ def test_the_element_that_comes_with_halo(libraries: dict[str, tuple[Path, ...]]
     netlist = synthesize(sources, top, liberty, parameters=narrow, workdir=tmp_path).netlist_verilog
     enables = {"weight_load_i": 1, "swap_i": 1, "valid_i": 1}
 
-    def loaded(ties: dict[str, int]) -> Corner:
-        return load_corner("c", liberty, netlist, top, config_for("c", liberty, netlist, ties), declared=declared)[0]
+    def loaded(ties: dict[str, int]) -> DesignCorner:
+        return load_corner("c", liberty, netlist, top, config_for("c", liberty, netlist, ties), declared=declared)
 
     corners = [loaded(enables), loaded(enables | {"rst_ni": 1})]
     for corner in corners:

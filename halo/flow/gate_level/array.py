@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from halo.characterization.design import port_conditions
+from halo.characterization.design import IDEAL_WIRES, port_conditions
 from halo.errors import HaloError
 from halo.flow.gate_level.weight_streams import Shape, Stream
 from halo.flow.runs.assets import rtl_folder
@@ -165,13 +165,11 @@ def build_array(bench: str, parameters: Mapping[str, int | str], liberty: Sequen
         circuit, library, input_slew_s=conditions.input_slew_s, output_load_f=conditions.output_load_f
     )
     design = cut_at_registers(circuit, delays, library, input_slew_s=conditions.input_slew_s)
-    overhead = design.overhead
     said = (
         *conditions.assumptions,
-        "Wires have no capacitance and no delay.",
+        IDEAL_WIRES,
         "The clock is ideal: no skew, no jitter, no margin.",
-        f"Input ports change {overhead.clk_to_q_s * 1e12:.4g} ps after the clock edge: clk-to-{overhead.output} of "
-        f"{overhead.cell}; output ports end at its setup of {overhead.setup_s * 1e12:.4g} ps.",
+        design.overhead.at_the_ports,
         *delays.notes,
         *library.notes,
     )

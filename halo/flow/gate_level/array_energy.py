@@ -36,7 +36,6 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.characterization.design import load_corner
-from halo.characterization.engine import Corner
 from halo.characterization.interface import read_ports
 from halo.characterization.stimulus import listed_transitions, make_stimulus
 from halo.config import CharacterizeConfig
@@ -202,9 +201,7 @@ class LoneMac:
         top, declared = read_ports(mac_sources(), f"mac_{multiplier}", dict(params))
         made = synthesize(mac_sources(), top, liberty, parameters=dict(params), workdir=workdir)
         config = CharacterizeConfig((("corner", tuple(liberty)),), workdir, psum_samples=PSUM_SAMPLES)
-        self.corner, _ = load_corner(
-            "corner", tuple(liberty), made.netlist_verilog, made.top, config, declared=declared
-        )
+        self.corner = load_corner("corner", tuple(liberty), made.netlist_verilog, made.top, config, declared=declared)
         self.energies = event_energies(self.corner.circuit, self.corner.library, self.corner.delays)
 
     def table_j(self, weight: int, seed: int = 1) -> float:
@@ -218,7 +215,7 @@ class LoneMac:
             psum_samples=PSUM_SAMPLES,
         )
         roles, circuit = self.corner.roles, self.corner.circuit
-        pattern = weight & ((1 << roles.weight_bits) - 1)
+        pattern = roles.weight_encoding.pattern(weight)
         before, after, _ = listed_transitions(stimulus, circuit, roles, pattern, seed)
         return self._energy_j(weight, before, after)
 
@@ -231,8 +228,8 @@ class LoneMac:
         return self._energy_j(weight, {net: np.roll(bits, 1) for net, bits in values.items()}, values)
 
     def _energy_j(self, weight: int, before: Mapping[int, U8], after: Mapping[int, U8]) -> float:
-        corner: Corner = self.corner
-        held = hold(corner.timed, corner.held(weight & ((1 << corner.roles.weight_bits) - 1)))
+        corner = self.corner
+        held = hold(corner.timed, corner.held(corner.roles.weight_encoding.pattern(weight)))
         lanes = [np.stack([side[int(net)] for net in held.sources], axis=1) for side in (before, after)]
         events = play_transitions(held, lanes[0], lanes[1], bin_fs=1 << 20, bins=1)
         found = weight_energy(self.energies, events, events.total).energy_j

@@ -99,11 +99,10 @@ class ArrayBounds:
 
     def held(self, weights: Sequence[int]) -> dict[int, int]:
         """Sources that stay still while swaps bring nothing but these weights: the weight bits in which they agree."""
-        mask = (1 << self.array.shape.weight_bits) - 1
-        common, some = mask, 0
-        for weight in weights:
-            common &= weight
-            some |= weight & mask
+        encoding = self.array.shape.weight_encoding
+        patterns = encoding.pattern(np.array(weights, np.int64))
+        common = encoding.value(int(np.bitwise_and.reduce(patterns)))
+        some = encoding.value(int(np.bitwise_or.reduce(patterns)))
         first, second = self.weight_at_rest(common), self.weight_at_rest(some)
         trace, streamed = self._steady([common, some], swapping=True)
         steady = trace.sources[streamed.start :]

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from halo.characterization.classes import best_periods, trailing_zeros
-from halo.characterization.engine import weight_values
 from halo.errors import HaloError
 from halo.flow.gate_level.array import GateArray, array_sources, build_array, shape_of
 from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
@@ -161,7 +160,7 @@ def _rest_periods(config: GatesConfig, bounds: ArrayBounds, work: Path, record: 
     if not bounds.array.shape.element:
         own = {name: value for name, value in config.params if name not in ("ROWS", "COLUMNS")}
         bounds = array_bounds(build_array("pe", own, config.liberty, work / "element"))
-    values = weight_values(bounds.array.shape.weight_bits, True)
+    values = bounds.array.shape.weight_encoding.values
     periods = {}
     for i, weight in enumerate(values):
         record.report("bound of each weight", i, len(values))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from halo.characterization.encoding import Encoding
+
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 
@@ -41,6 +43,11 @@ class Shape:
     pipeline: int
     carry_save: int
     element: bool
+
+    @property
+    def weight_encoding(self) -> Encoding:
+        """Weights of the elements are signed."""
+        return Encoding("twos_complement", self.weight_bits)
 
     @property
     def psum_bits(self) -> int:

@@ -48,8 +48,8 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.cachedir import cache_folder
-from halo.characterization.design import load_corner
-from halo.characterization.engine import Corner
+from halo.characterization.design import DesignCorner, load_corner
+from halo.characterization.encoding import Encoding
 from halo.characterization.ports import Roles
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
@@ -63,7 +63,6 @@ from halo.power.energy_tables import EventEnergies, event_energies
 from halo.progress import Progress, silent
 from halo.synth import synthesize
 from halo.timing.event.engine import hold, play_transitions
-from halo.timing.overhead import register_overhead
 from halo.timing.static.timer import static_arrivals
 from halo.version import __version__
 
@@ -198,11 +197,11 @@ def _measure(config: CharacterizeConfig, name: str, top: str, sources: Sequence[
     report("synthesis of the FP16 MAC", 0, 1)
     with tempfile.TemporaryDirectory(prefix="halo-fp16-") as scratch:
         made = synthesize(sources, top, config.corners[0][1], mode="flat", workdir=Path(scratch))
-        corner, said = load_corner(name, liberty[name], made.netlist_verilog, top, config, roles=_roles(top))
+        corner = load_corner(name, liberty[name], made.netlist_verilog, top, config, roles=_roles(top))
     report("synthesis of the FP16 MAC", 1, 1)
     operands = dot_products(WEIGHTS, TRANSITIONS, config.seed)
     _require_right_sums(corner, operands)
-    period_s, overhead = _period_s(corner, config)
+    period_s, overhead = _period_s(corner)
     events = event_energies(corner.circuit, corner.library, corner.delays)
     found = _energies(corner, events, operands, report)
     energy_fj = np.array([1e15 * energy.energy_j for energy in found if energy.energy_j is not None])
@@ -221,7 +220,7 @@ def _measure(config: CharacterizeConfig, name: str, top: str, sources: Sequence[
         assumptions=(
             f"The FP16 MAC is {top}, synthesised flat: sized and buffered for speed, at about a "
             "quarter more energy (osu018).",
-            *said,
+            *corner.assumptions,
             "Its clock period is the longest static path, sound for every operand.",
             overhead,
             f"Its energy is the mean of {WEIGHTS} normally distributed weights (sigma {WEIGHT_SIGMA:g}), each held for "
@@ -243,46 +242,32 @@ def _roles(top: str) -> Roles:
         output="psum_o",
         clock="clk_i" if top == TOPS[1] else None,
         resets=(),
-        weight_signed=False,
-        activation_signed=False,
-        weight_bits=16,
-        activation_bits=16,
+        weight_encoding=Encoding("unsigned", 16),
+        activation_encoding=Encoding("unsigned", 16),
         accumulator_bits=32,
         output_bits=32,
     )
 
 
-def _period_s(corner: Corner, config: CharacterizeConfig) -> tuple[float, str]:
+def _period_s(corner: DesignCorner) -> tuple[float, str]:
     """Longest path of any operands with the registers around it, and the sentence about them."""
-    netlist, delays = corner.circuit.netlist, corner.delays
-    launch_s = setup_s = 0.0
-    said = "The period holds no clk-to-Q and setup at the ports."
-    if config.register_overhead:
-        moving = [*netlist.inputs["activation_i"], *netlist.inputs["psum_i"]]
-        found = corner.boundary or register_overhead(
-            corner.library,
-            input_slew_s=corner.input_slew_s,
-            load_f=float(delays.net_load_f[moving].max()),
-            data_slew_s=float(delays.net_slew_s[list(netlist.outputs["psum_o"])].max()),
-        )
-        launch_s, setup_s = found.clk_to_q_s, found.setup_s
-        said = (
-            f"The period includes {found.cell}: clk-to-{found.output} {launch_s * 1e12:.4g} ps and setup "
-            f"{setup_s * 1e12:.4g} ps."
-        )
+    found = corner.boundary
+    said = "The period holds no clk-to-Q and setup at the ports." if found is None else found.in_the_period
     arrivals = static_arrivals(
         corner.circuit,
         corner.library,
         case={},
         input_slew_s=corner.input_slew_s,
         output_load_f=corner.output_load_f,
-        input_arrival_s=launch_s,
-        output_setup_s=setup_s,
+        input_arrival_s=0.0 if found is None else found.clk_to_q_s,
+        output_setup_s=0.0 if found is None else found.setup_s,
     )
     return float(arrivals.delay_with_setup_s[0]), said
 
 
-def _energies(corner: Corner, energies: EventEnergies, operands: Operands, report: Progress) -> list[WeightEnergy]:
+def _energies(
+    corner: DesignCorner, energies: EventEnergies, operands: Operands, report: Progress
+) -> list[WeightEnergy]:
     """Mean energy of a transition, weight by weight, on all cores."""
     netlist = corner.circuit.netlist
     track = energies.input_j is not None and bool(np.any(energies.input_j))
@@ -305,7 +290,7 @@ def _energies(corner: Corner, energies: EventEnergies, operands: Operands, repor
     return found
 
 
-def _require_right_sums(corner: Corner, operands: Operands) -> None:
+def _require_right_sums(corner: DesignCorner, operands: Operands) -> None:
     """Check that the gates compute what binary32 arithmetic does, on every operand that is played."""
     netlist = corner.circuit.netlist
     weight = np.repeat(operands.weight[:, None], operands.psums[0].shape[1], axis=1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from halo.characterization.engine import Corner, weight_values
+from halo.characterization.design import DesignCorner
 from halo.flow.simulators.transitions import UNRESOLVED, IcarusResult, counted_gates, play_in_icarus
 from halo.netlist.graph import evaluate
 from halo.netlist.model import Circuit, Netlist
@@ -63,10 +63,10 @@ class Samples:
         return Samples(self.weight[chosen], self.before[chosen], self.after[chosen])
 
 
-def draw_samples(corner: Corner, count: int, generator: np.random.Generator) -> Samples:
+def draw_samples(corner: DesignCorner, count: int, generator: np.random.Generator) -> Samples:
     """Random transitions, each weight as often as any other, give or take one."""
     roles, source = corner.roles, corner.circuit.source
-    values = np.array(weight_values(roles.weight_bits, roles.weight_signed), np.int64)
+    values = np.array(roles.weight_encoding.values, np.int64)
     weight = np.repeat(values, spread(generator, count, len(values)))
     before, after = generator.integers(0, 2, (2, count, len(source)), dtype=np.uint8)
     place = {int(net): i for i, net in enumerate(source)}
@@ -80,7 +80,7 @@ def draw_samples(corner: Corner, count: int, generator: np.random.Generator) -> 
 
 
 def compare(
-    corner: Corner, timed_netlist: Path, samples: Samples, *, explain: bool
+    corner: DesignCorner, timed_netlist: Path, samples: Samples, *, explain: bool
 ) -> tuple[npt.NDArray[np.bool_], Difference | None]:
     """Play transitions in both engines.
 
@@ -127,7 +127,7 @@ def spread(generator: np.random.Generator, total: int, parts: int) -> I64:
 
 
 def _icarus(
-    corner: Corner, timed: Timed, timed_netlist: Path, samples: Samples, each_gate: bool = False
+    corner: DesignCorner, timed: Timed, timed_netlist: Path, samples: Samples, each_gate: bool = False
 ) -> IcarusResult:
     # Twice the longest path and a nanosecond: what is late shall be seen, not cut off.
     settle_fs = 2 * hold(timed, {}).longest_path_fs + int(timed.launch_fs.max(initial=0)) + 10**6
@@ -144,14 +144,14 @@ def _icarus(
         )
 
 
-def _held(corner: Corner, timed: Timed, weight: int) -> tuple[Held, I64]:
+def _held(corner: DesignCorner, timed: Timed, weight: int) -> tuple[Held, I64]:
     """The circuit reduced for a weight, and the columns of its sources among all sources."""
-    held = hold(timed, corner.held(weight & ((1 << corner.roles.weight_bits) - 1)))
+    held = hold(timed, corner.held(corner.roles.weight_encoding.pattern(weight)))
     place = {int(net): i for i, net in enumerate(corner.circuit.source)}
     return held, np.array([place[int(net)] for net in held.sources], np.int64)
 
 
-def _native(corner: Corner, timed: Timed, samples: Samples) -> tuple[I64, I64]:
+def _native(corner: DesignCorner, timed: Timed, samples: Samples) -> tuple[I64, I64]:
     """Arrival in fs and toggles of each transition by the event engine."""
     delay = np.zeros(len(samples.weight), np.int64)
     toggles = np.zeros(len(samples.weight), np.int64)
@@ -174,7 +174,9 @@ def _expected_outputs(circuit: Circuit, samples: Samples) -> U8:
     return values[[net for bits in circuit.netlist.outputs.values() for net in bits]].T
 
 
-def _net_differences(corner: Corner, timed: Timed, timed_netlist: Path, single: Samples) -> Iterator[NetDifference]:
+def _net_differences(
+    corner: DesignCorner, timed: Timed, timed_netlist: Path, single: Samples
+) -> Iterator[NetDifference]:
     """Play one transition again, watching every gate output in both engines."""
     icarus = _icarus(corner, timed, timed_netlist, single, each_gate=True)
     if icarus.gate_toggles is None or icarus.gate_last_fs is None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from halo.characterization.engine import Corner
+from halo.characterization.design import DesignCorner
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.characterize import characterize
@@ -35,14 +35,14 @@ def original(osu018: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def measured(original: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Fp16Mac, Corner, Path]:
+def measured(original: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Fp16Mac, DesignCorner, Path]:
     """The MAC of that run, the gates it was measured on, and the cache that keeps it."""
-    seen: list[Corner] = []
+    seen: list[DesignCorner] = []
     load = fp16.load_corner
 
-    def watched(*arguments: Any, **named: Any) -> tuple[Corner, tuple[str, ...]]:
+    def watched(*arguments: Any, **named: Any) -> DesignCorner:
         found = load(*arguments, **named)
-        seen.append(found[0])
+        seen.append(found)
         return found
 
     cache = tmp_path_factory.mktemp("cache")
@@ -73,7 +73,7 @@ def edit(run: Path, **values: Any) -> None:
 
 
 @pytest.mark.slow
-def test_no_transition_takes_longer_than_the_period(measured: tuple[Fp16Mac, Corner, Path]) -> None:
+def test_no_transition_takes_longer_than_the_period(measured: tuple[Fp16Mac, DesignCorner, Path]) -> None:
     mac, corner, _ = measured
     generator = np.random.default_rng(5)
     held = hold(corner.timed, {})
@@ -90,7 +90,7 @@ def test_no_transition_takes_longer_than_the_period(measured: tuple[Fp16Mac, Cor
 
 
 @pytest.mark.slow
-def test_energy_does_not_hang_on_the_seed(measured: tuple[Fp16Mac, Corner, Path]) -> None:
+def test_energy_does_not_hang_on_the_seed(measured: tuple[Fp16Mac, DesignCorner, Path]) -> None:
     mac, corner, _ = measured
     events = event_energies(corner.circuit, corner.library, corner.delays)
     found = fp16._energies(corner, events, dot_products(128, 16, seed=9), silent)
@@ -103,7 +103,7 @@ def test_energy_does_not_hang_on_the_seed(measured: tuple[Fp16Mac, Corner, Path]
 
 @pytest.mark.slow
 def test_the_second_call_reads_the_cache(
-    measured: tuple[Fp16Mac, Corner, Path], original: Path, monkeypatch: pytest.MonkeyPatch
+    measured: tuple[Fp16Mac, DesignCorner, Path], original: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mac, corner, cache = measured
     monkeypatch.setenv("HALO_CACHE", str(cache))
