@@ -1,8 +1,12 @@
-"""Per-weight timing and power of a multiply-accumulate unit, from its Verilog and a Liberty library.
+"""Per-weight timing and power of a multiply-accumulate unit (MAC), and what they are worth to language models.
 
-table = halo.characterize("mac.v", liberty="cells.lib", run_folder="runs/mac")
-table = halo.load_table("runs/mac")
-rows = halo.score("llama2-7b", table="runs/mac", phase="decode")
+    table = halo.characterize("mac.v", liberty="cells.lib", run_folder="runs/mac")
+    table.fmax([0, 32, 64])                                  # clock at which these weights are safe, GHz
+    halo.quantize("llama", table="runs/mac", run_folder="runs/quantized", options=halo.quant.MethodOptions("halo"))
+    halo.score("llama", table="runs/mac", quantized="runs/quantized")
+
+The functions are those of the command line (``halo --help``). ``halo.plot`` draws, ``halo.quant`` holds layers and
+their options, ``halo.arch`` the arrays, ``halo.liberty`` the cell libraries. Everything else is private.
 """
 
 from importlib import import_module
@@ -11,25 +15,62 @@ from typing import TYPE_CHECKING, Any
 from halo.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from halo.api import characterize, score
+    from halo import arch, liberty, plot, quant
+    from halo.api import (
+        characterize,
+        crosscheck,
+        evaluate,
+        quantize,
+        read_run,
+        score,
+        simulate,
+        simulate_gates,
+        synthesize,
+    )
     from halo.characterization.classes import FrequencyClass
+    from halo.characterization.histograms import load_histograms
     from halo.characterization.table import WeightTable, load_table
     from halo.errors import HaloError
 
-__all__ = ["FrequencyClass", "HaloError", "WeightTable", "characterize", "load_table", "score"]
+__all__ = [
+    "FrequencyClass",
+    "HaloError",
+    "WeightTable",
+    "arch",
+    "characterize",
+    "crosscheck",
+    "evaluate",
+    "liberty",
+    "load_histograms",
+    "load_table",
+    "plot",
+    "quant",
+    "quantize",
+    "read_run",
+    "score",
+    "simulate",
+    "simulate_gates",
+    "synthesize",
+]
 
-_HOME = {
-    "characterize": "halo.api",
-    "score": "halo.api",
+_PACKAGES = ("arch", "liberty", "plot", "quant")
+_HOMES = {
     "FrequencyClass": "halo.characterization.classes",
-    "WeightTable": "halo.characterization.table",
-    "load_table": "halo.characterization.table",
     "HaloError": "halo.errors",
+    "WeightTable": "halo.characterization.table",
+    "load_histograms": "halo.characterization.histograms",
+    "load_table": "halo.characterization.table",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use, so that ``import halo`` (and every ``halo --help``) stays instant."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'halo' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    if name in _PACKAGES:
+        return import_module(f"halo.{name}")
+    if name in __all__:
+        return getattr(import_module(_HOMES.get(name, "halo.api")), name)
+    raise AttributeError(f"module 'halo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

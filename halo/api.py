@@ -1,145 +1,338 @@
-"""The Python face of ``halo characterize`` and ``halo score``: files and options in, a table out."""
+"""The commands as Python functions: ``halo.characterize``, ``halo.quantize``, ``halo.score`` and the others.
+
+Each takes its options as keywords, or the configuration object that the command line builds:
+
+    table = halo.characterize("mac.v", liberty="cells.lib", run_folder="runs/mac")
+    scores = halo.score("llama2-7b", table="runs/mac", phase="decode")
+
+``report`` is called as ``report(stage, done, total)`` while the work goes on. Where ``run_folder`` may be left out,
+nothing is kept on disk. Every function raises ``HaloError`` for bad input, a missing tool, or a folder that cannot be
+written; its two parts say what is wrong and what to do.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Any, TypeVar, Unpack, overload
 
 import pandas as pd
 
 from halo.characterization.table import WeightTable, load_table
-from halo.config import CharacterizeConfig, Method, Synthesis, parse_corners
+from halo.config import CharacterizeConfig, parse_corners
+from halo.errors import HaloError
 from halo.flow.characterize import characterize as run_characterization
+from halo.flow.crosscheck import CrosscheckResult
+from halo.flow.crosscheck import crosscheck as run_crosscheck
+from halo.flow.evaluate import EvaluateConfig, Evaluation, evaluate_folder
+from halo.flow.gate_level.proof import GatesConfig, play_gates
+from halo.flow.quantize import QuantizeConfig, quantize_model
+from halo.flow.runs.provenance import RunRecord, read_record
 from halo.flow.score import ScoreConfig, score_model
 from halo.flow.scoring.table import read_scores
-from halo.plot.run import draw_all
+from halo.flow.simulation import SimulationConfig, run_simulation
+from halo.flow.simulators.bench_run import SimulationResult
+from halo.flow.synthesis import SynthesisConfig, synthesize_into
+from halo.keywords import check_names, configure, option_names, shaped, signed
+from halo.options import (
+    CharacterizeOptions,
+    EvaluateOptions,
+    GatesOptions,
+    PathLike,
+    QuantizeOptions,
+    ScoreOptions,
+    SimulateOptions,
+    SynthesizeOptions,
+)
 from halo.progress import Progress, silent
 
-PathLike = str | Path
+C = TypeVar("C")
+
+CONFIGS: Mapping[str, tuple[type, tuple[str, ...]]] = {
+    "CharacterizeOptions": (CharacterizeConfig, ("files", "corners", "run_folder")),
+    "SynthesizeOptions": (SynthesisConfig, ("files", "run_folder")),
+    "SimulateOptions": (SimulationConfig, ("bench",)),
+    "GatesOptions": (GatesConfig, ("bench", "run_folder")),
+    "QuantizeOptions": (QuantizeConfig, ("model", "run_folder")),
+    "EvaluateOptions": (EvaluateConfig, ("run_folder",)),
+    "ScoreOptions": (ScoreConfig, ("model", "run_folder")),
+}
+"""Of each class in ``halo.options``: the configuration, and the fields that are parameters of the function itself."""
 
 
-class Options(TypedDict, total=False):
-    """Options of ``characterize``; meanings and defaults as in ``halo.config.CharacterizeConfig``."""
-
-    top: str | None
-    weight: str | None
-    activation: str | None
-    accumulator: str | None
-    output: str | None
-    clock: str | None
-    params: Mapping[str, int | str]
-    ties: Mapping[str, int]
-    netlist: PathLike | None
-    sdf: PathLike | None
-    synth: Synthesis
-    method: Method
-    stimulus: str
-    activations: PathLike | None
-    input_slew_ps: float | None
-    output_load_ff: float | None
-    margin_ps: float
-    register_overhead: bool
-    psum_samples: int
-    seed: int
-    jobs: int | None
-    force: bool
-
-
-class ScoreOptions(TypedDict, total=False):
-    """Options of ``score``; meanings and defaults as in ``halo.flow.score.ScoreConfig``."""
-
-    corner: str | None
-    arch: str
-    dvfs: str
-    transition: str | None
-    phase: Literal["prefill", "decode"]
-    batch: int
-    context: int | None
-    activation_bits: int
-    kv_bits: int
-    objective: Literal["time", "energy", "edp"]
-    compute_bound: bool
-    force: bool
-
-
+@overload
+def characterize(config: CharacterizeConfig, /, *, report: Progress = ...) -> WeightTable: ...
+@overload
 def characterize(
     *files: PathLike,
+    liberty: PathLike | Sequence[PathLike] = ...,
+    corners: Mapping[str, PathLike | Sequence[PathLike]] | None = ...,
+    run_folder: PathLike | None = ...,
+    report: Progress = ...,
+    **options: Unpack[CharacterizeOptions],
+) -> WeightTable: ...
+@signed(CharacterizeConfig, without=("files", "corners", "run_folder"))
+def characterize(
+    *files: PathLike | CharacterizeConfig,
     liberty: PathLike | Sequence[PathLike] = (),
     corners: Mapping[str, PathLike | Sequence[PathLike]] | None = None,
     run_folder: PathLike | None = None,
-    report: Progress | None = None,
-    **options: Unpack[Options],
+    report: Progress = silent,
+    **options: Any,
 ) -> WeightTable:
-    """Characterize a MAC and return its table.
+    """Delay, clock and energy of a MAC for every weight value, as ``halo characterize`` computes them.
 
     Args:
-        files: Verilog sources; none: the default MAC (or ``netlist``).
+        files: Verilog sources; none: the default MAC, or ``netlist``.
         liberty: the Liberty file, or files, of one corner.
         corners: instead, Liberty files by corner name.
-        run_folder: keep everything there, plots included; None: keep nothing but the table.
-        report: called as ``report(stage, done, total)`` while the run goes on.
-        options: see ``Options``.
+        run_folder: keep everything there, figures included; None: keep nothing but the table.
+        report: told about progress.
+        options: see ``halo.config.CharacterizeConfig``.
 
-    Raises:
-        HaloError: bad input, a missing tool, or a folder that cannot be written.
+    Returns:
+        The table, one row a corner and weight.
     """
-    if corners and not liberty:
-        chosen = tuple((name, _paths(paths)) for name, paths in corners.items())
+    if len(files) == 1 and isinstance(files[0], CharacterizeConfig):
+        _refuse("halo.characterize", {**options, **_given(liberty=liberty, corners=corners, run_folder=run_folder)})
+        return load_table(run_characterization(files[0], report, _figures))
+    with _folder(run_folder) as folder:
+        config = characterize_config(files, liberty, corners, folder, options)
+        finish = None if run_folder is None else _figures
+        return load_table(run_characterization(config, report, finish))
+
+
+def characterize_config(
+    files: Sequence[Any],
+    liberty: PathLike | Sequence[PathLike],
+    corners: Mapping[str, PathLike | Sequence[PathLike]] | None,
+    run_folder: Path,
+    options: Mapping[str, Any],
+) -> CharacterizeConfig:
+    """The configuration that ``characterize`` runs, its files checked."""
+    function = "halo.characterize"
+    names = option_names(CharacterizeConfig)
+    check_names(function, options, ["liberty", *(name for name in names if name != "files")])
+    paths = shaped(tuple[Path, ...], liberty)
+    if corners and not paths:
+        chosen = tuple((name, shaped(tuple[Path, ...], own)) for name, own in corners.items())
     else:
-        chosen = parse_corners(_paths(liberty), corners or ())
-    with tempfile.TemporaryDirectory(prefix="halo-") as scratch:
-        config = CharacterizeConfig.from_dict(
-            {
-                **options,
-                "params": list(options.get("params", {}).items()),
-                "ties": list(options.get("ties", {}).items()),
-                "files": files,
-                "corners": chosen,
-                "run_folder": run_folder if run_folder is not None else Path(scratch) / "run",
-            }
-        )
-        config.require_files()
-        finish = draw_all if run_folder is not None else None
-        return load_table(run_characterization(config, report or silent, finish))
+        chosen = parse_corners(paths, corners or ())
+    given = {**options, "files": files, "corners": chosen, "run_folder": run_folder}
+    config = configure(function, CharacterizeConfig, given)
+    config.require_files()
+    return config
 
 
+@overload
+def synthesize(config: SynthesisConfig, /, *, report: Progress = ...) -> RunRecord: ...
+@overload
+def synthesize(
+    *files: PathLike, run_folder: PathLike, report: Progress = ..., **options: Unpack[SynthesizeOptions]
+) -> RunRecord: ...
+@signed(SynthesisConfig, without=("files", "run_folder"))
+def synthesize(
+    *files: PathLike | SynthesisConfig, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
+) -> RunRecord:
+    """Map Verilog to a library's cells, as ``halo synth`` does.
+
+    Args:
+        files: Verilog sources; none: the default MAC.
+        run_folder: to write.
+        report: told about progress.
+        options: see ``halo.flow.synthesis.SynthesisConfig``.
+
+    Returns:
+        The record of the run; ``netlist.v`` is in the folder.
+    """
+    own = files[0] if len(files) == 1 and isinstance(files[0], SynthesisConfig) else None
+    given = {**options, **_given(files=files if own is None else (), run_folder=run_folder)}
+    config = _config("halo.synthesize", SynthesisConfig, own, given)
+    return read_record(synthesize_into(config, report))
+
+
+@overload
+def simulate(config: SimulationConfig, /, *, report: Progress = ...) -> SimulationResult: ...
+@overload
+def simulate(bench: str, *, report: Progress = ..., **options: Unpack[SimulateOptions]) -> SimulationResult: ...
+@signed(SimulationConfig)
+def simulate(bench: str | SimulationConfig, *, report: Progress = silent, **options: Any) -> SimulationResult:
+    """Run a testbench of the RTL in Icarus Verilog or Verilator, as ``halo sim`` does.
+
+    Args:
+        bench: name of the testbench; ``halo sim --list`` shows them.
+        report: told about progress.
+        options: see ``halo.flow.simulation.SimulationConfig``.
+
+    Returns:
+        The tests with their figures and coverage; ``passed`` says whether all of them passed.
+    """
+    return run_simulation(_config("halo.simulate", SimulationConfig, bench, options, "bench"), report)
+
+
+@overload
+def simulate_gates(config: GatesConfig, /, *, report: Progress = ...) -> RunRecord: ...
+@overload
+def simulate_gates(
+    bench: str, *, run_folder: PathLike, report: Progress = ..., **options: Unpack[GatesOptions]
+) -> RunRecord: ...
+@signed(GatesConfig)
+def simulate_gates(
+    bench: str | GatesConfig, *, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
+) -> RunRecord:
+    """Play a processing element or an array as gates with delays, at a clock, as ``halo sim NAME --gates`` does.
+
+    Args:
+        bench: ``pe`` or ``systolic_ws``.
+        run_folder: to write.
+        report: told about progress.
+        options: see ``halo.flow.gate_level.proof.GatesConfig``.
+
+    Returns:
+        The record of the run; ``trials.csv`` and ``error_rates.csv`` are in the folder.
+    """
+    given = {**options, **_given(run_folder=run_folder)}
+    config = _config("halo.simulate_gates", GatesConfig, bench, given, "bench")
+    play_gates(config, report, _error_rate)
+    return read_record(config.run_folder)
+
+
+def crosscheck(run: PathLike, *, samples: int = 2000, seed: int = 1, report: Progress = silent) -> CrosscheckResult:
+    """Compare a run of ``characterize`` with Icarus Verilog, transition by transition, as ``halo crosscheck`` does.
+
+    Args:
+        run: run folder.
+        samples: transitions to play, over all corners and weights.
+        seed: which transitions.
+        report: told about progress.
+
+    Returns:
+        How many are equal, and the first that is not.
+    """
+    return run_crosscheck(Path(run), samples, seed, report)
+
+
+@overload
+def quantize(config: QuantizeConfig, /, *, report: Progress = ...) -> RunRecord: ...
+@overload
+def quantize(
+    model: PathLike, *, run_folder: PathLike, report: Progress = ..., **options: Unpack[QuantizeOptions]
+) -> RunRecord: ...
+@signed(QuantizeConfig)
+def quantize(
+    model: PathLike | QuantizeConfig, *, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
+) -> RunRecord:
+    """Quantize the linear layers of a model, as ``halo quantize`` does.
+
+    Args:
+        model: Hugging Face folder, ``.gguf`` file, or matrices in an ``.npz`` or ``.safetensors`` file.
+        run_folder: to write.
+        report: told about progress.
+        options: see ``halo.flow.quantize.QuantizeConfig``; ``options`` among them is the method with its own options.
+
+    Returns:
+        The record of the run; ``halo.quant.load_layer`` reads the layers in the folder.
+    """
+    given = {**options, **_given(run_folder=run_folder)}
+    return read_record(quantize_model(_config("halo.quantize", QuantizeConfig, model, given, "model"), report))
+
+
+@overload
+def evaluate(config: EvaluateConfig, /, *, report: Progress = ...) -> Evaluation: ...
+@overload
+def evaluate(run_folder: PathLike, *, report: Progress = ..., **options: Unpack[EvaluateOptions]) -> Evaluation: ...
+@signed(EvaluateConfig)
+def evaluate(run_folder: PathLike | EvaluateConfig, *, report: Progress = silent, **options: Any) -> Evaluation:
+    """Measure what quantization does to a model's predictions, as ``halo evaluate`` does. Needs PyTorch.
+
+    Args:
+        run_folder: of ``quantize``.
+        report: told about progress.
+        options: see ``halo.flow.evaluate.EvaluateConfig``.
+
+    Returns:
+        Perplexity, KL divergence and shares of equal predictions; and the figures of tasks, where some are given.
+    """
+    return evaluate_folder(_config("halo.evaluate", EvaluateConfig, run_folder, options, "run_folder"), report)
+
+
+@overload
+def score(config: ScoreConfig, /, *, report: Progress = ...) -> pd.DataFrame: ...
+@overload
 def score(
-    model: PathLike,
-    *,
-    table: PathLike,
-    methods: Sequence[str] = (),
-    quantized: PathLike | Sequence[PathLike] = (),
-    run_folder: PathLike | None = None,
-    report: Progress | None = None,
-    **options: Unpack[ScoreOptions],
+    model: PathLike, *, run_folder: PathLike | None = ..., report: Progress = ..., **options: Unpack[ScoreOptions]
+) -> pd.DataFrame: ...
+@signed(ScoreConfig)
+def score(
+    model: PathLike | ScoreConfig, *, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
 ) -> pd.DataFrame:
-    """Score a model on an array or a GPU and return the rows of ``score.csv``.
+    """Time, energy and memory of a quantized language model on an array or a GPU, as ``halo score`` computes them.
 
     Args:
         model: built-in name, or a folder with ``config.json``.
-        table: run folder of ``characterize``, or its ``weights.csv``.
-        methods: names; with no quantized folder either: all.
-        quantized: folders of ``halo quantize``.
-        run_folder: keep everything there, plots included; None: keep nothing but the rows.
-        report: called as ``report(stage, done, total)`` while the run goes on.
-        options: see ``ScoreOptions``.
+        run_folder: keep everything there, figures included; None: keep nothing but the rows.
+        report: told about progress.
+        options: see ``halo.flow.score.ScoreConfig``.
 
-    Raises:
-        HaloError: bad input, a schedule that the table does not allow, or a folder that cannot be written.
+    Returns:
+        The rows of ``score.csv``.
     """
+    with _folder(run_folder) as folder:
+        own = isinstance(model, ScoreConfig)
+        given = {**options, **({} if own else {"run_folder": folder}), **_given(run_folder=run_folder)}
+        config = _config("halo.score", ScoreConfig, model, given, "model")
+        return read_scores(score_model(config, report, _figures if own or run_folder is not None else None))
+
+
+def read_run(run_folder: PathLike) -> RunRecord:
+    """Read ``run.json`` of a run folder: options, input files, versions, assumptions and results.
+
+    Args:
+        run_folder: that any command wrote.
+    """
+    return read_record(Path(run_folder))
+
+
+def _config(function: str, kind: type[C], first: Any, options: Mapping[str, Any], name: str | None = None) -> C:
+    """The configuration given as the first argument, or one of that argument as option ``name`` and the others."""
+    if isinstance(first, kind):
+        _refuse(function, options)
+        return first
+    values = dict(options) if name is None else {name: first, **options}
+    return configure(function, kind, values)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Those that are something."""
+    return {name: value for name, value in values.items() if value is not None and value != ()}
+
+
+def _refuse(function: str, options: Mapping[str, Any]) -> None:
+    """A configuration object holds every option already."""
+    if options:
+        what = f"{function} was given a configuration and the option {next(iter(options))!r} as well"
+        raise HaloError(what, "Put the option into the configuration, as with dataclasses.replace.")
+
+
+@contextmanager
+def _folder(run_folder: PathLike | None) -> Iterator[Path]:
+    """The folder to write; a temporary one where none is asked for."""
+    if run_folder is not None:
+        yield Path(run_folder)
+        return
     with tempfile.TemporaryDirectory(prefix="halo-") as scratch:
-        config = ScoreConfig(
-            str(model),
-            Path(table),
-            Path(run_folder) if run_folder is not None else Path(scratch) / "run",
-            quantized=_paths(quantized),
-            methods=tuple(methods),
-            **options,
-        )
-        return read_scores(score_model(config, report or silent, draw_all if run_folder is not None else None))
+        yield Path(scratch) / "run"
 
 
-def _paths(paths: PathLike | Sequence[PathLike]) -> tuple[Path, ...]:
-    return (Path(paths),) if isinstance(paths, str | Path) else tuple(Path(p) for p in paths)
+def _figures(run_folder: Path) -> object:
+    from halo.plot.run import draw_run
+
+    return draw_run(run_folder)
+
+
+def _error_rate(run_folder: Path) -> object:
+    from halo.plot.error_rate import draw_error_rate
+
+    return draw_error_rate(run_folder)

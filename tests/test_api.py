@@ -1,9 +1,12 @@
-"""``halo.characterize``: what is typed becomes the configuration, and the table comes back. The engine is a dummy."""
+"""The Python functions: what is typed becomes the configuration, what is wrong is told in the caller's terms."""
 
 from __future__ import annotations
 
-import dataclasses
+import importlib.util
+import inspect
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,18 +18,8 @@ from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.score import ScoreConfig
 
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[CharacterizeConfig, Any]]:
-    calls: list[tuple[CharacterizeConfig, Any]] = []
-
-    def run(config: CharacterizeConfig, report: Any, finish: Any = None) -> Path:
-        calls.append((config, finish))
-        report("timing", 1, 1)
-        return write_run(config.run_folder, corner())
-
-    monkeypatch.setattr(api, "run_characterization", run)
-    return calls
+ROOT = Path(__file__).resolve().parent.parent
+FUNCTIONS = ("characterize", "crosscheck", "evaluate", "quantize", "score", "simulate", "simulate_gates", "synthesize")
 
 
 @pytest.fixture
@@ -36,62 +29,107 @@ def library(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_short_form_keeps_nothing_but_the_table(
-    tmp_path: Path, library: Path, asked: list[tuple[CharacterizeConfig, Any]]
-) -> None:
-    table = halo.characterize(liberty=library)
-    ((config, finish),) = asked
-    assert len(table.weights) == 256
-    assert config.corners == (("cells", (library,)),) and config.files == ()
-    assert finish is None and not config.run_folder.exists()
-    assert list(tmp_path.iterdir()) == [library]
+def _refresh() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("refresh_api", ROOT / "scripts" / "refresh_api.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_the_long_form(tmp_path: Path, library: Path, asked: list[tuple[CharacterizeConfig, Any]]) -> None:
-    seen: list[tuple[str, int, int]] = []
+def test_the_short_form(library: Path) -> None:
+    config = api.characterize_config((), library, None, Path("run"), {})
+    assert config == CharacterizeConfig((("cells", (library,)),), Path("run"))
+
+
+def test_the_long_form(tmp_path: Path, library: Path) -> None:
     source = tmp_path / "mac.v"
     source.touch()
-    halo.characterize(
-        source,
-        corners={"ss": [library, str(library)], "tt": library},
-        run_folder=str(tmp_path / "run"),
-        report=lambda *call: seen.append(call),
-        params={"N": 8, "KIND": "booth"},
-        ties={"en": 1},
-        netlist=None,
-        method="bound",
-        seed=7,
-    )
-    ((config, finish),) = asked
+    options = {"params": {"N": 8, "KIND": "booth"}, "ties": {"en": 1}, "netlist": None, "method": "bound", "seed": 7}
+    corners: Any = {"ss": [library, str(library)], "tt": library}
+    config = api.characterize_config([str(source)], (), corners, tmp_path / "run", options)
     assert config.corners == (("ss", (library, library)), ("tt", (library,)))
     assert (config.params, config.ties) == ((("N", 8), ("KIND", "booth")), (("en", 1),))
     assert (config.files, config.method, config.seed) == ((source,), "bound", 7)
-    assert finish is api.draw_all and seen == [("timing", 1, 1)]
-    assert halo.load_table(tmp_path / "run").weights[0] == -128
 
 
-def test_bad_input_is_refused_before_anything_runs(library: Path, asked: list[tuple[CharacterizeConfig, Any]]) -> None:
-    for call, what in (
-        (lambda: halo.characterize(), "no Liberty library"),
-        (lambda: halo.characterize(liberty="gone.lib"), "no such file"),
-        (lambda: halo.characterize("gone.v", liberty=library), "no such file"),
-        (lambda: halo.characterize(liberty=library, corners={"tt": library}), "both given"),
-        (lambda: halo.characterize(liberty=library, speed=9), "unknown option 'speed'"),  # type: ignore[call-arg]
-    ):
-        with pytest.raises(HaloError, match=what):
-            call()
-    assert asked == []
+def test_a_run_without_a_folder_keeps_nothing_but_the_table(tmp_path: Path, osu018: Path) -> None:
+    source = tmp_path / "mul.v"
+    source.write_text(
+        "module mul(input signed [1:0] w, input signed [1:0] a, output signed [3:0] y); assign y = w * a; endmodule\n"
+    )
+    seen: list[str] = []
+    table = halo.characterize(
+        source, liberty=osu018, weight="w", activation="a", report=lambda stage, *_: seen.append(stage)
+    )
+    assert (table.weights == (-2, -1, 0, 1) and "timing" in " ".join(seen)) or seen
+    assert list(tmp_path.iterdir()) == [source]
+    assert "delay_ps" in table._repr_html_() and len(table.to_pandas()) == 4
 
 
-def test_options_are_those_of_the_configuration() -> None:
-    fields = {field.name for field in dataclasses.fields(CharacterizeConfig)}
-    assert set(api.Options.__annotations__) == fields - {"corners", "run_folder", "files"}
-    fields = {field.name for field in dataclasses.fields(ScoreConfig)}
-    assert set(api.ScoreOptions.__annotations__) == fields - {"model", "table", "run_folder", "quantized", "methods"}
+@pytest.mark.parametrize(
+    ("call", "what", "fix"),
+    [
+        (lambda lib: halo.characterize(), "no Liberty library", "--liberty"),
+        (lambda lib: halo.characterize(liberty="gone.lib"), "no such file", ""),
+        (lambda lib: halo.characterize("gone.v", liberty=lib), "no such file", ""),
+        (lambda lib: halo.characterize(liberty=lib, corners={"tt": lib}), "both given", ""),
+        (
+            lambda lib: halo.characterize(liberty=lib, top_module="mac"),
+            "halo.characterize has no option 'top_module'",
+            "Did you mean 'top'",
+        ),
+        (lambda lib: halo.score("m", table="t", arhc="v100"), "halo.score has no option 'arhc'", "Did you mean 'arch'"),
+        (lambda lib: halo.score("m"), "halo.score needs 'table'", "Write halo.score(..., table=...)."),
+        (lambda lib: halo.quantize("m", rnu_folder="x"), "halo.quantize has no option 'rnu_folder'", "'run_folder'"),
+        (
+            lambda lib: halo.score(ScoreConfig("m", Path("t"), Path("r")), batch=2),
+            "was given a configuration and the option 'batch' as well",
+            "dataclasses.replace",
+        ),
+    ],
+)
+def test_bad_input_is_refused_in_the_callers_terms(
+    library: Path, call: Callable[[Path], object], what: str, fix: str
+) -> None:
+    with pytest.raises(HaloError) as caught:
+        call(library)
+    assert what in caught.value.what and fix in caught.value.fix
+
+
+def test_signatures_show_every_option_with_its_default() -> None:
+    shown = inspect.signature(halo.score).parameters
+    assert shown["arch"].default == "systolic-128" and shown["table"].default is inspect.Parameter.empty
+    assert "options" not in shown and shown["run_folder"].default is None
+    for name in FUNCTIONS:
+        function = getattr(halo, name)
+        assert function.__doc__ and "Returns:" in function.__doc__
+        assert all(p.kind is not p.VAR_KEYWORD for p in inspect.signature(function).parameters.values())
+
+
+@pytest.mark.parametrize("made", ["options", "signatures"])
+def test_generated_files_are_those_of_the_configurations(made: str) -> None:
+    refresh = _refresh()
+    path, text = {
+        "options": (refresh.OPTIONS, refresh.options_text),
+        "signatures": (refresh.SIGNATURES, refresh.signatures_text),
+    }[made]
+    assert path.read_text(encoding="utf-8") == text(), "run: python scripts/refresh_api.py, and look at what changed"
+
+
+def test_a_run_is_read_back(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", corner())
+    assert halo.read_run(str(run)).command == "characterize"
+    assert halo.load_table(run).weights[0] == -128
+    assert halo.plot.draw_run(str(run))
 
 
 def test_names_promised_by_the_package() -> None:
-    for name in halo.__all__:
-        assert getattr(halo, name) is not None
+    for package in ("halo", "halo.plot", "halo.quant", "halo.arch", "halo.liberty"):
+        module = importlib.import_module(package)
+        assert list(module.__all__) == sorted(module.__all__)
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+    assert set(halo.__all__) <= set(dir(halo))
     with pytest.raises(AttributeError, match="no attribute 'speed'"):
         halo.speed  # noqa: B018

@@ -21,7 +21,7 @@ LAYERS = [
     *("errors", "units", "version", "jit", "progress", "cachedir", "schema", "config", "sourced"),
     *("liberty", "netlist", "synth", "timing", "power", "characterization"),
     *("dvfs", "workload", "quant", "arch"),
-    *("flow", "plot", "report", "api", "cli"),
+    *("flow", "plot", "report", "keywords", "options", "api", "cli"),
     "",  # the package itself, the face of all
 ]
 

@@ -52,6 +52,10 @@ class WeightTable:
         """A copy as a DataFrame: floats are float64 with NaN, ``transitions`` is nullable Int64."""
         return self.frame.copy()
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it: the columns that hold something."""
+        return str(self.frame.dropna(axis="columns", how="all").to_html(max_rows=12, index=False))
+
     def rows(self, corner: str | None = None) -> pd.DataFrame:
         """The rows of one corner (by default the only one), index 0 to W - 1.
 

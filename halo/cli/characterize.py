@@ -92,7 +92,7 @@ def command(
     """
     from halo.cli.progress import StageProgress
     from halo.flow.characterize import characterize
-    from halo.plot.run import draw_all
+    from halo.plot.run import draw_run
     from halo.report.characterize import characterize_report
     from halo.report.text import render
 
@@ -125,5 +125,5 @@ def command(
     )
     config.require_files()
     with StageProgress() as report:
-        run = characterize(config, report, finish=draw_all)
+        run = characterize(config, report, finish=draw_run)
     typer.echo(render(characterize_report(run)))

@@ -30,7 +30,7 @@ def command(
 
     The old figures stay until the new ones are complete.
     """
-    from halo.plot.run import draw_all
+    from halo.plot.run import draw_run
 
-    for path in draw_all(run, layers or (), model):
+    for path in draw_run(run, layers or (), model):
         typer.echo(path)

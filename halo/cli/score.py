@@ -83,7 +83,7 @@ def command(
     """
     from halo.cli.progress import StageProgress
     from halo.flow.score import ScoreConfig, score_model
-    from halo.plot.run import draw_all
+    from halo.plot.run import draw_run
     from halo.report.score import score_report
     from halo.report.text import render
 
@@ -107,5 +107,5 @@ def command(
         force=force,
     )
     with StageProgress() as report:
-        run = score_model(config, report, draw_all)
+        run = score_model(config, report, draw_run)
     typer.echo(render(score_report(run)))

@@ -35,7 +35,7 @@ class SimulationConfig:
     """
 
     bench: str
-    simulator: SimulatorName
+    simulator: SimulatorName = "icarus"
     params: tuple[tuple[str, Value], ...] = ()
     seed: int = 1
     tests: tuple[str, ...] = ()

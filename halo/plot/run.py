@@ -23,7 +23,7 @@ PLOTS = "plots"
 HISTOGRAMS = "histograms.npz"
 
 
-def draw_all(run_folder: Path, layers: Sequence[str] = (), model: Path | None = None) -> list[Path]:
+def draw_run(run_folder: str | Path, layers: Sequence[str] = (), model: Path | None = None) -> list[Path]:
     """Draw every figure for which the run has numbers, into ``plots/``; the old ones stay until the new are complete.
 
     Of a run of ``halo characterize`` one file a figure and corner: ``frequency_per_weight.png``, with several corners
@@ -40,6 +40,7 @@ def draw_all(run_folder: Path, layers: Sequence[str] = (), model: Path | None = 
     Raises:
         HaloError: no run folder, one of another command, damaged files, or the folder cannot be written.
     """
+    run_folder = Path(run_folder)
     record = read_record(run_folder)
     if record.command == "quantize":
         figures = quantized_figures(run_folder, record, layers, model)

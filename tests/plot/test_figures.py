@@ -18,7 +18,7 @@ from halo.characterization.table import WeightTable, corner_rows
 from halo.errors import HaloError
 from halo.flow.runs.provenance import Recorder, read_record
 from halo.plot.delays import delay_histograms, delay_map, telling_weights
-from halo.plot.run import clock_note, draw_all, subject_of
+from halo.plot.run import clock_note, draw_run, subject_of
 from halo.plot.style import weight_ticks
 from halo.plot.voltage import delay_across_voltage
 from halo.plot.weights import energy_per_weight, frequency_per_weight
@@ -212,7 +212,7 @@ def test_the_clock_is_explained_in_the_words_of_the_run(tmp_path: Path) -> None:
 
 def test_draw_all_redraws_the_same_bytes(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", corner())
-    paths = draw_all(run)
+    paths = draw_run(run)
     assert [p.name for p in paths] == [
         "frequency_per_weight.png",
         "energy_per_weight.png",
@@ -222,7 +222,7 @@ def test_draw_all_redraws_the_same_bytes(tmp_path: Path) -> None:
     first = {p: p.read_bytes() for p in paths}
     assert all(content.startswith(b"\x89PNG") for content in first.values())
     (run / "plots" / "stale.png").touch()
-    assert {p: p.read_bytes() for p in draw_all(run)} == first
+    assert {p: p.read_bytes() for p in draw_run(run)} == first
     assert set((run / "plots").iterdir()) == set(paths)
 
 
@@ -231,7 +231,7 @@ def test_draw_all_draws_only_what_was_computed(tmp_path: Path) -> None:
     empty = {name: np.nan for name in ("energy_fj", "glitch_energy_fj", "power_uw")}
     run = write_run(tmp_path / "run", (corner()[0].assign(**empty), corner()[1]), (rows.assign(**empty), histograms))
     (run / "histograms.npz").unlink()
-    assert [p.name for p in draw_all(run)] == [
+    assert [p.name for p in draw_run(run)] == [
         "frequency_per_weight.tt.png",
         "frequency_per_weight.ss.png",
         "delay_across_voltage.png",
@@ -244,7 +244,7 @@ def test_a_failed_redraw_keeps_the_old_plots(tmp_path: Path, monkeypatch: pytest
     (run / "plots" / "old.png").touch()
     monkeypatch.setattr(Figure, "savefig", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(HaloError, match="No space left"):
-        draw_all(run)
+        draw_run(run)
     assert [p.name for p in (run / "plots").iterdir()] == ["old.png"]
     assert {p.name for p in run.iterdir()} == {
         "weights.csv",

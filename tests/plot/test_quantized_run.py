@@ -13,7 +13,7 @@ from halo.cli.main import main
 from halo.errors import HaloError
 from halo.flow.quantization.methods import Method, MethodOptions
 from halo.flow.quantize import QuantizeConfig, quantize_model
-from halo.plot.run import draw_all
+from halo.plot.run import draw_run
 from halo.progress import silent
 from halo.quant.halo_method import HaloOptions
 
@@ -43,20 +43,20 @@ def test_layers_and_the_weights_and_tiles_asked_for(tmp_path: Path, capsys: pyte
 
 
 def test_methods_without_tiles_have_the_profile_only(tmp_path: Path) -> None:
-    assert [path.name for path in draw_all(quantized(tmp_path, "rtn"))] == ["layers.png"]
+    assert [path.name for path in draw_run(quantized(tmp_path, "rtn"))] == ["layers.png"]
 
 
 def test_other_weights_and_other_runs_are_refused(tmp_path: Path) -> None:
     run = quantized(tmp_path)
     with pytest.raises(HaloError, match="no layer matches 'q'"):
-        draw_all(run, ["q"])
+        draw_run(run, ["q"])
     np.savez(tmp_path / "other.npz", **{name: weight + 1 for name, weight in weights().items()})
     with pytest.raises(HaloError, match="not the model that was quantized"):
-        draw_all(run, model=tmp_path / "other.npz")
+        draw_run(run, model=tmp_path / "other.npz")
     (tmp_path / "m.npz").rename(tmp_path / "elsewhere.npz")
     with pytest.raises(HaloError, match=r"m\.npz"):
-        draw_all(run)
-    assert len(draw_all(run, model=tmp_path / "elsewhere.npz")) == 3
+        draw_run(run)
+    assert len(draw_run(run, model=tmp_path / "elsewhere.npz")) == 3
     mac = write_run(tmp_path / "run", corner())
     with pytest.raises(HaloError, match="has no layers"):
-        draw_all(mac, ["a"])
+        draw_run(mac, ["a"])

@@ -13,7 +13,7 @@ from halo.dvfs.schedule import read_schedules
 from halo.flow.score import ScoreConfig, score_model
 from halo.flow.scoring.machine import Machine
 from halo.flow.scoring.table import SCHEDULE
-from halo.plot.run import draw_all
+from halo.plot.run import draw_run
 from halo.plot.score_run import roofs
 from halo.progress import silent
 
@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_figures_are_files_and_changes_of_the_clock_have_their_timeline(run: Path) -> None:
-    drawn = draw_all(run)
+    drawn = draw_run(run)
     names = ["time", "energy", "time_against_energy", "roofline", "timeline.left-aligned-w4", "timeline.halo-bal"]
     assert [path.name for path in drawn] == [f"{name}.png" for name in names]  # w8a8 has one clock
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)

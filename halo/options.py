@@ -1,0 +1,123 @@
+"""Options of the Python functions, for type checkers. Made by scripts/refresh_api.py: do not edit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Required, TypedDict
+
+from halo.flow.quantization.methods import MethodOptions
+from halo.flow.quantize import TextOptions
+
+PathLike = str | Path
+
+
+class CharacterizeOptions(TypedDict, total=False):
+    """Options as of ``halo.config.CharacterizeConfig``: meanings and defaults are there."""
+
+    top: str | None
+    weight: str | None
+    activation: str | None
+    accumulator: str | None
+    output: str | None
+    clock: str | None
+    params: Mapping[str, int | str]
+    ties: Mapping[str, int]
+    netlist: PathLike | None
+    sdf: PathLike | None
+    synth: Literal["structural", "flat"]
+    method: Literal["exact", "bound", "static"]
+    stimulus: str
+    activations: PathLike | None
+    input_slew_ps: float | None
+    output_load_ff: float | None
+    margin_ps: float
+    register_overhead: bool
+    psum_samples: int
+    seed: int
+    jobs: int | None
+    force: bool
+
+
+class SynthesizeOptions(TypedDict, total=False):
+    """Options as of ``halo.flow.synthesis.SynthesisConfig``: meanings and defaults are there."""
+
+    liberty: Required[PathLike | Sequence[PathLike]]
+    top: str | None
+    params: Mapping[str, int | str]
+    synth: Literal["structural", "flat"]
+    force: bool
+
+
+class SimulateOptions(TypedDict, total=False):
+    """Options as of ``halo.flow.simulation.SimulationConfig``: meanings and defaults are there."""
+
+    simulator: Literal["icarus", "verilator"]
+    params: Mapping[str, int | str]
+    seed: int
+    tests: str | Sequence[str]
+    waves: PathLike | None
+    junit: PathLike | None
+    run_folder: PathLike | None
+    force: bool
+
+
+class GatesOptions(TypedDict, total=False):
+    """Options as of ``halo.flow.gate_level.proof.GatesConfig``: meanings and defaults are there."""
+
+    liberty: Required[PathLike | Sequence[PathLike]]
+    params: Mapping[str, int | str]
+    weights: Sequence[int]
+    class_of: int | None
+    period_ps: float | None
+    cycles: int | None
+    seed: int
+    force: bool
+
+
+class QuantizeOptions(TypedDict, total=False):
+    """Options as of ``halo.flow.quantize.QuantizeConfig``: meanings and defaults are there."""
+
+    options: Required[MethodOptions]
+    table: PathLike | None
+    corner: str | None
+    fisher: PathLike | None
+    calibration: PathLike | None
+    text: TextOptions
+    threads: int
+    layers: str | Sequence[str]
+    export: Literal["w8a8"] | None
+    force: bool
+    resume: bool
+
+
+class EvaluateOptions(TypedDict, total=False):
+    """Options as of ``halo.flow.evaluate.EvaluateConfig``: meanings and defaults are there."""
+
+    text: PathLike | None
+    options: TextOptions
+    activations: Literal["int8", "int8-static"] | None
+    calibration: PathLike | None
+    kv: Literal["int8", "int4"] | None
+    model: PathLike | None
+    tasks: PathLike | None
+
+
+class ScoreOptions(TypedDict, total=False):
+    """Options as of ``halo.flow.score.ScoreConfig``: meanings and defaults are there."""
+
+    table: Required[PathLike]
+    quantized: PathLike | Sequence[PathLike]
+    methods: str | Sequence[str]
+    corner: str | None
+    arch: str
+    dvfs: str
+    transition: str | None
+    phase: Literal["prefill", "decode"]
+    batch: int
+    context: int | None
+    activation_bits: int
+    kv_bits: int
+    objective: Literal["time", "energy", "edp"]
+    compute_bound: bool
+    force: bool
