@@ -31,7 +31,6 @@ from halo.flow.gate_level.proof import GatesConfig, play_gates
 from halo.flow.quantize import QuantizeConfig, quantize_model
 from halo.flow.runs.provenance import RunRecord, read_record
 from halo.flow.score import ScoreConfig, score_model
-from halo.flow.scoring.table import read_scores
 from halo.flow.simulation import SimulationConfig, run_simulation
 from halo.flow.simulators.bench_run import SimulationResult
 from halo.flow.synthesis import SynthesisConfig, synthesize_into
@@ -283,7 +282,8 @@ def score(
         own = isinstance(model, ScoreConfig)
         given = {**options, **({} if own else {"run_folder": folder}), **_given(run_folder=run_folder)}
         config = _config("halo.score", ScoreConfig, model, given, "model")
-        return read_scores(score_model(config, report, _figures if own or run_folder is not None else None))
+        finish = _figures if own or run_folder is not None else None
+        return score_model(config, report, finish).to_pandas()
 
 
 def read_run(run_folder: PathLike) -> RunRecord:
