@@ -21,7 +21,7 @@ from typing import Any, TypeVar, Unpack, overload
 import pandas as pd
 
 from halo.characterization.table import WeightTable, load_table
-from halo.config import CharacterizeConfig, parse_corners
+from halo.config import CharacterizeConfig, one_corner
 from halo.errors import HaloError
 from halo.flow.characterize import characterize as run_characterization
 from halo.flow.crosscheck import CrosscheckResult
@@ -115,10 +115,12 @@ def characterize_config(
     names = option_names(CharacterizeConfig)
     check_names(function, options, ["liberty", *(name for name in names if name != "files")])
     paths = shaped(tuple[Path, ...], liberty)
-    if corners and not paths:
-        chosen = tuple((name, shaped(tuple[Path, ...], own)) for name, own in corners.items())
-    else:
-        chosen = parse_corners(paths, corners or ())
+    if corners and paths:
+        fix = "Give liberty for one corner, or corners={'tt': 'tt.lib', 'ss': 'ss.lib'} for several."
+        raise HaloError("liberty and corners are both given", fix)
+    chosen = tuple((name, shaped(tuple[Path, ...], own)) for name, own in (corners or {}).items())
+    if paths:
+        chosen = (one_corner(paths),)
     given = {**options, "files": files, "corners": chosen, "run_folder": run_folder}
     config = configure(function, CharacterizeConfig, given)
     config.require_files()
