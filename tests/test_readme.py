@@ -1,8 +1,7 @@
-"""The generated tables of README.md are up to date, and what it promises to type can be typed."""
+"""The README stays short, and what it and the documentation tell people to type or open is there."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -13,21 +12,16 @@ import typer.main
 from halo.cli.main import app
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def test_tables_are_fresh() -> None:
-    spec = importlib.util.spec_from_file_location("refresh_readme", ROOT / "scripts" / "refresh_readme.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.refreshed(README) == README, "run: python scripts/refresh_readme.py"
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "rtl" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def examples() -> list[str]:
-    text = README.replace(" \\\n", " ")
-    texts = [text, *(command.help or "" for command in typer.main.get_command(app).commands.values())]  # type: ignore[attr-defined]
-    return [line.split("#")[0].strip() for t in texts for line in re.findall(r"^ +(halo \w.*)$", t, re.MULTILINE)]
+    """Indented lines that begin with ``halo`` and a command, in pages and in the help of commands."""
+    texts = [path.read_text(encoding="utf-8").replace(" \\\n", " ") for path in PAGES if path.is_file()]
+    texts += [command.help or "" for command in typer.main.get_command(app).commands.values()]  # type: ignore[attr-defined]
+    lines = [line for text in texts for line in re.findall(r"^ +(halo [a-z].*)$", text, re.MULTILINE)]
+    return sorted({line.split("#")[0].strip() for line in lines if "[OPTIONS]" not in line})
 
 
 @pytest.mark.parametrize("example", examples())
@@ -37,6 +31,23 @@ def test_examples_are_accepted_by_the_command_line(example: str) -> None:
     command.make_context(name, arguments)
 
 
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_page_links_to_is_there(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
 def test_scripts_named_are_there() -> None:
-    for name in set(re.findall(r"\./(scripts/\w+\.sh)", README)):
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for name in set(re.findall(r"\./(scripts/\w+\.sh)", text)):
         assert (ROOT / name).stat().st_mode & 0o111, name
+    for name in set(
+        re.findall(r"(?:python |`)((?:scripts|tests|docs|notebooks|rtl|sim)/[\w/]+\.(?:py|ipynb|v|md))", text)
+    ):
+        assert "NAME" in name or (ROOT / name).is_file(), name

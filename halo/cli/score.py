@@ -107,5 +107,5 @@ def command(
         force=force,
     )
     with StageProgress() as report:
-        score_model(config, report, draw_run)
-    typer.echo(render(score_report(run_folder)))
+        run = score_model(config, report, draw_run)
+    typer.echo(render(score_report(run)))

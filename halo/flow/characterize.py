@@ -98,15 +98,7 @@ def _gates(
     liberty = config.corners[0][1]
     with tempfile.TemporaryDirectory(prefix="halo-synthesis-") as scratch:
         work = Path(scratch)
-        made = synthesize(
-            sources,
-            top,
-            liberty,
-            parameters=parameters,
-            mode=config.synth,
-            dont_use=config.dont_use,
-            workdir=work,
-        )
+        made = synthesize(sources, top, liberty, parameters=parameters, mode=config.synth, workdir=work)
         shutil.copyfile(made.netlist_verilog, folder / NETLIST)
         shutil.copyfile(made.netlist_json, folder / "netlist.json")
         (folder / "synthesis.ys").write_text(made.script.replace(str(work.resolve()), "."), encoding="utf-8")
@@ -262,21 +254,16 @@ def _period_fs(
     else:
         core = np.array([w.bound_period_fs for w in result.weights], np.float64)
         basis = "the settle bound, sound for every value of what the stimulus only samples"
-    said = [f"The clock period rests on {basis}."]
-    record.assume(said[0])
+    record.assume(f"The clock period rests on {basis}.")
     if not corner.registered:
         if corner.boundary is None:
-            said.append("The period holds no register's clk-to-Q or setup.")
-            record.assume(said[-1])
+            record.assume("The period holds no register's clk-to-Q or setup.")
         else:
             core = core + (corner.boundary.clk_to_q_s + corner.boundary.setup_s) * 1e15
-            said.append(corner.boundary.in_the_period)
             label = f"{corner.name}: " if len(config.corners) > 1 else ""
-            record.assume(label + said[-1])
+            record.assume(label + corner.boundary.in_the_period)
     if config.margin_ps:
-        said.append(f"The period includes a margin of {config.margin_ps:g} ps.")
-        record.assume(said[-1])
-    record.results.setdefault("clock", {})[corner.name] = said
+        record.assume(f"The period includes a margin of {config.margin_ps:g} ps.")
     return np.asarray(core + config.margin_ps * FS_PER_PS, np.float64)
 
 
