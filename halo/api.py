@@ -21,7 +21,7 @@ from typing import Any, TypeVar, Unpack, overload
 import pandas as pd
 
 from halo.characterization.table import WeightTable, load_table
-from halo.config import CharacterizeConfig, parse_corners
+from halo.config import CharacterizeConfig, one_corner
 from halo.errors import HaloError
 from halo.flow.characterize import characterize as run_characterization
 from halo.flow.crosscheck import CrosscheckResult
@@ -31,7 +31,6 @@ from halo.flow.gate_level.proof import GatesConfig, play_gates
 from halo.flow.quantize import QuantizeConfig, quantize_model
 from halo.flow.runs.provenance import RunRecord, read_record
 from halo.flow.score import ScoreConfig, score_model
-from halo.flow.scoring.table import read_scores
 from halo.flow.simulation import SimulationConfig, run_simulation
 from halo.flow.simulators.bench_run import SimulationResult
 from halo.flow.synthesis import SynthesisConfig, synthesize_into
@@ -116,10 +115,12 @@ def characterize_config(
     names = option_names(CharacterizeConfig)
     check_names(function, options, ["liberty", *(name for name in names if name != "files")])
     paths = shaped(tuple[Path, ...], liberty)
-    if corners and not paths:
-        chosen = tuple((name, shaped(tuple[Path, ...], own)) for name, own in corners.items())
-    else:
-        chosen = parse_corners(paths, corners or ())
+    if corners and paths:
+        fix = "Give liberty for one corner, or corners={'tt': 'tt.lib', 'ss': 'ss.lib'} for several."
+        raise HaloError("liberty and corners are both given", fix)
+    chosen = tuple((name, shaped(tuple[Path, ...], own)) for name, own in (corners or {}).items())
+    if paths:
+        chosen = (one_corner(paths),)
     given = {**options, "files": files, "corners": chosen, "run_folder": run_folder}
     config = configure(function, CharacterizeConfig, given)
     config.require_files()
@@ -283,7 +284,8 @@ def score(
         own = isinstance(model, ScoreConfig)
         given = {**options, **({} if own else {"run_folder": folder}), **_given(run_folder=run_folder)}
         config = _config("halo.score", ScoreConfig, model, given, "model")
-        return read_scores(score_model(config, report, _figures if own or run_folder is not None else None))
+        finish = _figures if own or run_folder is not None else None
+        return score_model(config, report, finish).to_pandas()
 
 
 def read_run(run_folder: PathLike) -> RunRecord:

@@ -1,10 +1,13 @@
-"""What one characterization is asked to do: every option of ``halo characterize``, checked before anything runs."""
+"""What one characterization is asked to do: every option of ``halo characterize``, checked before anything runs.
+
+Messages call an option by what it is, for they reach the command line and Python alike.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,15 +15,15 @@ from typing import Any, Literal, get_args
 
 from halo.errors import HaloError
 
-Method = Literal["exact", "bound", "static"]
+TimingMethod = Literal["exact", "bound", "static"]
 Synthesis = Literal["structural", "flat"]
+SdfCorner = Literal["min", "typ", "max"]
+"""Which value of an SDF triple ``(min:typ:max)`` is taken."""
 CornerFiles = tuple[str, tuple[Path, ...]]
+"""Name of a corner and its Liberty files."""
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
 _CORNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
-_PREFIXED = re.compile(r"-?0([xX][0-9a-fA-F]+|[bB][01]+)\Z")
-_DECIMAL = re.compile(r"-?[0-9]+\Z")
-_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.+-]*\Z")
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class CharacterizeConfig:
         ties: constant value of every other input port that needs one (unsigned, or negative in two's complement).
         netlist: a gate netlist to take instead of synthesising ``files``.
         sdf: its delays by another timer; None: delays are calculated from the library.
+        sdf_corner: which value of the SDF's triples is taken.
         synth: ``structural`` keeps the source's structure, ``flat`` lets ABC restructure across it.
+        dont_use: cells that neither synthesis nor the register around the ports may use; ``*`` and ``?`` match as in a
+            shell.
         method: ``exact`` event simulation, ``bound`` the sound settle bound only, ``static`` static timing only.
         stimulus: ``all`` activation transitions, ``random:N`` seeded ones, or the path of a trace file.
         activations: histogram (.csv, .npz) or trace of activation values that weights the energy; None: uniform.
@@ -66,8 +72,10 @@ class CharacterizeConfig:
     ties: tuple[tuple[str, int], ...] = ()
     netlist: Path | None = None
     sdf: Path | None = None
+    sdf_corner: SdfCorner = "max"
     synth: Synthesis = "structural"
-    method: Method = "exact"
+    dont_use: tuple[str, ...] = ()
+    method: TimingMethod = "exact"
     stimulus: str = "all"
     activations: Path | None = None
     input_slew_ps: float | None = None
@@ -127,11 +135,16 @@ class CharacterizeConfig:
         """
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown or not {"corners", "run_folder"} <= set(values):
-            what = f"unknown option {unknown[0]!r}" if unknown else "the record names no corners or no run folder"
+            what = (
+                f"the options hold {unknown[0]!r}, which this version of halo does not know"
+                if unknown
+                else "the options name no corners or no run folder"
+            )
             raise HaloError(what, "Characterize again with this version of halo.")
         read = dict(values)
         read["corners"] = tuple((name, tuple(Path(p) for p in paths)) for name, paths in values["corners"])
         read["files"] = tuple(Path(p) for p in values.get("files", ()))
+        read["dont_use"] = tuple(values.get("dont_use", ()))
         for name in ("params", "ties"):
             read[name] = tuple((key, value) for key, value in values.get(name, ()))
         for name in ("run_folder", "netlist", "sdf", "activations"):
@@ -141,25 +154,39 @@ class CharacterizeConfig:
 
     def _check_corners(self) -> None:
         if not self.corners:
-            raise HaloError("no Liberty library is given", "Add --liberty FILE, or --corner NAME=FILE[,FILE...].")
+            raise HaloError(
+                "no Liberty library is given",
+                "Add --liberty FILE (in Python liberty=), or --corner NAME=FILE[,FILE...] (corners=).",
+            )
         for name, paths in self.corners:
             if not _CORNER_NAME.match(name):
                 raise HaloError(
                     f"{name!r} cannot name a corner", "Use letters, digits, '_', '.', '+' and '-', as in tt_1p80V_25C."
                 )
             if not paths:
-                raise HaloError(f"corner {name} names no file", "Write --corner NAME=FILE[,FILE...].")
+                raise HaloError(
+                    f"corner {name} names no file", "Give each corner the path of at least one Liberty file."
+                )
         _reject_repeats([name for name, _ in self.corners], "corner")
 
     def _check_sources(self) -> None:
         if self.netlist is not None and self.files:
             raise HaloError(
-                "Verilog to synthesise and a gate netlist are both given", "Give either Verilog files or --netlist."
+                "Verilog to synthesise and a gate netlist are both given",
+                "Give Verilog files, or the gate netlist, not both.",
             )
         if self.netlist is not None and self.params:
-            raise HaloError("a gate netlist has no parameters to set", "Drop --param, or give the Verilog instead.")
+            raise HaloError(
+                "a gate netlist has no parameters to set", "Leave the parameters out, or give the Verilog instead."
+            )
         if self.sdf is not None and self.netlist is None:
-            raise HaloError("an SDF belongs to a gate netlist, and none is given", "Add --netlist FILE.v.")
+            raise HaloError(
+                "an SDF belongs to a gate netlist, and none is given",
+                "Add the netlist that it was written for: --netlist FILE.v (in Python netlist=).",
+            )
+        if self.sdf_corner != "max" and self.sdf is None:
+            what = f"the {self.sdf_corner} delays of an SDF are asked for, and no SDF is given"
+            raise HaloError(what, "Add the SDF: --sdf FILE (in Python sdf=).")
         if self.sdf is not None and len(self.corners) > 1:
             raise HaloError("one SDF holds the delays of one corner, and several are given", "Run each corner apart.")
         for kind, pairs in (("parameter", self.params), ("tied port", self.ties)):
@@ -167,111 +194,50 @@ class CharacterizeConfig:
         roles = [r for r in (self.weight, self.activation, self.accumulator, self.output, self.clock) if r is not None]
         _reject_repeats(roles, "port")
         for name in [*roles, *(name for name, _ in (*self.params, *self.ties)), *([self.top] if self.top else [])]:
-            if not _IDENTIFIER.match(name):
+            if not IDENTIFIER.match(name):
                 raise HaloError(f"{name!r} is no Verilog name", "Name a port, parameter or module as the Verilog does.")
         tied = sorted({name for name, _ in self.ties} & set(roles))
         if tied:
-            raise HaloError(f"port {tied[0]} is tied and has a role as well", "Drop --tie for it, or the role.")
+            raise HaloError(
+                f"port {tied[0]} is tied and has a role as well", "Give the port a constant value or a role, not both."
+            )
 
     def _check_choices(self) -> None:
-        for option, value, choices in (
-            ("--synth", self.synth, get_args(Synthesis)),
-            ("--method", self.method, get_args(Method)),
+        for kind, value, choices in (
+            ("kind of synthesis", self.synth, get_args(Synthesis)),
+            ("method of timing", self.method, get_args(TimingMethod)),
+            ("value of an SDF triple", self.sdf_corner, get_args(SdfCorner)),
         ):
             if value not in choices:
-                raise HaloError(f"{option} cannot be {value!r}", f"Use one of: {', '.join(choices)}.")
+                raise HaloError(f"{value!r} is no {kind}", f"Use one of: {', '.join(choices)}.")
         count = self.stimulus.removeprefix("random:")
         if self.stimulus.startswith("random:") and not (count.isascii() and count.isdigit() and int(count) > 0):
-            raise HaloError(f"--stimulus {self.stimulus} names no number of samples", "Write --stimulus random:100000.")
+            what = f"stimulus {self.stimulus!r} names no number of samples"
+            raise HaloError(what, "Write the number behind the colon, as in random:100000.")
         if not self.stimulus:
-            raise HaloError("--stimulus is empty", "Use all, random:N, or the path of a trace file.")
+            raise HaloError("the stimulus is empty", "Use all, random:N, or the path of a trace file.")
 
     def _check_numbers(self) -> None:
-        for option, value in (
-            ("--input-slew-ps", self.input_slew_ps),
-            ("--output-load-ff", self.output_load_ff),
-            ("--margin-ps", self.margin_ps),
+        for name, value, unit in (
+            ("input slew", self.input_slew_ps, "ps"),
+            ("output load", self.output_load_ff, "fF"),
+            ("margin", self.margin_ps, "ps"),
         ):
             if value is not None and not (math.isfinite(value) and value >= 0):
-                raise HaloError(f"{option} {value} is no physical value", "Give a number of zero or more.")
-        for option, number, least in (
-            ("--psum-samples", self.psum_samples, 1),
-            ("--seed", self.seed, 0),
-            ("--jobs", self.jobs, 1),
+                raise HaloError(f"the {name} of {value} {unit} is no physical value", "Give a number of zero or more.")
+        for name, number, least in (
+            ("number of partial-sum samples", self.psum_samples, 1),
+            ("seed", self.seed, 0),
+            ("number of jobs", self.jobs, 1),
         ):
             if number is not None and number < least:
-                raise HaloError(f"{option} {number} is too small", f"Give {least} or more.")
+                raise HaloError(f"the {name}, {number}, is too small", f"Give {least} or more.")
 
 
-def parse_parameters(texts: Iterable[str]) -> tuple[tuple[str, int | str], ...]:
-    """Read ``--param NAME=VALUE`` options; VALUE is decimal, 0x, 0b, or a word (a string parameter).
-
-    Raises:
-        HaloError: no such form.
-    """
-    pairs: list[tuple[str, int | str]] = []
-    for text in texts:
-        name, value = _split_assignment(text, "--param")
-        number = _integer(value)
-        if number is None and not _WORD.match(value):
-            raise HaloError(f"--param {text} is no whole number and no word", "Write --param WIDTH=8.")
-        pairs.append((name, value if number is None else number))
-    return tuple(pairs)
-
-
-def parse_ties(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:
-    """Read ``--tie NAME=VALUE`` options; VALUE is decimal, 0x or 0b.
-
-    Raises:
-        HaloError: no such form.
-    """
-    pairs: list[tuple[str, int]] = []
-    for text in texts:
-        name, value = _split_assignment(text, "--tie")
-        number = _integer(value)
-        if number is None:
-            raise HaloError(f"--tie {text} holds no whole number", "Write --tie enable=1.")
-        pairs.append((name, number))
-    return tuple(pairs)
-
-
-def parse_corners(liberty: Sequence[Path], corners: Iterable[str]) -> tuple[CornerFiles, ...]:
-    """Corners from ``--liberty`` (the files of one corner) or ``--corner NAME=FILE[,FILE...]``.
-
-    A corner given by ``--liberty`` takes its name from its first file, without folder and ``.lib`` or ``.lib.gz``.
-
-    Raises:
-        HaloError: both or neither are given, or a corner has no such form.
-    """
-    texts = list(corners)
-    if liberty and texts:
-        raise HaloError(
-            "--liberty and --corner are both given",
-            "Use --liberty for one corner, or --corner NAME=FILE[,FILE...] for each of several.",
-        )
-    if liberty:
-        stem = liberty[0].name.removesuffix(".gz").removesuffix(".lib")
-        return ((re.sub(r"[^A-Za-z0-9_.+-]", "_", stem).lstrip("_.+-") or "library", tuple(liberty)),)
-    read = []
-    for text in texts:
-        name, equals, paths = text.partition("=")
-        if not equals or not all(paths.split(",")):
-            raise HaloError(f"--corner {text} is not NAME=FILE[,FILE...]", "Write --corner tt=core.lib,extra.lib.")
-        read.append((name, tuple(Path(path) for path in paths.split(","))))
-    return tuple(read)
-
-
-def _split_assignment(text: str, option: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not _IDENTIFIER.match(name):
-        raise HaloError(f"{option} {text} is not NAME=VALUE", f"Write {option} NAME=VALUE.")
-    return name, value
-
-
-def _integer(text: str) -> int | None:
-    if _PREFIXED.match(text):
-        return int(text, 0)
-    return int(text) if _DECIMAL.match(text) else None
+def one_corner(liberty: Sequence[Path]) -> CornerFiles:
+    """The corner that some Liberty files make up, named by the first without folder and ``.lib`` or ``.lib.gz``."""
+    stem = liberty[0].name.removesuffix(".gz").removesuffix(".lib")
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", stem).lstrip("_.+-") or "library", tuple(liberty)
 
 
 def _reject_repeats(names: Sequence[str], kind: str) -> None:

@@ -25,7 +25,9 @@ class CharacterizeOptions(TypedDict, total=False):
     ties: Mapping[str, int]
     netlist: PathLike | None
     sdf: PathLike | None
+    sdf_corner: Literal["min", "typ", "max"]
     synth: Literal["structural", "flat"]
+    dont_use: str | Sequence[str]
     method: Literal["exact", "bound", "static"]
     stimulus: str
     activations: PathLike | None
@@ -46,6 +48,7 @@ class SynthesizeOptions(TypedDict, total=False):
     top: str | None
     params: Mapping[str, int | str]
     synth: Literal["structural", "flat"]
+    dont_use: str | Sequence[str]
     force: bool
 
 
@@ -67,6 +70,7 @@ class GatesOptions(TypedDict, total=False):
 
     liberty: Required[PathLike | Sequence[PathLike]]
     params: Mapping[str, int | str]
+    dont_use: str | Sequence[str]
     weights: Sequence[int]
     class_of: int | None
     period_ps: float | None

@@ -21,6 +21,7 @@ from halo.netlist.model import FLOP, Circuit, Netlist
 from halo.netlist.resets import require_inactive_resets
 from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
+from halo.synth.libraries import without_cells
 from halo.timing.arcs import delay_arcs
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
@@ -203,7 +204,7 @@ def load_corner(
     Raises:
         HaloError: bad library, netlist, ports or SDF.
     """
-    library = read_corner(liberty)
+    library = without_cells(read_corner(liberty), config.dont_use)
     netlist = without_supplies(read_netlist(netlist_path, top), library)
     known = roles or roles_of(netlist, config, declared)
     held = tied_nets(netlist, known)
@@ -222,7 +223,7 @@ def load_corner(
         said += [IDEAL_WIRES, *delays.notes]
     else:
         said += delays.notes
-        circuit, delays = delays_from_sdf(circuit, library, read_sdf(config.sdf), delays)
+        circuit, delays = delays_from_sdf(circuit, library, read_sdf(config.sdf), delays, sdf_corner=config.sdf_corner)
         said += [f"Delays are those of {config.sdf}; slews and loads, for energy, are the library's.", *delays.notes]
         said.append("static_ps is the longest path over these delays; slews cannot be recalculated under the weight.")
     zero = int(np.count_nonzero(delays.arc_fs < 1))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from halo.characterization.design import DesignCorner
 from halo.characterization.histograms import Histograms
 from halo.characterization.stimulus import ENUMERATED_BITS, Stimulus, listed_transitions
-from halo.config import Method
+from halo.config import TimingMethod
 from halo.power.energy import WeightEnergy, weight_energy
 from halo.power.energy_tables import EventEnergies, event_energies
 from halo.timing.event.bound import bound_transitions
@@ -59,7 +59,7 @@ def characterize_corner(
     corner: DesignCorner,
     stimulus: Stimulus,
     *,
-    method: Method,
+    method: TimingMethod,
     seed: int,
     jobs: int | None,
     report: Callable[[int, int], None],

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from halo.config import CharacterizeConfig, Method, Synthesis, parse_corners, parse_parameters, parse_ties
+from halo.cli.parse import parse_corners, parse_parameters, parse_ties
+from halo.config import CharacterizeConfig, SdfCorner, Synthesis, TimingMethod
 
 
 def command(
@@ -39,12 +40,19 @@ def command(
     sdf: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Its delays by another timer; none: calculated.")
     ] = None,
+    sdf_corner: Annotated[
+        SdfCorner, typer.Option(metavar="min|typ|max", help="Value of the SDF's triples (min:typ:max).")
+    ] = "max",
     synth: Annotated[
         Synthesis,
         typer.Option(metavar="structural|flat", help="Keep the source's structure, or let ABC restructure across it."),
     ] = "structural",
+    dont_use: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Cells that synthesis must not use, as in 'XNOR*'; several are possible."),
+    ] = None,
     method: Annotated[
-        Method,
+        TimingMethod,
         typer.Option(
             metavar="exact|bound|static", help="Simulate every transition; a sound bound in seconds; or static timing."
         ),
@@ -84,7 +92,9 @@ def command(
       halo characterize --liberty cells.lib -o runs/default
       halo characterize mac.v --weight w --activation a --liberty cells.lib -o runs/mac
       halo characterize mac.v --corner ss=ss.lib --corner tt=tt.lib -o runs/corners
+      halo characterize --liberty cells.lib --dont-use 'XNOR*' --dont-use AOI22X1 -o runs/without
       halo characterize --netlist gates.v --sdf signoff.sdf --liberty cells.lib -o runs/signoff
+      halo characterize --netlist gates.v --sdf signoff.sdf --sdf-corner typ --liberty cells.lib -o runs/typical
 
     \b
     DIR appears only when everything is done.
@@ -110,7 +120,9 @@ def command(
         ties=parse_ties(tie or ()),
         netlist=netlist,
         sdf=sdf,
+        sdf_corner=sdf_corner,
         synth=synth,
+        dont_use=tuple(dont_use or ()),
         method=method,
         stimulus=stimulus,
         activations=activations,

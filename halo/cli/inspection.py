@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from halo.config import parse_parameters
+from halo.cli.parse import parse_parameters
 
 
 def command(

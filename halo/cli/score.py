@@ -107,5 +107,5 @@ def command(
         force=force,
     )
     with StageProgress() as report:
-        run = score_model(config, report, draw_run)
-    typer.echo(render(score_report(run)))
+        score_model(config, report, draw_run)
+    typer.echo(render(score_report(run_folder)))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from halo.config import parse_parameters
+from halo.cli.parse import parse_parameters
 from halo.errors import HaloError
 
 
@@ -41,6 +41,9 @@ def command(
     liberty: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="--gates: Liberty file; several are the files of one corner."),
+    ] = None,
+    dont_use: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="--gates: cells that synthesis must not use.")
     ] = None,
     period_ps: Annotated[
         float | None, typer.Option(metavar="PS", min=0.0, help="--gates: clock period; none: the class's proven one.")
@@ -77,7 +80,13 @@ def command(
     if listed or name is None:
         typer.echo(render(benches_report()))
         return
-    only_gates = {"--liberty": liberty, "--period-ps": period_ps, "--weights": weights, "--class-of": class_of}
+    only_gates = {
+        "--liberty": liberty,
+        "--dont-use": dont_use,
+        "--period-ps": period_ps,
+        "--weights": weights,
+        "--class-of": class_of,
+    }
     only_benches = {"--test": test, "--waves": waves, "--junit": junit, "--simulator verilator": simulator != "icarus"}
     _refuse_options(only_benches if gates else {**only_gates, "--cycles": cycles}, gates)
     if gates:
@@ -88,6 +97,7 @@ def command(
         proof = GatesConfig(
             bench=name,
             liberty=tuple(liberty or ()),
+            dont_use=tuple(dont_use or ()),
             run_folder=run_folder or Path("runs") / f"{name}_gates",
             params=parse_parameters(param or ()),
             weights=parse_weights(weights) if weights is not None else (),

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from halo.config import Synthesis, parse_parameters
+from halo.cli.parse import parse_parameters
+from halo.config import Synthesis
 
 
 def command(
@@ -22,6 +23,10 @@ def command(
         Synthesis,
         typer.Option(metavar="structural|flat", help="Keep the source's structure, or let ABC restructure across it."),
     ] = "structural",
+    dont_use: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Cells that synthesis must not use, as in 'XNOR*'; several are possible."),
+    ] = None,
     *,
     liberty: Annotated[
         list[Path],
@@ -36,6 +41,7 @@ def command(
     Examples:
       halo synth mac.v --param WIDTH=8 --liberty cells.lib -o runs/gates
       halo synth --synth flat --liberty cells.lib -o runs/default_flat
+      halo synth --liberty cells.lib --dont-use 'XNOR*' -o runs/without_xnor
     """
     from halo.cli.progress import StageProgress
     from halo.flow.synthesis import SynthesisConfig, synthesize_into
@@ -49,6 +55,7 @@ def command(
         top=top,
         params=parse_parameters(param or ()),
         synth=synth,
+        dont_use=tuple(dont_use or ()),
         force=force,
     )
     with StageProgress() as report:

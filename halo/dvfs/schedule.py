@@ -18,6 +18,7 @@ from halo.characterization.table import WeightTable
 from halo.dvfs.cost import LayerCost, Segment
 from halo.dvfs.files import allowed_words, read_allowed, read_timing
 from halo.dvfs.points import Allowed, AlphaPower, Dvfs, OperatingPoint, Transition
+from halo.dvfs.voltage import BoundDvfs
 from halo.errors import HaloError
 from halo.schema import check_schema, stamped
 
@@ -103,19 +104,25 @@ class Schedule:
 
 def make_schedule(
     name: str,
-    dvfs: Dvfs,
-    table: WeightTable,
+    bound: BoundDvfs,
     classes: Sequence[WeightSet],
     operand: WeightSet,
     layers: Sequence[tuple[str, LayerCost, int]],
 ) -> Schedule:
-    """A schedule from the chosen way to run each layer: its name, cost and number of equal products.
+    """A schedule from the chosen way to run each layer.
+
+    Args:
+        name: of the model, method and phase.
+        bound: operating points and the table that it is made with.
+        classes: what the segments' ``tile_class`` refers to.
+        operand: what segments of class -1 may hold.
+        layers: name, cost and number of equal products of each, in order of time.
 
     Raises:
         HaloError: as ``Schedule``.
     """
     scheduled = tuple(ScheduledLayer(layer, cost.segments, count) for layer, cost, count in layers)
-    return Schedule(name, dvfs, tuple(classes), operand, scheduled, table_hash(table))
+    return Schedule(name, bound.dvfs, tuple(classes), operand, scheduled, table_hash(bound.table))
 
 
 def table_hash(table: WeightTable) -> str:

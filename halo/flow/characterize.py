@@ -98,7 +98,15 @@ def _gates(
     liberty = config.corners[0][1]
     with tempfile.TemporaryDirectory(prefix="halo-synthesis-") as scratch:
         work = Path(scratch)
-        made = synthesize(sources, top, liberty, parameters=parameters, mode=config.synth, workdir=work)
+        made = synthesize(
+            sources,
+            top,
+            liberty,
+            parameters=parameters,
+            mode=config.synth,
+            dont_use=config.dont_use,
+            workdir=work,
+        )
         shutil.copyfile(made.netlist_verilog, folder / NETLIST)
         shutil.copyfile(made.netlist_json, folder / "netlist.json")
         (folder / "synthesis.ys").write_text(made.script.replace(str(work.resolve()), "."), encoding="utf-8")
@@ -254,16 +262,21 @@ def _period_fs(
     else:
         core = np.array([w.bound_period_fs for w in result.weights], np.float64)
         basis = "the settle bound, sound for every value of what the stimulus only samples"
-    record.assume(f"The clock period rests on {basis}.")
+    said = [f"The clock period rests on {basis}."]
+    record.assume(said[0])
     if not corner.registered:
         if corner.boundary is None:
-            record.assume("The period holds no register's clk-to-Q or setup.")
+            said.append("The period holds no register's clk-to-Q or setup.")
+            record.assume(said[-1])
         else:
             core = core + (corner.boundary.clk_to_q_s + corner.boundary.setup_s) * 1e15
+            said.append(corner.boundary.in_the_period)
             label = f"{corner.name}: " if len(config.corners) > 1 else ""
-            record.assume(label + corner.boundary.in_the_period)
+            record.assume(label + said[-1])
     if config.margin_ps:
-        record.assume(f"The period includes a margin of {config.margin_ps:g} ps.")
+        said.append(f"The period includes a margin of {config.margin_ps:g} ps.")
+        record.assume(said[-1])
+    record.results.setdefault("clock", {})[corner.name] = said
     return np.asarray(core + config.margin_ps * FS_PER_PS, np.float64)
 
 

@@ -29,6 +29,7 @@ class SynthesisConfig:
         top: None where only one module can be it.
         params: values of the top's parameters.
         synth: ``structural`` or ``flat``.
+        dont_use: cells to avoid; ``*`` and ``?`` match as in a shell.
         force: replace a finished run.
     """
 
@@ -38,6 +39,7 @@ class SynthesisConfig:
     top: str | None = None
     params: tuple[tuple[str, int | str], ...] = ()
     synth: Synthesis = "structural"
+    dont_use: tuple[str, ...] = ()
     force: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +51,7 @@ class SynthesisConfig:
             "top": self.top,
             "params": [list(pair) for pair in self.params],
             "synth": self.synth,
+            "dont_use": list(self.dont_use),
             "force": self.force,
         }
 
@@ -78,7 +81,13 @@ def synthesize_into(config: SynthesisConfig, report: Progress) -> Path:
         record.report("ports", 1, 1)
         record.report("synthesis", 0, 1)
         made = synthesize(
-            sources, top, config.liberty, parameters=parameters, mode=config.synth, workdir=folder / "synthesis"
+            sources,
+            top,
+            config.liberty,
+            parameters=parameters,
+            mode=config.synth,
+            dont_use=config.dont_use,
+            workdir=folder / "synthesis",
         )
         record.report("synthesis", 1, 1)
         _keep(made, folder, record)

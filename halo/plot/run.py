@@ -93,11 +93,8 @@ def subject_of(record: RunRecord, table: WeightTable, corner: str) -> str:
 
 
 def clock_note(record: RunRecord, corner: str) -> str:
-    """What the clock rests on and includes, in the run's own words: its assumptions about the period."""
-    # A sentence about one of several corners begins with its name, which the record capitalizes.
-    parts = [(sentence, *sentence.partition(": ")[::2]) for sentence in record.assumptions]
-    said = (rest if label.casefold() == corner.casefold() else sentence for sentence, label, rest in parts)
-    return " ".join(s for s in said if s.startswith(("The clock period ", "The period ")))
+    """What the clock rests on and includes, in the run's words; empty for a run of 0.1.0, which did not keep them."""
+    return " ".join(record.results.get("clock", {}).get(corner, ()))
 
 
 def design_of(record: RunRecord) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
-from halo.arch.systolic.array import SystolicArch
 from halo.dvfs.schedule import Schedule, read_schedules
 from halo.flow.runs.provenance import read_record
 from halo.flow.scoring.machine import Machine, read_machine
-from halo.flow.scoring.methods import METHODS
+from halo.flow.scoring.stated import METHODS, Operand
 from halo.flow.scoring.table import SCHEDULE, TOTAL, VECTOR, read_scores
 from halo.plot.roofline import MARKS, roofline
 from halo.plot.score import energy_bars, time_against_energy, time_bars
 from halo.plot.timeline import schedule_timeline
+from halo.workload.gemm import block_of
 
 
 def score_figures(run_folder: Path) -> dict[str, Figure]:
@@ -31,9 +32,9 @@ def score_figures(run_folder: Path) -> dict[str, Figure]:
     scores, schedules = read_scores(run_folder), read_schedules(run_folder / SCHEDULE)
     machine = read_machine(config["arch"])
     model = Path(config["model"]).name
-    subject = f"{machine.hardware.name}, {config['phase']}, batch {config['batch']}, context {config['context']}"
+    subject = f"{machine.parameters.name}, {config['phase']}, batch {config['batch']}, context {config['context']}"
     totals = scores[scores["role"] == TOTAL].assign(model=model)
-    totals = totals.assign(label=totals["method"], family=[_family(method) for method in totals["method"]])
+    totals = totals.assign(label=totals["method"], family=[_family(method, config) for method in totals["method"]])
     products = scores[~scores["role"].isin((TOTAL, VECTOR))]
     methods = list(totals["method"])
     told = products[products["method"].isin(methods[: len(MARKS)])]
@@ -44,40 +45,24 @@ def score_figures(run_folder: Path) -> dict[str, Figure]:
         "roofline": roofline(told.assign(label=told["method"]), *roofs(machine, schedules), f"{model}, {subject}"),
     }
     for method, schedule in zip(methods, schedules, strict=True):
-        first = [
-            segment.point
-            for layer in schedule.layers
-            if layer.name.startswith("block 0 ")
-            for segment in layer.segments
-        ]
+        first = [segment.point for layer in schedule.layers if block_of(layer.name) == 0 for segment in layer.segments]
         if len(set(first)) > 1:
             rows = products[products["method"] == method]
             figures[f"timeline.{method}"] = schedule_timeline(schedule, rows, f"{model}, {method}, {subject}")
     return figures
 
 
-def _family(method: str) -> str:
-    if method not in METHODS:
-        return "quantized folder"
-    if method.startswith("halo-"):
-        return "HALO"
-    return "left-aligned" if method.startswith("left-aligned") else "right-aligned"
+def _family(method: str, config: Mapping[str, Any]) -> str:
+    """What a method is coloured by; ``config``: of the run, which names its folders."""
+    folder = any(Path(path).name == method for path in config["quantized"])
+    return "quantized folder" if folder else METHODS[method].family
 
 
 def roofs(machine: Machine, schedules: Sequence[Schedule]) -> tuple[dict[str, float], float]:
     """Multiply-accumulates a second (1e12) at every operating point, and the bandwidth of DRAM (GB/s)."""
     peaks: dict[str, float] = {}
     for schedule in schedules:
-        integer = any(weights.values for weights in schedule.classes)
+        operand: Operand = "int8" if any(weights.values for weights in schedule.classes) else "fp16"
         for point in schedule.dvfs.points:
-            peaks[point.name] = 1e-3 * point.frequency_ghz * _macs_per_cycle(machine, integer=integer)
-    hardware = machine.hardware
-    bandwidth = hardware.dram_gb_s if isinstance(hardware, SystolicArch) else hardware.dram_measured_gb_s
-    return peaks, bandwidth
-
-
-def _macs_per_cycle(machine: Machine, *, integer: bool) -> float:
-    hardware = machine.hardware
-    if isinstance(hardware, SystolicArch):
-        return float(hardware.elements)
-    return hardware.macs_per_cycle(hardware.instruction(*(("int8", "int32") if integer else ("fp16", "fp32"))))
+            peaks[point.name] = 1e-12 * machine.peak_macs(operand, point.frequency_ghz)
+    return peaks, machine.bandwidth_gb_s

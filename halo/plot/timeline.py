@@ -12,6 +12,7 @@ from halo.dvfs.schedule import Schedule, ScheduledLayer
 from halo.errors import HaloError
 from halo.plot.score import ENERGY_PARTS
 from halo.plot.style import NOTE, WIDTH_IN, publication, title
+from halo.workload.gemm import block_of
 
 Floats = npt.NDArray[np.float64]
 _MILLI = 1e-9  # seconds a picosecond, times 1000
@@ -32,7 +33,7 @@ def schedule_timeline(schedule: Schedule, rows: pd.DataFrame, subject: str = "",
     Raises:
         HaloError: no such block, or rows of another schedule.
     """
-    layers = [layer for layer in schedule.layers if layer.name.startswith(f"block {block} ")]
+    layers = [layer for layer in schedule.layers if block_of(layer.name) == block]
     if not layers:
         raise HaloError(f"the schedule has no block {block}", f"It has {len(schedule.layers)} layers.")
     named = rows.set_index("layer")

@@ -6,7 +6,7 @@ import fnmatch
 import gzip
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from halo.errors import HaloError
@@ -94,6 +94,16 @@ def matching_cells(library: Library, patterns: Sequence[str]) -> tuple[str, ...]
             )
         found |= matches
     return tuple(sorted(found))
+
+
+def without_cells(library: Library, patterns: Sequence[str]) -> Library:
+    """The library with the cells that match some patterns marked ``dont_use``.
+
+    Raises:
+        HaloError: a pattern matches no cell.
+    """
+    marked = {name: replace(library.cells[name], dont_use=True) for name in matching_cells(library, patterns)}
+    return replace(library, cells=library.cells | marked) if marked else library
 
 
 def _marked_cells(text: bytes) -> Iterator[str]:

@@ -181,7 +181,7 @@ def choose_arcs(
         if not of_pin and (any(unateness(table, pin)) or not arcs):
             raise HaloError(
                 f"arc missing: cell {cell.name} has no delay from {pins[pin]} to {output} in library {library.name}",
-                "Use a library whose cells all have delay tables, or mark the cell dont_use.",
+                f"Use a library whose cells all have delay tables, or leave the cell out: --dont-use {cell.name}.",
                 cell.path or None,
                 cell.line or None,
             )
@@ -214,7 +214,7 @@ def choose_clock_arcs(
             raise HaloError(
                 f"arc missing: flip-flop {cell.name} has no clock-to-{output} delay ({EDGE_NAMES[out]}) "
                 f"in library {library.name}",
-                "Use a library whose flip-flops have delay tables, or mark the cell dont_use.",
+                f"Use a library whose flip-flops have delay tables, or leave the cell out: --dont-use {cell.name}.",
                 cell.path or None,
                 cell.line or None,
             )

@@ -69,7 +69,7 @@ def plain_flip_flop(library: Library) -> tuple[Cell, FlipFlop]:
             return cell, cell.flipflop
     raise HaloError(
         f"library {library.name} has no D flip-flop without scan and enable",
-        "Add the library's sequential cells, or leave out the register overhead.",
+        "Add the library's sequential cells, or leave the register out with --no-register-overhead.",
         library.paths[0] if library.paths else None,
     )
 
@@ -97,7 +97,7 @@ def register_overhead(library: Library, *, input_slew_s: float, load_f: float, d
         missing = "setup time" if delays else f"clock-to-{output.name} delay"
         raise HaloError(
             f"flip-flop {cell.name} of library {library.name} has no {missing}",
-            "Mark the cell dont_use, or leave out the register overhead.",
+            f"Leave the cell out with --dont-use {cell.name}, or the register with --no-register-overhead.",
             cell.path or None,
             cell.line or None,
         )

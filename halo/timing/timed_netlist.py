@@ -230,7 +230,7 @@ def _clock(cell: Cell) -> tuple[str, bool]:
     if clocked_on is None or len(clocked_on.inputs) != 1 or clocked_on.table[0] == clocked_on.table[1]:
         raise HaloError(
             f"flip-flop {cell.name} is not clocked by one pin",
-            "Mark the cell dont_use, or use a library with plain edge-triggered flip-flops.",
+            f"Leave the cell out with --dont-use {cell.name}, or use a library with plain edge-triggered flip-flops.",
             cell.path or None,
             cell.line or None,
         )
@@ -268,7 +268,7 @@ def _output_in_state(cell: Cell, function: Function | None, state: int) -> int:
     if function is None or flop is None or not set(function.inputs) <= {flop.state, flop.state_n}:
         raise HaloError(
             f"an output of flip-flop {cell.name} is no function of its state",
-            "Mark the cell dont_use, or use a library with plain edge-triggered flip-flops.",
+            f"Leave the cell out with --dont-use {cell.name}, or use a library with plain edge-triggered flip-flops.",
             cell.path or None,
             cell.line or None,
         )

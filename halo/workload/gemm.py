@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 Phase = Literal["prefill", "decode"]
+
+_OF_A_BLOCK = re.compile(r"block ([0-9]+) .+")
+
+
+def layer_name(block: int | None, part: str) -> str:
+    """Name of what belongs to a transformer's block, such as ``block 0 q``; outside of the blocks the part alone."""
+    return part if block is None else f"block {block} {part}"
+
+
+def block_of(name: str) -> int | None:
+    """The block that ``layer_name`` has put into a name; None: none."""
+    found = _OF_A_BLOCK.fullmatch(name)
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,7 @@ class Gemm:
 
     @property
     def macs(self) -> int:
-        """M N K count."""
+        """Multiply-accumulates of all equal products: M N K ``count``."""
         return self.m * self.k * self.n * self.count
 
 
@@ -77,5 +91,5 @@ class Workload:
 
     @property
     def macs(self) -> int:
-        """Of all products."""
+        """Multiply-accumulates of all products."""
         return sum(gemm.macs for gemm in self.gemms)

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from halo.errors import HaloError
 from halo.workload.architectures import FAMILIES
 from halo.workload.config import LlmConfig
-from halo.workload.gemm import Gemm, Phase, VectorOperation, Workload
+from halo.workload.gemm import Gemm, Phase, VectorOperation, Workload, layer_name
 
 OPERATIONS: Mapping[str, int] = {
     "rms norm": 4,  # square, sum, times 1/rms, times gain
@@ -72,7 +72,7 @@ def _workload(config: LlmConfig, phase: Phase, batch: int, context: int) -> Work
     for block in range(config.blocks):
         positions = context if phase == "prefill" else config.positions(block, context)
         gemms += _block(config, block, batch, queries, positions)
-    gemms.append(Gemm("head", "head", "head", batch, config.hidden, config.vocabulary, 1, None, None))
+    gemms.append(Gemm(layer_name(None, "head"), "head", "head", batch, config.hidden, config.vocabulary, 1, None, None))
     return Workload(config.name, phase, batch, context, tuple(gemms), tuple(_vectors(config, phase, batch, context)))
 
 
@@ -82,10 +82,10 @@ def _block(config: LlmConfig, block: int, batch: int, queries: int, positions: i
     for path, role in family.linears.items():
         if role == "o":
             for part, k, n in (("scores", config.head_dim, positions), ("values", positions, config.head_dim)):
-                yield Gemm(f"block {block} {part}", "attention", part, streamed, k, n, products, block, None)
+                yield Gemm(layer_name(block, part), "attention", part, streamed, k, n, products, block, None)
         k, n = config.linears[role]
         module = f"{family.blocks}.{block}.{path}"
-        yield Gemm(f"block {block} {role}", "linear", role, batch * queries, k, n, 1, block, module)
+        yield Gemm(layer_name(block, role), "linear", role, batch * queries, k, n, 1, block, module)
 
 
 def _vectors(config: LlmConfig, phase: Phase, batch: int, context: int) -> Iterator[VectorOperation]:

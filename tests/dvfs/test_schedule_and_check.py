@@ -161,8 +161,8 @@ def test_schedules_read_back_equal_and_write_the_same_bytes(tmp_path: Path) -> N
 def test_a_schedule_is_made_of_costs() -> None:
     segments = (Segment(0, 0, 10, 1), Segment(2, 2, 20, 2))
     cost = LayerCost(segments, 1, 0, 1, 1, 1, 0.0, 1, 1, 1, 1, 1.0, "compute")
-    dvfs = table_dvfs(TABLE, [EVEN, FOURS], None, IVR, MARGIN).dvfs
-    made = make_schedule("m", dvfs, TABLE, CLASSES, OPERAND, [("q", cost, 3)])
+    bound = table_dvfs(TABLE, [EVEN, FOURS], None, IVR, MARGIN)
+    made = make_schedule("m", bound, CLASSES, OPERAND, [("q", cost, 3)])
     assert made.layers == (ScheduledLayer("q", segments, 3),)
     assert made.table_sha256 == table_hash(small_table())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -193,6 +194,38 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, osu018: Path) -> None:
     assert code == 130
     assert "Traceback" not in rest
     assert list(tmp_path.iterdir()) == []
+
+
+def test_cells_to_avoid_are_in_no_netlist(tmp_path: Path, osu018: Path) -> None:
+    plain = run(tmp_path / "plain", osu018, method="static")
+    without = run(tmp_path / "without", osu018, method="static", dont_use=("XNOR*", "DFFPOSX1"))
+    used = read_record(plain).results["cells"]
+    assert any(name.startswith("XNOR") for name in used)
+    record = read_record(without)
+    assert not any(name.startswith("XNOR") for name in record.results["cells"])
+    assert record.config["dont_use"] == ["XNOR*", "DFFPOSX1"]
+    # nor is such a flip-flop the register around the ports
+    assert any("includes DFFPOSX1" in said for said in read_record(plain).assumptions)
+    assert any("includes DFFNEGX1" in said for said in record.assumptions)
+    with pytest.raises(HaloError, match=r"no cell of library .* matches 'NONE\*'"):
+        run(tmp_path / "none", osu018, method="static", dont_use=("NONE*",))
+
+
+def test_each_value_of_an_sdf_can_be_taken(tmp_path: Path, osu018: Path) -> None:
+    made = run(tmp_path / "run", osu018, method="static")
+    text = (made / "delays.sdf").read_text(encoding="utf-8")
+    tripled = re.sub(r"\((\d+\.\d+):\1:\1\)", lambda m: f"({m[1]}:{2 * float(m[1]):.6f}:{3 * float(m[1]):.6f})", text)
+    assert tripled != text
+    sdf = tmp_path / "three.sdf"
+    sdf.write_text(tripled, encoding="utf-8")
+    found = {}
+    for value in ("min", "typ", "max"):
+        options = {"files": (), "params": (), "netlist": made / "netlist.v", "top": None, "register_overhead": False}
+        folder = run(tmp_path / value, osu018, method="bound", sdf=sdf, sdf_corner=value, **options)
+        assert read_record(folder).config["sdf_corner"] == value
+        found[value] = load_table(folder).to_pandas()["bound_ps"].to_numpy()
+    np.testing.assert_allclose(found["typ"], 2 * found["min"], rtol=1e-3)
+    np.testing.assert_allclose(found["max"], 3 * found["min"], rtol=1e-3)
 
 
 def test_record_names_inputs_by_hash(tmp_path: Path, osu018: Path) -> None:

@@ -24,7 +24,7 @@ from halo.flow.runs.runfolder import RECORD
 from halo.flow.score import ScoreConfig, refuse_unsafe, score_model
 from halo.flow.scoring import operating_points
 from halo.flow.scoring.fp16 import Fp16Mac
-from halo.flow.scoring.methods import METHODS
+from halo.flow.scoring.stated import METHODS
 from halo.flow.scoring.table import SCHEDULE, read_scores
 from halo.progress import silent
 from halo.quant.layer import Codebook, QuantizedLayer
@@ -83,7 +83,13 @@ def config(model: Path | str, table: Path, **more: Any) -> ScoreConfig:
 
 
 def scored(model: Path | str, table: Path, **more: Any) -> pd.DataFrame:
-    return read_scores(score_model(config(model, table, **more), silent))
+    return score_model(config(model, table, **more), silent).to_pandas()
+
+
+def scored_run(model: Path | str, table: Path, **more: Any) -> Path:
+    folder = score_model(config(model, table, **more), silent).folder
+    assert folder is not None
+    return folder
 
 
 @pytest.mark.parametrize(
@@ -126,7 +132,7 @@ def test_everything_adds_up_and_nothing_is_lost(model: Path, run_of: Path, phase
 
 
 def test_the_record_has_a_source_for_every_parameter(model: Path, run_of: Path) -> None:
-    run = score_model(config(model, run_of), silent)
+    run = scored_run(model, run_of)
     record = read_record(run)
     parameters = record.results["parameters"]
     assert all(set(told) == {"value", "source"} and told["source"] for told in parameters.values())
@@ -142,7 +148,7 @@ def test_the_record_has_a_source_for_every_parameter(model: Path, run_of: Path) 
 
 def test_the_clock_of_floating_point(model: Path, run_of: Path) -> None:
     def clock(**more: Any) -> float:
-        run = score_model(replace(config(model, run_of, methods=("fp16",), **more), force=True), silent)
+        run = scored_run(model, run_of, methods=("fp16",), force=True, **more)
         return float(read_record(run).results["operating_points"][-1]["frequency_ghz"])
 
     slowest = load_table(run_of).rows()["period_ps"].max()
@@ -157,6 +163,19 @@ def test_from_python(model: Path, table: Path) -> None:
     pd.testing.assert_frame_equal(rows, scored(model, table, methods=("w8a8",)))
 
 
+def test_the_result_is_what_the_folder_holds(model: Path, table: Path) -> None:
+    result = score_model(config(model, table, methods=("w8a8", "halo-bal")), silent)
+    folder = table.parent / "score"
+    assert result.folder == folder
+    pd.testing.assert_frame_equal(result.rows, read_scores(folder))
+    assert result.schedules == read_schedules(folder / SCHEDULE)
+    assert list(result.assumptions) == list(read_record(folder).assumptions)
+    copy = result.to_pandas()
+    copy["time_ps"] = 0
+    assert (result.rows["time_ps"] > 0).all()
+    assert "<table" in result._repr_html_() and "halo-bal" in result._repr_html_()
+
+
 def test_no_more_tokens_than_the_model_has_positions(model: Path, table: Path) -> None:
     rows = scored(model, table, methods=("w8a8",), context=None)
     assert rows["m"].iloc[0] == 256
@@ -164,8 +183,8 @@ def test_no_more_tokens_than_the_model_has_positions(model: Path, table: Path) -
 
 
 def test_a_bare_table_has_no_floating_point(model: Path, table: Path) -> None:
-    run = score_model(config(model, table), silent)
-    assert list(read_record(run).results["methods"]) == list(METHODS[1:])
+    run = scored_run(model, table)
+    assert list(read_record(run).results["methods"]) == list(METHODS)[1:]
     assert "Fp16 is left out" in render(score_report(run))
     with pytest.raises(HaloError, match="bare table names none"):
         scored(model, table, methods=("fp16",), force=True)
@@ -219,8 +238,7 @@ def test_quantized_folders_beside_methods(model: Path, table: Path) -> None:
 
 
 def test_an_unsafe_schedule_is_refused(model: Path, table: Path) -> None:
-    run = score_model(config(model, table, methods=("left-aligned-w3",)), silent)
-    (schedule,) = read_schedules(run / SCHEDULE)
+    (schedule,) = score_model(config(model, table, methods=("left-aligned-w3",)), silent).schedules
     points = schedule.dvfs.points
     faster = replace(points[-1], frequency_ghz=points[-1].frequency_ghz * 1.01)
     planted = replace(schedule, dvfs=replace(schedule.dvfs, points=(*points[:-1], faster)))
@@ -233,9 +251,7 @@ def test_voltages_are_those_of_the_table(model: Path, table: Path) -> None:
     WeightTable(pd.concat(rows)).write(table)
     low, high = (scored(model, table, corner=name, force=True, methods=("w8a8",)) for name in ("low", "high"))
     assert low["time_ps"].iloc[-1] > high["time_ps"].iloc[-1]
-    raised = read_record(
-        score_model(config(model, table, dvfs="raised", methods=("w8a8", "left-aligned-w3"), force=True), silent)
-    )
+    raised = read_record(scored_run(model, table, dvfs="raised", methods=("w8a8", "left-aligned-w3"), force=True))
     assert raised.results["voltages"] == "raised"
     safe = 1e3 / 1.025 / load_table(table).rows("high")["period_ps"].max()
     assert any(f"{safe:.4g} GHz would be safe for it at 1.8 V" in sentence for sentence in raised.assumptions)

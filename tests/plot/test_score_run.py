@@ -11,7 +11,7 @@ from synthetic_run import corner, write_run
 from halo.arch.gpu.device import read_device
 from halo.dvfs.schedule import read_schedules
 from halo.flow.score import ScoreConfig, score_model
-from halo.flow.scoring.machine import Machine
+from halo.flow.scoring.machine import GpuMachine
 from halo.flow.scoring.table import SCHEDULE
 from halo.plot.run import draw_run
 from halo.plot.score_run import roofs
@@ -43,7 +43,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         arch="systolic-32",
         context=64,
     )
-    return score_model(config, silent)
+    score_model(config, silent)
+    return folder / "run"
 
 
 def test_figures_are_files_and_changes_of_the_clock_have_their_timeline(run: Path) -> None:
@@ -58,7 +59,7 @@ def test_roofs_are_the_machine_at_its_clocks(run: Path) -> None:
     schedules = read_schedules(run / SCHEDULE)
     points = schedules[0].dvfs.points
     device = read_device("a100-80")
-    peaks, bandwidth = roofs(Machine(device), schedules)
+    peaks, bandwidth = roofs(GpuMachine(device), schedules)
     assert bandwidth == device.dram_measured_gb_s
     # 108 SMs of 2,048 int8 multiply-accumulates a clock, as published
     assert peaks == pytest.approx({point.name: 108 * 2048 * point.frequency_ghz * 1e-3 for point in points})

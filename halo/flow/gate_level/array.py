@@ -21,6 +21,7 @@ from halo.netlist.graph import propagate_constants
 from halo.netlist.resets import require_inactive_resets
 from halo.netlist.verilog import read_netlist
 from halo.synth import SynthesisResult, synthesize
+from halo.synth.libraries import without_cells
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.registered import Registered, Trace, cut_at_registers
 
@@ -143,7 +144,14 @@ def shape_of(bench: str, parameters: Mapping[str, int | str]) -> tuple[Shape, st
     return shape, ELEMENT if bench == "pe" else MESH, values
 
 
-def build_array(bench: str, parameters: Mapping[str, int | str], liberty: Sequence[Path], workdir: Path) -> GateArray:
+def build_array(
+    bench: str,
+    parameters: Mapping[str, int | str],
+    liberty: Sequence[Path],
+    workdir: Path,
+    *,
+    dont_use: Sequence[str] = (),
+) -> GateArray:
     """Synthesise an element or a mesh, calculate its delays and cut it at its registers.
 
     Args:
@@ -151,13 +159,14 @@ def build_array(bench: str, parameters: Mapping[str, int | str], liberty: Sequen
         parameters: those that differ from the defaults.
         liberty: all files of one corner.
         workdir: folder for the netlist and the logs of the synthesis.
+        dont_use: cells that synthesis must not use; ``*`` and ``?`` match as in a shell.
 
     Raises:
         HaloError: as synthesis, the library's reader and the compiler.
     """
     shape, top, values = shape_of(bench, parameters)
-    made = synthesize(array_sources(), top, liberty, parameters=values, workdir=workdir)
-    library = read_corner(list(liberty))
+    made = synthesize(array_sources(), top, liberty, parameters=values, dont_use=dont_use, workdir=workdir)
+    library = without_cells(read_corner(list(liberty)), dont_use)
     circuit = compile_circuit(read_netlist(made.netlist_verilog, made.top), library)
     require_inactive_resets(circuit, library, propagate_constants(circuit, {}))
     conditions = port_conditions(library, None, None)

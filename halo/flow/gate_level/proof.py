@@ -43,6 +43,7 @@ class GatesConfig:
         liberty: all files of one corner.
         run_folder: folder to write.
         params: parameters that differ from the defaults.
+        dont_use: cells that synthesis must not use; ``*`` and ``?`` match as in a shell.
         weights: of the class; empty: found.
         class_of: the class of all weights that are as fast as this one; None: the fastest class.
         period_ps: clock of the class; None: calculated.
@@ -55,6 +56,7 @@ class GatesConfig:
     liberty: tuple[Path, ...]
     run_folder: Path
     params: tuple[tuple[str, int | str], ...] = ()
+    dont_use: tuple[str, ...] = ()
     weights: tuple[int, ...] = ()
     class_of: int | None = None
     period_ps: float | None = None
@@ -67,7 +69,11 @@ class GatesConfig:
         values = asdict(self)
         values["liberty"] = [str(path) for path in self.liberty]
         values["run_folder"] = str(self.run_folder)
-        return values | {"params": [list(pair) for pair in self.params], "weights": list(self.weights)}
+        return values | {
+            "params": [list(pair) for pair in self.params],
+            "dont_use": list(self.dont_use),
+            "weights": list(self.weights),
+        }
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,7 @@ def play_gates(config: GatesConfig, report: Progress = silent, finish: Callable[
 
 def _build(config: GatesConfig, folder: Path, work: Path, record: Recorder) -> GateArray:
     record.report("synthesis and delays", 0, 1)
-    array = build_array(config.bench, dict(config.params), config.liberty, work / "synthesis")
+    array = build_array(config.bench, dict(config.params), config.liberty, work / "synthesis", dont_use=config.dont_use)
     shutil.copyfile(array.synthesis.netlist_verilog, folder / "netlist.v")
     record.tools["yosys"] = array.synthesis.yosys_version
     record.report("synthesis and delays", 1, 1)
@@ -159,7 +165,7 @@ def _rest_periods(config: GatesConfig, bounds: ArrayBounds, work: Path, record: 
     """Proven period of every weight at rest, in an element: a mesh is built of them, and its own bounds come later."""
     if not bounds.array.shape.element:
         own = {name: value for name, value in config.params if name not in ("ROWS", "COLUMNS")}
-        bounds = array_bounds(build_array("pe", own, config.liberty, work / "element"))
+        bounds = array_bounds(build_array("pe", own, config.liberty, work / "element", dont_use=config.dont_use))
     values = bounds.array.shape.weight_encoding.values
     periods = {}
     for i, weight in enumerate(values):

@@ -1,74 +1,63 @@
-"""What ``--arch`` names: a systolic array or a GPU, behind one face."""
+"""What ``--arch`` names: a systolic array or a GPU, behind one protocol."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Protocol
 
+from halo.arch.gpu.cost import SUMS
 from halo.arch.gpu.cost import layer_costs as gpu_costs
 from halo.arch.gpu.device import Device, device_names, read_device
 from halo.arch.systolic.array import SystolicArch, arch_names, read_arch
 from halo.arch.systolic.cost import layer_costs as systolic_costs
-from halo.arch.systolic.cost import vector_cost
+from halo.arch.systolic.cost import vector_cost as systolic_vector_cost
 from halo.arch.weights import Element, LayerWeights
 from halo.dvfs.cost import LayerCost
 from halo.dvfs.points import Dvfs
 from halo.errors import HaloError
+from halo.flow.scoring.stated import Operand
 from halo.sourced import Parameters, load_toml
 from halo.workload.gemm import Gemm, VectorOperation
 
 
-@dataclass(frozen=True, eq=False)
-class Machine:
-    """An array or a device.
-
-    Attributes:
-        hardware: as read.
-    """
-
-    hardware: SystolicArch | Device
+class Machine(Protocol):
+    """What runs a model."""
 
     @property
     def parameters(self) -> Parameters:
         """Its file, with the source of each number."""
-        return self.hardware.parameters
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """Sentences about what is not its own or not modelled."""
-        if isinstance(self.hardware, SystolicArch):
-            unit = "Vector operations run alone, after the products, on a unit that keeps the first operating point"
-            told = (f"{unit} of the integer MACs",)
-            if self.hardware.dataflow == "os":
-                return told
-            edge = (
-                f"Weights enter the array a row a clock: loads of fewer than {self.hardware.rows} rows of activations"
-            )
-            return (*told, f"{edge} take that long all the same, which shows in the use of the array, not as memory")
-        stand_ins = (f"The device's {sentence}" for sentence in self.hardware.stand_ins)
-        return (*stand_ins, "Vector operations are counted, not timed: nothing models a GPU's other cores")
 
     @property
     def regulator(self) -> str:
-        """Preset of a change of the operating point, where nobody names one: on chip, or through the GPU's driver."""
-        return "ivr" if isinstance(self.hardware, SystolicArch) else "gpu_driver"
+        """Preset of a change of the operating point, where nobody names one."""
 
     @property
     def side_by_side(self) -> bool:
         """Whether equal products run at once, in one cost, and not one after the other."""
-        return isinstance(self.hardware, Device)
-
-    def multiplies(self, operand: Literal["int8", "fp16"]) -> bool:
-        """Whether it has MACs for such operands."""
-        hardware = self.hardware
-        return isinstance(hardware, SystolicArch) or any(mma.operand == operand for mma in hardware.mma)
 
     @property
     def own_float_clock(self) -> bool:
         """Whether floating point slows the clock (an array of MACs), or the products a clock (tensor cores)."""
-        return isinstance(self.hardware, SystolicArch)
+
+    @property
+    def bandwidth_gb_s(self) -> float:
+        """Bandwidth of DRAM that a layer can use, in 1e9 bytes a second."""
+
+    def multiplies(self, operand: Operand) -> bool:
+        """Whether it has MACs for such operands."""
+
+    def peak_macs(self, operand: Operand, ghz: float) -> float:
+        """Multiply-accumulates a second at a clock, every MAC at work.
+
+        Raises:
+            HaloError: it has no MACs for such operands.
+        """
 
     def layer_costs(
         self,
@@ -76,20 +65,132 @@ class Machine:
         weights: LayerWeights,
         dvfs: Dvfs,
         element: Element,
+        *,
         activation_bits: int,
         memory_time: bool,
     ) -> Sequence[LayerCost]:
-        """Ways to run a layer, or one of its equal products (``side_by_side``); see the model of the hardware."""
-        bits, hardware = activation_bits, self.hardware
-        if isinstance(hardware, SystolicArch):
-            return systolic_costs(hardware, gemm, weights, dvfs, element, activation_bits=bits, memory_time=memory_time)
-        return gpu_costs(hardware, gemm, weights, dvfs, element, activation_bits=bits, memory_time=memory_time)
+        """Ways to run a layer, or one of its equal products (``side_by_side``); see the model of the hardware.
+
+        Args:
+            gemm: sizes.
+            weights: its classes from the slowest.
+            dvfs: operating points.
+            element: what an element costs besides its MACs.
+            activation_bits: stored, of inputs and results.
+            memory_time: False: memory is never waited for.
+        """
 
     def vector_cost(self, operation: VectorOperation, dvfs: Dvfs, element: Element) -> LayerCost | None:
         """What a vector operation costs; None: not modelled."""
-        if isinstance(self.hardware, SystolicArch):
-            return vector_cost(self.hardware, operation, dvfs, element)
-        return None
+
+
+@dataclass(frozen=True, eq=False)
+class SystolicMachine:
+    """A systolic array as a ``Machine``."""
+
+    arch: SystolicArch
+    regulator = "ivr"
+    side_by_side = False
+    own_float_clock = True
+
+    @property
+    def parameters(self) -> Parameters:
+        """The file of the array."""
+        return self.arch.parameters
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Sentences about the vector unit and, weight-stationary, about the loading of weights."""
+        unit = "Vector operations run alone, after the products, on a unit that keeps the first operating point"
+        told = (f"{unit} of the integer MACs",)
+        if self.arch.dataflow == "os":
+            return told
+        edge = f"Weights enter the array a row a clock: loads of fewer than {self.arch.rows} rows of activations"
+        return (*told, f"{edge} take that long all the same, which shows in the use of the array, not as memory")
+
+    @property
+    def bandwidth_gb_s(self) -> float:
+        """Bandwidth of DRAM on paper."""
+        return self.arch.dram_gb_s
+
+    def multiplies(self, operand: Operand) -> bool:
+        """Always: an array is made of the MACs that are asked for."""
+        return True
+
+    def peak_macs(self, operand: Operand, ghz: float) -> float:
+        """Multiply-accumulates a second of all elements."""
+        return self.arch.elements * ghz * 1e9
+
+    def layer_costs(
+        self,
+        gemm: Gemm,
+        weights: LayerWeights,
+        dvfs: Dvfs,
+        element: Element,
+        *,
+        activation_bits: int,
+        memory_time: bool,
+    ) -> Sequence[LayerCost]:
+        """Ways to run one of the equal products: ``halo.arch.systolic.cost.layer_costs``."""
+        return systolic_costs(
+            self.arch, gemm, weights, dvfs, element, activation_bits=activation_bits, memory_time=memory_time
+        )
+
+    def vector_cost(self, operation: VectorOperation, dvfs: Dvfs, element: Element) -> LayerCost:
+        """What a vector operation costs on the vector unit."""
+        return systolic_vector_cost(self.arch, operation, dvfs, element)
+
+
+@dataclass(frozen=True, eq=False)
+class GpuMachine:
+    """A GPU as a ``Machine``."""
+
+    device: Device
+    regulator = "gpu_driver"
+    side_by_side = True
+    own_float_clock = False
+
+    @property
+    def parameters(self) -> Parameters:
+        """The file of the device."""
+        return self.device.parameters
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Sentences about numbers of other devices, and the cores that are not modelled."""
+        stand_ins = (f"The device's {sentence}" for sentence in self.device.stand_ins)
+        return (*stand_ins, "Vector operations are counted, not timed: nothing models a GPU's other cores")
+
+    @property
+    def bandwidth_gb_s(self) -> float:
+        """Bandwidth of DRAM as measured."""
+        return self.device.dram_measured_gb_s
+
+    def multiplies(self, operand: Operand) -> bool:
+        """Whether a tensor-core instruction takes such operands."""
+        return any(mma.operand == operand for mma in self.device.mma)
+
+    def peak_macs(self, operand: Operand, ghz: float) -> float:
+        """Multiply-accumulates a second of all tensor cores with their fastest instruction."""
+        return self.device.macs_per_cycle(self.device.instruction(operand, SUMS[operand])) * ghz * 1e9
+
+    def layer_costs(
+        self,
+        gemm: Gemm,
+        weights: LayerWeights,
+        dvfs: Dvfs,
+        element: Element,
+        *,
+        activation_bits: int,
+        memory_time: bool,
+    ) -> Sequence[LayerCost]:
+        """Ways to run all equal products at once: ``halo.arch.gpu.cost.layer_costs``."""
+        return gpu_costs(
+            self.device, gemm, weights, dvfs, element, activation_bits=activation_bits, memory_time=memory_time
+        )
+
+    def vector_cost(self, operation: VectorOperation, dvfs: Dvfs, element: Element) -> None:
+        """Not modelled."""
 
 
 def read_machine(name_or_path: str) -> Machine:
@@ -99,9 +200,9 @@ def read_machine(name_or_path: str) -> Machine:
         HaloError: no such name or file, or a file that lacks a number or a source.
     """
     if name_or_path in arch_names():
-        return Machine(read_arch(name_or_path))
+        return SystolicMachine(read_arch(name_or_path))
     if name_or_path in device_names():
-        return Machine(read_device(name_or_path))
+        return GpuMachine(read_device(name_or_path))
     path = Path(name_or_path)
     if not path.is_file():
         fix = f"Give a file, or one of: {', '.join((*arch_names(), *device_names()))}."
@@ -110,4 +211,4 @@ def read_machine(name_or_path: str) -> Machine:
     if ("rows" in tables) == ("sms" in tables):
         fix = "A systolic array has rows and columns, a GPU has sms."
         raise HaloError("the file describes neither an array nor a device", fix, path)
-    return Machine(read_arch(path) if "rows" in tables else read_device(str(path)))
+    return SystolicMachine(read_arch(path)) if "rows" in tables else GpuMachine(read_device(str(path)))

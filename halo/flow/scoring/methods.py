@@ -9,28 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from halo.arch.weights import INT8_VALUES, INT8_ZERO
 from halo.errors import HaloError
+from halo.flow.scoring.stated import METHODS, Operand
 from halo.quant.codebooks import left_aligned
 from halo.quant.layer import QuantizedLayer
 from halo.quant.store import list_layers, load_layer
-from halo.sourced import Parameters, Told, load_toml, read_parameters
+from halo.sourced import Told
 from halo.workload.gemm import Gemm
 
-METHODS = (
-    *("fp16", "w8a8", "w4a8", "w3a8", "left-aligned-w4", "left-aligned-w3"),
-    *("halo-perf", "halo-acc", "halo-bal"),
-)
-"""Methods with stated statistics, in the order of results."""
-
-_DATA = Path(__file__).parent / "data" / "methods.toml"
 _OWN_MODEL = "Give the folder and the model that it was made from."
-_HALO_MODELS = ("llama2-7b", "llama2-13b", "opt-1.3b", "opt-30b")
 _BAND = 128  # rows worked on at a time
 _FAST_BITS, _MIDDLE_BITS, _SPARSE_BITS = 3, 4, 8  # of the paper's effective bits
 
@@ -69,7 +61,7 @@ class WeightFormat:
     tile: int | None = None
     tile_class: npt.NDArray[np.uint8] | None = None
     sparse_share: float = 0.0
-    operand: Literal["int8", "fp16"] = "int8"
+    operand: Operand = "int8"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +70,10 @@ class Method:
 
     Attributes:
         label: its name, or that of the folder.
-        blocks: form of the blocks' linear layers, unless ``layers`` has the layer.
+        blocks: format of the blocks' linear layers, unless ``layers`` has the layer.
         head: the same of the head.
         cache: the KV cache, which is no weight and may hold any value.
-        layers: forms by name of the layer, from a folder; empty with stated statistics.
+        layers: formats by name of the layer, from a folder; empty with stated statistics.
         assumptions: sentences.
         sources: parameter to its value and where it comes from.
     """
@@ -95,18 +87,18 @@ class Method:
     sources: Told = field(default_factory=dict)
 
     @property
-    def operand(self) -> Literal["int8", "fp16"]:
-        """Of its MACs."""
+    def operand(self) -> Operand:
+        """Operand of its MACs."""
         return self.blocks.operand
 
     @property
     def sets(self) -> tuple[tuple[int, ...], ...]:
         """Sets of values that tiles may be limited to, each once."""
-        forms = (*self.layers.values(), self.blocks, self.head, self.cache)
-        return tuple(dict.fromkeys(chosen.values for form in forms for chosen in form.sets))
+        formats = (*self.layers.values(), self.blocks, self.head, self.cache)
+        return tuple(dict.fromkeys(chosen.values for own in formats for chosen in own.sets))
 
-    def form(self, gemm: Gemm) -> WeightFormat:
-        """The form of a product's operand in the array."""
+    def format_of(self, gemm: Gemm) -> WeightFormat:
+        """How the operand of a product is held in the array."""
         if gemm.kind == "attention":
             return self.cache
         return self.layers.get(gemm.layer or "", self.blocks if gemm.kind == "linear" else self.head)
@@ -125,24 +117,25 @@ def stated_method(name: str, model: str, kv_bits: int) -> Method:
     """
     if name not in METHODS:
         raise HaloError(f"method {name!r} is unknown", f"Known: {', '.join(METHODS)}.")
-    figures = _figures(name)
-    if name == "fp16":
-        form = WeightFormat((ValueSet("fp16", ()),), (1.0,), figures.number("bits"), operand="fp16")
-        return Method(name, form, form, form, sources=figures.told(name, ("bits",)))
-    keys = (f"bits_{model}" if f"bits_{model}" in figures.values else "bits", "sparse_share")
+    stated = METHODS[name]
+    figures = stated.figures
+    if stated.family == "floating point":
+        whole = WeightFormat((ValueSet(name, ()),), (1.0,), figures.number("bits"), operand=stated.operand)
+        return Method(name, whole, whole, whole, sources=figures.told(name, ("bits",)))
+    keys = (stated.bits_key(model), "sparse_share")
     bits, sparse = (figures.number(key) for key in keys)
     sources = figures.told(name, keys)
     said = ["Stated bits a weight count no scales", "The head is no layer of a block: it runs as w8a8"]
     sets: tuple[ValueSet, ...]
     share: tuple[float, ...]
-    if name.startswith("halo"):
+    if stated.family == "HALO":
         middle = ((bits - _SPARSE_BITS * sparse) / (1 - sparse) - _FAST_BITS) / (_MIDDLE_BITS - _FAST_BITS)
         sets, share = (_aligned(_MIDDLE_BITS), _aligned(_FAST_BITS)), (middle, 1 - middle)
         told = "follows from bits and sparse_share: bits = 8 sparse + (1 - sparse) (3 fast + 4 middle)"
         sources[f"{name}.middle_share"] = {"value": middle, "source": told}
         said.append(f"Bits a weight and tile classes of {name} are those of the paper, not measured")
     else:
-        sets = (_aligned(int(bits)) if name.startswith("left-aligned") else _plain(int(bits)),)
+        sets = (_aligned(int(bits)) if stated.family == "left-aligned" else _plain(int(bits)),)
         share = (1.0,)
     blocks = WeightFormat(sets, share, bits, sparse_share=sparse)
     return Method(name, blocks, _W8A8, _cache(kv_bits), assumptions=tuple(said), sources=sources)
@@ -163,7 +156,7 @@ def quantized_method(folder: Path, kv_bits: int, gemms: Iterable[Gemm]) -> Metho
     names = list_layers(folder)
     if not names:
         raise HaloError("this is no quantized folder: it has no layers.json", "Give one of halo quantize.", folder)
-    forms = {}
+    formats = {}
     for name in names:
         if name not in wanted:
             raise HaloError(f"the model has no layer {name!r}", _OWN_MODEL, folder)
@@ -171,15 +164,15 @@ def quantized_method(folder: Path, kv_bits: int, gemms: Iterable[Gemm]) -> Metho
         if layer.shape != wanted[name]:
             shapes = (" x ".join(map(str, shape)) for shape in (layer.shape, wanted[name]))
             raise HaloError("layer {!r} is {}, the model's {}".format(name, *shapes), _OWN_MODEL, folder)
-        forms[name] = format_of(layer)
+        formats[name] = layer_format(layer)
     said = [f"Bits, tile classes and values of the weights of {folder.name} are those in its folder"]
     missing = len(wanted) - len(names)
     rest = "The head runs" if not missing else f"The head and {missing} of {len(wanted)} layers are not in it: they run"
     said.append(f"{rest} as w8a8")
-    return Method(folder.name, _W8A8, _W8A8, _cache(kv_bits), forms, tuple(said))
+    return Method(folder.name, _W8A8, _W8A8, _cache(kv_bits), formats, tuple(said))
 
 
-def format_of(layer: QuantizedLayer) -> WeightFormat:
+def layer_format(layer: QuantizedLayer) -> WeightFormat:
     """What the array sees of a quantized layer; its tile classes turned to K x N.
 
     Raises:
@@ -223,12 +216,6 @@ def _plain(bits: int) -> ValueSet:
 def _aligned(bits: int) -> ValueSet:
     book = left_aligned(bits)
     return ValueSet(book.name, tuple(book.values.tolist()))
-
-
-def _figures(name: str) -> Parameters:
-    tables = load_toml(_DATA)[name]
-    models = [f"bits_{model}" for model in _HALO_MODELS] if name.startswith("halo") else []
-    return read_parameters(_DATA, tables, ("bits", "sparse_share", *models), {})
 
 
 def _cache(bits: int) -> WeightFormat:

@@ -31,41 +31,44 @@ class MacOperatingPoints:
     """Operating points of a kind of MAC.
 
     Attributes:
-        dvfs: the points.
+        bound: the points with the table of the weights.
         element: what an element costs at them besides its MACs.
-        bound: the points with the table of the weights; None with floating point.
-        mac_fj: mean energy of a floating-point MAC.
-        limit_ghz: its highest safe clock, without margin.
+        mac_fj: mean energy of a floating-point MAC; None: an integer MAC, whose energies are those of the table.
+        limit_ghz: highest safe clock of a floating-point MAC, without margin; None likewise.
         assumptions: sentences.
         sources: parameters of all of it.
     """
 
-    dvfs: Dvfs
+    bound: BoundDvfs
     element: Element
-    bound: BoundDvfs | None
-    mac_fj: float = 0.0
+    mac_fj: float | None = None
     limit_ghz: float | None = None
     assumptions: tuple[str, ...] = ()
     sources: Told = field(default_factory=dict)
 
-    def weights(self, form: WeightFormat) -> LayerWeights:
+    @property
+    def dvfs(self) -> Dvfs:
+        """The points alone."""
+        return self.bound.dvfs
+
+    def weights(self, own: WeightFormat) -> LayerWeights:
         """A layer's weights at these points.
 
         Raises:
             HaloError: a weight that the table lacks, or that no point is safe for.
         """
         return LayerWeights(
-            classes=tuple(self._class(chosen.name, chosen.values, chosen.counts) for chosen in form.sets),
-            share=form.share,
-            tile=form.tile,
-            tile_class=form.tile_class,
-            stored_bits=form.stored_bits,
-            sparse_share=form.sparse_share,
-            operand=form.operand,
+            classes=tuple(self._class(chosen.name, chosen.values, chosen.counts) for chosen in own.sets),
+            share=own.share,
+            tile=own.tile,
+            tile_class=own.tile_class,
+            stored_bits=own.stored_bits,
+            sparse_share=own.sparse_share,
+            operand=own.operand,
         )
 
     def _class(self, name: str, values: Sequence[int], counts: Sequence[int] | None) -> TileClass:
-        if self.bound is None:
+        if self.mac_fj is not None:
             return TileClass(name, (), (0,), (self.mac_fj,))
         points = safe_points(self.bound, values)
         used = None if counts is None or not any(counts) else counts
@@ -129,13 +132,12 @@ def integer_points(
     for key in ("per_volt_ns", "fixed_ns", "rail_nf"):
         sources[f"dvfs.transition.{key}"] = {"value": getattr(change, key), "source": f"{change.name}: {change.source}"}
     return MacOperatingPoints(
-        bound.dvfs,
+        bound,
         Element(
             leakage_nw=leakage_nw(bound, table.weights),
             overhead_fj=tuple(ratio * fj for fj in energy_fj(bound, table.weights)),
             source=overhead,
         ),
-        bound,
         assumptions=(*assumptions(bound), *_raised(bound), overhead),
         sources=sources | figures.told("element", _ELEMENT[:1]),
     )
@@ -175,7 +177,6 @@ def float_points(
     if not (run_folder / RECORD).is_file():
         fix = "Give --table the folder of halo characterize, or leave out fp16."
         raise HaloError("fp16 needs the cell library of the table, and a bare table names none", fix, run_folder)
-    assert integer.bound is not None
     dvfs, table = integer.dvfs, integer.bound.table
     mac = fp16_mac(run_folder, dvfs.corners[0], report)
     slow, period_ps = dvfs.points[0], mac.period_ps
@@ -197,12 +198,12 @@ def float_points(
     registers = figures.number("fp16_register_bits") / figures.number("int8_register_bits")
     said = f"An fp16 element takes {registers:.3g} times as much for its registers as an int8 one, as it has more bits"
     point = OperatingPoint("fp16", slow.voltage_v, clock, source)
+    allowed = (Allowed(),) if dvfs.timing == "assumed" else ()
     return MacOperatingPoints(
-        replace(dvfs, name="fp16", points=(point,), allowed=(Allowed(),) if dvfs.timing == "assumed" else ()),
+        BoundDvfs(replace(dvfs, name="fp16", points=(point,), allowed=allowed), table),
         Element((mac.leakage_nw,), (registers * integer.element.overhead_fj[0],), said),
-        None,
-        mac.energy_fj,
-        1e3 / period_ps,
+        mac_fj=mac.energy_fj,
+        limit_ghz=1e3 / period_ps,
         assumptions=(
             *(f"FP16: {sentence}" for sentence in mac.assumptions),
             said,

@@ -15,7 +15,7 @@ from halo.dvfs.points import Dvfs, OperatingPoint, period_ps
 from halo.dvfs.sequence import LayerRun
 from halo.errors import HaloError
 from halo.workload.footprint import Footprint
-from halo.workload.gemm import Gemm, VectorOperation
+from halo.workload.gemm import Gemm, VectorOperation, layer_name
 
 SCORES = "score.csv"
 SCHEDULE = "schedule.json"
@@ -206,8 +206,7 @@ def _layer_row(score: MethodScore, layer: LayerScore) -> _Row:
 def _vector_row(score: MethodScore, vector: VectorScore) -> _Row:
     """``m`` are the elements, ``count`` the operations; empty fields where nothing models the unit."""
     operation, run = vector.operation, vector.run
-    name = f"{operation.name} (vector)"  # a layer may have the same one
-    name = name if operation.block is None else f"block {operation.block} {name}"
+    name = layer_name(operation.block, f"{operation.name} (vector)")  # a layer may have the same one
     row: _Row = {"method": score.label, "layer": name, "role": VECTOR}
     row |= {"m": operation.elements, "count": operation.operations}
     if run is None:

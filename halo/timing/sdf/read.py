@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from halo.config import SdfCorner
 from halo.errors import HaloError
 from halo.liberty.model import Library
 from halo.netlist.model import FLOP, Circuit
@@ -18,10 +19,7 @@ from halo.timing.delays import Delays
 from halo.timing.sdf.parse import Sdf, SdfCell, SdfPath, Triple, read_sdf
 from halo.timing.wires import bit_name, insert_wires
 
-__all__ = ["SdfCorner", "delays_from_sdf", "read_sdf"]
-
-SdfCorner = Literal["min", "typ", "max"]
-"""Which value of an SDF triple ``(min:typ:max)`` is taken."""
+__all__ = ["delays_from_sdf", "read_sdf"]
 
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]

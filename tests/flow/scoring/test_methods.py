@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.scoring.methods import METHODS, format_of, quantized_method, stated_method
+from halo.flow.scoring.methods import layer_format, quantized_method, stated_method
+from halo.flow.scoring.stated import METHODS
 from halo.quant.layer import Codebook, QuantizedLayer, Sparse
 from halo.quant.store import save_layer
 from halo.workload.gemm import Gemm
@@ -62,12 +63,12 @@ def test_the_papers_bits_follow_from_classes(name: str, model: str, least: float
 @pytest.mark.parametrize("name", METHODS)
 def test_each_method_says_its_numbers(name: str) -> None:
     method = stated_method(name, "opt-6.7b", 8)
-    form = method.form(gemm())
+    form = method.format_of(gemm())
     assert sum(form.share) == pytest.approx(1) and min(form.share) >= 0
     assert method.sources[f"{name}.bits"]["value"] == form.stored_bits
     assert all(told["source"] for told in method.sources.values())
     int8 = tuple(range(-128, 128))
-    assert method.form(head()).sets[0].values == (() if name == "fp16" else int8)
+    assert method.format_of(head()).sets[0].values == (() if name == "fp16" else int8)
 
 
 def test_codes_of_few_bits_stay_low_or_go_left() -> None:
@@ -83,7 +84,7 @@ def test_an_unknown_method_is_refused() -> None:
 
 
 def test_tiles_are_turned_and_codes_counted() -> None:
-    form = format_of(tiled())
+    form = layer_format(tiled())
     assert form.tile_class is not None
     assert form.tile_class.tolist() == [[0, 1], [0, 0], [0, 0]]  # inputs down, outputs across
     slow, fast = form.sets
@@ -97,12 +98,12 @@ def test_a_code_outside_its_codebook_is_seen() -> None:
     layer = tiled()
     layer.codes[2, 1] = 33
     with pytest.raises(HaloError, match="code 33 in a tile of codebook 'fast'"):
-        format_of(layer)
+        layer_format(layer)
 
 
 def test_without_tiles_the_codes_that_occur_are_the_set() -> None:
     codes = np.array([[1, -7, 1], [0, 3, 1]], np.int8)
-    form = format_of(QuantizedLayer("a", codes, np.ones((2, 1), np.float32), (1, 3), 4, "rtn"))
+    form = layer_format(QuantizedLayer("a", codes, np.ones((2, 1), np.float32), (1, 3), 4, "rtn"))
     assert form.sets[0].values == (-7, 0, 1, 3) and form.sets[0].counts == (1, 1, 3, 1)
     assert form.tile_class is None and form.share == (1.0,)
 
@@ -112,7 +113,7 @@ def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
     other = Gemm("block 1 up", "linear", "up", 3, 6, 4, 1, 1, "model.layers.1.mlp.up_proj")
     method = quantized_method(tmp_path / "bal", 8, [gemm(), other, head()])
     assert method.label == "bal"
-    assert method.form(gemm()).tile == 2 and method.form(other).stored_bits == 8
+    assert method.format_of(gemm()).tile == 2 and method.format_of(other).stored_bits == 8
     assert any("head and 1 of 2 layers" in sentence for sentence in method.assumptions)
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from halo.config import SdfCorner
 from halo.errors import HaloError
 from halo.liberty import Library, read_corner
 from halo.netlist.compile import compile_circuit
@@ -25,7 +26,7 @@ from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
 from halo.timing.sdf.condition import parse_condition
 from halo.timing.sdf.parse import read_sdf
-from halo.timing.sdf.read import SdfCorner, delays_from_sdf
+from halo.timing.sdf.read import delays_from_sdf
 from halo.timing.sdf.write import write_sdf
 from halo.timing.wires import WIRE_CELL
 
