@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from halo import arch, liberty, plot, quant
     from halo.api import (
         characterize,
+        check_schedule,
         crosscheck,
         evaluate,
         quantize,
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
         simulate_gates,
         synthesize,
     )
-    from halo.characterization.classes import FrequencyClass
+    from halo.characterization.classes import FrequencyClass, trailing_zeros
     from halo.characterization.histograms import load_histograms
     from halo.characterization.table import WeightTable, load_table
+    from halo.dvfs.schedule import read_schedules
     from halo.errors import HaloError
+    from halo.flow.gate_level.mesh_energy import mesh_energy
+    from halo.flow.moving_gates import moving_gates
+    from halo.flow.runs.assets import mac_sources
 
 __all__ = [
     "FrequencyClass",
@@ -38,19 +43,25 @@ __all__ = [
     "WeightTable",
     "arch",
     "characterize",
+    "check_schedule",
     "crosscheck",
     "evaluate",
     "liberty",
     "load_histograms",
     "load_table",
+    "mac_sources",
+    "mesh_energy",
+    "moving_gates",
     "plot",
     "quant",
     "quantize",
     "read_run",
+    "read_schedules",
     "score",
     "simulate",
     "simulate_gates",
     "synthesize",
+    "trailing_zeros",
 ]
 
 _PACKAGES = ("arch", "liberty", "plot", "quant")
@@ -60,6 +71,11 @@ _HOMES = {
     "WeightTable": "halo.characterization.table",
     "load_histograms": "halo.characterization.histograms",
     "load_table": "halo.characterization.table",
+    "mac_sources": "halo.flow.runs.assets",
+    "mesh_energy": "halo.flow.gate_level.mesh_energy",
+    "moving_gates": "halo.flow.moving_gates",
+    "read_schedules": "halo.dvfs.schedule",
+    "trailing_zeros": "halo.characterization.classes",
 }
 
 

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, Unpack, overload
 
-import pandas as pd
-
 from halo.characterization.table import WeightTable, load_table
 from halo.config import CharacterizeConfig, one_corner
+from halo.dvfs.check import Violation, check
+from halo.dvfs.schedule import Schedule
 from halo.errors import HaloError
 from halo.flow.characterize import characterize as run_characterization
 from halo.flow.crosscheck import CrosscheckResult
@@ -30,7 +30,7 @@ from halo.flow.evaluate import EvaluateConfig, Evaluation, evaluate_folder
 from halo.flow.gate_level.proof import GatesConfig, play_gates
 from halo.flow.quantize import QuantizeConfig, quantize_model
 from halo.flow.runs.provenance import RunRecord, read_record
-from halo.flow.score import ScoreConfig, score_model
+from halo.flow.score import ScoreConfig, ScoreResult, score_model
 from halo.flow.simulation import SimulationConfig, run_simulation
 from halo.flow.simulators.bench_run import SimulationResult
 from halo.flow.synthesis import SynthesisConfig, synthesize_into
@@ -260,32 +260,32 @@ def evaluate(run_folder: PathLike | EvaluateConfig, *, report: Progress = silent
 
 
 @overload
-def score(config: ScoreConfig, /, *, report: Progress = ...) -> pd.DataFrame: ...
+def score(config: ScoreConfig, /, *, report: Progress = ...) -> ScoreResult: ...
 @overload
 def score(
     model: PathLike, *, run_folder: PathLike | None = ..., report: Progress = ..., **options: Unpack[ScoreOptions]
-) -> pd.DataFrame: ...
+) -> ScoreResult: ...
 @signed(ScoreConfig)
 def score(
     model: PathLike | ScoreConfig, *, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
-) -> pd.DataFrame:
+) -> ScoreResult:
     """Time, energy and memory of a quantized language model on an array or a GPU, as ``halo score`` computes them.
 
     Args:
         model: built-in name, or a folder with ``config.json``.
-        run_folder: keep everything there, figures included; None: keep nothing but the rows.
+        run_folder: keep everything there, figures included; None: keep nothing but the result.
         report: told about progress.
         options: see ``halo.flow.score.ScoreConfig``.
 
     Returns:
-        The rows of ``score.csv``.
+        The rows of ``score.csv``, the schedules and the assumptions.
     """
     with _folder(run_folder) as folder:
         own = isinstance(model, ScoreConfig)
         given = {**options, **({} if own else {"run_folder": folder}), **_given(run_folder=run_folder)}
         config = _config("halo.score", ScoreConfig, model, given, "model")
         finish = _figures if own or run_folder is not None else None
-        return score_model(config, report, finish).to_pandas()
+        return score_model(config, report, finish)
 
 
 def read_run(run_folder: PathLike) -> RunRecord:
@@ -295,6 +295,19 @@ def read_run(run_folder: PathLike) -> RunRecord:
         run_folder: that any command wrote.
     """
     return read_record(Path(run_folder))
+
+
+def check_schedule(schedule: Schedule, table: WeightTable) -> tuple[Violation, ...]:
+    """Prove that a schedule runs no tile above the clock of its slowest weight.
+
+    Args:
+        schedule: of a scored method, as ``halo.read_schedules`` gives it.
+        table: the per-weight table that it rests on.
+
+    Returns:
+        What is unsafe; empty: nothing.
+    """
+    return check(schedule, table)
 
 
 def _config(function: str, kind: type[C], first: Any, options: Mapping[str, Any], name: str | None = None) -> C:

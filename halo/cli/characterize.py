@@ -85,7 +85,7 @@ def command(
     run_folder: Annotated[Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Run folder to write.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
 ) -> None:
-    """Write delay, clock and energy of every weight value.
+    """Find delay, clock and energy of a MAC for every weight value.
 
     \b
     Examples:

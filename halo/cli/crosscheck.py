@@ -13,7 +13,7 @@ def command(
     samples: Annotated[int, typer.Option(metavar="N", min=1, help="Transitions to play, over all weights.")] = 2000,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Which transitions.")] = 1,
 ) -> None:
-    """Compare a run with Icarus Verilog, transition by transition.
+    """Check a run against Icarus Verilog, transition by transition.
 
     \b
     Example:

@@ -6,7 +6,7 @@ import typer
 
 
 def command() -> None:
-    """Show which tools are found, and how to get the others.
+    """Check which tools are installed, and how to get the others.
 
     \b
     Example:

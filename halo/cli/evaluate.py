@@ -35,7 +35,7 @@ def command(
         Path | None, typer.Option(metavar="MODEL", help="Its folder; none: where it was when quantized.")
     ] = None,
 ) -> None:
-    """Score a quantized model on a text.
+    """Measure how much accuracy a quantized model has lost.
 
     \b
     Examples:

@@ -17,7 +17,7 @@ def command(
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Verilog parameter of the top module.")
     ] = None,
 ) -> None:
-    """Show modules, ports, and the roles the ports would get.
+    """List the modules of a design and the likely roles of its ports.
 
     \b
     Example:

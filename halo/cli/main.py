@@ -10,36 +10,48 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from halo.cli import characterize, crosscheck, doctor, evaluate, inspection, plot, quantize, score, sim, synth
 from halo.errors import HaloError, Interrupted
 from halo.version import __version__
 
+_GROUPS = {
+    "Start": {"doctor": doctor, "inspect": inspection},
+    "Timing and power": {"characterize": characterize, "synth": synth, "crosscheck": crosscheck, "plot": plot},
+    "RTL": {"sim": sim},
+    "Models": {"quantize": quantize, "evaluate": evaluate, "score": score},
+}
+
+
+class _Commands(TyperGroup):
+    """Lists the commands under the headings of ``_GROUPS``."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        width = max(map(len, self.commands))
+        for heading, names in _GROUPS.items():
+            with formatter.section(heading):
+                texts = (self.commands[name].get_short_help_str(limit=100) for name in names)
+                formatter.write_dl([(name.ljust(width), text) for name, text in zip(names, texts, strict=True)])
+
+
 app = typer.Typer(
     name="halo",
-    help="Per-weight timing and power of a multiply-accumulate unit, from its Verilog and a Liberty library.",
+    cls=_Commands,
+    help="Time and power a multiply-accumulate unit (MAC) weight by weight, from its Verilog and a Liberty cell "
+    "library; quantize language models to its fast weights, and score them on arrays.",
+    epilog="Try: halo characterize --liberty cells.lib -o runs/default",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-_COMMANDS = {
-    "doctor": doctor,
-    "inspect": inspection,
-    "synth": synth,
-    "characterize": characterize,
-    "crosscheck": crosscheck,
-    "plot": plot,
-    "sim": sim,
-    "quantize": quantize,
-    "evaluate": evaluate,
-    "score": score,
-}
-for name, module in _COMMANDS.items():
-    app.command(name)(module.command)
+for _names in _GROUPS.values():
+    for _name, _module in _names.items():
+        app.command(_name)(_module.command)
 
 _INTERRUPTED = 128 + signal.SIGINT
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Click's, wherever this version of Typer keeps it

@@ -21,7 +21,7 @@ def command(
         Path | None, typer.Option(metavar="MODEL", help="quantize: its folder; none: where it was when quantized.")
     ] = None,
 ) -> None:
-    """Draw the figures of a run.
+    """Redraw the figures of a finished run.
 
     \b
     Examples:

@@ -69,7 +69,7 @@ def command(
     run_folder: Annotated[Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Folder to write.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
 ) -> None:
-    """Tell time and energy of a quantized model on an array.
+    """Estimate a model's time and energy on an array or a GPU.
 
     \b
     Examples:

@@ -35,7 +35,7 @@ def command(
     run_folder: Annotated[Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Run folder to write.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
 ) -> None:
-    """Map a design to a library's cells.
+    """Synthesize a design to the gates of a cell library.
 
     \b
     Examples:

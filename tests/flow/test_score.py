@@ -158,9 +158,9 @@ def test_the_clock_of_floating_point(model: Path, run_of: Path) -> None:
 
 
 def test_from_python(model: Path, table: Path) -> None:
-    rows = halo.score(model, table=table, methods=["w8a8"], context=96, arch="systolic-32")
+    found = halo.score(model, table=table, methods=["w8a8"], context=96, arch="systolic-32")
     assert not (table.parent / "score").exists()
-    pd.testing.assert_frame_equal(rows, scored(model, table, methods=("w8a8",)))
+    pd.testing.assert_frame_equal(found.to_pandas(), scored(model, table, methods=("w8a8",)))
 
 
 def test_the_result_is_what_the_folder_holds(model: Path, table: Path) -> None:

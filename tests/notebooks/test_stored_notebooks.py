@@ -6,6 +6,7 @@ Whether their assertions hold is seen by running them again (marked slow).
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 from pathlib import Path
@@ -96,3 +97,32 @@ def test_a_notebook_runs_and_its_assertions_hold(
         read(path), timeout=600, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     )
     client.execute()
+
+
+PUBLIC = ("halo", "halo.plot", "halo.quant", "halo.arch", "halo.liberty")
+SCRIPTS = sorted((FOLDER.parent / "examples").glob("*.py"))
+
+
+def private_names(source: str) -> list[str]:
+    """Names of halo that a source imports or reads by their full path, and that no public package promises."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [a.name for a in node.names if a.name.split(".")[0] == "halo" and a.name not in PUBLIC]
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "halo":
+            promised = importlib.import_module(node.module).__all__ if node.module in PUBLIC else ()
+            found += [f"{node.module}.{a.name}" for a in node.names if a.name not in promised]
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "halo":
+            found += [f"halo.{node.attr}"] if node.attr not in (*halo.__all__, "__version__") else []
+    return found
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS[:2], *SCRIPTS], ids=lambda path: path.stem)
+def test_notebooks_and_examples_use_public_names_only(path: Path) -> None:
+    cells = [cell.source for cell in code_cells(path)] if path.suffix == ".ipynb" else [path.read_text("utf-8")]
+    assert private_names("\n".join(cells)) == []
+
+
+def test_a_private_name_would_be_seen() -> None:
+    source = "import halo, halo.flow.score\nfrom halo.quant import load_layer, pack\nhalo.score; halo.flow.score"
+    assert private_names(source) == ["halo.flow.score", "halo.quant.pack", "halo.flow"]

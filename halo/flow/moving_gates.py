@@ -1,0 +1,40 @@
+"""Why some weights are fast: the gates of a characterized design that can move at all while a weight is held."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from halo.characterization.table import load_table
+from halo.config import CharacterizeConfig
+from halo.flow.characterize import NETLIST
+from halo.flow.runs.provenance import read_record
+from halo.liberty import read_corner
+from halo.netlist.compile import compile_circuit
+from halo.netlist.graph import drive_port, propagate_constants_lanes
+from halo.netlist.verilog import read_netlist
+
+
+def moving_gates(run_folder: str | Path) -> pd.Series[int]:
+    """Count the gates whose output is not constant while the weight is held, for every weight.
+
+    Args:
+        run_folder: of ``halo characterize``.
+
+    Returns:
+        Number of gates, indexed by weight.
+
+    Raises:
+        HaloError: no such run, or its Liberty files are gone.
+    """
+    run = Path(run_folder)
+    record = read_record(run)
+    _, liberty = CharacterizeConfig.from_dict(record.config).corners[0]
+    netlist = read_netlist(run / NETLIST, record.results["design"])
+    circuit = compile_circuit(netlist, read_corner(liberty))
+    weights = np.array(load_table(run).weights, np.int64)
+    constants = propagate_constants_lanes(circuit, drive_port(netlist, record.results["roles"]["weight"], weights))
+    counts = (constants[circuit.out] < 0).sum(axis=0)
+    return pd.Series(counts, pd.Index(weights, name="weight"), name="moving gates")
