@@ -13,77 +13,105 @@ from halo.config import CharacterizeConfig, SdfCorner, Synthesis, TimingMethod
 
 def command(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE.v", help="Verilog; none: the default MAC.")
+        list[Path] | None,
+        typer.Argument(metavar="FILE.v", help="Verilog source. Without one, the default MAC is used."),
     ] = None,
     liberty: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Liberty file, plain or .gz; several are the files of one corner."),
+        typer.Option(
+            metavar="FILE",
+            help="Liberty cell library, plain or .gz. Repeat it for a corner that is split over several files.",
+        ),
     ] = None,
     corner: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=FILE[,FILE...]", help="Instead: one of several corners.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE[,FILE...]", help="A named corner, instead of --liberty. Repeat it for each corner."
+        ),
     ] = None,
-    top: Annotated[str | None, typer.Option(metavar="NAME", help="Top module, where several could be.")] = None,
-    weight: Annotated[str | None, typer.Option(metavar="PORT", help="The weight's input port. ¹")] = None,
-    activation: Annotated[str | None, typer.Option(metavar="PORT", help="The activation's input port. ¹")] = None,
-    accumulator: Annotated[str | None, typer.Option(metavar="PORT", help="The partial sum's input port. ¹")] = None,
-    output: Annotated[str | None, typer.Option(metavar="PORT", help="The result's output port. ¹")] = None,
-    clock: Annotated[str | None, typer.Option(metavar="PORT", help="The clock of a registered top. ¹")] = None,
+    top: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Top module. Needed only if several modules could be it.")
+    ] = None,
+    weight: Annotated[str | None, typer.Option(metavar="PORT", help="Input port of the weight. ¹")] = None,
+    activation: Annotated[str | None, typer.Option(metavar="PORT", help="Input port of the activation. ¹")] = None,
+    accumulator: Annotated[str | None, typer.Option(metavar="PORT", help="Input port of the partial sum. ¹")] = None,
+    output: Annotated[str | None, typer.Option(metavar="PORT", help="Output port of the result. ¹")] = None,
+    clock: Annotated[str | None, typer.Option(metavar="PORT", help="Clock port, if the top has registers. ¹")] = None,
     param: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Verilog parameter of the top module.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Set a Verilog parameter of the top module. Repeatable."),
     ] = None,
     tie: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Hold another input port at a value.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Hold any other input port at a constant value. Repeatable."),
     ] = None,
     netlist: Annotated[
-        Path | None, typer.Option(metavar="FILE.v", help="Your own gate netlist instead of synthesis.")
+        Path | None, typer.Option(metavar="FILE.v", help="Use your own gate-level netlist instead of synthesizing.")
     ] = None,
     sdf: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its delays by another timer; none: calculated.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Delays of the netlist from another timer. Without it, they are calculated."),
     ] = None,
     sdf_corner: Annotated[
-        SdfCorner, typer.Option(metavar="min|typ|max", help="Value of the SDF's triples (min:typ:max).")
+        SdfCorner,
+        typer.Option(metavar="min|typ|max", help="Which value to take from the min:typ:max triples of the SDF."),
     ] = "max",
     synth: Annotated[
         Synthesis,
-        typer.Option(metavar="structural|flat", help="Keep the source's structure, or let ABC restructure across it."),
+        typer.Option(
+            metavar="structural|flat", help="Keep the structure of the source, or let ABC optimize across it."
+        ),
     ] = "structural",
     dont_use: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Cells that synthesis must not use, as in 'XNOR*'; several are possible."),
+        typer.Option(metavar="PATTERN", help="Keep synthesis from using these cells, for example 'XNOR*'. Repeatable."),
     ] = None,
     method: Annotated[
         TimingMethod,
         typer.Option(
-            metavar="exact|bound|static", help="Simulate every transition; a sound bound in seconds; or static timing."
+            metavar="exact|bound|static",
+            help="Simulate every transition, compute an upper bound in seconds, or use static timing.",
         ),
     ] = "exact",
     stimulus: Annotated[
-        str, typer.Option(metavar="all|random:N|FILE", help="Activation transitions: every one, seeded, a trace.")
+        str,
+        typer.Option(
+            metavar="all|random:N|FILE",
+            help="Activation transitions to simulate: all of them, N random ones, or a trace from a file.",
+        ),
     ] = "all",
     activations: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Histogram (.csv, .npz) or trace that weights the energy; none: uniform."),
+        typer.Option(
+            metavar="FILE",
+            help="Histogram (.csv, .npz) or trace of activations to average the energy over. Default: uniform.",
+        ),
     ] = None,
     input_slew_ps: Annotated[
-        float | None, typer.Option(metavar="X", help="Slew at the inputs; none: from the library, see run.json.")
+        float | None,
+        typer.Option(metavar="X", help="Slew at the input ports. Default: derived from the library; see run.json."),
     ] = None,
     output_load_ff: Annotated[
-        float | None, typer.Option(metavar="X", help="Load at the outputs; none: from the library, see run.json.")
+        float | None,
+        typer.Option(metavar="X", help="Load on the output ports. Default: derived from the library; see run.json."),
     ] = None,
-    margin_ps: Annotated[float, typer.Option(metavar="X", help="Added to every clock period.")] = 0.0,
+    margin_ps: Annotated[float, typer.Option(metavar="X", help="Margin added to every clock period.")] = 0.0,
     register_overhead: Annotated[
-        bool, typer.Option(help="Charge ports without a register the library flip-flop's clk-to-Q and setup.")
+        bool, typer.Option(help="Count clk-to-Q and setup of a library flip-flop at ports that have no register.")
     ] = True,
     psum_samples: Annotated[
-        int, typer.Option(metavar="N", help="Partial-sum steps of the exact method's accumulations.")
+        int, typer.Option(metavar="N", help="Number of accumulation steps that the exact method simulates.")
     ] = CharacterizeConfig.psum_samples,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of every random choice.")] = CharacterizeConfig.seed,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of every random choice.")] = CharacterizeConfig.seed,
     jobs: Annotated[
-        int | None, typer.Option(metavar="N", help="Threads; none: all cores. Never changes a number.")
+        int | None,
+        typer.Option(metavar="N", help="Number of threads. Default: all cores. Results do not depend on it."),
     ] = None,
     *,
-    run_folder: Annotated[Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Run folder to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
+    run_folder: Annotated[
+        Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Folder to write the results to.")
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a finished run in DIR.")] = False,
 ) -> None:
     """Find delay, clock and energy of a MAC for every weight value.
 
@@ -97,8 +125,8 @@ def command(
       halo characterize --netlist gates.v --sdf signoff.sdf --sdf-corner typ --liberty cells.lib -o runs/typical
 
     \b
-    DIR appears only when everything is done.
-    ¹ Found by itself where only one reading of the ports fits.
+    DIR appears only when the run is complete.
+    ¹ Found automatically if only one assignment of the ports makes sense.
     """
     from halo.cli.progress import StageProgress
     from halo.flow.characterize import characterize

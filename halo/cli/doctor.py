@@ -12,7 +12,7 @@ def command() -> None:
     Example:
       halo doctor
 
-    Exit code 2 when something that `halo characterize` needs is missing.
+    The exit code is 2 if something that `halo characterize` needs is missing.
     """
     from halo.flow.doctor import diagnose
     from halo.report.doctor import doctor_report

@@ -11,10 +11,13 @@ from halo.cli.parse import parse_parameters
 
 
 def command(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE.v", help="Verilog or SystemVerilog.")],
-    top: Annotated[str | None, typer.Option(metavar="NAME", help="Top module, where several could be.")] = None,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE.v", help="Verilog or SystemVerilog source.")],
+    top: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Top module. Needed only if several modules could be it.")
+    ] = None,
     param: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Verilog parameter of the top module.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Set a Verilog parameter of the top module. Repeatable."),
     ] = None,
 ) -> None:
     """List the modules of a design and the likely roles of its ports.

@@ -9,16 +9,17 @@ import typer
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of halo characterize, quantize or score.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that halo characterize, quantize or score wrote.")],
     layers: Annotated[
         list[str] | None,
         typer.Option(
             metavar="PATTERN",
-            help="quantize: layers whose weights and tiles are drawn; none: that of least SQNR. * stands for any text.",
+            help="Quantized model: layers to draw; * matches any text. Default: the layer with the lowest SQNR.",
         ),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="quantize: its folder; none: where it was when quantized.")
+        Path | None,
+        typer.Option(metavar="MODEL", help="Quantized model: folder of the original model, if it has moved."),
     ] = None,
 ) -> None:
     """Redraw the figures of a finished run.
@@ -28,7 +29,7 @@ def command(
       halo plot runs/default
       halo plot q/bal --layers "model.layers.0.*"
 
-    The old figures stay until the new ones are complete.
+    The old figures are kept until the new ones are complete.
     """
     from halo.plot.run import draw_run
 

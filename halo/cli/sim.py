@@ -13,50 +13,71 @@ from halo.errors import HaloError
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Testbench; none: list them.")] = None,
-    listed: Annotated[bool, typer.Option("--list", help="List the testbenches with their parameters.")] = False,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Testbench to run. Without a name, all are listed.")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the testbenches, their parameters and tests.")] = False,
     simulator: Annotated[
         Literal["icarus", "verilator"],
-        typer.Option(metavar="icarus|verilator", help="Starts at once; or builds a fast program first."),
+        typer.Option(
+            metavar="icarus|verilator",
+            help="Icarus starts at once; Verilator builds a program first and then runs faster.",
+        ),
     ] = "icarus",
     param: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Parameter of the testbench's top level.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Set a parameter of the design under test. Repeatable."),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of every random choice.")] = 1,
-    test: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this test; several are possible.")
-    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of every random choice.")] = 1,
+    test: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run only this test. Repeatable.")] = None,
     waves: Annotated[
-        Path | None, typer.Option(metavar="FILE.fst", help="Record every signal, for GTKWave or Surfer.")
+        Path | None, typer.Option(metavar="FILE.fst", help="Write a waveform of every signal, for GTKWave or Surfer.")
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE.xml", help="Write the results as JUnit XML.")] = None,
     run_folder: Annotated[
         Path | None,
-        typer.Option("-o", "--output-folder", metavar="DIR", help="Keep run.json and logs; --gates: runs/NAME_gates."),
+        typer.Option(
+            "-o",
+            "--output-folder",
+            metavar="DIR",
+            help="Keep the record and logs here. Default with --gates: runs/NAME_gates.",
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what stands there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing results.")] = False,
     gates: Annotated[
-        bool, typer.Option("--gates", help="Play pe or systolic_ws as gates with delays, at a clock (Icarus).")
+        bool, typer.Option("--gates", help="Run pe or systolic_ws as gates with delays, at a given clock, in Icarus.")
     ] = False,
     liberty: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="--gates: Liberty file; several are the files of one corner."),
+        typer.Option(
+            metavar="FILE",
+            help="--gates: Liberty cell library. Repeat it for a corner that is split over several files.",
+        ),
     ] = None,
     dont_use: Annotated[
-        list[str] | None, typer.Option(metavar="PATTERN", help="--gates: cells that synthesis must not use.")
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="--gates: keep synthesis from using these cells. Repeatable."),
     ] = None,
     period_ps: Annotated[
-        float | None, typer.Option(metavar="PS", min=0.0, help="--gates: clock period; none: the class's proven one.")
+        float | None,
+        typer.Option(
+            metavar="PS",
+            min=0.0,
+            help="--gates: clock period. Default: the shortest that is proven safe for the weights.",
+        ),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(metavar="W,W,...", help="--gates: weights of the class; none: the fastest class.")
+        str | None,
+        typer.Option(metavar="W,W,...", help="--gates: weights to run. Default: the fastest frequency class."),
     ] = None,
     class_of: Annotated[
-        int | None, typer.Option(metavar="W", help="--gates: the class of all weights as fast as this one.")
+        int | None, typer.Option(metavar="W", help="--gates: run all weights that are at least as fast as this one.")
     ] = None,
     cycles: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="--gates: clocks without a wrong result; none: 100,000, a mesh 5,000."),
+        typer.Option(
+            metavar="N", min=1, help="--gates: number of clock cycles to run. Default: 100,000, and 5,000 for an array."
+        ),
     ] = None,
 ) -> None:
     """Run a testbench of the RTL in Icarus Verilog or Verilator.
@@ -70,7 +91,7 @@ def command(
       halo sim pe --gates --liberty cells.lib
       halo sim systolic_ws --gates --liberty cells.lib --param ROWS=2 --param COLUMNS=2 -o runs/mesh_gates
 
-    Exit code 1 when a test fails.
+    The exit code is 1 if a test fails.
     """
     from halo.cli.progress import StageProgress
     from halo.flow.simulation import SimulationConfig, run_simulation

@@ -13,27 +13,38 @@ from halo.config import Synthesis
 
 def command(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="FILE.v", help="Verilog; none: the default MAC.")
+        list[Path] | None,
+        typer.Argument(metavar="FILE.v", help="Verilog source. Without one, the default MAC is used."),
     ] = None,
-    top: Annotated[str | None, typer.Option(metavar="NAME", help="Top module, where several could be.")] = None,
+    top: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Top module. Needed only if several modules could be it.")
+    ] = None,
     param: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Verilog parameter of the top module.")
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Set a Verilog parameter of the top module. Repeatable."),
     ] = None,
     synth: Annotated[
         Synthesis,
-        typer.Option(metavar="structural|flat", help="Keep the source's structure, or let ABC restructure across it."),
+        typer.Option(
+            metavar="structural|flat", help="Keep the structure of the source, or let ABC optimize across it."
+        ),
     ] = "structural",
     dont_use: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Cells that synthesis must not use, as in 'XNOR*'; several are possible."),
+        typer.Option(metavar="PATTERN", help="Keep synthesis from using these cells, for example 'XNOR*'. Repeatable."),
     ] = None,
     *,
     liberty: Annotated[
         list[Path],
-        typer.Option(metavar="FILE", help="Liberty file, plain or .gz; several are the files of one corner."),
+        typer.Option(
+            metavar="FILE",
+            help="Liberty cell library, plain or .gz. Repeat it for a corner that is split over several files.",
+        ),
     ],
-    run_folder: Annotated[Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Run folder to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
+    run_folder: Annotated[
+        Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Folder to write the results to.")
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a finished run in DIR.")] = False,
 ) -> None:
     """Synthesize a design to the gates of a cell library.
 
