@@ -24,7 +24,7 @@ from halo.dvfs.check import Violation, check
 from halo.dvfs.schedule import Schedule
 from halo.errors import HaloError
 from halo.flow.characterize import characterize as run_characterization
-from halo.flow.crosscheck import CrosscheckResult
+from halo.flow.crosscheck import CrosscheckConfig, CrosscheckResult
 from halo.flow.crosscheck import crosscheck as run_crosscheck
 from halo.flow.evaluate import EvaluateConfig, Evaluation, evaluate_folder
 from halo.flow.gate_level.proof import GatesConfig, play_gates
@@ -37,6 +37,7 @@ from halo.flow.synthesis import SynthesisConfig, synthesize_into
 from halo.keywords import check_names, configure, option_names, shaped, signed
 from halo.options import (
     CharacterizeOptions,
+    CrosscheckOptions,
     EvaluateOptions,
     GatesOptions,
     PathLike,
@@ -52,6 +53,7 @@ C = TypeVar("C")
 CONFIGS: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "CharacterizeOptions": (CharacterizeConfig, ("files", "corners", "run_folder")),
     "SynthesizeOptions": (SynthesisConfig, ("files", "run_folder")),
+    "CrosscheckOptions": (CrosscheckConfig, ("run",)),
     "SimulateOptions": (SimulationConfig, ("bench",)),
     "GatesOptions": (GatesConfig, ("bench", "run_folder")),
     "QuantizeOptions": (QuantizeConfig, ("model", "run_folder")),
@@ -200,19 +202,23 @@ def simulate_gates(
     return read_record(config.run_folder)
 
 
-def crosscheck(run: PathLike, *, samples: int = 2000, seed: int = 1, report: Progress = silent) -> CrosscheckResult:
+@overload
+def crosscheck(config: CrosscheckConfig, /, *, report: Progress = ...) -> CrosscheckResult: ...
+@overload
+def crosscheck(run: PathLike, *, report: Progress = ..., **options: Unpack[CrosscheckOptions]) -> CrosscheckResult: ...
+@signed(CrosscheckConfig)
+def crosscheck(run: PathLike | CrosscheckConfig, *, report: Progress = silent, **options: Any) -> CrosscheckResult:
     """Compare a run of ``characterize`` with Icarus Verilog, transition by transition, as ``halo crosscheck`` does.
 
     Args:
-        run: run folder.
-        samples: transitions to play, over all corners and weights.
-        seed: which transitions.
+        run: run folder of ``characterize``.
         report: told about progress.
+        options: see ``halo.flow.crosscheck.CrosscheckConfig``; ``run_folder`` among them keeps the transitions.
 
     Returns:
-        How many are equal, and the first that is not.
+        Every transition, how many are equal, and the first that is not.
     """
-    return run_crosscheck(Path(run), samples, seed, report)
+    return run_crosscheck(_config("halo.crosscheck", CrosscheckConfig, run, options, "run"), report)
 
 
 @overload

@@ -52,6 +52,15 @@ class SynthesizeOptions(TypedDict, total=False):
     force: bool
 
 
+class CrosscheckOptions(TypedDict, total=False):
+    """Options as of ``halo.flow.crosscheck.CrosscheckConfig``: meanings and defaults are there."""
+
+    samples: int
+    seed: int
+    run_folder: PathLike | None
+    force: bool
+
+
 class SimulateOptions(TypedDict, total=False):
     """Options as of ``halo.flow.simulation.SimulationConfig``: meanings and defaults are there."""
 

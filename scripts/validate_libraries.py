@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import halo
-from halo.flow.crosscheck import crosscheck
+from halo.flow.crosscheck import CrosscheckConfig, crosscheck
 from halo.flow.runs.assets import mac_sources
 
 
@@ -47,7 +47,7 @@ def main() -> int:
             *mac_sources(), top="mul_csa_array", liberty=files, run_folder=run, force=True
         ).to_pandas()
         took = time.perf_counter() - start
-        checked = crosscheck(run, options.samples, 1, lambda stage, done, total: None)
+        checked = crosscheck(CrosscheckConfig(run, options.samples), lambda stage, done, total: None)
         ordered = bool((table["delay_ps"] <= table["bound_ps"]).all())
         bad += not ordered or checked.equal != checked.compared
         slow, energy = float(table["delay_ps"].max()), float(table["energy_fj"].mean()) / 1e3

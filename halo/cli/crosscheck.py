@@ -12,23 +12,30 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of halo characterize.")],
     samples: Annotated[int, typer.Option(metavar="N", min=1, help="Transitions to play, over all weights.")] = 2000,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Which transitions.")] = 1,
+    run_folder: Annotated[
+        Path | None,
+        typer.Option("-o", "--output-folder", metavar="DIR", help="Keep every transition, run.json and log.txt there."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
 ) -> None:
     """Check a run against Icarus Verilog, transition by transition.
 
     \b
-    Example:
+    Examples:
       halo crosscheck runs/default --samples 2000
+      halo crosscheck runs/default --samples 50000 -o runs/default_checked
 
     Settling time and toggle count of each sampled transition must be equal. The first that differs is shown in full,
     and the exit code is 1.
     """
     from halo.cli.progress import StageProgress
-    from halo.flow.crosscheck import crosscheck
+    from halo.flow.crosscheck import CrosscheckConfig, crosscheck
     from halo.report.crosscheck import crosscheck_report
     from halo.report.text import render
 
+    config = CrosscheckConfig(run, samples, seed, run_folder, force)
     with StageProgress() as report:
-        result = crosscheck(run, samples, seed, report)
+        result = crosscheck(config, report)
     typer.echo(render(crosscheck_report(result)))
     if result.equal != result.compared:
         raise typer.Exit(1)

@@ -32,6 +32,7 @@ from halo.timing.timed_netlist import write_timed_netlist
 from halo.units import FS_PER_PS
 
 NETLIST = "netlist.v"
+TIMED_NETLIST = "timed_netlist.v"
 GZIP = b"\x1f\x8b"
 PROOF_SECONDS = 2.0
 """Multipliers are hard to prove and quick to simulate, so the proof of equivalence gets a short try."""
@@ -283,5 +284,5 @@ def _period_fs(
 def _write_delays(folder: Path, corner: DesignCorner, *, alone: bool) -> None:
     write_sdf(corner.circuit, corner.delays, folder / file_of(corner.name, "delays.sdf", alone))
     write_timed_netlist(
-        corner.circuit, corner.delays, folder / file_of(corner.name, "timed_netlist.v", alone), library=corner.library
+        corner.circuit, corner.delays, folder / file_of(corner.name, TIMED_NETLIST, alone), library=corner.library
     )

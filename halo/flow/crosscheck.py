@@ -7,72 +7,175 @@ after, partial sums and state registers included: any values do for a comparison
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from halo.characterization.design import load_corner
 from halo.characterization.interface import netlist_ports
 from halo.characterization.ports import Roles
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
-from halo.flow.characterize import NETLIST, file_of
-from halo.flow.runs.provenance import RunRecord, read_record
-from halo.flow.runs.runfolder import RECORD
-from halo.flow.simulators.comparison import Difference, compare, draw_samples, spread
+from halo.flow.characterize import NETLIST, TIMED_NETLIST, file_of
+from halo.flow.runs.provenance import Recorder, RunRecord, read_record, require_unchanged
+from halo.flow.runs.runfolder import RECORD, new_run
+from halo.flow.runs.tools import find_tool
+from halo.flow.simulators.comparison import Comparison, Difference, compare, draw_samples, spread
 from halo.netlist.verilog import read_netlist
 from halo.progress import Progress
 
 STAGE = "crosscheck"
+ROWS = "crosscheck.csv"
 BLOCK = 5000
 """Transitions in one run of the simulator."""
 
 
 @dataclass(frozen=True)
-class CrosscheckResult:
-    """Transitions compared, those equal in settling time, toggle count and outputs, and the first that is not."""
+class CrosscheckConfig:
+    """Options of ``halo crosscheck``.
 
-    compared: int
-    equal: int
-    first_difference: Difference | None
-
-
-def crosscheck(run: Path, samples: int, seed: int, report: Progress) -> CrosscheckResult:
-    """Play random transitions of a run in both engines.
-
-    Args:
+    Attributes:
         run: folder of ``halo characterize``.
         samples: transitions, spread evenly over corners and weights.
         seed: which.
+        run_folder: folder to write, if any.
+        force: replace a finished run.
+
+    Raises:
+        HaloError: fewer than one transition, or a negative seed.
+    """
+
+    run: Path
+    samples: int = 2000
+    seed: int = 1
+    run_folder: Path | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        for name, number, least in (("number of transitions", self.samples, 1), ("seed", self.seed, 0)):
+            if number < least:
+                raise HaloError(f"the {name}, {number}, is too small", f"Give {least} or more.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as JSON values."""
+        folder = None if self.run_folder is None else str(self.run_folder)
+        return {**asdict(self), "run": str(self.run), "run_folder": folder}
+
+
+@dataclass(frozen=True, eq=False)
+class CrosscheckResult:
+    """Transitions that both engines played.
+
+    Attributes:
+        rows: one transition a row, as in ``crosscheck.csv``.
+        first_difference: the first that is not equal in settling time, toggle count and outputs, in full.
+        run_folder: what was written, if anything.
+    """
+
+    rows: pd.DataFrame
+    first_difference: Difference | None
+    run_folder: Path | None = None
+
+    @property
+    def compared(self) -> int:
+        """Number of transitions."""
+        return len(self.rows)
+
+    @property
+    def equal(self) -> int:
+        """Number of those that are equal in settling time, toggle count and outputs."""
+        return int(self.rows["equal"].sum())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A copy of the rows."""
+        return self.rows.copy()
+
+    def _repr_html_(self) -> str:
+        return str(self.rows.to_html(max_rows=20))
+
+
+def crosscheck(config: CrosscheckConfig, report: Progress) -> CrosscheckResult:
+    """Play random transitions of a run in both engines, and write them down where a folder is given.
+
+    The folder holds ``crosscheck.csv``, ``run.json`` and ``log.txt``; it is written also where transitions differ.
+
+    Args:
+        config: what to do.
         report: told about progress.
 
     Raises:
-        HaloError: no run folder, files of the run changed since, no Icarus, or a design that Icarus cannot be made to
-            play stage by stage (``halo.flow.simulators.pipeline``).
+        HaloError: no run folder, files of the run changed since, no Icarus, a design that Icarus cannot be made to
+            play stage by stage (``halo.flow.simulators.pipeline``), or a folder that cannot be written.
     """
-    record = read_record(run)
-    report(STAGE, 0, samples)
-    generator = np.random.default_rng(seed)
-    config = CharacterizeConfig.from_dict(record.config)
-    _require_unchanged(record, config)
-    roles = _roles(run, record)
-    shares = spread(generator, samples, len(config.corners))
-    compared = equal = 0
+    record = read_record(config.run)
+    options = CharacterizeConfig.from_dict(record.config)
+    read = [path for _, paths in options.corners for path in paths]
+    read += [] if options.sdf is None else [options.sdf]
+    require_unchanged(record, dict.fromkeys(read), config.run / RECORD, again="Characterize again.")
+    if config.run_folder is None:
+        return _play(config, record, options, report)
+    alone = len(options.corners) == 1
+    played = [config.run / file_of(name, TIMED_NETLIST, alone) for name, _ in options.corners]
+    with (
+        new_run(config.run_folder, config.force) as folder,
+        Recorder(
+            folder, "crosscheck", config.to_dict(), (config.run / RECORD, config.run / NETLIST, *played, *read), report
+        ) as kept,
+    ):
+        result = _play(config, record, options, kept.report)
+        result.rows.to_csv(folder / ROWS, index=False)
+        iverilog = find_tool("iverilog")
+        kept.tools[iverilog.name] = iverilog.version
+        first = result.first_difference
+        kept.results.update(
+            design=record.results["design"],
+            compared=result.compared,
+            equal=result.equal,
+            first_difference=None if first is None else asdict(first),
+        )
+    return replace(result, run_folder=config.run_folder)
+
+
+def _play(
+    config: CrosscheckConfig, record: RunRecord, options: CharacterizeConfig, report: Progress
+) -> CrosscheckResult:
+    report(STAGE, 0, config.samples)
+    generator = np.random.default_rng(config.seed)
+    roles = _roles(config.run, record)
+    shares = spread(generator, config.samples, len(options.corners))
+    tables: list[pd.DataFrame] = []
+    done = 0
     first: Difference | None = None
-    for (name, liberty), share in zip(config.corners, shares, strict=True):
-        corner = load_corner(name, liberty, run / NETLIST, record.results["design"], config, roles=roles)
+    for (name, liberty), share in zip(options.corners, shares, strict=True):
+        corner = load_corner(name, liberty, config.run / NETLIST, record.results["design"], options, roles=roles)
         drawn = draw_samples(corner, int(share), generator)
-        timed_netlist = run / file_of(name, "timed_netlist.v", len(config.corners) == 1)
+        timed_netlist = config.run / file_of(name, TIMED_NETLIST, len(options.corners) == 1)
         for start in range(0, int(share), BLOCK):
             block = drawn.rows(slice(start, start + BLOCK))
-            same, found = compare(corner, timed_netlist, block, explain=first is None)
-            compared += len(same)
-            equal += int(np.count_nonzero(same))
-            first = first or found
-            report(STAGE, compared, samples)
-    return CrosscheckResult(compared, equal, first)
+            found = compare(corner, timed_netlist, block, explain=first is None)
+            tables.append(_table(name, found))
+            done += len(found.weight)
+            first = first or found.first_difference
+            report(STAGE, done, config.samples)
+    return CrosscheckResult(pd.concat(tables, ignore_index=True), first)
+
+
+def _table(corner: str, found: Comparison) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "corner": corner,
+            "weight": found.weight,
+            "delay_fs": found.delay_fs,
+            "icarus_delay_fs": found.icarus_delay_fs,
+            "toggles": found.toggles,
+            "icarus_toggles": found.icarus_toggles,
+            "outputs_equal": found.outputs_equal,
+            "equal": found.equal,
+        }
+    )
 
 
 def _roles(run: Path, record: RunRecord) -> Roles:
@@ -82,23 +185,3 @@ def _roles(run: Path, record: RunRecord) -> Roles:
         return Roles.from_dict(record.results["roles"], netlist_ports(netlist))
     except (KeyError, TypeError, AttributeError) as error:
         raise HaloError("the record lacks the roles of the ports", "Characterize again.", run / RECORD) from error
-
-
-def _require_unchanged(record: RunRecord, config: CharacterizeConfig) -> None:
-    """The libraries and the SDF must be those the run read."""
-    needed = {str(path) for _, paths in config.corners for path in paths}
-    needed |= set() if config.sdf is None else {str(config.sdf)}
-    for item in record.inputs:
-        path = Path(item.path)
-        if item.path not in needed:
-            continue
-        if not path.is_file():
-            raise HaloError(
-                "a file that the run read is not there",
-                "Put it back, or start from the folder that halo characterize was started from.",
-                path,
-            )
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != item.sha256:
-            raise HaloError("this file has changed since the run", "Characterize again.", path)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from halo.flow.crosscheck import CrosscheckResult
+from halo.flow.crosscheck import ROWS, CrosscheckResult
 from halo.flow.simulators.comparison import Difference
-from halo.report.model import Report, Section
+from halo.report.model import File, Report, Section
 from halo.units import FS_PER_PS
 
 _SHOWN_NETS = 20
@@ -17,7 +17,10 @@ def crosscheck_report(result: CrosscheckResult) -> Report:
         f"toggle count and outputs, {result.compared - result.equal:,} different."
     )
     first = result.first_difference
-    return Report(title, [] if first is None else [difference_section(first)])
+    sections = [] if first is None else [difference_section(first)]
+    if result.run_folder is not None:
+        sections.append(Section("", [File(result.run_folder / ROWS)]))
+    return Report(title, sections)
 
 
 def difference_section(found: Difference) -> Section:

@@ -10,9 +10,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
+import pandas as pd
 import pytest
 from synthetic_run import corner, write_run
 
@@ -213,15 +214,20 @@ def test_characterize_hands_over_its_options_and_ends_with_the_summary(
 def test_crosscheck_prints_its_result_and_fails_when_one_differs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], equal: int, code: int
 ) -> None:
-    module = ModuleType("halo.flow.crosscheck")
-    result = SimpleNamespace(compared=7, equal=equal, first_difference=None)
-    module.CrosscheckResult = SimpleNamespace  # type: ignore[attr-defined]
+    module = importlib.import_module("halo.flow.crosscheck")
+    rows = pd.DataFrame({"weight": range(7), "equal": [n < equal for n in range(7)]})
     seen: list[Any] = []
-    module.crosscheck = lambda *arguments: (seen.append(arguments[:3]), result)[1]  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "halo.flow.crosscheck", module)
-    assert main(["crosscheck", "run", "--samples", "7", "--seed", "3"]) == code
-    assert capsys.readouterr().out.startswith(f"7 transitions compared with Icarus Verilog: {equal} equal in")
-    assert seen == [(Path("run"), 7, 3)]
+
+    def played(config: Any, report: Any) -> Any:
+        seen.append(config)
+        return module.CrosscheckResult(rows, None, config.run_folder)
+
+    monkeypatch.setattr(module, "crosscheck", played)
+    assert main(["crosscheck", "run", "--samples", "7", "--seed", "3", "-o", "checked"]) == code
+    said = capsys.readouterr().out
+    assert said.startswith(f"7 transitions compared with Icarus Verilog: {equal} equal in")
+    assert said.splitlines()[-1] == f"  {Path('checked') / 'crosscheck.csv'}"
+    assert seen == [module.CrosscheckConfig(Path("run"), 7, 3, Path("checked"))]
 
 
 def test_plot_redraws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from halo.characterization.design import DesignCorner
@@ -16,7 +17,8 @@ from halo.cli.main import main
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.characterize import characterize
-from halo.flow.crosscheck import crosscheck
+from halo.flow.crosscheck import ROWS, CrosscheckConfig, crosscheck
+from halo.flow.runs.provenance import read_record
 from halo.flow.simulators.comparison import Difference, compare, draw_samples, spread
 from halo.flow.simulators.pipeline import plan_stages
 from halo.flow.simulators.transitions import counted_gates, play_in_icarus
@@ -122,7 +124,8 @@ def test_real_multiplier_equals_icarus(shared: Path, library: Library, tmp_path:
     timed = tmp_path / "timed.v"
     write_timed_netlist(corner.circuit, corner.delays, timed, library=library)
     samples = draw_samples(corner, 200, np.random.default_rng(1))
-    same, difference = compare(corner, timed, samples, explain=True)
+    compared = compare(corner, timed, samples, explain=True)
+    same, difference = compared.equal, compared.first_difference
     assert difference is None and same.all() and len(same) == 200
 
 
@@ -132,7 +135,8 @@ def test_real_multiplier_equals_icarus(shared: Path, library: Library, tmp_path:
 def test_registers_clocked_stage_by_stage_equal_the_engine(text: str, library: Library, tmp_path: Path) -> None:
     corner, timed = written(text, tmp_path, library)
     samples = draw_samples(corner, 300, np.random.default_rng(2))
-    same, difference = compare(corner, timed, samples, explain=True)
+    compared = compare(corner, timed, samples, explain=True)
+    same, difference = compared.equal, compared.first_difference
     assert difference is None and same.all()
 
 
@@ -155,7 +159,8 @@ def test_a_planted_delay_is_found_at_its_gate(shared: Path, library: Library, tm
 
     planted = re.sub(r"= \(([\d.]+), ([\d.]+)\)", slower, text[start:stop])
     timed.write_text(text[:start] + planted + text[stop:])
-    same, found = compare(corner, timed, samples, explain=True)
+    compared = compare(corner, timed, samples, explain=True)
+    same, found = compared.equal, compared.first_difference
     assert not same.all() and same.any()
     assert found is not None
     first = found.nets[0]
@@ -266,10 +271,11 @@ def copied(run: Path, folder: Path) -> Path:
 @pytest.mark.tools
 @needs_icarus
 def test_a_run_is_checked_in_every_corner(finished: Path) -> None:
-    result = crosscheck(finished, 31, 1, quiet)
+    result = crosscheck(CrosscheckConfig(finished, 31, 1), quiet)
     assert (result.compared, result.equal, result.first_difference) == (31, 31, None)
     assert render(crosscheck_report(result)).startswith("31 transitions compared with Icarus Verilog: 31 equal")
-    assert crosscheck(finished, 1, 1, quiet).compared == 1
+    assert len(result.to_pandas()) == 31 and "icarus_delay_fs" in result._repr_html_()
+    assert crosscheck(CrosscheckConfig(finished, 1, 1), quiet).compared == 1
 
 
 @pytest.mark.tools
@@ -282,7 +288,17 @@ def test_the_command_ends_with_1_where_a_corner_differs(
     planted = run / "timed_netlist.large.v"
     planted.write_text(re.sub(r"= \(0\.", "= (1.", planted.read_text()))
     capsys.readouterr()
-    assert main(["crosscheck", str(run), "--samples", "20", "--seed", "3"]) == 1
+    folder = tmp_path / "checked"
+    assert main(["crosscheck", str(run), "--samples", "20", "--seed", "3", "-o", str(folder)]) == 1
+    rows = pd.read_csv(folder / ROWS)
+    record = read_record(folder)
+    assert (len(rows), record.results["compared"]) == (20, 20) and set(rows["corner"]) == {"small", "large"}
+    assert rows.loc[rows["corner"] == "small", "equal"].all() and not rows["equal"].all()
+    assert record.results["equal"] == int(rows["equal"].sum())
+    assert record.results["first_difference"]["corner"] == "large" and "iverilog" in record.tools
+    wrong = rows[~rows["equal"]]
+    assert ((wrong["delay_fs"] != wrong["icarus_delay_fs"]) | (wrong["toggles"] != wrong["icarus_toggles"])).any()
+    assert (folder / "log.txt").is_file()
     said = capsys.readouterr().out
     assert "First difference: corner large" in said
     assert re.match(r"20 transitions compared with Icarus Verilog: 1\d equal", said)
@@ -294,24 +310,24 @@ def test_a_library_changed_since_the_run(finished: Path) -> None:
     try:
         library.write_text(text.replace("0.1", "0.2", 1))
         with pytest.raises(HaloError, match="changed since the run"):
-            crosscheck(finished, 5, 1, quiet)
+            crosscheck(CrosscheckConfig(finished, 5, 1), quiet)
         library.unlink()
         with pytest.raises(HaloError, match="a file that the run read is not there"):
-            crosscheck(finished, 5, 1, quiet)
+            crosscheck(CrosscheckConfig(finished, 5, 1), quiet)
     finally:
         library.write_text(text)
 
 
 def test_folders_that_hold_no_run(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(HaloError, match="no run folder"):
-        crosscheck(tmp_path, 5, 1, quiet)
+        crosscheck(CrosscheckConfig(tmp_path, 5, 1), quiet)
     run = copied(finished, tmp_path)
     (run / "run.json").write_text((run / "run.json").read_text().replace('"roles"', '"parts"'))
     with pytest.raises(HaloError, match="lacks the roles of the ports"):
-        crosscheck(run, 5, 1, quiet)
+        crosscheck(CrosscheckConfig(run, 5, 1), quiet)
     (run / "run.json").write_text("{")
     with pytest.raises(HaloError, match="damaged"):
-        crosscheck(run, 5, 1, quiet)
+        crosscheck(CrosscheckConfig(run, 5, 1), quiet)
 
 
 @pytest.mark.tools
@@ -321,10 +337,10 @@ def test_a_timed_netlist_that_icarus_refuses(finished: Path, tmp_path: Path) -> 
     (run / "timed_netlist.small.v").write_text("module pipe(;\n")
     (run / "timed_netlist.large.v").write_text("module pipe(;\n")
     with pytest.raises(HaloError, match=r"simulation in Icarus failed: .*syntax error"):
-        crosscheck(run, 5, 1, quiet)
+        crosscheck(CrosscheckConfig(run, 5, 1), quiet)
 
 
 def test_no_icarus(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALO_IVERILOG", "no-such-simulator")
     with pytest.raises(HaloError, match="HALO_IVERILOG names no-such-simulator"):
-        crosscheck(finished, 5, 1, quiet)
+        crosscheck(CrosscheckConfig(finished, 5, 1), quiet)

@@ -114,6 +114,7 @@ class Recorder:
     _assumptions: dict[str, None] = field(default_factory=dict)
     _stages: dict[str, float] = field(default_factory=dict)
     _stage: tuple[str, float] | None = None
+    _inputs: tuple[InputFile, ...] = ()
     _started: datetime = field(default_factory=lambda: datetime.now(UTC))
     _clock: float = field(default_factory=time.perf_counter)
 
@@ -198,6 +199,29 @@ def read_record(folder: Path) -> RunRecord:
         return RunRecord(**values, extra=extra)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise HaloError(f"the record is damaged: {error}", _AGAIN, path) from error
+
+
+def require_unchanged(record: RunRecord, files: Iterable[Path], path: Path, *, again: str) -> None:
+    """Hold that files are those that a run read.
+
+    Args:
+        record: of the run; path: of the record.
+        files: files that the run read.
+        again: the full sentence that says what to do where they are not.
+
+    Raises:
+        HaloError: a file is not there, the run did not read it, or it has changed.
+    """
+    known = {item.path: item.sha256 for item in record.inputs}
+    for file in files:
+        if not file.is_file():
+            fix = f"Put it back, or start from the folder that halo {record.command} was started from."
+            raise HaloError("a file that the run read is not there", fix, file)
+        hashed = known.get(str(file))
+        if hashed is None:
+            raise HaloError(f"the record has no hash of {file}", again, path)
+        if input_file(file).sha256 != hashed:
+            raise HaloError("this file has changed since the run", again, file)
 
 
 def package_versions() -> dict[str, str]:

@@ -47,14 +47,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from halo.cachedir import cache_folder
+from halo.cachedir import cache_folder, cache_key
 from halo.characterization.design import DesignCorner, load_corner
 from halo.characterization.encoding import Encoding
 from halo.characterization.ports import Roles
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.runs.assets import mac_sources, rtl_folder
-from halo.flow.runs.provenance import RunRecord, input_file, read_record
+from halo.flow.runs.provenance import read_record, require_unchanged
 from halo.flow.runs.runfolder import RECORD, new_file
 from halo.netlist.graph import drive_port, evaluate, read_port
 from halo.power.energy import WeightEnergy, weight_energy
@@ -136,14 +136,14 @@ def fp16_mac(
     config = CharacterizeConfig.from_dict(record.config)
     name = _corner_name(config, corner, path)
     liberty = dict(config.corners)
-    for library in dict.fromkeys((*liberty[name], *config.corners[0][1])):
-        _require_unchanged(library, record, path)
+    libraries = dict.fromkeys((*liberty[name], *config.corners[0][1]))
+    require_unchanged(record, libraries, path, again="Characterize again: the FP16 MAC is made of the library's cells.")
     ports = record.results["ports"][name]
     sources = fp16_sources()
     hashes = {item.path: item.sha256 for item in record.inputs}
-    key = _digest(
+    key = cache_key(
         [FORMAT, __version__, metadata.version("pyosys"), TOPS[pipeline], WEIGHTS, TRANSITIONS, SEED],
-        [ports, config.margin_ps, config.register_overhead],
+        [ports, config.margin_ps, config.register_overhead, config.dont_use],
         [[hashes[str(library)] for library in files] for files in (liberty[name], config.corners[0][1])],
         [hashlib.sha256(source.read_bytes()).hexdigest() for source in sources],
     )
@@ -154,6 +154,7 @@ def fp16_mac(
             corners=config.corners,
             run_folder=run_folder,
             synth="flat",
+            dont_use=config.dont_use,
             input_slew_ps=ports["input_slew_ps"],
             output_load_ff=ports["output_load_ff"],
             margin_ps=config.margin_ps,
@@ -196,7 +197,9 @@ def _measure(config: CharacterizeConfig, name: str, top: str, sources: Sequence[
     liberty = dict(config.corners)
     report("synthesis of the FP16 MAC", 0, 1)
     with tempfile.TemporaryDirectory(prefix="halo-fp16-") as scratch:
-        made = synthesize(sources, top, config.corners[0][1], mode="flat", workdir=Path(scratch))
+        made = synthesize(
+            sources, top, config.corners[0][1], mode="flat", dont_use=config.dont_use, workdir=Path(scratch)
+        )
         corner = load_corner(name, liberty[name], made.netlist_verilog, top, config, roles=_roles(top))
     report("synthesis of the FP16 MAC", 1, 1)
     operands = dot_products(WEIGHTS, TRANSITIONS, config.seed)
@@ -313,25 +316,6 @@ def _corner_name(config: CharacterizeConfig, corner: str | None, path: Path) -> 
     if corner not in names:
         raise HaloError(f"the run has no corner {corner!r}", f"Its corners: {', '.join(names)}.", path)
     return corner
-
-
-def _require_unchanged(library: Path, record: RunRecord, path: Path) -> None:
-    """Check that a library is the one that the run read."""
-    known = {item.path: item.sha256 for item in record.inputs}
-    if not library.is_file():
-        raise HaloError(
-            "the library of the run is not there",
-            "Put it back, or characterize again: the FP16 MAC is made of its cells.",
-            library,
-        )
-    if str(library) not in known:
-        raise HaloError(f"the record has no hash of {library}", "Characterize again.", path)
-    if input_file(library).sha256 != known[str(library)]:
-        raise HaloError("the library has changed since the run", "Characterize again.", library)
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def _read(entry: Path) -> Fp16Mac | None:

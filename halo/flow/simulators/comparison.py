@@ -19,6 +19,9 @@ from halo.timing.event.engine import Held, Timed, hold, play_transitions
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 
+SPARE_FS = 1_000_000
+"""Simulated beyond twice the longest path: what is late shall be seen, not cut off."""
+
 
 @dataclass(frozen=True)
 class NetDifference:
@@ -79,9 +82,33 @@ def draw_samples(corner: DesignCorner, count: int, generator: np.random.Generato
     return Samples(weight, before, after)
 
 
-def compare(
-    corner: DesignCorner, timed_netlist: Path, samples: Samples, *, explain: bool
-) -> tuple[npt.NDArray[np.bool_], Difference | None]:
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Both engines on T transitions of one corner.
+
+    Attributes:
+        weight: int64[T].
+        delay_fs, toggles: int64[T] of the event engine; icarus_delay_fs, icarus_toggles: of Icarus.
+        outputs_equal: bool[T], whether Icarus settles to what the netlist gives without delays.
+        first_difference: the first transition that differs, if asked for.
+    """
+
+    weight: I64
+    delay_fs: I64
+    icarus_delay_fs: I64
+    toggles: I64
+    icarus_toggles: I64
+    outputs_equal: npt.NDArray[np.bool_]
+    first_difference: Difference | None
+
+    @property
+    def equal(self) -> npt.NDArray[np.bool_]:
+        """bool[T], which transitions are equal in everything."""
+        timed = (self.delay_fs == self.icarus_delay_fs) & (self.toggles == self.icarus_toggles)
+        return np.asarray(timed & self.outputs_equal, np.bool_)
+
+
+def compare(corner: DesignCorner, timed_netlist: Path, samples: Samples, *, explain: bool) -> Comparison:
     """Play transitions in both engines.
 
     Args:
@@ -90,9 +117,6 @@ def compare(
         samples: the transitions.
         explain: look into the first difference.
 
-    Returns:
-        (bool[T], which are equal; the first that is not, if asked for).
-
     Raises:
         HaloError: as ``play_in_icarus`` and the event engine.
     """
@@ -100,14 +124,23 @@ def compare(
     icarus = _icarus(corner, timed, timed_netlist, samples)
     delay, toggles = _native(corner, timed, samples)
     expected = _expected_outputs(corner.circuit, samples)
-    same = (delay == icarus.last_change_fs) & (toggles == icarus.toggles) & np.all(expected == icarus.outputs, axis=1)
+    found = Comparison(
+        weight=samples.weight,
+        delay_fs=delay,
+        icarus_delay_fs=np.asarray(icarus.last_change_fs, np.int64),
+        toggles=toggles,
+        icarus_toggles=np.asarray(icarus.toggles, np.int64),
+        outputs_equal=np.all(expected == icarus.outputs, axis=1),
+        first_difference=None,
+    )
+    same = found.equal
     if not explain or np.all(same):
-        return same, None
+        return found
     row = int(np.argmin(same))
     single = samples.rows(slice(row, row + 1))
     nets = tuple(_net_differences(corner, timed, timed_netlist, single))
     netlist = corner.circuit.netlist
-    return same, Difference(
+    difference = Difference(
         corner=corner.name,
         weight=int(samples.weight[row]),
         before=_port_values(corner.circuit, single.before[0]),
@@ -117,6 +150,7 @@ def compare(
         outputs=(_port_bits(netlist, expected[row]), _port_bits(netlist, icarus.outputs[row])),
         nets=nets,
     )
+    return replace(found, first_difference=difference)
 
 
 def spread(generator: np.random.Generator, total: int, parts: int) -> I64:
@@ -129,8 +163,7 @@ def spread(generator: np.random.Generator, total: int, parts: int) -> I64:
 def _icarus(
     corner: DesignCorner, timed: Timed, timed_netlist: Path, samples: Samples, each_gate: bool = False
 ) -> IcarusResult:
-    # Twice the longest path and a nanosecond: what is late shall be seen, not cut off.
-    settle_fs = 2 * hold(timed, {}).longest_path_fs + int(timed.launch_fs.max(initial=0)) + 10**6
+    settle_fs = 2 * hold(timed, {}).longest_path_fs + int(timed.launch_fs.max(initial=0)) + SPARE_FS
     with tempfile.TemporaryDirectory(prefix="halo-icarus-") as scratch:
         return play_in_icarus(
             timed,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 import tempfile
@@ -19,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from halo.cachedir import cache_folder
+from halo.cachedir import cache_folder, cache_key
 from halo.flow.simulators.runner import BUILD_LOG, Model, Simulator, build_model
 
 FORMAT = 1
@@ -49,7 +48,7 @@ def built_model(simulator: Simulator, model: Model, watch: Callable[[], None] | 
         with contextlib.suppress(OSError):  # of another user, or gone this moment
             os.utime(entry)
         return entry, False
-    library = folder() / f"library-{_digest(_platform(simulator), model.waves)}"
+    library = folder() / f"library-{cache_key(_platform(simulator), model.waves)}"
     with tempfile.TemporaryDirectory(prefix="halo-model-") as name:
         scratch = Path(name)
         for compiled in library.glob("*.o"):
@@ -63,7 +62,7 @@ def built_model(simulator: Simulator, model: Model, watch: Callable[[], None] | 
 
 
 def _key(simulator: Simulator, model: Model) -> str:
-    return _digest(
+    return cache_key(
         _platform(simulator),
         [model.toplevel, sorted(model.parameters.items()), sorted(model.defines.items())],
         [model.arguments, model.timescale, model.waves],
@@ -76,10 +75,6 @@ def _platform(simulator: Simulator) -> list[Any]:
 
     tools = [[tool.name, tool.version, str(tool.path)] for tool in simulator.tools]
     return [simulator.name, tools, simulator.make, metadata.version("cocotb"), str(cocotb_tools.config.libs_dir)]
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def _keep(files: list[Path], entry: Path) -> None:

@@ -137,10 +137,10 @@ def test_a_library_that_is_gone_or_another_is_refused(run: Path) -> None:
     library = run.parent / "cells.lib"
     with library.open("a", encoding="utf-8") as file:
         file.write("\n")
-    with pytest.raises(HaloError, match="the library has changed since the run"):
+    with pytest.raises(HaloError, match="this file has changed since the run"):
         fp16_mac(run)
     library.unlink()
-    with pytest.raises(HaloError, match="the library of the run is not there") as refused:
+    with pytest.raises(HaloError, match="a file that the run read is not there") as refused:
         fp16_mac(run)
     assert refused.value.path == str(library)
 
