@@ -27,13 +27,13 @@ from halo.flow.characterize import characterize as run_characterization
 from halo.flow.crosscheck import CrosscheckConfig, CrosscheckResult
 from halo.flow.crosscheck import crosscheck as run_crosscheck
 from halo.flow.evaluate import EvaluateConfig, Evaluation, evaluate_folder
-from halo.flow.gate_level.proof import GatesConfig, play_gates
+from halo.flow.gate_level.proof import GatesConfig, GatesResult, play_gates
 from halo.flow.quantize import QuantizeConfig, quantize_model
 from halo.flow.runs.provenance import RunRecord, read_record
 from halo.flow.score import ScoreConfig, ScoreResult, score_model
 from halo.flow.simulation import SimulationConfig, run_simulation
 from halo.flow.simulators.bench_run import SimulationResult
-from halo.flow.synthesis import SynthesisConfig, synthesize_into
+from halo.flow.synthesis import SynthesisConfig, SynthesisRun, synthesize_into
 from halo.keywords import check_names, configure, option_names, shaped, signed
 from halo.options import (
     CharacterizeOptions,
@@ -130,15 +130,15 @@ def characterize_config(
 
 
 @overload
-def synthesize(config: SynthesisConfig, /, *, report: Progress = ...) -> RunRecord: ...
+def synthesize(config: SynthesisConfig, /, *, report: Progress = ...) -> SynthesisRun: ...
 @overload
 def synthesize(
     *files: PathLike, run_folder: PathLike, report: Progress = ..., **options: Unpack[SynthesizeOptions]
-) -> RunRecord: ...
+) -> SynthesisRun: ...
 @signed(SynthesisConfig, without=("files", "run_folder"))
 def synthesize(
     *files: PathLike | SynthesisConfig, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
-) -> RunRecord:
+) -> SynthesisRun:
     """Map Verilog to a library's cells, as ``halo synth`` does.
 
     Args:
@@ -148,12 +148,12 @@ def synthesize(
         options: see ``halo.flow.synthesis.SynthesisConfig``.
 
     Returns:
-        The record of the run; ``netlist.v`` is in the folder.
+        Cells and area, and where the netlist is.
     """
     own = files[0] if len(files) == 1 and isinstance(files[0], SynthesisConfig) else None
     given = {**options, **_given(files=files if own is None else (), run_folder=run_folder)}
     config = _config("halo.synthesize", SynthesisConfig, own, given)
-    return read_record(synthesize_into(config, report))
+    return synthesize_into(config, report)
 
 
 @overload
@@ -176,15 +176,15 @@ def simulate(bench: str | SimulationConfig, *, report: Progress = silent, **opti
 
 
 @overload
-def simulate_gates(config: GatesConfig, /, *, report: Progress = ...) -> RunRecord: ...
+def simulate_gates(config: GatesConfig, /, *, report: Progress = ...) -> GatesResult: ...
 @overload
 def simulate_gates(
     bench: str, *, run_folder: PathLike, report: Progress = ..., **options: Unpack[GatesOptions]
-) -> RunRecord: ...
+) -> GatesResult: ...
 @signed(GatesConfig)
 def simulate_gates(
     bench: str | GatesConfig, *, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
-) -> RunRecord:
+) -> GatesResult:
     """Play a processing element or an array as gates with delays, at a clock, as ``halo sim NAME --gates`` does.
 
     Args:
@@ -194,12 +194,11 @@ def simulate_gates(
         options: see ``halo.flow.gate_level.proof.GatesConfig``.
 
     Returns:
-        The record of the run; ``trials.csv`` and ``error_rates.csv`` are in the folder.
+        The trials, the error rates and the record; ``passed`` says whether every trial went as it must.
     """
     given = {**options, **_given(run_folder=run_folder)}
     config = _config("halo.simulate_gates", GatesConfig, bench, given, "bench")
-    play_gates(config, report, _error_rate)
-    return read_record(config.run_folder)
+    return play_gates(config, report, _error_rate)
 
 
 @overload

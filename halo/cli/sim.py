@@ -130,8 +130,8 @@ def command(
         )
         with StageProgress() as report:
             proven = play_gates(proof, report, finish=draw_error_rate)
-        typer.echo(render(gates_report(proof.run_folder)))
-        if not proven:
+        typer.echo(render(gates_report(proven)))
+        if not proven.passed:
             raise typer.Exit(1)
         return
     config = SimulationConfig(

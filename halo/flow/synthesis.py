@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from halo.characterization.interface import read_ports
 from halo.config import Synthesis
@@ -14,8 +17,6 @@ from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
 from halo.progress import Progress
 from halo.synth import SynthesisResult, synthesize
-
-_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,40 @@ class SynthesisConfig:
         }
 
 
-def synthesize_into(config: SynthesisConfig, report: Progress) -> Path:
-    """Synthesise, and write ``netlist.v``, ``netlist.json``, ``run.json`` and the logs.
+@dataclass(frozen=True)
+class SynthesisRun:
+    """A finished run of ``halo synth``.
 
-    Returns:
-        The run folder.
+    Attributes:
+        run_folder: where it is.
+        top: module synthesized.
+        area: in the library's units.
+        cells: number of each cell.
+        warnings: of Yosys, that say something about the netlist.
+    """
+
+    run_folder: Path
+    top: str
+    area: float
+    cells: Mapping[str, int]
+    warnings: tuple[str, ...]
+
+    @property
+    def netlist(self) -> Path:
+        """The netlist in Verilog."""
+        return self.run_folder / "netlist.v"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row a kind of cell, the most frequent first."""
+        rows = sorted(self.cells.items(), key=lambda item: (-item[1], item[0]))
+        return pd.DataFrame(rows, columns=["cell", "count"])
+
+    def _repr_html_(self) -> str:
+        return str(self.to_pandas().to_html(index=False))
+
+
+def synthesize_into(config: SynthesisConfig, report: Progress) -> SynthesisRun:
+    """Synthesise, and write ``netlist.v``, ``netlist.json``, ``run.json`` and the logs.
 
     Raises:
         HaloError: bad input, or a folder that cannot be written.
@@ -91,7 +121,7 @@ def synthesize_into(config: SynthesisConfig, report: Progress) -> Path:
         )
         record.report("synthesis", 1, 1)
         _keep(made, folder, record)
-    return config.run_folder
+    return SynthesisRun(config.run_folder, made.top, made.area, made.cell_counts, tuple(made.warnings))
 
 
 def _keep(made: SynthesisResult, folder: Path, record: Recorder) -> None:

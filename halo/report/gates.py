@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pandas as pd
-
-from halo.flow.gate_level.proof import TRIALS
-from halo.flow.runs.provenance import read_record
+from halo.flow.gate_level.proof import GatesResult
 from halo.report.model import Block, Report, Section, Table, closing
 
 _HEAD = ("trial", "period ps", "cycles", "wrong", "late", "needed ps", "as it must")
 
 
-def gates_report(run_folder: Path) -> Report:
-    """Report of a run of ``halo sim NAME --gates``.
-
-    Raises:
-        HaloError: no such run.
-    """
-    record = read_record(run_folder)
-    results, clock = record.results, record.results["class"]
-    rows = pd.read_csv(run_folder / TRIALS)
+def gates_report(run: GatesResult) -> Report:
+    """Report of a run of ``halo sim NAME --gates``."""
+    results, clock = run.record.results, run.record.results["class"]
     trials = [
         (
             str(row["trial"]),
@@ -30,7 +19,7 @@ def gates_report(run_folder: Path) -> Report:
             f"{row['needed_ps']:,.1f}",
             "yes" if row["passed"] else "NO",
         )
-        for _, row in rows.iterrows()
+        for _, row in run.trials.iterrows()
     ]
     blocks: list[Block] = [
         f"class of {len(clock['weights'])} weights: {', '.join(str(w) for w in clock['weights'])}",
@@ -40,6 +29,6 @@ def gates_report(run_folder: Path) -> Report:
         "",
         Table(_HEAD, trials, "lrrrrrl"),
     ]
-    files = sorted(path for path in run_folder.rglob("*") if path.is_file())
+    files = sorted(path for path in run.run_folder.rglob("*") if path.is_file())
     title = f"{results['design']}: {results['gates']:,} gates, {results['registers']:,} registers"
-    return Report(title, [Section("", blocks), *closing(record.assumptions, files)])
+    return Report(title, [Section("", blocks), *closing(run.record.assumptions, files)])

@@ -29,20 +29,22 @@ def source(tmp_path: Path) -> Path:
 def test_a_run_holds_netlist_and_record(tmp_path: Path, source: Path, osu018: Path) -> None:
     seen = []
     config = SynthesisConfig((osu018,), tmp_path / "run", (source,), params=(("N", 3),))
-    run = synthesize_into(config, lambda *call: seen.append(call))
+    made = synthesize_into(config, lambda *call: seen.append(call))
+    run = made.run_folder
     assert "module mul(" in (run / "netlist.v").read_text(encoding="utf-8").replace("mul (", "mul(")
     record = read_record(run)
     assert record.results["design"] == "mul" and record.results["area"] > 0
     assert sum(record.results["cells"].values()) > 9
     assert [Path(i.path) for i in record.inputs] == [source, osu018]
     assert seen[-1] == ("synthesis", 1, 1)
-    shown = render(synthesis_report(run))
+    shown = render(synthesis_report(made))
+    assert made.to_pandas()["count"].sum() == sum(record.results["cells"].values())
+    assert "<td>" in made._repr_html_() and made.netlist == run / "netlist.v"
     assert shown.startswith("mul: ") and str(run / "netlist.v") in shown
 
 
 def test_the_default_mac_needs_no_file(tmp_path: Path, osu018: Path) -> None:
-    run = synthesize_into(SynthesisConfig((osu018,), tmp_path / "run"), lambda *_: None)
-    assert read_record(run).results["design"] == "mac_csa_array"
+    assert synthesize_into(SynthesisConfig((osu018,), tmp_path / "run"), lambda *_: None).top == "mac_csa_array"
 
 
 def test_bad_input_leaves_nothing(tmp_path: Path, source: Path, osu018: Path) -> None:

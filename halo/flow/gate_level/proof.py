@@ -17,7 +17,7 @@ from halo.errors import HaloError
 from halo.flow.gate_level.array import GateArray, array_sources, build_array, shape_of
 from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
 from halo.flow.gate_level.trials import ErrorCurve, Trial, Trials
-from halo.flow.runs.provenance import Recorder
+from halo.flow.runs.provenance import Recorder, RunRecord, read_record
 from halo.flow.runs.runfolder import new_run
 from halo.flow.simulators.clocked_cycles import ClockedPlayer
 from halo.progress import Progress, silent
@@ -96,6 +96,35 @@ class ClassClock:
     settle: int
 
 
+@dataclass(frozen=True, eq=False)
+class GatesResult:
+    """A finished run of ``halo sim NAME --gates``.
+
+    Attributes:
+        run_folder: where it is.
+        record: its ``run.json``; ``record.results["class"]`` is the class of weights and its clock.
+        trials: its ``trials.csv``, a row a trial.
+        error_rates: its ``error_rates.csv``, a row a weight and period.
+    """
+
+    run_folder: Path
+    record: RunRecord
+    trials: pd.DataFrame
+    error_rates: pd.DataFrame
+
+    @property
+    def passed(self) -> bool:
+        """Every trial went as it must."""
+        return bool(self.trials["passed"].all())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A copy of the trials."""
+        return self.trials.copy()
+
+    def _repr_html_(self) -> str:
+        return str(self.trials.to_html(index=False))
+
+
 def parse_weights(text: str) -> tuple[int, ...]:
     """Weights of a list such as ``-64,0,64``.
 
@@ -108,16 +137,15 @@ def parse_weights(text: str) -> tuple[int, ...]:
         raise HaloError(f"--weights {text} is no list of whole numbers", "Write --weights=-64,0,64.") from None
 
 
-def play_gates(config: GatesConfig, report: Progress = silent, finish: Callable[[Path], object] | None = None) -> bool:
+def play_gates(
+    config: GatesConfig, report: Progress = silent, finish: Callable[[Path], object] | None = None
+) -> GatesResult:
     """Build, time and play an array, and write the run folder.
 
     Args:
         config: what to do.
         report: told about progress.
         finish: called with the complete folder before it takes its place, to draw the plot in it.
-
-    Returns:
-        Whether every trial went as it must.
 
     Raises:
         HaloError: bad input or a missing tool.
@@ -149,7 +177,8 @@ def play_gates(config: GatesConfig, report: Progress = silent, finish: Callable[
             report("plot", 0, 1)
             finish(folder)
             report("plot", 1, 1)
-    return all(trial.passed for trial in done)
+    run = config.run_folder
+    return GatesResult(run, read_record(run), pd.read_csv(run / TRIALS), pd.read_csv(run / ERROR_RATES))
 
 
 def _build(config: GatesConfig, folder: Path, work: Path, record: Recorder) -> GateArray:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pandas as pd
+
 from halo.errors import HaloError
 from halo.flow.simulators.benches import Bench, Value, find_bench
 from halo.flow.simulators.model_cache import built_model
@@ -75,6 +77,14 @@ class SimulationResult:
     def passed(self) -> bool:
         """Every test passed, and there was one."""
         return bool(self.tests) and all(test.passed for test in self.tests)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row a test: its name, whether it passed, and what it counted."""
+        names = ("name", "passed", "compared", "sent", "cycles", "wall_s", "message")
+        return pd.DataFrame([{name: getattr(test, name) for name in names} for test in self.tests], columns=[*names])
+
+    def _repr_html_(self) -> str:
+        return str(self.to_pandas().to_html(index=False))
 
 
 def simulate(

@@ -57,10 +57,11 @@ def test_element_from_the_command_line(
 def test_a_period_too_short_fails_and_is_told(osu018: Path, tmp_path: Path) -> None:
     params = (*WIDTHS, ("ROWS", 2), ("COLUMNS", 1))
     config = GatesConfig("systolic_ws", (osu018,), tmp_path / "run", params, (-8, 0), period_ps=1000.0, cycles=100)
-    assert not play_gates(config, quiet)
+    result = play_gates(config, quiet)
+    assert not result.passed and "<td>" in result._repr_html_()
     trials = pd.read_csv(config.run_folder / TRIALS)
     assert trials["wrong"].iloc[0] > 0 and not trials["passed"].iloc[0]
-    assert "NO" in render(gates_report(config.run_folder))
+    assert "NO" in render(gates_report(result))
 
 
 def test_bad_options(osu018: Path, tmp_path: Path) -> None:
