@@ -7,13 +7,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from halo.cli import data_names
+
 
 def command(
     model: Annotated[
         str,
         typer.Argument(
             metavar="MODEL",
-            help="llama2-7b, llama2-13b, opt-1.3b, opt-6.7b, opt-30b, phi3-mini, or a folder with config.json.",
+            help=f"{', '.join(data_names.models())}, or a folder with config.json.",
         ),
     ],
     quantized: Annotated[
@@ -23,8 +25,7 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="fp16, w8a8, w4a8, w3a8, left-aligned-w4, left-aligned-w3, halo-perf, halo-acc, halo-bal; "
-            "may be repeated. Neither folder nor method: all nine.",
+            help=f"{', '.join(data_names.methods())}; may be repeated. Neither folder nor method: all of them.",
         ),
     ] = None,
     *,
@@ -33,20 +34,21 @@ def command(
     arch: Annotated[
         str,
         typer.Option(
-            metavar="FILE|NAME", help="systolic-128, systolic-32, tpu-v1, rtx2080ti, v100, a100-40, a100-80, or a file."
+            metavar="FILE|NAME", help=f"{', '.join((*data_names.arrays(), *data_names.devices()))}, or a file."
         ),
     ] = "systolic-128",
     dvfs: Annotated[
         str,
         typer.Option(
             metavar="FILE|NAME",
-            help="table (one voltage), raised (the voltages of its corners), paper-systolic, paper-gpu, or a file.",
+            help="table (one voltage), raised (the voltages of its corners), "
+            f"{', '.join(data_names.operating_points())}, or a file.",
         ),
     ] = "table",
     transition: Annotated[
         str | None,
         typer.Option(
-            metavar="ivr|ldo|fivr|vrm|gpu_driver",
+            metavar="|".join(data_names.transitions()),
             help="What a change of the clock takes; none: as --dvfs says, else ivr, or gpu_driver on a GPU.",
         ),
     ] = None,

@@ -28,7 +28,7 @@ from halo.errors import HaloError
 from halo.sourced import Parameters, load_toml, read_parameters
 
 DATA = Path(__file__).with_name("data")
-NAMES = ("paper-systolic", "paper-gpu")
+_TRANSITIONS = DATA / "transitions.toml"
 _TRANSITION = ("per_volt_ns", "fixed_ns", "rail_nf")
 _POINT = ("voltage_v", "frequency_ghz")
 _LAW = ("threshold_v", "alpha")
@@ -48,16 +48,26 @@ class DvfsFile:
     parameters: Parameters
 
 
+def dvfs_names() -> tuple[str, ...]:
+    """Operating points that come with the package."""
+    return tuple(sorted(path.stem for path in DATA.glob("*.toml") if path != _TRANSITIONS))
+
+
+def preset_names() -> tuple[str, ...]:
+    """Presets of what a change takes, from the fastest."""
+    return tuple(load_toml(_TRANSITIONS))
+
+
 def read_dvfs(name_or_path: str) -> DvfsFile:
-    """Operating points by name (``paper-systolic``, ``paper-gpu``) or from a file.
+    """Operating points by name (``dvfs_names``) or from a file.
 
     Raises:
         HaloError: no such name or file, a number that is missing, has no source or cannot be, an unknown preset, or
             clocks that do not rise.
     """
-    path = DATA / f"{name_or_path}.toml" if name_or_path in NAMES else Path(name_or_path)
+    path = DATA / f"{name_or_path}.toml" if name_or_path in dvfs_names() else Path(name_or_path)
     if not path.is_file():
-        fix = f"Give a file, or one of: {', '.join(NAMES)}."
+        fix = f"Give a file, or one of: {', '.join(dvfs_names())}."
         raise HaloError(f"there are no operating points {name_or_path!r}", fix)
     try:
         return _read(path, load_toml(path))
@@ -66,7 +76,7 @@ def read_dvfs(name_or_path: str) -> DvfsFile:
 
 
 def preset(name: str) -> Transition:
-    """What a change takes with a known regulator: ivr, ldo, fivr, vrm or gpu_driver.
+    """What a change takes with a known regulator, see ``preset_names``.
 
     Raises:
         HaloError: an unknown name.
@@ -143,13 +153,12 @@ def _transition(table: Any, path: Path) -> tuple[Transition, Parameters]:
 
 
 def _preset(name: Any) -> tuple[Transition, Parameters]:
-    file = DATA / "transitions.toml"
-    known = load_toml(file)
+    known = load_toml(_TRANSITIONS)
     if not isinstance(name, str) or name not in known:
         near = get_close_matches(str(name), known, n=1)
         fix = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
         raise HaloError(f"there is no transition preset {name!r}", fix)
-    return _numbers({"name": name, **known[name]}, file)
+    return _numbers({"name": name, **known[name]}, _TRANSITIONS)
 
 
 def _numbers(table: Mapping[str, Any], path: Path) -> tuple[Transition, Parameters]:

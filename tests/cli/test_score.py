@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from synthetic_run import corner
 
+from halo.arch.gpu.device import device_names
+from halo.arch.systolic.array import arch_names
 from halo.characterization.table import WeightTable
+from halo.cli import data_names
 from halo.cli.main import main
+from halo.dvfs.files import dvfs_names, preset_names
+from halo.flow.scoring.stated import METHODS
+from halo.version import PACKAGE
+from halo.workload.config import built_in_names
 
 CONFIG = {
     "model_type": "opt",
@@ -42,6 +50,29 @@ def test_methods_side_by_side(arguments: list[str], tmp_path: Path, capsys: pyte
     assert names == {"score.csv", "schedule.json", "run.json", "log.txt", "plots"}
     assert (tmp_path / "score" / "plots" / "time.png").is_file()
     assert main(arguments) == 2 and "this folder exists" in capsys.readouterr().err
+
+
+def test_help_names_what_the_commands_take(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every name that the engines read from their data files, and no other."""
+    assert sorted(data_names.models()) == sorted(built_in_names())
+    assert sorted(data_names.arrays()) == sorted(arch_names())
+    assert sorted(data_names.devices()) == sorted(device_names())
+    assert sorted(data_names.operating_points()) == sorted(dvfs_names())
+    assert data_names.transitions() == preset_names()
+    assert data_names.methods() == tuple(METHODS)
+    main(["score", "--help"])
+    said = "".join(capsys.readouterr().out.split())
+    for name in (*built_in_names(), *arch_names(), *device_names(), *dvfs_names(), *preset_names(), *METHODS):
+        assert name in said
+    assert data_names.models()[:2] == ("llama2-7b", "llama2-13b")  # as numbers sort, not as letters do
+
+
+def test_a_new_device_shows_in_the_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(PACKAGE / "arch" / "gpu" / "data", tmp_path / "arch" / "gpu" / "data")
+    monkeypatch.setattr(data_names, "PACKAGE", tmp_path)
+    known = data_names.devices()
+    (tmp_path / "arch" / "gpu" / "data" / "orin.toml").touch()
+    assert set(data_names.devices()) - set(known) == {"orin"}
 
 
 @pytest.mark.parametrize(

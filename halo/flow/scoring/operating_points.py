@@ -10,7 +10,7 @@ from halo.arch.weights import Element, LayerWeights, TileClass
 from halo.characterization.table import WeightTable
 from halo.dvfs.check import check_points
 from halo.dvfs.energy import assumptions, energy_fj, leakage_nw
-from halo.dvfs.files import NAMES, preset, read_dvfs
+from halo.dvfs.files import dvfs_names, preset, read_dvfs
 from halo.dvfs.limits import safe_points
 from halo.dvfs.points import Allowed, Dvfs, OperatingPoint
 from halo.dvfs.table_points import MARGIN, bind, raised_dvfs, table_dvfs
@@ -90,7 +90,7 @@ def integer_points(
 
     Args:
         name: ``table`` (safe clocks of the sets of weights, at the corner's voltage), ``raised`` (at rising voltages of
-            the table's corners), ``paper-systolic``, ``paper-gpu`` or a file.
+            the table's corners), one of ``dvfs_names`` or a file.
         table: of the weights.
         corner: of the table; None: its only one.
         sets: of weights that tiles are limited to.
@@ -110,8 +110,8 @@ def integer_points(
             raise HaloError("one corner has no other voltages", "Leave out --corner, or --dvfs raised.")
         bound = raised_dvfs(table, sets, (), preset(regulator or usual), MARGIN)
     else:
-        if name not in NAMES and not Path(name).is_file():
-            fix = f"Give a file, or one of: table, raised, {', '.join(NAMES)}."
+        if name not in dvfs_names() and not Path(name).is_file():
+            fix = f"Give a file, or one of: table, raised, {', '.join(dvfs_names())}."
             raise HaloError(f"there are no operating points {name!r}", fix)
         file = read_dvfs(name)
         bound = bind(file.dvfs, table, () if corner is None else (corner,))

@@ -14,6 +14,7 @@ from halo.dvfs.cost import LayerCost
 from halo.dvfs.points import Dvfs, OperatingPoint, period_ps
 from halo.dvfs.sequence import LayerRun
 from halo.errors import HaloError
+from halo.flow.scoring.columns import column, headers, is_header, summed_headers
 from halo.workload.footprint import Footprint
 from halo.workload.gemm import Gemm, VectorOperation, layer_name
 
@@ -23,7 +24,6 @@ TOTAL = "total"
 VECTOR = "vector"
 
 _Row = dict[str, Any]
-_SUMMED = ("cycles", "_ps", "_pj", "macs", "_bytes")
 _NOT_OF_VECTORS = ("macs", "weight_bytes", "activation_bytes", "result_bytes")
 
 
@@ -83,17 +83,17 @@ class MethodScore:
 
     @property
     def runs(self) -> list[LayerRun]:
-        """Of layers and vector operations."""
+        """Runs of layers and vector operations."""
         return [layer.run for layer in self.layers] + [v.run for v in self.vectors if v.run is not None]
 
     @property
     def time_ps(self) -> int:
-        """Of one pass."""
+        """Time of one pass."""
         return sum(run.time_ps for run in self.runs)
 
     @property
     def energy_pj(self) -> int:
-        """Of one pass."""
+        """Energy of one pass."""
         return sum(run.energy_pj for run in self.runs)
 
     @property
@@ -126,7 +126,7 @@ def write_scores(folder: Path, scores: Sequence[MethodScore]) -> Path:
     Raises:
         HaloError: a layer whose parts do not add up, which nothing in the input can cause.
     """
-    columns = column_names(scores)
+    columns = headers(point_names(scores))
     path = folder / SCORES
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
@@ -140,27 +140,23 @@ def read_scores(folder: Path) -> pd.DataFrame:
     """``score.csv`` of a run of ``halo score``; whole numbers are nullable Int64.
 
     Raises:
-        HaloError: there is none.
+        HaloError: there is none, or it has a column that no score has.
     """
     path = folder / SCORES
     if not path.is_file():
         raise HaloError("no scores here", "Give a folder of halo score.", folder)
     frame = pd.read_csv(path)
-    plain = ("method", "layer", "role", "utilisation", "bound")
-    return frame.astype({name: "Int64" for name in frame.columns if name not in plain})
+    for name in frame.columns:
+        if not is_header(name):
+            raise HaloError(f"column {name!r} is none of a score", "Take score.csv as halo score wrote it.", path)
+    return frame.astype({name: "Int64" for name in frame.columns if column(name).kind == "whole"})
 
 
-def column_names(scores: Iterable[MethodScore]) -> list[str]:
-    """Columns of ``score.csv``; those of an operating point once, whichever methods have it."""
+def point_names(scores: Iterable[MethodScore]) -> list[str]:
+    """Operating points that ``score.csv`` has columns for: each once, whichever methods have it."""
     layers = [point.name for score in scores for point in score.dvfs.points]
     vectors = [vector.point.name for score in scores for vector in score.vectors if vector.run is not None]
-    points = list(dict.fromkeys([*layers, *vectors]))
-    return [
-        *("method", "layer", "role", "m", "k", "n", "count", "cycles", *(f"cycles_{name}" for name in points)),
-        *("compute_ps", *(f"time_{name}_ps" for name in points), "stall_ps", "transition_ps", "time_ps"),
-        *("core_pj", "buffer_pj", "dram_pj", "static_pj", "transition_pj", "energy_pj"),
-        *("macs", "weight_bytes", "activation_bytes", "result_bytes", "utilisation", "bound"),
-    ]
+    return list(dict.fromkeys([*layers, *vectors]))
 
 
 def rows_of(score: MethodScore) -> list[_Row]:
@@ -226,8 +222,7 @@ def _vector_row(score: MethodScore, vector: VectorScore) -> _Row:
 
 def _total_row(score: MethodScore, rows: Sequence[_Row]) -> _Row:
     """Exact sums; the utilisation is that of the layers, while they run."""
-    summed = [name for name in column_names([score]) if name.endswith(_SUMMED) or name.startswith("cycles_")]
-    total: _Row = {name: sum(row.get(name, 0) for row in rows) for name in summed}
+    total: _Row = {name: sum(row.get(name, 0) for row in rows) for name in summed_headers(point_names([score]))}
     # Each layer's share of what the array could have done meanwhile gives that of the whole.
     bound: Literal["memory", "compute"] = "memory" if score.memory_share > 0.5 else "compute"
     whole = {"utilisation": f"{score.utilisation:.6f}", "bound": bound}
