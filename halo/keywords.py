@@ -61,12 +61,14 @@ def option_names(config: type) -> list[str]:
 
 
 def shaped(hint: Any, value: Any) -> Any:
-    """A value in the shape of a field: ``Path`` from a string, a tuple from a sequence, a mapping or a single item."""
+    """A value in the shape of a field: ``Path`` and string from each other, tuples from sequences and mappings."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return value if value is None else shaped(next((a for a in arguments if a is not NoneType), hint), value)
     if hint is Path and isinstance(value, str):
         return Path(value)
+    if hint is str and isinstance(value, Path):
+        return str(value)
     if origin is tuple and arguments[-1] is Ellipsis:
         if isinstance(value, str | Path):
             value = (value,)

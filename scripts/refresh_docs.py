@@ -21,6 +21,8 @@ from halo.arch.gpu.device import DATA as GPU_DATA
 from halo.arch.systolic.array import DATA as SYSTOLIC_DATA
 from halo.characterization.columns import COLUMNS
 from halo.cli.main import app
+from halo.flow.scoring.columns import COLUMNS as SCORE_COLUMNS
+from halo.flow.scoring.columns import POINT
 from halo.sourced import load_toml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +63,10 @@ def regions() -> dict[str, str]:
             ((f"[`halo {name}`](#halo-{name})", c.get_short_help_str(200)) for name, c in commands.items()),
         ),
         "reference of commands": "\n".join(_command(name, command) for name, command in commands.items()),
+        "columns of score.csv": _table(
+            ("column", "meaning", "better"),
+            ((f"`{c.name.replace(POINT, 'POINT')}`", c.meaning, c.better or "") for c in SCORE_COLUMNS),
+        ),
         "columns of weights.csv": _table(
             ("column", "unit", "meaning"), ((f"`{c.name}`", c.unit, c.meaning) for c in COLUMNS)
         ),

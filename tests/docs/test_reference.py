@@ -18,7 +18,6 @@ from synthetic_run import corner, write_run
 from halo.arch.gpu.device import DATA as GPU_DATA
 from halo.arch.systolic.array import DATA as SYSTOLIC_DATA
 from halo.cli.main import main
-from halo.flow.scoring.table import column_names
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -66,11 +65,6 @@ def test_the_picture_of_the_layers_is_fresh_and_has_each_of_them(refresh: Module
     bold = [node.text for node in ElementTree.fromstring(text).iter() if node.get("font-weight") == "bold"]
     names, _ = refresh.layers()
     assert bold == [*reversed(names[names.index("liberty") :]), "foundations"]
-
-
-def test_columns_of_score_csv() -> None:
-    documented = [name for name in table("reference/columns.md", "columns of score.csv") if "POINT" not in name]
-    assert documented == column_names([])
 
 
 @pytest.mark.slow
