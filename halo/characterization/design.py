@@ -25,7 +25,7 @@ from halo.synth.libraries import without_cells
 from halo.timing.arcs import delay_arcs
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
-from halo.timing.event.engine import Timed
+from halo.timing.event.reduction import TimedCircuit
 from halo.timing.overhead import RegisterOverhead, plain_flip_flop, ports_overhead
 from halo.timing.sdf.read import delays_from_sdf, read_sdf
 from halo.timing.static.timer import endpoints
@@ -67,7 +67,7 @@ class DesignCorner:
         return bool(np.any(self.circuit.kind == FLOP))
 
     @property
-    def timed(self) -> Timed:
+    def timed(self) -> TimedCircuit:
         """What the engines simulate: flip-flops launch at their clk-to-Q, inputs as ``boundary_s`` says."""
         ends = endpoints(self.circuit)
         clk_to_q_fs, setup_fs = (round(seconds * 1e15) for seconds in self.boundary_s)
@@ -77,7 +77,7 @@ class DesignCorner:
         for gate in self.circuit.state_gates:
             arcs = slice(int(self.circuit.arc_start[gate]), int(self.circuit.arc_start[gate + 1]))
             launch[self.circuit.out[gate]] = self.delays.arc_fs[arcs].max(initial=0)
-        return Timed(self.circuit, self.delays.arc_fs, launch, np.array([e.net for e in ends], np.int32), setup)
+        return TimedCircuit(self.circuit, self.delays.arc_fs, launch, np.array([e.net for e in ends], np.int32), setup)
 
     @property
     def boundary_s(self) -> tuple[float, float]:

@@ -17,7 +17,8 @@ from halo.config import TimingMethod
 from halo.power.energy import WeightEnergy, weight_energy
 from halo.power.energy_tables import EventEnergies, event_energies
 from halo.timing.event.bound import bound_transitions
-from halo.timing.event.engine import Events, Held, enumerate_transitions, hold, play_transitions
+from halo.timing.event.engine import Bins, Events, enumerate_transitions, play_transitions
+from halo.timing.event.reduction import ReducedCircuit, reduce_circuit
 from halo.timing.static.timer import static_arrivals
 
 F64 = npt.NDArray[np.float64]
@@ -82,20 +83,20 @@ def characterize_corner(
         report(len(found), len(found))
         return CornerResult(corner, static, static_period, found, None, None)
     timed = corner.timed
-    longest = hold(
+    longest = reduce_circuit(
         timed, {net: value for port in roles.tie for net, value in corner.tied(port).items()}
     ).longest_path_fs
-    bin_fs = _nice_bin(longest)
-    bins = longest // bin_fs + 1
+    width_fs = _nice_bin(longest)
+    bins = Bins(width_fs, longest // width_fs + 1)
     energies = event_energies(corner.circuit, corner.library, corner.delays) if method == "exact" else None
     track = energies is not None and energies.input_j is not None and bool(np.any(energies.input_j))
 
     def exercise(pattern: int, value: int) -> WeightResult:
-        held = hold(timed, corner.held(pattern))
-        bound = bound_transitions(held, _enumerated(corner, stimulus))
+        reduced = reduce_circuit(timed, corner.held(pattern))
+        bound = bound_transitions(reduced, _enumerated(corner, stimulus))
         if energies is None:
             return WeightResult(value, bound.delay_fs, bound.period_fs, None, None)
-        events = _play(corner, stimulus, held, pattern, seed, bin_fs, bins, track)
+        events = _play(corner, stimulus, reduced, pattern, seed, bins, track)
         return WeightResult(
             value, bound.delay_fs, bound.period_fs, _slim(events), weight_energy(energies, events, events.total)
         )
@@ -113,7 +114,7 @@ def characterize_corner(
             pool.shutdown(cancel_futures=True)
             raise
     found = tuple(result for result in results if result is not None)
-    histograms = _histograms(corner, found, bin_fs, bins) if method == "exact" else None
+    histograms = _histograms(corner, found, bins) if method == "exact" else None
     return CornerResult(corner, static, static_period, found, histograms, energies)
 
 
@@ -121,8 +122,8 @@ def _static(corner: DesignCorner, patterns: npt.NDArray[np.int64]) -> tuple[F64,
     """Static delay of each weight in seconds, and the same with the setup of the register at the endpoint."""
     if corner.annotated:
         timed = corner.timed
-        held = [hold(timed, corner.held(int(p))) for p in patterns]
-        paths = np.array([[h.longest_path_fs, h.longest_period_fs] for h in held]) * 1e-15
+        reduced = [reduce_circuit(timed, corner.held(int(p))) for p in patterns]
+        paths = np.array([[h.longest_path_fs, h.longest_period_fs] for h in reduced]) * 1e-15
         return paths[:, 0], paths[:, 1]
     weight_nets = corner.circuit.netlist.inputs[corner.roles.weight]
     case = {net: (patterns >> i & 1).astype(np.uint8) for i, net in enumerate(weight_nets)}
@@ -148,17 +149,16 @@ def _enumerated(corner: DesignCorner, stimulus: Stimulus) -> tuple[int, ...]:
 
 
 def _play(
-    corner: DesignCorner, stimulus: Stimulus, held: Held, pattern: int, seed: int, bin_fs: int, bins: int, track: bool
+    corner: DesignCorner, stimulus: Stimulus, reduced: ReducedCircuit, pattern: int, seed: int, bins: Bins, track: bool
 ) -> Events:
     if stimulus.exhaustive is not None:
         nets = corner.circuit.netlist.inputs[corner.roles.activation]
-        return enumerate_transitions(held, nets, stimulus.exhaustive, bin_fs=bin_fs, bins=bins, track_inputs=track)
+        return enumerate_transitions(reduced, nets, stimulus.exhaustive, bins=bins, track_inputs=track)
     before, after, weights = listed_transitions(stimulus, corner.circuit, corner.roles, pattern, seed)
     events = play_transitions(
-        held,
-        _lanes(held, before),
-        _lanes(held, after),
-        bin_fs=bin_fs,
+        reduced,
+        _lanes(reduced, before),
+        _lanes(reduced, after),
         bins=bins,
         weights=None if np.all(weights == 1) else weights,
         track_inputs=track,
@@ -172,10 +172,10 @@ def _play(
     return replace(events, worst_by_next_fs=worst)
 
 
-def _lanes(held: Held, values: dict[int, npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
-    if not len(held.sources):
+def _lanes(reduced: ReducedCircuit, values: dict[int, npt.NDArray[np.uint8]]) -> npt.NDArray[np.uint8]:
+    if not len(reduced.sources):
         return np.zeros((len(next(iter(values.values()))), 0), np.uint8)
-    return np.stack([values[int(net)] for net in held.sources], axis=1)
+    return np.stack([values[int(net)] for net in reduced.sources], axis=1)
 
 
 def _slim(events: Events) -> Events:
@@ -203,7 +203,7 @@ def _nice_bin(longest_fs: int) -> int:
     return width
 
 
-def _histograms(corner: DesignCorner, found: tuple[WeightResult, ...], bin_fs: int, bins: int) -> Histograms:
+def _histograms(corner: DesignCorner, found: tuple[WeightResult, ...], bins: Bins) -> Histograms:
     events = [result.events for result in found if result.events is not None]
     bits = corner.roles.activation_bits
     listed = [e for e in events if e.worst_by_next_fs is None]
@@ -219,7 +219,7 @@ def _histograms(corner: DesignCorner, found: tuple[WeightResult, ...], bin_fs: i
     return Histograms(
         weights=np.array([result.weight for result in found], np.int64),
         histogram=np.array([e.histogram for e in events]),
-        bin_edges_ps=np.arange(bins + 1, dtype=np.float64) * bin_fs / 1000,
+        bin_edges_ps=np.arange(bins.number + 1, dtype=np.float64) * bins.width_fs / 1000,
         worst_by_next_ps=worst,
         activations=activations,
     )

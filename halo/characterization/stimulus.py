@@ -21,7 +21,7 @@ from halo.characterization.ports import Roles
 from halo.netlist.graph import drive_port, evaluate
 from halo.netlist.model import Circuit
 from halo.power.activity import from_histogram, from_trace
-from halo.timing.event.engine import Weights, transition_weights
+from halo.timing.event.engine import TransitionWeights, transition_weights
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -46,7 +46,7 @@ class Stimulus:
         assumptions: sentences for the record.
     """
 
-    exhaustive: Weights | None
+    exhaustive: TransitionWeights | None
     joint: I64 | None
     pairs: tuple[I64, I64, I64] | None
     samples: int

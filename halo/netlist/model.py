@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from halo.errors import HaloError
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -13,6 +16,21 @@ U8 = npt.NDArray[np.uint8]
 
 COMB = 0
 FLOP = 1
+MAX_PINS = 16
+"""Most inputs of one gate: its table has ``2 ** n`` entries and ``n * 2 ** n`` arcs."""
+
+
+class CircuitArrays(NamedTuple):
+    """What the kernels take of a :class:`Circuit`, whose docstring describes the arrays."""
+
+    kind: U8
+    out: I32
+    pin_start: I32
+    pin_net: I32
+    table_start: I64
+    table: U8
+    arc_start: I64
+    constant: npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -101,6 +119,31 @@ class Circuit:
     clock_nets: frozenset[int]
     state_gates: I32
     async_pins: tuple[tuple[int, str, int], ...] = ()
+
+    @property
+    def arrays(self) -> CircuitArrays:
+        """The arrays that the kernels take; every kernel is entered with these.
+
+        Raises:
+            HaloError: a gate has more than ``MAX_PINS`` pins.
+        """
+        most = int(np.diff(self.pin_start).max(initial=0))
+        if most > MAX_PINS:
+            raise HaloError(
+                f"a gate of {self.netlist.name} has {most} inputs, more than the {MAX_PINS} that can be timed",
+                "Use cells with fewer inputs.",
+                self.netlist.path or None,
+            )
+        return CircuitArrays(
+            self.kind,
+            self.out,
+            self.pin_start,
+            self.pin_net,
+            self.table_start,
+            self.table,
+            self.arc_start,
+            self.constant,
+        )
 
     @property
     def gates(self) -> int:

@@ -8,10 +8,7 @@ import numpy as np
 
 from halo.errors import HaloError
 from halo.liberty.model import Cell, FlipFlop, Function, Pin
-from halo.netlist.model import COMB, FLOP, U8
-
-MAX_PINS = 16
-"""Most inputs of one gate: its table has ``2 ** n`` entries and ``n * 2 ** n`` arcs."""
+from halo.netlist.model import COMB, FLOP, MAX_PINS, U8
 
 
 @dataclass(frozen=True, eq=False)

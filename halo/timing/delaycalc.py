@@ -51,23 +51,8 @@ def nominal_delays(
     load_f, plain_load_f = net_loads(circuit, library, output_load_f, wire_cap)
     graph = build_graph(circuit, library, load_f)
     slew_s = StaticTimer(circuit, graph, input_slew_s).nominal_slew()
-    seconds = np.zeros(len(graph.arc_in))
-    arc_delays(
-        circuit.pin_start,
-        circuit.pin_net,
-        graph.set_start,
-        graph.set_pin,
-        graph.arc_start,
-        graph.arc_in,
-        graph.axis_start,
-        graph.axis_size,
-        graph.axis,
-        graph.value_start,
-        graph.value,
-        input_slew_s,
-        slew_s,
-        seconds,
-    )
+    seconds = np.zeros(len(graph.arrays.arc_in))
+    arc_delays(circuit.arrays, graph.arrays, input_slew_s, slew_s, seconds)
     notes: list[str] = []
     arc_fs = _by_state(circuit, library, graph, seconds, notes)
     setup_fs = _setups(circuit, graph, slew_s, input_slew_s)
@@ -89,7 +74,7 @@ def _by_state(circuit: Circuit, library: Library, graph: TimingGraph, seconds: F
                 notes.append(
                     f"the arc of {kind.cell.name} from {pin} to {kind.output} is not of its function: left out"
                 )
-        first = graph.arc_start[graph.set_start[kind.gates]]
+        first = graph.arrays.arc_start[graph.arrays.set_start[kind.gates]]
         worst = np.full((len(kind.gates), chosen.shape[1]), -np.inf)
         for k in range(chosen.shape[0]):
             candidate = np.where(chosen[k], seconds[first + k][:, None], -np.inf)

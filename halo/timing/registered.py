@@ -21,8 +21,8 @@ from halo.netlist.graph import I8, propagate_constants
 from halo.netlist.model import COMB, FLOP, I32, I64, U8, Circuit
 from halo.netlist.ternary import UNKNOWN_TRIT, ternary
 from halo.timing.delays import Delays
-from halo.timing.event.clocked_kernel import run_cycles
-from halo.timing.event.engine import Timed
+from halo.timing.event.clocked_kernel import Registers, run_cycles
+from halo.timing.event.reduction import TimedCircuit
 from halo.timing.overhead import RegisterOverhead, ports_overhead
 
 
@@ -53,7 +53,7 @@ class Registered:
 
     clocked: Circuit
     delays: Delays
-    timed: Timed
+    timed: TimedCircuit
     state: I32
     flop: I32
     overhead: RegisterOverhead
@@ -105,24 +105,14 @@ class Registered:
         if start is not None:
             states[0] = start
         outputs = np.zeros((len(ports), len(self.output_nets)), np.uint8)
-        run_cycles(
-            circuit.out,
-            circuit.pin_start,
-            circuit.pin_net,
-            circuit.table_start,
-            circuit.table,
-            circuit.constant,
-            self.port_sources,
-            ports,
-            self.state,
-            np.cumsum([0, *(len(p) for p in pins)]),
-            np.concatenate([*pins, np.zeros(0, np.int32)]),
-            np.cumsum([0, *(len(t) for t in tables)]),
-            np.concatenate([*tables, np.zeros(0, np.uint8)]),
-            self.output_nets,
-            states,
-            outputs,
+        registers = Registers(
+            state_net=self.state,
+            pin_start=np.cumsum([0, *(len(p) for p in pins)]),
+            pin_net=np.concatenate([*pins, np.zeros(0, np.int32)]),
+            table_start=np.cumsum([0, *(len(t) for t in tables)]),
+            table=np.concatenate([*tables, np.zeros(0, np.uint8)]),
         )
+        run_cycles(circuit.arrays, registers, self.port_sources, ports, self.output_nets, states, outputs)
         return Trace(np.concatenate([ports, states], axis=1), outputs)
 
     def kept(self, sources: U8) -> dict[int, int]:
@@ -197,7 +187,7 @@ def cut_at_registers(
     return Registered(
         clocked=circuit,
         delays=delays,
-        timed=Timed(cut, arc_fs, launch, ends, extra),
+        timed=TimedCircuit(cut, arc_fs, launch, ends, extra),
         state=state,
         flop=flops,
         overhead=overhead,

@@ -21,7 +21,7 @@ from halo.netlist.verilog import read_netlist
 from halo.synth import synthesize
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
-from halo.timing.event.engine import Timed
+from halo.timing.event.reduction import TimedCircuit
 from halo.timing.static.timer import endpoints
 
 DEFAULT_TOP = "mul_csa_array"
@@ -60,7 +60,7 @@ class Design:
     library: Library
     circuit: Circuit
     delays: Delays
-    timed: Timed
+    timed: TimedCircuit
 
     @property
     def weight_nets(self) -> tuple[int, ...]:
@@ -87,7 +87,9 @@ def load(spec: Spec) -> Design:
         raise SystemExit(f"{spec.netlist}: benchmarks take a combinational multiplier with a weight and an activation")
     ends = np.array([end.net for end in endpoints(circuit)], np.int32)
     launch = np.zeros(circuit.nets, np.int32)
-    return Design(spec, library, circuit, delays, Timed(circuit, delays.arc_fs, launch, ends, np.zeros_like(ends)))
+    return Design(
+        spec, library, circuit, delays, TimedCircuit(circuit, delays.arc_fs, launch, ends, np.zeros_like(ends))
+    )
 
 
 def multiplier(width: int, liberty: tuple[Path, ...], cell_models: Path | None, folder: Path) -> Spec:

@@ -16,7 +16,8 @@ from designs import Design, Spec, load, measured, peak_mb
 from row import Row
 
 from halo.flow.runs.tools import find_tool
-from halo.timing.event.engine import hold, play_transitions
+from halo.timing.event.engine import play_transitions
+from halo.timing.event.reduction import reduce_circuit
 from halo.timing.sdf.write import write_sdf
 from halo.timing.timed_netlist import identifier, write_timed_netlist
 
@@ -55,7 +56,7 @@ def _row(design: Design, folder: Path, sources: list[Path], annotate: str, sampl
     weights = np.sort(generator.permutation(1 << weight_bits)[:chains])
     walk = generator.integers(0, 1 << bits, (chains, steps + 1))
     words = np.concatenate([np.repeat(weights[:, None], steps + 1, axis=1).ravel() << bits | walk.ravel(), [0]])
-    settle_fs = 2 * hold(design.timed, {}).longest_path_fs + 10**6
+    settle_fs = 2 * reduce_circuit(design.timed, {}).longest_path_fs + 10**6
     (folder / "walk.hex").write_text("".join(f"{word:x}\n" for word in words))
     (folder / "bench.v").write_text(_bench(design, annotate, weight_bits + bits, chains, steps, settle_fs))
     iverilog, vvp = find_tool("iverilog"), find_tool("vvp")
@@ -141,10 +142,10 @@ def _native_sum(design: Design, weights: np.ndarray, walk: np.ndarray) -> int:
     place = {net: i for i, net in enumerate(design.activation_nets)}
     total = 0
     for weight, values in zip(weights.tolist(), walk, strict=True):
-        held = hold(design.timed, design.held(weight))
-        bits = np.array([place[int(net)] for net in held.sources], np.int64)
+        reduced = reduce_circuit(design.timed, design.held(weight))
+        bits = np.array([place[int(net)] for net in reduced.sources], np.int64)
         lanes = (values[:, None] >> bits & 1).astype(np.uint8)
-        events = play_transitions(held, lanes[:-1], lanes[1:], bin_fs=10**6, bins=1, track_inputs=False)
+        events = play_transitions(reduced, lanes[:-1], lanes[1:], track_inputs=False)
         if events.arrivals_fs is not None:
             total += int(events.arrivals_fs.sum(dtype=np.int64))
     return total

@@ -17,7 +17,8 @@ from designs import Design, Spec, load, measured, peak_mb
 from row import Row
 
 from halo.netlist.graph import evaluate
-from halo.timing.event.engine import hold, play_transitions
+from halo.timing.event.engine import play_transitions
+from halo.timing.event.reduction import reduce_circuit
 
 BATCH = 4096
 CAPACITY = 32
@@ -91,9 +92,9 @@ def _against_native(
     lst_ns: npt.NDArray[np.float32],
 ) -> npt.NDArray[np.float64]:
     """KyuPy's settling time over ours; 1 where both see no change."""
-    held = hold(design.timed, {})
-    columns = [inputs.index(int(net)) for net in held.sources]
-    events = play_transitions(held, before[:, columns], after[:, columns], bin_fs=10**6, bins=1, track_inputs=False)
+    reduced = reduce_circuit(design.timed, {})
+    columns = [inputs.index(int(net)) for net in reduced.sources]
+    events = play_transitions(reduced, before[:, columns], after[:, columns], track_inputs=False)
     ours = np.zeros(len(before)) if events.arrivals_fs is None else events.arrivals_fs / 1e6
     theirs = np.maximum(lst_ns.astype(np.float64), 0.0)
     ratio = np.ones(len(before))

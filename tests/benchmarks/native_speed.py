@@ -9,7 +9,8 @@ from designs import ENUMERATED_BITS, Design, Spec, load, measured, peak_mb
 from row import Row
 
 from halo.timing.event.bound import bound_transitions
-from halo.timing.event.engine import enumerate_transitions, hold, play_transitions, transition_weights
+from halo.timing.event.engine import Bins, enumerate_transitions, play_transitions, transition_weights
+from halo.timing.event.reduction import reduce_circuit
 
 BIN_FS = 10**5
 BINS = 1024
@@ -30,15 +31,15 @@ def exact(spec: Spec, threads: int) -> Row:
     lists = generator.integers(0, 2, (2, SAMPLED_TRANSITIONS, bits), dtype=np.uint8)
 
     def one(weight: int) -> int:
-        held = hold(design.timed, design.held(weight))
+        reduced = reduce_circuit(design.timed, design.held(weight))
         if joint is not None:
             return enumerate_transitions(
-                held, design.activation_nets, joint, bin_fs=BIN_FS, bins=BINS, track_inputs=False
+                reduced, design.activation_nets, joint, bins=Bins(BIN_FS, BINS), track_inputs=False
             ).delay_fs
         place = {net: i for i, net in enumerate(design.activation_nets)}
-        columns = [place[int(net)] for net in held.sources]
+        columns = [place[int(net)] for net in reduced.sources]
         before, after = lists[0][:, columns], lists[1][:, columns]
-        return play_transitions(held, before, after, bin_fs=BIN_FS, bins=BINS, track_inputs=False).delay_fs
+        return play_transitions(reduced, before, after, bins=Bins(BIN_FS, BINS), track_inputs=False).delay_fs
 
     one(int(weights[0]))  # loads compiled code
     each = 1 << (2 * bits) if exhaustive else SAMPLED_TRANSITIONS
@@ -68,7 +69,7 @@ def bound(spec: Spec, threads: int) -> Row:
     nets = design.activation_nets if exhaustive else ()
 
     def one(weight: int) -> int:
-        return bound_transitions(hold(design.timed, design.held(weight)), nets).delay_fs
+        return bound_transitions(reduce_circuit(design.timed, design.held(weight)), nets).delay_fs
 
     one(int(weights[0]))
     repeats = -(-LEAST // (len(weights) << (2 * bits)))

@@ -17,7 +17,8 @@ from halo.flow.runs.assets import mac_sources
 from halo.flow.simulators.comparison import compare, draw_samples
 from halo.synth import synthesize
 from halo.timing.event.bound import bound_transitions
-from halo.timing.event.engine import enumerate_transitions, hold, transition_weights
+from halo.timing.event.engine import Bins, enumerate_transitions, transition_weights
+from halo.timing.event.reduction import reduce_circuit
 from halo.timing.timed_netlist import write_timed_netlist
 
 FAMILIES = {
@@ -96,10 +97,10 @@ def order_holds(design: DesignCorner) -> None:
     uniform = transition_weights(np.ones((256, 256), np.int64))
     moving = 0
     for weight in WEIGHTS:
-        held = hold(timed, design.held(weight & 255))
-        exact = enumerate_transitions(held, nets, uniform, bin_fs=1000, bins=10)
-        bound = bound_transitions(held, nets)
+        reduced = reduce_circuit(timed, design.held(weight & 255))
+        exact = enumerate_transitions(reduced, nets, uniform, bins=Bins(1000, 10))
+        bound = bound_transitions(reduced, nets)
         assert exact.transitions == 65_536
-        assert exact.delay_fs <= bound.delay_fs <= held.longest_path_fs
+        assert exact.delay_fs <= bound.delay_fs <= reduced.longest_path_fs
         moving += exact.delay_fs > 0
     assert moving >= len(WEIGHTS) - 1

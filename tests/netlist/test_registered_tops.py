@@ -22,7 +22,8 @@ from halo.netlist.graph import evaluate, propagate_constants, read_port
 from halo.netlist.model import FLOP, Circuit, Netlist
 from halo.synth import synthesize
 from halo.timing.event.bound import bound_transitions
-from halo.timing.event.engine import Timed, enumerate_transitions, hold, transition_weights
+from halo.timing.event.engine import enumerate_transitions, transition_weights
+from halo.timing.event.reduction import TimedCircuit, reduce_circuit
 from halo.timing.event.reference import play
 from halo.timing.timed_netlist import write_timed_netlist
 
@@ -118,10 +119,10 @@ def exact(corner: DesignCorner, samples: int = 500) -> CornerResult:
     stimulus = stimulus_of(corner, samples)
     result = characterize_corner(corner, stimulus, method="exact", seed=1, jobs=2, report=lambda done, total: None)
     for weight in result.weights:
-        held = hold(corner.timed, corner.held(weight.weight & 15))
+        reduced = reduce_circuit(corner.timed, corner.held(weight.weight & 15))
         assert weight.events is not None and weight.bound_fs is not None and weight.bound_period_fs is not None
-        assert 0 < weight.events.delay_fs <= weight.bound_fs <= held.longest_path_fs
-        assert weight.events.delay_fs < weight.events.period_fs <= weight.bound_period_fs <= held.longest_period_fs
+        assert 0 < weight.events.delay_fs <= weight.bound_fs <= reduced.longest_path_fs
+        assert weight.events.delay_fs < weight.events.period_fs <= weight.bound_period_fs <= reduced.longest_period_fs
         assert weight.energy is not None and weight.energy.energy_j is not None and weight.energy.energy_j > 0
     return result
 
@@ -179,11 +180,11 @@ def test_the_product_stage_is_the_bare_multiplier(load: Load, library: str) -> N
     quiet = dict.fromkeys(circuit.netlist.inputs["psum"], 0)
     weights = transition_weights(np.ones((16, 16), np.int64))
     for weight in WEIGHTS:
-        held = hold(timed, corner.held(weight & 15) | quiet)
-        found = enumerate_transitions(held, activation, weights, bin_fs=1000, bins=1)
-        bound = bound_transitions(held, activation)
-        assert found.delay_fs <= bound.delay_fs <= held.longest_path_fs
-        assert found.period_fs <= bound.period_fs <= held.longest_period_fs
+        reduced = reduce_circuit(timed, corner.held(weight & 15) | quiet)
+        found = enumerate_transitions(reduced, activation, weights)
+        bound = bound_transitions(reduced, activation)
+        assert found.delay_fs <= bound.delay_fs <= reduced.longest_path_fs
+        assert found.period_fs <= bound.period_fs <= reduced.longest_period_fs
         settled = steady_values(corner, weight)
         alone = [bare.arrival_fs(settled[:, i], settled[:, j]) for i in range(16) for j in range(16)]
         assert 0 < found.delay_fs == max(alone)
@@ -202,7 +203,7 @@ def steady_values(corner: DesignCorner, weight: int) -> np.ndarray:
 class Bare:
     """A multiplier without registers; ``launch_fs``: for each operand bit, clk-to-Q of its register to 0 and to 1."""
 
-    timed: Timed
+    timed: TimedCircuit
     launch_fs: dict[int, tuple[int, int]]
 
     def arrival_fs(self, before: np.ndarray, after: np.ndarray) -> int:
@@ -251,7 +252,7 @@ def bare_multiplier(corner: DesignCorner, ends: list[int]) -> Bare:
         table = circuit.table[circuit.table_start[g] : circuit.table_start[g + 1]].tolist()
         pins = len(data_nets(circuit, g))
         launch[net] = tuple(int(arcs_of(corner, g)[table.index(value) * pins]) for value in (0, 1))
-    timed = Timed(
+    timed = TimedCircuit(
         bare,
         np.concatenate(arc_fs),
         np.zeros(bare.nets, np.int32),

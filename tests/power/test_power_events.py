@@ -16,7 +16,8 @@ from halo.power.average import average_power
 from halo.power.energy import EventCounts, weight_energy
 from halo.power.energy_tables import event_energies
 from halo.timing.delaycalc import nominal_delays
-from halo.timing.event.engine import Timed, enumerate_transitions, hold, transition_weights
+from halo.timing.event.engine import Bins, enumerate_transitions, transition_weights
+from halo.timing.event.reduction import TimedCircuit, reduce_circuit
 
 
 def activity(circuit: Circuit, counts: EventCounts, total: int, weight: int) -> tuple[np.ndarray, np.ndarray]:
@@ -41,9 +42,9 @@ def test_both_models_on_one_simulation(weight: int, glitch_share: float, shared:
     delays = nominal_delays(circuit, library, input_slew_s=6e-11, output_load_f=2e-14)
     ports = circuit.netlist.inputs
     ends = np.array(circuit.netlist.outputs["p"], dtype=np.int32)
-    timed = Timed(circuit, delays.arc_fs, np.zeros(circuit.nets, np.int32), ends, np.zeros(len(ends), np.int32))
-    held = hold(timed, {net: (weight >> bit) & 1 for bit, net in enumerate(ports["w"])})
-    events = enumerate_transitions(held, ports["a"], transition_weights(uniform(8)), bin_fs=10**5, bins=64)
+    timed = TimedCircuit(circuit, delays.arc_fs, np.zeros(circuit.nets, np.int32), ends, np.zeros(len(ends), np.int32))
+    reduced = reduce_circuit(timed, {net: (weight >> bit) & 1 for bit, net in enumerate(ports["w"])})
+    events = enumerate_transitions(reduced, ports["a"], transition_weights(uniform(8)), bins=Bins(10**5, 64))
     energy = weight_energy(event_energies(circuit, library, delays), events, events.total)
     average = average_power(circuit, library, delays, *activity(circuit, events, events.total, weight))
     assert energy.energy_j is not None

@@ -49,7 +49,8 @@ from halo.netlist.model import U8
 from halo.power.energy import weight_energy
 from halo.power.energy_tables import EventEnergies, event_energies
 from halo.synth import synthesize
-from halo.timing.event.engine import Events, hold, play_transitions
+from halo.timing.event.engine import Events, play_transitions
+from halo.timing.event.reduction import reduce_circuit
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -149,10 +150,10 @@ class EnergyMeter:
             sources: uint8[T + 1, S], as in ``Trace``.
         """
         circuit = self.design.timed.circuit
-        held = hold(self.design.timed, {})
+        reduced = reduce_circuit(self.design.timed, {})
         place = {int(net): i for i, net in enumerate(circuit.source)}
-        columns = sources[:, [place[int(net)] for net in held.sources]]
-        events = play_transitions(held, columns[:-1], columns[1:], bin_fs=1 << 20, bins=1)
+        columns = sources[:, [place[int(net)] for net in reduced.sources]]
+        events = play_transitions(reduced, columns[:-1], columns[1:])
         owner = np.repeat(np.arange(circuit.gates), np.diff(circuit.arc_start))
         internal = self.output_j * events.out_counts + self.input_j * events.in_counts
         energy = self.switching_j * events.toggles + np.bincount(owner, internal, circuit.gates)
@@ -160,7 +161,7 @@ class EnergyMeter:
         toggles[self.order] = events.toggles
         by_gate = np.zeros(circuit.gates)
         by_gate[self.order] = energy
-        changes = self._net_changes(events, columns, held.sources)
+        changes = self._net_changes(events, columns, reduced.sources)
         for gate, pins in self.data_j.items():
             by_gate[gate] += sum(changes[net] * joules for net, joules in pins.items())
         return GateActivity(toggles, by_gate, self.clock_j)
@@ -229,9 +230,9 @@ class LoneMac:
 
     def _energy_j(self, weight: int, before: Mapping[int, U8], after: Mapping[int, U8]) -> float:
         corner = self.corner
-        held = hold(corner.timed, corner.held(corner.roles.weight_encoding.pattern(weight)))
-        lanes = [np.stack([side[int(net)] for net in held.sources], axis=1) for side in (before, after)]
-        events = play_transitions(held, lanes[0], lanes[1], bin_fs=1 << 20, bins=1)
+        reduced = reduce_circuit(corner.timed, corner.held(corner.roles.weight_encoding.pattern(weight)))
+        lanes = [np.stack([side[int(net)] for net in reduced.sources], axis=1) for side in (before, after)]
+        events = play_transitions(reduced, lanes[0], lanes[1])
         found = weight_energy(self.energies, events, events.total).energy_j
         if found is None:
             raise HaloError("the library lacks power tables of a cell", "Use a library with power tables.")

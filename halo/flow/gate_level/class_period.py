@@ -31,7 +31,7 @@ all else moves, and that provably stay so until a swap (``Registered.kept``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,7 @@ from halo.flow.gate_level.array import GateArray
 from halo.flow.gate_level.weight_streams import Stream, Tile, stream
 from halo.netlist.graph import influenced, propagate_constants
 from halo.timing.event.bound import bound_transitions
-from halo.timing.event.engine import Held, hold
+from halo.timing.event.reduction import reduce_circuit
 from halo.timing.registered import Trace
 
 I64 = npt.NDArray[np.int64]
@@ -135,7 +135,7 @@ class ArrayBounds:
     def _period(self, fixed: dict[int, int]) -> Period:
         """Bounds with some sources held: each element's endpoints over its activations, the others with all unknown."""
         design = self.array.design
-        whole = hold(design.timed, fixed)
+        whole = reduce_circuit(design.timed, fixed)
         constant = propagate_constants(design.timed.circuit, fixed)
         ends = design.timed.end_net
         waiting = np.ones(len(ends), np.bool_)
@@ -143,8 +143,8 @@ class ArrayBounds:
         for nets in self.activations:
             reached = influenced(design.timed.circuit, constant, nets)[ends] & waiting
             waiting &= ~reached
-            longest = max(longest, bound_transitions(_only(whole, ends[reached]), nets).period_fs)
-        longest = max(longest, bound_transitions(_only(whole, ends[waiting]), ()).period_fs)
+            longest = max(longest, bound_transitions(whole.ending_at(ends[reached]), nets).period_fs)
+        longest = max(longest, bound_transitions(whole.ending_at(ends[waiting]), ()).period_fs)
         return Period(longest, whole.longest_period_fs)
 
 
@@ -183,10 +183,3 @@ def array_bounds(array: GateArray) -> ArrayBounds:
 def _random_tile(array: GateArray, generator: np.random.Generator, weights: I64, slots: int) -> Tile:
     activations = generator.integers(0, 1 << array.shape.activation_bits, (slots, array.shape.rows))
     return Tile(weights, activations)
-
-
-def _only(held: Held, nets: npt.NDArray[np.int32]) -> Held:
-    """The same with some of its endpoints."""
-    node = held.node_of[nets]
-    chosen = np.isin(held.end_node, node[node >= 0])
-    return replace(held, end_node=held.end_node[chosen], end_extra_fs=held.end_extra_fs[chosen])

@@ -19,7 +19,7 @@ from halo.flow.gate_level.weight_streams import Stream, Tile, stream
 from halo.flow.gate_level.worst_cases import SlowTransitions, slow_activations, slow_transitions
 from halo.flow.simulators.clocked_cycles import ClockedPlayer, Played
 from halo.netlist.model import FLOP
-from halo.timing.event.engine import hold
+from halo.timing.event.reduction import reduce_circuit
 
 I64 = npt.NDArray[np.int64]
 
@@ -195,6 +195,6 @@ class Trials:
 
     def _slow_activations(self, weight: int) -> I64:
         if weight not in self._activations:
-            held = hold(self.array.design.timed, self.bounds.weight_at_rest(weight))
-            self._activations[weight] = slow_activations(held, self.bounds.activations[0], PAIRS)
+            reduced = reduce_circuit(self.array.design.timed, self.bounds.weight_at_rest(weight))
+            self._activations[weight] = slow_activations(reduced, self.bounds.activations[0], PAIRS)
         return self._activations[weight]

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from halo.flow.gate_level.class_period import ArrayBounds
 from halo.timing.event.bound import bound_transitions
-from halo.timing.event.engine import Held, hold, play_transitions
+from halo.timing.event.engine import play_transitions
+from halo.timing.event.reduction import ReducedCircuit, reduce_circuit
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -60,30 +61,30 @@ def slow_transitions(bounds: ArrayBounds, weight: int, seed: int) -> SlowTransit
     activation = bounds.activations[0]
     sums = design.clocked.netlist.inputs["psum_i"]
     fixed = dict.fromkeys(design.timed.circuit.source.tolist(), 0) | bounds.weight_at_rest(weight)
-    held = hold(design.timed, {net: v for net, v in fixed.items() if net not in {*activation, *sums}})
+    reduced = reduce_circuit(design.timed, {net: v for net, v in fixed.items() if net not in {*activation, *sums}})
     generator = np.random.default_rng([seed, weight & 0xFFFF])
-    start = slow_activations(held, activation, POPULATION)
-    before, after = generator.integers(0, 2, (2, POPULATION, len(held.sources)), dtype=np.uint8)
-    place = {int(net): i for i, net in enumerate(held.sources)}
+    start = slow_activations(reduced, activation, POPULATION)
+    before, after = generator.integers(0, 2, (2, POPULATION, len(reduced.sources)), dtype=np.uint8)
+    place = {int(net): i for i, net in enumerate(reduced.sources)}
     for i, net in enumerate(activation):
         before[:, place[net]] = start[:, 0] >> i & 1
         after[:, place[net]] = start[:, 1] >> i & 1
-    arrival = _arrivals(held, before, after)
+    arrival = _arrivals(reduced, before, after)
     for _ in range(ROUNDS):
         best = np.argsort(-arrival, kind="stable")[:KEPT]
         parents = generator.choice(best, POPULATION - KEPT)
         children = [before[parents], after[parents]]
         for _ in range(FLIPS):
             side = generator.integers(0, 2, len(parents))
-            bit = generator.integers(0, len(held.sources), len(parents))
+            bit = generator.integers(0, len(reduced.sources), len(parents))
             for k, values in enumerate(children):
                 values[np.flatnonzero(side == k), bit[side == k]] ^= 1
         before = np.concatenate([before[best], children[0]])
         after = np.concatenate([after[best], children[1]])
-        arrival = np.concatenate([arrival[best], _arrivals(held, *children)])
+        arrival = np.concatenate([arrival[best], _arrivals(reduced, *children)])
     best = np.argsort(-arrival, kind="stable")[:KEPT]
     before, after = before[best], after[best]
-    needed = play_transitions(held, before, after, bin_fs=1 << 20, bins=1).period_fs
+    needed = play_transitions(reduced, before, after).period_fs
 
     def value(rows: U8, nets: tuple[int, ...]) -> I64:
         return np.asarray(sum(rows[:, place[net]].astype(np.int64) << i for i, net in enumerate(nets)))
@@ -92,15 +93,15 @@ def slow_transitions(bounds: ArrayBounds, weight: int, seed: int) -> SlowTransit
     return SlowTransitions(weight, pairs[0], pairs[1], needed)
 
 
-def slow_activations(held: Held, activation: tuple[int, ...], count: int) -> I64:
+def slow_activations(reduced: ReducedCircuit, activation: tuple[int, ...], count: int) -> I64:
     """The activation transitions with the latest settle bounds: int64[count, 2], before and after, latest first.
 
     Args:
-        held: a design with its weights at rest; what is not enumerated is unknown.
+        reduced: a design with its weights at rest; what is not enumerated is unknown.
         activation: nets of the activation, least significant first.
         count: how many.
     """
-    arrivals = bound_transitions(held, activation, each=True).arrivals_fs
+    arrivals = bound_transitions(reduced, activation, each=True).arrivals_fs
     assert arrivals is not None
     chosen = np.resize(np.argsort(-arrivals, kind="stable"), count).astype(np.int64)
     bits = np.arange(len(activation))
@@ -109,7 +110,7 @@ def slow_activations(held: Held, activation: tuple[int, ...], count: int) -> I64
     return pairs
 
 
-def _arrivals(held: Held, before: U8, after: U8) -> npt.NDArray[np.int32]:
-    arrivals = play_transitions(held, before, after, bin_fs=1 << 20, bins=1, track_inputs=False).arrivals_fs
+def _arrivals(reduced: ReducedCircuit, before: U8, after: U8) -> npt.NDArray[np.int32]:
+    arrivals = play_transitions(reduced, before, after, track_inputs=False).arrivals_fs
     assert arrivals is not None
     return arrivals

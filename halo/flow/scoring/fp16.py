@@ -62,7 +62,8 @@ from halo.power.energy_tables import ASSUMPTIONS as ENERGY_ASSUMPTIONS
 from halo.power.energy_tables import EventEnergies, event_energies
 from halo.progress import Progress, silent
 from halo.synth import synthesize
-from halo.timing.event.engine import hold, play_transitions
+from halo.timing.event.engine import play_transitions
+from halo.timing.event.reduction import reduce_circuit
 from halo.timing.static.timer import static_arrivals
 from halo.version import __version__
 
@@ -276,13 +277,13 @@ def _energies(
     track = energies.input_j is not None and bool(np.any(energies.input_j))
 
     def exercise(index: int) -> WeightEnergy:
-        held = hold(corner.timed, corner.held(int(operands.weight[index].view(np.uint16))))
+        reduced = reduce_circuit(corner.timed, corner.held(int(operands.weight[index].view(np.uint16))))
         lanes = []
         for activation, psum in zip(operands.activations, operands.psums, strict=True):
             values = drive_port(netlist, "activation_i", activation[index].view(np.uint16).astype(np.int64))
             values |= drive_port(netlist, "psum_i", psum[index].view(np.uint32).astype(np.int64))
-            lanes.append(np.stack([values[int(net)] for net in held.sources], axis=1))
-        events = play_transitions(held, lanes[0], lanes[1], bin_fs=1 << 20, bins=1, track_inputs=track)
+            lanes.append(np.stack([values[int(net)] for net in reduced.sources], axis=1))
+        events = play_transitions(reduced, lanes[0], lanes[1], track_inputs=track)
         return weight_energy(energies, events, events.total)
 
     found = []

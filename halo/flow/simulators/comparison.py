@@ -14,7 +14,9 @@ from halo.characterization.design import DesignCorner
 from halo.flow.simulators.transitions import UNRESOLVED, IcarusResult, counted_gates, play_in_icarus
 from halo.netlist.graph import evaluate
 from halo.netlist.model import Circuit, Netlist
-from halo.timing.event.engine import Held, Timed, hold, play_transitions
+from halo.timing.event.engine import play_transitions
+from halo.timing.event.reduction import ReducedCircuit, TimedCircuit, reduce_circuit
+from halo.timing.event.reduction_kernel import EndArrays
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -161,9 +163,9 @@ def spread(generator: np.random.Generator, total: int, parts: int) -> I64:
 
 
 def _icarus(
-    corner: DesignCorner, timed: Timed, timed_netlist: Path, samples: Samples, each_gate: bool = False
+    corner: DesignCorner, timed: TimedCircuit, timed_netlist: Path, samples: Samples, each_gate: bool = False
 ) -> IcarusResult:
-    settle_fs = 2 * hold(timed, {}).longest_path_fs + int(timed.launch_fs.max(initial=0)) + SPARE_FS
+    settle_fs = 2 * reduce_circuit(timed, {}).longest_path_fs + int(timed.launch_fs.max(initial=0)) + SPARE_FS
     with tempfile.TemporaryDirectory(prefix="halo-icarus-") as scratch:
         return play_in_icarus(
             timed,
@@ -177,26 +179,26 @@ def _icarus(
         )
 
 
-def _held(corner: DesignCorner, timed: Timed, weight: int) -> tuple[Held, I64]:
+def _held(corner: DesignCorner, timed: TimedCircuit, weight: int) -> tuple[ReducedCircuit, I64]:
     """The circuit reduced for a weight, and the columns of its sources among all sources."""
-    held = hold(timed, corner.held(corner.roles.weight_encoding.pattern(weight)))
+    reduced = reduce_circuit(timed, corner.held(corner.roles.weight_encoding.pattern(weight)))
     place = {int(net): i for i, net in enumerate(corner.circuit.source)}
-    return held, np.array([place[int(net)] for net in held.sources], np.int64)
+    return reduced, np.array([place[int(net)] for net in reduced.sources], np.int64)
 
 
-def _native(corner: DesignCorner, timed: Timed, samples: Samples) -> tuple[I64, I64]:
+def _native(corner: DesignCorner, timed: TimedCircuit, samples: Samples) -> tuple[I64, I64]:
     """Arrival in fs and toggles of each transition by the event engine."""
     delay = np.zeros(len(samples.weight), np.int64)
     toggles = np.zeros(len(samples.weight), np.int64)
     for weight in np.unique(samples.weight):
-        held, columns = _held(corner, timed, int(weight))
+        reduced, columns = _held(corner, timed, int(weight))
         rows = np.flatnonzero(samples.weight == weight)
-        delay[rows], toggles[rows] = _played(held, samples.before[rows][:, columns], samples.after[rows][:, columns])
+        delay[rows], toggles[rows] = _played(reduced, samples.before[rows][:, columns], samples.after[rows][:, columns])
     return delay, toggles
 
 
-def _played(held: Held, before: U8, after: U8) -> tuple[I64, I64]:
-    events = play_transitions(held, before, after, bin_fs=held.longest_path_fs + 1, bins=1, track_inputs=False)
+def _played(reduced: ReducedCircuit, before: U8, after: U8) -> tuple[I64, I64]:
+    events = play_transitions(reduced, before, after, track_inputs=False)
     if events.arrivals_fs is None or events.toggles_each is None:
         raise ValueError("listed transitions were not reported one by one")
     return events.arrivals_fs.astype(np.int64), events.toggles_each.astype(np.int64)
@@ -208,22 +210,22 @@ def _expected_outputs(circuit: Circuit, samples: Samples) -> U8:
 
 
 def _net_differences(
-    corner: DesignCorner, timed: Timed, timed_netlist: Path, single: Samples
+    corner: DesignCorner, timed: TimedCircuit, timed_netlist: Path, single: Samples
 ) -> Iterator[NetDifference]:
     """Play one transition again, watching every gate output in both engines."""
     icarus = _icarus(corner, timed, timed_netlist, single, each_gate=True)
     if icarus.gate_toggles is None or icarus.gate_last_fs is None:
         raise ValueError("gates were not observed one by one")
-    held, columns = _held(corner, timed, int(single.weight[0]))
+    reduced, columns = _held(corner, timed, int(single.weight[0]))
     before, after = single.before[:, columns], single.after[:, columns]
-    every = play_transitions(held, before, after, bin_fs=1, bins=1, track_inputs=False).toggles
+    every = play_transitions(reduced, before, after, track_inputs=False).toggles
     circuit = corner.circuit
     for k, gate in enumerate(counted_gates(circuit)):
         net = int(circuit.out[gate])
         last = 0
         if every[gate]:
-            end = np.array([held.node_of[net]], np.int32)
-            alone = replace(held, end_node=end, end_extra_fs=np.zeros(1, np.int32))
+            end = np.array([reduced.node_of[net]], np.int32)
+            alone = replace(reduced, ends=EndArrays(end, np.zeros(1, np.int32)))
             last = int(_played(alone, before, after)[0][0])
         toggles = (int(every[gate]), int(icarus.gate_toggles[0, k]))
         times = (last, int(icarus.gate_last_fs[0, k]))

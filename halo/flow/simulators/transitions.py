@@ -18,7 +18,7 @@ from halo.flow.simulators.pipeline import Stages, plan_stages
 from halo.flow.simulators.runner import Model, build_model, find_simulator, run_bench
 from halo.liberty.model import Library
 from halo.netlist.model import I32, U8, Circuit
-from halo.timing.event.engine import Timed
+from halo.timing.event.reduction import TimedCircuit
 from halo.timing.timed_netlist import identifier, wire_name
 
 TOP = "halo_crosscheck"
@@ -56,7 +56,7 @@ def counted_gates(circuit: Circuit) -> I32:
 
 
 def play_in_icarus(
-    timed: Timed,
+    timed: TimedCircuit,
     library: Library,
     timed_netlist: Path,
     before: U8,
@@ -90,7 +90,7 @@ def play_in_icarus(
     return _observations(circuit, workdir / "observations.txt", len(before))
 
 
-def top_level(timed: Timed, stages: Stages, settle_fs: int, each_gate: bool) -> Iterator[str]:
+def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bool) -> Iterator[str]:
     """Lines of the Verilog around the timed netlist."""
     circuit = timed.circuit
     place = {int(net): i for i, net in enumerate(circuit.source)}
@@ -164,7 +164,7 @@ def _clocked(stages: Stages, settle_fs: int, launches: list[str]) -> Iterator[st
     yield f"    #{settle_fs};"
 
 
-def _launches(timed: Timed, stages: Stages, stage: int) -> list[str]:
+def _launches(timed: TimedCircuit, stages: Stages, stage: int) -> list[str]:
     """Statements that set the sources of a stage to their new values, each at its launch time."""
     source = timed.circuit.source
     now = 0

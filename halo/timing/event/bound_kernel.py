@@ -4,7 +4,7 @@ Per node and transition: the settled value (0, 1 or unknown) and a bound T on it
 not move at all. A gate's *target* (``gate_kernel``) is fixed once a set of inputs that implies it has settled, so its
 last change is at most T* = min over the prime implicants that agree with the settled inputs of the latest input in
 them. A pin that changes at t <= min(T_pin, T*) moves the output by t plus its delay towards the settled value, and
-no later event can move it; which pin answers for several that change at once says ``specialise_kernel.answers``.
+no later event can move it; which pin answers for several that change at once says ``reduction_kernel.answers``.
 Glitches are included: an input that may pulse has T >= 0 although it ends where it began.
 
 Each node is stored over the space of the bits it depends on (``engine_kernel``), as 4 T + settled value; sources that
@@ -16,8 +16,9 @@ from __future__ import annotations
 import numpy as np
 
 from halo.jit import inline, kernel
+from halo.netlist.model import FLOP
 from halo.timing.event.engine_kernel import project
-from halo.timing.event.specialise_kernel import answers
+from halo.timing.event.reduction_kernel import answers
 
 UNKNOWN = 2
 LATE = 2**28
@@ -93,24 +94,30 @@ def worst_delays(n, t0, table, a0, arc_fs, slowest):  # type: ignore[no-untyped-
 
 
 @kernel
-def settle_bound(  # type: ignore[no-untyped-def]
-    size, source_bit, launch_fs, kinds, pin_start, pin_node, table_start, table, arc_start, arc_fs, path_fs,
-    end_node, end_extra_fs, arrival, summary,
-):  # fmt: skip
+def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ignore[no-untyped-def]
     """Bound every transition of the enumerated bits.
 
     Args:
+        reduced: ``ReducedArrays``; ends: ``EndArrays``.
         size: ``4 ** D`` transitions.
         source_bit: int64[S], enumerated bit of each source, or -1: unknown.
-        launch_fs: int32[S].
-        kinds ... arc_fs: arrays of the reduced circuit; path_fs: int32[nodes, 2], longest path to each node's edges.
-        end_node, end_extra_fs: endpoints.
         arrival: int32[size] of zeros, filled: bound of the last change of any endpoint; length 0: not wanted.
         summary: int64[2] of zeros, filled: the largest of them, and the largest with the endpoint's extra.
 
     Returns:
         -1, or the gate whose function has too many prime implicants.
     """
+    launch_fs = reduced.launch_fs
+    kinds = reduced.kind
+    pin_start = reduced.pin_start
+    pin_node = reduced.pin_node
+    table_start = reduced.table_start
+    table = reduced.table
+    arc_start = reduced.arc_start
+    arc_fs = reduced.arc_fs
+    path_fs = reduced.path_fs
+    end_node = ends.node
+    end_extra_fs = ends.extra_fs
     sources = launch_fs.shape[0]
     live = kinds.shape[0]
     nodes = sources + live
@@ -204,7 +211,7 @@ def settle_bound(  # type: ignore[no-untyped-def]
                     row[i] = min(row[i], latest[i])
             fixed0 = fixed[0]
             fixed1 = fixed[1]
-            if kinds[g] == 1:
+            if kinds[g] == FLOP:
                 to0 = arc_fs[arc_start[g]]
                 to1 = arc_fs[arc_start[g]]
                 for s in range(1 << n):

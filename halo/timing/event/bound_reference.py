@@ -21,7 +21,7 @@ from functools import lru_cache
 from itertools import product
 
 from halo.netlist.model import FLOP, Circuit
-from halo.timing.event.engine import Timed
+from halo.timing.event.reduction import TimedCircuit
 
 STILL = -1
 
@@ -43,7 +43,7 @@ class Bounds:
     nets: tuple[Settled, ...]
 
 
-def bound_transition(timed: Timed, held: Mapping[int, int], known: Mapping[int, tuple[int, int]]) -> Bounds:
+def bound_transition(timed: TimedCircuit, held: Mapping[int, int], known: Mapping[int, tuple[int, int]]) -> Bounds:
     """Bound one transition.
 
     Args:
@@ -90,7 +90,7 @@ def constants(circuit: Circuit, held: Mapping[int, int]) -> dict[int, int]:
     return found
 
 
-def longest_paths(timed: Timed, held: Mapping[int, int]) -> list[tuple[int, int]]:
+def longest_paths(timed: TimedCircuit, held: Mapping[int, int]) -> list[tuple[int, int]]:
     """For each net the longest path to a fall and to a rise, fs; STILL where the net never makes that edge."""
     circuit = timed.circuit
     constant = constants(circuit, held)
@@ -116,7 +116,7 @@ def longest_paths(timed: Timed, held: Mapping[int, int]) -> list[tuple[int, int]
 
 
 def _bound_gate(
-    timed: Timed, gate: int, constant: Mapping[int, int], nets: Sequence[Settled], longest: tuple[int, int]
+    timed: TimedCircuit, gate: int, constant: Mapping[int, int], nets: Sequence[Settled], longest: tuple[int, int]
 ) -> Settled:
     circuit = timed.circuit
     table = _table(circuit, gate)
@@ -168,7 +168,7 @@ def prime_implicants(table: tuple[int, ...]) -> tuple[tuple[tuple[int | None, ..
     )
 
 
-def _answers(timed: Timed, gate: int, constant: Mapping[int, int], state: int, pin: int) -> bool:
+def _answers(timed: TimedCircuit, gate: int, constant: Mapping[int, int], state: int, pin: int) -> bool:
     """Whether this pin bounds the output's change for some set of pins that change together into the state.
 
     The output follows after the smallest delay of the set, so any member bounds it: one that turns the target alone
@@ -188,7 +188,7 @@ def _answers(timed: Timed, gate: int, constant: Mapping[int, int], state: int, p
     return False
 
 
-def _arcs(timed: Timed, gate: int, constant: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
+def _arcs(timed: TimedCircuit, gate: int, constant: Mapping[int, int]) -> Iterator[tuple[int, int, int]]:
     """(state, pin, delay in fs) of the arcs that the constants leave."""
     circuit = timed.circuit
     pins = _pins(circuit, gate)

@@ -1,4 +1,4 @@
-"""Exact event simulation of a specialised circuit, gate by gate over all transitions at once.
+"""Exact event simulation of a reduced circuit, gate by gate over all transitions at once.
 
 A loop-free circuit needs no global event queue: once the waveforms of a gate's inputs are complete, so is its output's.
 Three facts make it fast without giving up a femtosecond:
@@ -14,10 +14,17 @@ For listed transitions (partial sums, wide operands) all nodes share one space, 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from halo.jit import inline, kernel
-from halo.timing.event.gate_kernel import FOREVER, play_gate
+from halo.netlist.model import FLOP
+from halo.timing.event.gate_kernel import FOREVER, Combinations, Gate, Scratch, Waveforms, play_gate
+
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
 
 DIRECT = 1 << 17
 """Largest key range numbered through a table; wider ranges go through a hash table."""
@@ -90,31 +97,61 @@ def number(key, size, limit, names, slot_key, slot_name, sample):  # type: ignor
     return found
 
 
+class Stimulus(NamedTuple):
+    """Which transitions are simulated.
+
+    Attributes:
+        listed: a list of transitions, in whose space all nodes live; else every transition of D bits.
+        size: number of transitions, the length of the list or ``4 ** D``.
+        source_bit: int64[S], bit of each source (every transition).
+        source_digit: uint8[S, T], before + 2 * after (listed).
+        uniform: weight of every transition if positive; else weights come from ``marginal``: the space of bit set m
+            (listed: the list) from ``marginal_start[m]``.
+        marginal_start: int64; marginal: int64.
+    """
+
+    listed: bool
+    size: int
+    source_bit: I64
+    source_digit: U8
+    uniform: int
+    marginal_start: I64
+    marginal: I64
+
+
 @kernel
 def simulate(  # type: ignore[no-untyped-def]
-    listed, size, source_bit, source_digit, launch_fs, uniform, marginal_start, marginal,
-    kinds, pin_start, pin_node, table_start, table, arc_start, arc_fs, end_node, end_extra_fs,
-    node_capacity, track_inputs, out_counts, in_counts, functional, state_counts, arrival, period, toggles,
-):  # fmt: skip
+    reduced, ends, stimulus, node_capacity, track_inputs, counters, arrival, period, toggles
+):
     """Simulate every transition of the input bits, or every listed transition.
 
     Args:
-        listed: all nodes live in the space of the list.
-        size: number of transitions, ``4 ** D`` or the length of the list.
-        source_bit: int64[S], bit of each source (exhaustive); source_digit: uint8[S, T], before + 2 * after (listed).
-        launch_fs: int32[S].
-        uniform: weight of every transition if positive; else weights come from ``marginal``: the space of bit set m
-            (listed: the list) from ``marginal_start[m]``.
-        kinds ... arc_fs: arrays of the reduced circuit; end_node, end_extra_fs: endpoints.
+        reduced: ``ReducedArrays``; ends: ``EndArrays``; stimulus: ``Stimulus``.
         node_capacity: most changes of one gate's inputs that buffers hold.
-        track_inputs: fill ``in_counts``.
-        out_counts, in_counts, functional, state_counts: counters over the reduced circuit, added to.
+        track_inputs: count input changes as well.
+        counters: ``Counters`` over the reduced circuit, added to.
         arrival, period: int32[size], filled: last change of any endpoint, and the latest of last change + extra.
         toggles: int32[T] (listed), filled: changes of all gate outputs; length 0: not wanted.
 
     Returns:
         (0, peak number of waveforms) or (1, gate) when ``node_capacity`` is too small.
     """
+    listed = stimulus.listed
+    size = stimulus.size
+    source_bit = stimulus.source_bit
+    source_digit = stimulus.source_digit
+    uniform = stimulus.uniform
+    marginal_start = stimulus.marginal_start
+    marginal = stimulus.marginal
+    launch_fs = reduced.launch_fs
+    kinds = reduced.kind
+    pin_start = reduced.pin_start
+    pin_node = reduced.pin_node
+    table_start = reduced.table_start
+    arc_start = reduced.arc_start
+    end_node = ends.node
+    end_extra_fs = ends.extra_fs
+    functional = counters.functional
     sources = launch_fs.shape[0]
     live = kinds.shape[0]
     nodes = sources + live
@@ -161,14 +198,20 @@ def simulate(  # type: ignore[no-untyped-def]
     names = np.empty(DIRECT, np.int32)
     slot_key = np.empty(slots, np.int64)
     slot_name = np.empty(slots, np.int32)
-    made_time = np.empty(node_capacity, np.int32)
-    pending = np.empty(node_capacity, np.int64)
-    turned_at = np.empty(node_capacity, np.int64)
-    cause = np.zeros(node_capacity, np.int64)
-    pointer = np.empty(16, np.int64)
-    ahead = np.empty(16, np.int64)
-    changes = np.empty(16, np.int64)
-    combination = np.empty((16, size), np.int32)
+    widest = 1
+    for g in range(live):
+        widest = max(widest, pin_start[g + 1] - pin_start[g])
+    scratch = Scratch(
+        np.empty(node_capacity, np.int32),
+        np.empty(node_capacity, np.int64),
+        np.empty(node_capacity, np.int64),
+        np.zeros(node_capacity, np.int64),
+        np.empty(widest, np.int64),
+        np.empty(widest, np.int64),
+        np.empty(widest, np.int64),
+        slot_name,
+    )
+    combination = np.empty((widest, size), np.int32)
     combination_weight = np.empty(size, np.int64)
     made_wave = np.empty(size, np.int32)
     for g in range(live):
@@ -256,10 +299,13 @@ def simulate(  # type: ignore[no-untyped-def]
             more_head[: numbered + 1] = wave_head[: numbered + 1]
             wave_head = more_head
         numbered, moved = play_gate(
-            kinds[g] == 1, n, table_start[g], arc_start[g], table, arc_fs, different, combination, combination_weight,
-            numbered, wave_head, wave_time, made_time, pending, turned_at, cause, pointer, ahead, changes, slot_name,
-            made_wave, track_inputs, out_counts, in_counts, state_counts,
-        )  # fmt: skip
+            Gate(kinds[g] == FLOP, n, table_start[g], arc_start[g], reduced.table, reduced.arc_fs),
+            Combinations(different, combination, combination_weight, made_wave),
+            Waveforms(numbered, wave_head, wave_time),
+            scratch,
+            track_inputs,
+            counters,
+        )
         functional[g] += moved
         kinds_of[node] = numbered - base[node]
         mine = np.empty(width, np.int32)

@@ -16,40 +16,139 @@ advance by a flag instead of branching.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from halo.jit import kernel
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
 
 FOREVER = 2**31 - 1
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
+class Gate(NamedTuple):
+    """One gate of a reduced circuit.
+
+    Attributes:
+        flop: a flip-flop, which launches its new value whenever its data arrived.
+        pins: number of pins.
+        table_start, arc_start: where the gate begins in ``table`` and ``arc_fs`` and their counters.
+        table: uint8; arc_fs: int32; of the whole circuit.
+    """
+
+    flop: bool
+    pins: int
+    table_start: int
+    arc_start: int
+    table: U8
+    arc_fs: I32
+
+
+class Combinations(NamedTuple):
+    """The different combinations of input waveforms of one gate.
+
+    Attributes:
+        size: number of combinations C.
+        wave: int32[n, >= C], waveform of each pin.
+        weight: int64[>= C], transitions that see a combination.
+        made: int32[>= C], filled with the output's waveform.
+    """
+
+    size: int
+    wave: I32
+    weight: I64
+    made: I32
+
+
+class Waveforms(NamedTuple):
+    """All waveforms so far, and room for those of one more gate: C more, each with its inputs' changes together.
+
+    Attributes:
+        size: number of waveforms.
+        head: int64, place of the first change * 2 + first value.
+        time: int32, changes, closed by ``FOREVER``.
+    """
+
+    size: int
+    head: I64
+    time: I32
+
+
+class Scratch(NamedTuple):
+    """Work arrays.
+
+    Attributes:
+        made_time, pending, turned_at, cause: one entry more than any combination has changes.
+        pointer, ahead, changes: one entry a pin.
+        slot: int32, hash table, a power of two of at least 2 C entries.
+    """
+
+    made_time: I32
+    pending: I64
+    turned_at: I64
+    cause: I64
+    pointer: I64
+    ahead: I64
+    changes: I64
+    slot: I32
+
+
+class Counters(NamedTuple):
+    """Weighted counts over a reduced circuit, all int64.
+
+    Attributes:
+        outputs: [arcs], output changes by the arc that caused them; inputs: [arcs], input changes.
+        functional: [gates], transitions after which the output differs.
+        states: [tables], last state of each gate.
+    """
+
+    outputs: I64
+    inputs: I64
+    functional: I64
+    states: I64
+
+
 @kernel
-def play_gate(  # type: ignore[no-untyped-def]
-    flop, n, t0, a0, table, arc_fs, different, combination, weights, numbered, wave_head, wave_time,
-    made_time, pending, turned_at, cause, pointer, ahead, changes, slot, made_wave,
-    track_inputs, out_counts, in_counts, state_counts,
-):  # fmt: skip
-    """Simulate the combinations of one gate and number the waveforms that come out.
+def play_gate(gate, combinations, waveforms, scratch, track_inputs, counters):  # type: ignore[no-untyped-def]
+    """Simulate the combinations of one gate and number the waveforms that come out, which are appended.
 
     Args:
-        flop: the gate is a flip-flop: it launches its new value whenever its data arrived.
-        n: number of pins; t0, a0: where this gate begins in ``table`` and ``arc_fs`` and their counters.
-        different: number of combinations C.
-        combination: int32[n, >= C], waveform of each pin; weights: int64[>= C], transitions that see a combination.
-        numbered: waveforms so far. The new ones are appended to ``wave_head`` (place of the first change * 2 + first
-            value) and ``wave_time`` (changes, closed by FOREVER), which must have room for C more, each with as many
-            changes as its inputs have together.
-        made_time, pending, turned_at, cause: scratch with one entry more than any combination has changes.
-        pointer, ahead, changes: scratch of n entries.
-        slot: int32, hash table, a power of two of at least 2 C entries.
-        made_wave: int32[>= C], filled with the output's waveform.
+        gate: ``Gate``; combinations: ``Combinations``; waveforms: ``Waveforms``; scratch: ``Scratch``.
         track_inputs: count input changes as well.
-        out_counts, in_counts, state_counts: added to.
+        counters: ``Counters``, added to (but ``functional``).
 
     Returns:
         (waveforms numbered by now, weight of the combinations after which the output differs).
     """
+    flop = gate.flop
+    n = gate.pins
+    t0 = gate.table_start
+    a0 = gate.arc_start
+    table = gate.table
+    arc_fs = gate.arc_fs
+    different = combinations.size
+    combination = combinations.wave
+    weights = combinations.weight
+    made_wave = combinations.made
+    numbered = waveforms.size
+    wave_head = waveforms.head
+    wave_time = waveforms.time
+    made_time = scratch.made_time
+    pending = scratch.pending
+    turned_at = scratch.turned_at
+    cause = scratch.cause
+    pointer = scratch.pointer
+    ahead = scratch.ahead
+    changes = scratch.changes
+    slot = scratch.slot
+    out_counts = counters.outputs
+    in_counts = counters.inputs
+    state_counts = counters.states
     mask = 3
     while mask < 2 * different:
         mask = 2 * mask + 1

@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from halo.netlist.model import FLOP, Circuit
-from halo.timing.event.engine import Timed
+from halo.timing.event.reduction import TimedCircuit
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Played:
     state: dict[int, int]
 
 
-def play(timed: Timed, held: Mapping[int, int], before: Mapping[int, int], after: Mapping[int, int]) -> Played:
+def play(timed: TimedCircuit, held: Mapping[int, int], before: Mapping[int, int], after: Mapping[int, int]) -> Played:
     """Simulate one transition.
 
     Args:

@@ -17,6 +17,7 @@ from halo.errors import HaloError
 from halo.liberty.model import Cell, Library, Table
 from halo.netlist.model import FLOP, Circuit
 from halo.timing.arcs import ArcSet, delay_arcs
+from halo.timing.static.timer_kernel import GraphArrays
 
 U8 = npt.NDArray[np.uint8]
 I8 = npt.NDArray[np.int8]
@@ -43,33 +44,14 @@ class GateType:
 
 @dataclass(frozen=True, eq=False)
 class TimingGraph:
-    """Arrays of the static kernel. Edge 0 is fall, 1 is rise.
+    """Arcs of a circuit with the curves of its loads.
 
     Attributes:
-        set_start: int64[G + 1], arc sets of each gate.
-        set_pin: int32[sets], number of the gate's pin, or -1 for a flip-flop's clock.
-        set_condition: int64[sets], start of the set's row in ``condition``, or -1.
-        condition: uint8, bit 0 where the condition may hold, bit 1 where it must; one entry a state.
-        arc_start: int64[sets + 1], arcs of each set.
-        arc_in, arc_out: uint8[A], edges.
-        axis_start: int64[A, 2], int32 ``axis_size[A, 2]``: slew axis of each arc's delay (0) and slew (1) curve.
-        axis: float64, seconds.
-        value_start: int64[A, 2]; value: float64, seconds.
+        arrays: for the kernels.
         types: the gates by cell and output.
     """
 
-    set_start: I64
-    set_pin: I32
-    set_condition: I64
-    condition: U8
-    arc_start: I64
-    arc_in: U8
-    arc_out: U8
-    axis_start: I64
-    axis_size: I32
-    axis: F64
-    value_start: I64
-    value: F64
+    arrays: GraphArrays
     types: tuple[GateType, ...]
 
 
@@ -233,18 +215,18 @@ def build_graph(circuit: Circuit, library: Library, load_f: F64) -> TimingGraph:
                     axes_size += len(slew_axis)
                     values.append(curves.ravel())
                     values_size += curves.size
-    return TimingGraph(
-        set_start,
-        set_pin,
-        set_condition,
-        np.concatenate([*condition, np.zeros(0, dtype=np.uint8)]),
-        arc_start,
-        arc_in,
-        arc_out,
-        axis_start,
-        axis_size,
-        np.concatenate([*axes, np.zeros(0)]),
-        value_start,
-        np.concatenate([*values, np.zeros(0)]),
-        types,
+    arrays = GraphArrays(
+        set_start=set_start,
+        set_pin=set_pin,
+        set_condition=set_condition,
+        condition=np.concatenate([*condition, np.zeros(0, dtype=np.uint8)]),
+        arc_start=arc_start,
+        arc_in=arc_in,
+        arc_out=arc_out,
+        axis_start=axis_start,
+        axis_size=axis_size,
+        axis=np.concatenate([*axes, np.zeros(0)]),
+        value_start=value_start,
+        value=np.concatenate([*values, np.zeros(0)]),
     )
+    return TimingGraph(arrays, types)

@@ -20,7 +20,8 @@ from halo.netlist.model import FLOP, Circuit
 from halo.timing.arcs import EDGE_NAMES
 from halo.timing.static.graph import TimingGraph, build_graph, net_loads
 from halo.timing.static.setup import setup_times
-from halo.timing.static.timer_kernel import time_cases
+from halo.timing.static.timer_kernel import NetState, StartArrays, time_cases
+from halo.timing.wires import bit_name
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -102,7 +103,7 @@ def endpoints(circuit: Circuit) -> tuple[Endpoint, ...]:
     found = {}
     for port, bits in netlist.outputs.items():
         for i, net in enumerate(bits):
-            name = port if port in netlist.scalar_ports else f"{port}[{netlist.port_lsb[port] + i}]"
+            name = bit_name(circuit, port, i)
             found[name] = Endpoint(name, net)
     for gate in np.flatnonzero(circuit.kind == FLOP):
         instance = netlist.instances[circuit.instance[gate]]
@@ -127,20 +128,22 @@ class StaticTimer:
     def __init__(self, circuit: Circuit, graph: TimingGraph, input_slew_s: float, input_arrival_s: float = 0.0) -> None:
         self.circuit = circuit
         self.graph = graph
-        self.input_slew_s = input_slew_s
-        self.input_arrival_s = input_arrival_s
         flop_outputs = circuit.out[circuit.state_gates]
-        self.input_net: I32 = np.array(
-            [net for bits in circuit.netlist.inputs.values() for net in bits], dtype=np.int32
+        self.start = StartArrays(
+            input_net=np.array([net for bits in circuit.netlist.inputs.values() for net in bits], dtype=np.int32),
+            start_net=np.setdiff1d(circuit.source, flop_outputs).astype(np.int32),
+            slew_s=float(input_slew_s),
+            arrival_s=float(input_arrival_s),
         )
-        self.start_net: I32 = np.setdiff1d(circuit.source, flop_outputs).astype(np.int32)
-        self.net_value: I8 = np.zeros(circuit.nets, dtype=np.int8)
-        self.arrival_s: F64 = np.zeros((circuit.nets, 2))
-        self.slew_s: F64 = np.zeros((circuit.nets, 2))
-        self.from_arc: I64 = np.zeros((circuit.nets, 2), dtype=np.int64)
+        self.nets = NetState(
+            value=np.zeros(circuit.nets, dtype=np.int8),
+            arrival=np.zeros((circuit.nets, 2)),
+            slew=np.zeros((circuit.nets, 2)),
+            from_arc=np.zeros((circuit.nets, 2), dtype=np.int64),
+        )
 
     def time(self, case: Case, end_net: I32, *, through_flops: bool, dead_slew: bool = True) -> tuple[F64, F64]:
-        """Arrival and slew, float64[W, E, 2] each, at ``end_net``; the attributes keep the last case's nets."""
+        """Arrival and slew, float64[W, E, 2] each, at ``end_net``; ``nets`` keeps the state of the last case."""
         if through_flops:
             case = self._with_flops(case)
         case_net = np.fromiter(case.keys(), dtype=np.int32, count=len(case))
@@ -150,41 +153,17 @@ class StaticTimer:
             case_value = np.zeros((1, 0), dtype=np.int8)
         shape = (len(case_value), len(end_net), 2)
         end_arrival, end_slew = np.zeros(shape), np.zeros(shape)
-        circuit, graph = self.circuit, self.graph
         time_cases(
-            circuit.kind,
-            circuit.out,
-            circuit.pin_start,
-            circuit.pin_net,
-            circuit.table_start,
-            circuit.table,
-            circuit.constant,
-            self.input_net,
-            self.start_net,
-            graph.set_start,
-            graph.set_pin,
-            graph.set_condition,
-            graph.condition,
-            graph.arc_start,
-            graph.arc_in,
-            graph.arc_out,
-            graph.axis_start,
-            graph.axis_size,
-            graph.axis,
-            graph.value_start,
-            graph.value,
-            self.input_slew_s,
-            self.input_arrival_s,
+            self.circuit.arrays,
+            self.graph.arrays,
+            self.start,
             dead_slew,
             case_net,
             case_value,
             end_net,
             end_arrival,
             end_slew,
-            self.net_value,
-            self.arrival_s,
-            self.slew_s,
-            self.from_arc,
+            self.nets,
         )
         return end_arrival, end_slew
 
@@ -200,7 +179,7 @@ class StaticTimer:
     def nominal_slew(self) -> F64:
         """Worst slew of each net without case analysis: float64[N, 2], seconds, by edge (fall, rise)."""
         self.time({}, np.zeros(0, dtype=np.int32), through_flops=False)
-        return self.slew_s.copy()
+        return self.nets.slew.copy()
 
 
 def _timer(
@@ -273,30 +252,6 @@ def static_arrivals(
     return StaticArrivals(ends, arrival_s, slew_s, setup_s)
 
 
-def static_delays(
-    circuit: Circuit,
-    library: Library,
-    *,
-    case: Case,
-    input_slew_s: float,
-    output_load_f: float,
-    wire_cap: Mapping[int, float] | None = None,
-    through_flops: bool = True,
-    dead_slew: bool = True,
-) -> F64:
-    """Longest path of each case in seconds, float64[W]; arguments and errors as for :func:`static_arrivals`."""
-    return static_arrivals(
-        circuit,
-        library,
-        case=case,
-        input_slew_s=input_slew_s,
-        output_load_f=output_load_f,
-        wire_cap=wire_cap,
-        through_flops=through_flops,
-        dead_slew=dead_slew,
-    ).delay_s
-
-
 def worst_path(
     circuit: Circuit,
     library: Library,
@@ -322,9 +277,9 @@ def worst_path(
     end, edge = np.unravel_index(int(arrival_s[0].argmax()), arrival_s[0].shape)
     net, direction = int(ends[end]), int(edge)
     steps: list[PathStep] = []
-    graph = timer.graph
+    graph = timer.graph.arrays
     while True:
-        arc = int(timer.from_arc[net, direction])
+        arc = int(timer.nets.from_arc[net, direction])
         instance = cell = pin = output = ""
         source = -1
         if arc >= 0:
@@ -346,8 +301,8 @@ def worst_path(
                 output,
                 circuit.netlist.nets[net],
                 EDGE_NAMES[direction],
-                float(timer.arrival_s[net, direction]),
-                float(timer.slew_s[net, direction]),
+                float(timer.nets.arrival[net, direction]),
+                float(timer.nets.slew[net, direction]),
             )
         )
         if source < 0:

@@ -15,10 +15,13 @@ Rules of OpenSTA 3.1 (``search/Sim.cc``, ``search/SearchPred.cc``, ``dcalc/Graph
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from halo.jit import inline, kernel
+from halo.netlist.model import COMB, CircuitArrays
 
 U8 = npt.NDArray[np.uint8]
 I8 = npt.NDArray[np.int8]
@@ -26,8 +29,6 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
-COMB = 0
-"""``halo.netlist.model.COMB``; kernels import numpy and numba's policy only."""
 UNREACHED = -1.0
 """Arrival of an edge that no path reaches. True arrivals are zero or later."""
 
@@ -87,42 +88,100 @@ def condition_state(n: int, condition: U8, start: int, mask: int, known: int) ->
     return may | must if may else 0
 
 
+class GraphArrays(NamedTuple):
+    """Delay arcs of a circuit as curves over input slew. Edge 0 is fall, 1 is rise.
+
+    Attributes:
+        set_start: int64[G + 1], arc sets of each gate.
+        set_pin: int32[sets], number of the gate's pin, or -1 for a flip-flop's clock.
+        set_condition: int64[sets], start of the set's row in ``condition``, or -1.
+        condition: uint8, bit 0 where the condition may hold, bit 1 where it must; one entry a state.
+        arc_start: int64[sets + 1], arcs of each set.
+        arc_in, arc_out: uint8[A], edges.
+        axis_start: int64[A, 2], int32 ``axis_size[A, 2]``: slew axis of each arc's delay (0) and slew (1) curve.
+        axis: float64, seconds.
+        value_start: int64[A, 2]; value: float64, seconds.
+    """
+
+    set_start: I64
+    set_pin: I32
+    set_condition: I64
+    condition: U8
+    arc_start: I64
+    arc_in: U8
+    arc_out: U8
+    axis_start: I64
+    axis_size: I32
+    axis: F64
+    value_start: I64
+    value: F64
+
+
+class StartArrays(NamedTuple):
+    """Where paths start.
+
+    Attributes:
+        input_net: int32, nets of input ports; start_net: int32, those of them where paths start (not clocks).
+        slew_s: of the input nets, and at the flip-flops' clock pins.
+        arrival_s: when paths start.
+    """
+
+    input_net: I32
+    start_net: I32
+    slew_s: float
+    arrival_s: float
+
+
+class NetState(NamedTuple):
+    """What one case gives for every net.
+
+    Attributes:
+        value: int8[N], 0, 1 or -1 where the net may change.
+        arrival, slew: float64[N, 2], seconds, by edge.
+        from_arc: int64[N, 2], the arc of the latest arrival, or -1.
+    """
+
+    value: I8
+    arrival: F64
+    slew: F64
+    from_arc: I64
+
+
 @inline
 def time_gate(
     g: int,
-    kind: U8,
-    out: I32,
-    pin_start: I32,
-    pin_net: I32,
-    table_start: I64,
-    table: U8,
-    set_start: I64,
-    set_pin: I32,
-    set_condition: I64,
-    condition: U8,
-    arc_start: I64,
-    arc_in: U8,
-    arc_out: U8,
-    axis_start: I64,
-    axis_size: I32,
-    axis: F64,
-    value_start: I64,
-    value: F64,
+    circuit: CircuitArrays,
+    graph: GraphArrays,
     input_slew: float,
     dead_slew: bool,
-    net_value: I8,
-    arrival: F64,
-    slew: F64,
-    from_arc: I64,
+    nets: NetState,
     positive: U8,
     negative: U8,
 ) -> None:
     """Set constant, arrival and slew of one gate's output from those of its inputs."""
-    net = out[g]
+    pin_net = circuit.pin_net
+    table = circuit.table
+    set_start = graph.set_start
+    set_pin = graph.set_pin
+    set_condition = graph.set_condition
+    condition = graph.condition
+    arc_start = graph.arc_start
+    arc_in = graph.arc_in
+    arc_out = graph.arc_out
+    axis_start = graph.axis_start
+    axis_size = graph.axis_size
+    axis = graph.axis
+    value_start = graph.value_start
+    value = graph.value
+    net_value = nets.value
+    arrival = nets.arrival
+    slew = nets.slew
+    from_arc = nets.from_arc
+    net = circuit.out[g]
     if net_value[net] >= 0:
         return
-    first = pin_start[g]
-    n = pin_start[g + 1] - first
+    first = circuit.pin_start[g]
+    n = circuit.pin_start[g + 1] - first
     mask = 0
     known = 0
     for p in range(n):
@@ -130,9 +189,9 @@ def time_gate(
         if v >= 0:
             mask |= 1 << p
             known |= v << p
-    comb = kind[g] == COMB
+    comb = circuit.kind[g] == COMB
     if mask and comb:
-        fixed = inspect_gate(n, table, table_start[g], mask, known, positive, negative)
+        fixed = inspect_gate(n, table, circuit.table_start[g], mask, known, positive, negative)
         if fixed >= 0:
             net_value[net] = fixed
             return
@@ -196,102 +255,54 @@ def time_gate(
 
 @kernel
 def time_cases(
-    kind: U8,
-    out: I32,
-    pin_start: I32,
-    pin_net: I32,
-    table_start: I64,
-    table: U8,
-    constant: I8,
-    input_net: I32,
-    start_net: I32,
-    set_start: I64,
-    set_pin: I32,
-    set_condition: I64,
-    condition: U8,
-    arc_start: I64,
-    arc_in: U8,
-    arc_out: U8,
-    axis_start: I64,
-    axis_size: I32,
-    axis: F64,
-    value_start: I64,
-    value: F64,
-    input_slew: float,
-    input_arrival: float,
+    circuit: CircuitArrays,
+    graph: GraphArrays,
+    start: StartArrays,
     dead_slew: bool,
     case_net: I32,
     case_value: I8,
     end_net: I32,
     end_arrival: F64,
     end_slew: F64,
-    net_value: I8,
-    arrival: F64,
-    slew: F64,
-    from_arc: I64,
+    nets: NetState,
 ) -> None:
-    """Time every case; the work arrays keep the state of the last one.
+    """Time every case; the state of the nets is that of the last one.
 
     Args:
-        kind, out, pin_start, pin_net, table_start, table, constant: arrays of the circuit.
-        input_net: nets of input ports; start_net: those of them where paths start (not clocks).
-        set_start ... value: arrays of the timing graph.
-        input_slew: seconds, of the input nets and at the flip-flops' clock pins.
-        input_arrival: seconds, when paths start.
+        circuit, graph, start: what is timed.
         dead_slew: slew is merged from arcs that are off.
         case_net: int32[K], held nets; case_value: int8[W, K], 0, 1, or -1 where a case leaves the net free.
         end_net: int32[E]; end_arrival, end_slew: float64[W, E, 2], written, by edge (fall, rise).
-        net_value, arrival[N, 2], slew[N, 2], from_arc[N, 2]: work arrays, written.
+        nets: work arrays, written.
     """
-    positive = np.zeros(32, dtype=np.uint8)
-    negative = np.zeros(32, dtype=np.uint8)
+    constant = circuit.constant
+    pin_start = circuit.pin_start
+    arrival = nets.arrival
+    slew = nets.slew
+    widest = 1
+    for g in range(len(circuit.out)):
+        widest = max(widest, pin_start[g + 1] - pin_start[g])
+    positive = np.zeros(widest, dtype=np.uint8)
+    negative = np.zeros(widest, dtype=np.uint8)
     for w in range(case_value.shape[0]):
         for net in range(len(constant)):
-            net_value[net] = constant[net]
+            nets.value[net] = constant[net]
             for edge in range(2):
                 arrival[net, edge] = UNREACHED
                 slew[net, edge] = 0.0
-                from_arc[net, edge] = -1
+                nets.from_arc[net, edge] = -1
         for i in range(len(case_net)):
             if case_value[w, i] >= 0:
-                net_value[case_net[i]] = case_value[w, i]
-        for net in input_net:
+                nets.value[case_net[i]] = case_value[w, i]
+        for net in start.input_net:
             for edge in range(2):
-                slew[net, edge] = input_slew
-        for net in start_net:
+                slew[net, edge] = start.slew_s
+        for net in start.start_net:
             for edge in range(2):
-                if net_value[net] < 0:
-                    arrival[net, edge] = input_arrival
-        for g in range(len(out)):
-            time_gate(
-                g,
-                kind,
-                out,
-                pin_start,
-                pin_net,
-                table_start,
-                table,
-                set_start,
-                set_pin,
-                set_condition,
-                condition,
-                arc_start,
-                arc_in,
-                arc_out,
-                axis_start,
-                axis_size,
-                axis,
-                value_start,
-                value,
-                input_slew,
-                dead_slew,
-                net_value,
-                arrival,
-                slew,
-                from_arc,
-                positive,
-                negative,
-            )
+                if nets.value[net] < 0:
+                    arrival[net, edge] = start.arrival_s
+        for g in range(len(circuit.out)):
+            time_gate(g, circuit, graph, start.slew_s, dead_slew, nets, positive, negative)
         for e in range(len(end_net)):
             for edge in range(2):
                 end_arrival[w, e, edge] = arrival[end_net[e], edge]
@@ -299,27 +310,17 @@ def time_cases(
 
 
 @kernel
-def arc_delays(
-    pin_start: I32,
-    pin_net: I32,
-    set_start: I64,
-    set_pin: I32,
-    arc_start: I64,
-    arc_in: U8,
-    axis_start: I64,
-    axis_size: I32,
-    axis: F64,
-    value_start: I64,
-    value: F64,
-    input_slew: float,
-    slew: F64,
-    delay: F64,
-) -> None:
+def arc_delays(circuit: CircuitArrays, graph: GraphArrays, input_slew: float, slew: F64, delay: F64) -> None:
     """Delay of every arc at the slew of its source net; clock arcs at ``input_slew``. Writes delay: float64[A]."""
-    for g in range(len(pin_start) - 1):
-        for k in range(set_start[g], set_start[g + 1]):
-            for a in range(arc_start[k], arc_start[k + 1]):
+    axis = graph.axis
+    axis_start = graph.axis_start
+    axis_size = graph.axis_size
+    value = graph.value
+    value_start = graph.value_start
+    for g in range(len(circuit.out)):
+        for k in range(graph.set_start[g], graph.set_start[g + 1]):
+            for a in range(graph.arc_start[k], graph.arc_start[k + 1]):
                 in_slew = input_slew
-                if set_pin[k] >= 0:
-                    in_slew = slew[pin_net[pin_start[g] + set_pin[k]], arc_in[a]]
+                if graph.set_pin[k] >= 0:
+                    in_slew = slew[circuit.pin_net[circuit.pin_start[g] + graph.set_pin[k]], graph.arc_in[a]]
                 delay[a] = curve_at(in_slew, axis, axis_start[a, 0], axis_size[a, 0], value, value_start[a, 0])

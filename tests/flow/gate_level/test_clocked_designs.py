@@ -19,7 +19,8 @@ from halo.netlist.compile import compile_circuit
 from halo.netlist.verilog import read_netlist
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.event.bound import bound_transitions
-from halo.timing.event.engine import hold, play_transitions
+from halo.timing.event.engine import Bins, play_transitions
+from halo.timing.event.reduction import reduce_circuit
 from halo.timing.registered import Registered, cut_at_registers
 
 needs_icarus = pytest.mark.skipif(shutil.which("vvp") is None, reason="Icarus Verilog is not installed")
@@ -85,18 +86,18 @@ def chain_cycles(length: int, seed: int) -> Cycles:
 
 
 def test_cut_design_has_the_arrivals_of_the_chain(chain: Registered) -> None:
-    held = hold(chain.timed, {})
-    before = np.zeros((2, len(held.sources)), np.uint8)
-    state = int(np.flatnonzero(held.sources == chain.state[0])[0])
+    reduced = reduce_circuit(chain.timed, {})
+    before = np.zeros((2, len(reduced.sources)), np.uint8)
+    state = int(np.flatnonzero(reduced.sources == chain.state[0])[0])
     before[1, state] = 1
     after = before.copy()
     after[:, state] ^= 1
-    events = play_transitions(held, before, after, bin_fs=1000, bins=10_000)
+    events = play_transitions(reduced, before, after, bins=Bins(1000, 10_000))
     arrivals = chain_arrivals(chain)
     assert events.arrivals_fs is not None
     assert events.arrivals_fs.tolist() == [arrivals[1], arrivals[0]]
     assert events.toggles_each is not None and events.toggles_each.tolist() == [1 + INVERTERS] * 2
-    assert bound_transitions(held, ()).period_fs == max(arrivals.values()) + chain_setup(chain)
+    assert bound_transitions(reduced, ()).period_fs == max(arrivals.values()) + chain_setup(chain)
 
 
 def test_zero_delay_run_delays_by_two_clocks_and_inverts(chain: Registered) -> None:

@@ -19,7 +19,8 @@ from halo.flow.scoring.fp16 import Fp16Mac, dot_products, fp16_mac
 from halo.netlist.graph import drive_port
 from halo.power.energy_tables import event_energies
 from halo.progress import silent
-from halo.timing.event.engine import hold, play_transitions
+from halo.timing.event.engine import play_transitions
+from halo.timing.event.reduction import reduce_circuit
 
 SMALL = (("WEIGHT_WIDTH", 2), ("ACTIVATION_WIDTH", 2), ("ACC_WIDTH", 4))
 
@@ -76,15 +77,15 @@ def edit(run: Path, **values: Any) -> None:
 def test_no_transition_takes_longer_than_the_period(measured: tuple[Fp16Mac, DesignCorner, Path]) -> None:
     mac, corner, _ = measured
     generator = np.random.default_rng(5)
-    held = hold(corner.timed, {})
+    reduced = reduce_circuit(corner.timed, {})
     ports = corner.circuit.netlist.inputs
     lanes = []
     for _ in range(2):
         values: dict[int, Any] = {}
         for port in ("weight_i", "activation_i", "psum_i"):
             values |= drive_port(corner.circuit.netlist, port, generator.integers(0, 1 << len(ports[port]), 4000))
-        lanes.append(np.stack([values[int(net)] for net in held.sources], axis=1))
-    events = play_transitions(held, lanes[0], lanes[1], bin_fs=1 << 20, bins=1)
+        lanes.append(np.stack([values[int(net)] for net in reduced.sources], axis=1))
+    events = play_transitions(reduced, lanes[0], lanes[1])
     slowest_ps = events.period_fs / 1000 + 50.0
     assert 0.6 * mac.period_ps < slowest_ps <= mac.period_ps + 0.01
 

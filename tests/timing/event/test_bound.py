@@ -18,7 +18,8 @@ from halo.netlist.verilog import read_netlist
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.event.bound import bound_transitions
 from halo.timing.event.bound_reference import STILL, bound_transition, prime_implicants
-from halo.timing.event.engine import Timed, enumerate_transitions, hold, play_transitions, transition_weights
+from halo.timing.event.engine import Bins, enumerate_transitions, play_transitions, transition_weights
+from halo.timing.event.reduction import TimedCircuit, reduce_circuit
 from halo.timing.event.reference import play
 from halo.timing.sdf.parse import read_sdf
 from halo.timing.sdf.read import delays_from_sdf
@@ -31,7 +32,7 @@ def bound(plan: Plan, *digits: int) -> int:
     """Bound of one transition of the plan's first inputs; the others are unknown. Kernel and reference agree."""
     timed = build(plan)
     bits = list(range(len(digits)))
-    found = bound_transitions(hold(timed, {}), bits, each=True)
+    found = bound_transitions(reduce_circuit(timed, {}), bits, each=True)
     number = sum(digit << 2 * i for i, digit in enumerate(digits))
     known = {net: (digit & 1, digit >> 1) for net, digit in zip(bits, digits, strict=True)}
     assert found.arrivals_fs[number] == bound_transition(timed, {}, known).arrival_fs
@@ -69,7 +70,7 @@ def test_unknown_sources_may_do_anything_at_their_launch() -> None:
     assert bound(plan, QUIET, RISE) == 4, "the unknown is masked"
     assert bound(plan, FALL, QUIET) == 5 + 3
     assert bound(plan) == 62, "everything unknown: the longest path"
-    assert hold(build(plan), {}).longest_path_fs == 62
+    assert reduce_circuit(build(plan), {}).longest_path_fs == 62
 
 
 def test_a_path_that_no_edge_takes_caps_the_bound() -> None:
@@ -96,31 +97,31 @@ def test_each_stage_of_a_pipeline() -> None:
     assert bound(plan, RISE, QUIET) == 0, "the register's data does not move"
     assert bound(plan, RISE, FALL) == 10, "it may: both orders of a and b are possible"
     assert bound(plan, RISE) == 11, "b is unknown"
-    period = bound_transitions(hold(build(Plan(("a", "b"), gates, [("n", 6), ("y", 100)])), {}), [0, 1])
+    period = bound_transitions(reduce_circuit(build(Plan(("a", "b"), gates, [("n", 6), ("y", 100)])), {}), [0, 1])
     assert (period.delay_fs, period.period_fs) == (30, 111)
 
 
 def test_nothing_moves() -> None:
     timed = build(Plan(("a",), {"y": Gate(AND2, ("a", "zero"), 5)}, ["y"], tied={"zero": 0}))
-    found = bound_transitions(hold(timed, {}), [0], each=True)
+    found = bound_transitions(reduce_circuit(timed, {}), [0], each=True)
     assert (found.delay_fs, found.period_fs, found.arrivals_fs.tolist()) == (0, 0, [0] * 4)
-    held = bound_transitions(hold(timed, {0: 1}), [0], each=True)
+    held = bound_transitions(reduce_circuit(timed, {0: 1}), [0], each=True)
     assert held.arrivals_fs.tolist() == [0] * 4
-    assert bound_transitions(hold(timed, {0: 1}), [], each=True).arrivals_fs.tolist() == [0]
+    assert bound_transitions(reduce_circuit(timed, {0: 1}), [], each=True).arrivals_fs.tolist() == [0]
     direct = build(Plan(("a",), {}, [("a", 4)], launch={"a": 30}))
-    found = bound_transitions(hold(direct, {}), [0], each=True)
+    found = bound_transitions(reduce_circuit(direct, {}), [0], each=True)
     assert (found.arrivals_fs.tolist(), found.period_fs) == ([0, 30, 30, 0], 34)
 
 
 def test_what_the_kernel_cannot_hold_is_refused() -> None:
     wide = tuple(f"a{i}" for i in range(13))
     parity = tuple(bin(s).count("1") & 1 for s in range(1 << 13))
-    held = hold(build(Plan(wide, {"y": Gate(parity, wide, 5)}, ["y"])), {})
+    reduced = reduce_circuit(build(Plan(wide, {"y": Gate(parity, wide, 5)}, ["y"])), {})
     with pytest.raises(HaloError, match=r"cell CELL13 \(u_y\) has too many prime implicants"):
-        bound_transitions(held, [])
-    fewer = hold(build(Plan(wide, {"y": Gate(parity, wide, 5)}, ["y"])), {12: 1})
+        bound_transitions(reduced, [])
+    fewer = reduce_circuit(build(Plan(wide, {"y": Gate(parity, wide, 5)}, ["y"])), {12: 1})
     assert bound_transitions(fewer, []).delay_fs == 5
-    slow = hold(build(Plan(("a",), {"y": Gate(BUF, ("a",), 300_000_000)}, ["y"])), {})
+    slow = reduce_circuit(build(Plan(("a",), {"y": Gate(BUF, ("a",), 300_000_000)}, ["y"])), {})
     with pytest.raises(HaloError, match="takes 300 ns, more than the settle bound's 268 ns"):
         bound_transitions(slow, [0])
 
@@ -138,20 +139,20 @@ def test_prime_implicants_by_trial() -> None:
 def test_between_the_exact_arrival_and_the_longest_path(case: Case) -> None:
     """For every transition, not for the largest alone."""
     timed = case.timed
-    held = hold(timed, case.held_nets)
-    found = bound_transitions(held, case.bit_nets, each=True)
+    reduced = reduce_circuit(timed, case.held_nets)
+    found = bound_transitions(reduced, case.bit_nets, each=True)
     size = 1 << len(case.bits)
     weights = transition_weights(np.ones((size, size), np.int64))
-    events = enumerate_transitions(held, case.bit_nets, weights, bin_fs=1, bins=1)
-    assert events.delay_fs <= found.delay_fs <= held.longest_path_fs
-    assert events.period_fs <= found.period_fs <= held.longest_period_fs
-    free = held.sources.tolist()
+    events = enumerate_transitions(reduced, case.bit_nets, weights)
+    assert events.delay_fs <= found.delay_fs <= reduced.longest_path_fs
+    assert events.period_fs <= found.period_fs <= reduced.longest_period_fs
+    free = reduced.sources.tolist()
     pairs = [
         [[number >> case.bit_nets.index(net) & 1 for net in free] for number in pair]
         for pair in product(range(size), repeat=2)
     ]
     rows = np.array(pairs, np.uint8).reshape(size * size, 2, len(free))
-    exact = play_transitions(held, rows[:, 0], rows[:, 1], bin_fs=1, bins=1).arrivals_fs
+    exact = play_transitions(reduced, rows[:, 0], rows[:, 1]).arrivals_fs
     assert exact is not None
     for (before, after), arrival in zip(product(range(size), repeat=2), exact.tolist(), strict=True):
         place = sum(((before >> b & 1) + 2 * (after >> b & 1)) << 2 * b for b in range(len(case.bits)))
@@ -163,9 +164,9 @@ def test_between_the_exact_arrival_and_the_longest_path(case: Case) -> None:
 def test_sound_for_every_value_of_unknown_sources(case: Case) -> None:
     """And net by net: a value that is said to be settled is the last one, and nothing changes after the bound."""
     timed, values = case.timed, case.held_nets
-    held = hold(timed, values)
-    found = bound_transitions(held, case.bit_nets, each=True)
-    free = held.sources.tolist()
+    reduced = reduce_circuit(timed, values)
+    found = bound_transitions(reduced, case.bit_nets, each=True)
+    free = reduced.sources.tolist()
     patterns = [dict(zip(free, bits, strict=True)) for bits in product((0, 1), repeat=len(free))]
     for before, after in list(product(patterns, patterns))[::5]:
         played = play(timed, values, before, after)
@@ -189,20 +190,20 @@ def test_reference_multiplier(shared: Path, osu018: Path) -> None:
     circuit, delays = delays_from_sdf(circuit, library, read_sdf(folder / "delays.sdf.gz"), base)
     ends = np.array(circuit.netlist.outputs["p"], np.int32)
     nowhere = np.zeros(len(ends), np.int32)
-    timed = Timed(circuit, delays.arc_fs, np.zeros(circuit.nets, np.int32), ends, nowhere)
+    timed = TimedCircuit(circuit, delays.arc_fs, np.zeros(circuit.nets, np.int32), ends, nowhere)
     weight_nets, bits = circuit.netlist.inputs["w"], circuit.netlist.inputs["a"]
     with (folder / "dynamic_delay_ns.csv").open() as file:
         exact_fs = {int(row["w"]): round(float(row["dmax_ns"]) * 1e6) for row in csv.DictReader(file)}
     slack = []
     for weight, exact in exact_fs.items():
-        held = hold(timed, {net: weight >> i & 1 for i, net in enumerate(weight_nets)})
-        found = bound_transitions(held, bits, each=True)
+        reduced = reduce_circuit(timed, {net: weight >> i & 1 for i, net in enumerate(weight_nets)})
+        found = bound_transitions(reduced, bits, each=True)
         assert exact <= found.delay_fs + 1
-        assert found.delay_fs <= held.longest_path_fs
+        assert found.delay_fs <= reduced.longest_path_fs
         slack.append(found.delay_fs / exact if exact else 1.0)
         if weight in (-128, 3):
             uniform = transition_weights(np.ones((256, 256), np.int64))
-            events = enumerate_transitions(held, bits, uniform, bin_fs=10**6, bins=8)
+            events = enumerate_transitions(reduced, bits, uniform, bins=Bins(10**6, 8))
             digits = np.arange(4**8)
             after = sum(((digits >> (2 * b + 1)) & 1) << b for b in range(8))
             worst = np.zeros(256, np.int64)

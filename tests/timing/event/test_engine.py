@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from halo.errors import HaloError
 from halo.liberty import read_corner
 from halo.netlist.compile import compile_circuit
+from halo.netlist.model import MAX_PINS
 from halo.netlist.verilog import read_netlist
 from halo.timing.delaycalc import nominal_delays
-from halo.timing.event.engine import Events, Timed, enumerate_transitions, hold, play_transitions, transition_weights
+from halo.timing.event.engine import Bins, Events, enumerate_transitions, play_transitions, transition_weights
+from halo.timing.event.reduction import TimedCircuit, reduce_circuit
 from halo.timing.event.reference import play
 from halo.timing.sdf.parse import read_sdf
 from halo.timing.sdf.read import delays_from_sdf
@@ -34,7 +36,7 @@ def changes(plan: Plan, before: str, after: str) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for out in plan.gates:
         timed = build(Plan(plan.inputs, plan.gates, [out], plan.tied, plan.launch))
-        events = play_transitions(hold(timed, {}), as_rows(first), as_rows(last), bin_fs=1, bins=1)
+        events = play_transitions(reduce_circuit(timed, {}), as_rows(first), as_rows(last))
         waves = play(timed, {}, dict(enumerate(first)), dict(enumerate(last)))
         found[out] = list(waves.changes[nets.index(out)])
         assert events.delay_fs == max(found[out], default=0)
@@ -95,7 +97,7 @@ def test_the_change_counts_for_the_arc_that_set_the_target() -> None:
     gates = {"p": Gate(XOR2, ("a", "b"), 1), "y": Gate(XOR2, ("p", "c"), delays)}
     # p rises at 1 (event 11), falls at 5 (event 17), c rises at 8 (event 28): at 11 the target is high because of c.
     timed = build(Plan(("a", "b", "c"), gates, ["y"], launch={"b": 4, "c": 8}))
-    events = play_transitions(hold(timed, {}), as_rows([0, 0, 0]), as_rows([1, 1, 1]), bin_fs=1, bins=1)
+    events = play_transitions(reduce_circuit(timed, {}), as_rows([0, 0, 0]), as_rows([1, 1, 1]))
     assert events.delay_fs == 11
     start = int(timed.circuit.arc_start[1])
     assert np.flatnonzero(events.out_counts[start:]).tolist() == [2 * 2 + 1]
@@ -141,10 +143,12 @@ def test_a_pin_without_effect_may_speed_up_the_others() -> None:
     assert changes(Plan(("a", "b"), gates, []), "00", "01")["y"] == []
 
 
-def everything(timed: Timed, values: dict[int, int], bits: list[int], *, bin_fs: int = 1, bins: int = 64) -> Events:
+def everything(
+    timed: TimedCircuit, values: dict[int, int], bits: list[int], *, bin_fs: int = 1, bins: int = 64
+) -> Events:
     size = 1 << len(bits)
     weights = transition_weights(np.ones((size, size), np.int64))
-    return enumerate_transitions(hold(timed, values), bits, weights, bin_fs=bin_fs, bins=bins)
+    return enumerate_transitions(reduce_circuit(timed, values), bits, weights, bins=Bins(bin_fs, bins))
 
 
 def test_two_stage_pipeline() -> None:
@@ -192,7 +196,7 @@ def test_a_register_that_feeds_itself_is_a_source() -> None:
     timed = build(plan)
     assert timed.circuit.source.tolist() == [0, 1]
     events = play_transitions(
-        hold(timed, {}), np.array([[1, 0]], np.uint8), np.array([[1, 1]], np.uint8), bin_fs=1, bins=9
+        reduce_circuit(timed, {}), np.array([[1, 0]], np.uint8), np.array([[1, 1]], np.uint8), bins=Bins(1, 9)
     )
     assert (events.delay_fs, events.toggles.tolist()) == (13, [0, 1])
 
@@ -236,7 +240,7 @@ def test_no_source_moves() -> None:
     assert events.state_counts.tolist() == [0, 0, 0, 4, 0, 4], "they rest in a state, for the leakage"
     assert events.worst_by_next_fs is not None and events.worst_by_next_fs.tolist() == [0, 0]
     listed = play_transitions(
-        hold(timed, {0: 1, 1: 1}), np.zeros((3, 0), np.uint8), np.zeros((3, 0), np.uint8), bin_fs=1, bins=1
+        reduce_circuit(timed, {0: 1, 1: 1}), np.zeros((3, 0), np.uint8), np.zeros((3, 0), np.uint8)
     )
     assert (listed.delay_fs, listed.total, listed.state_counts.tolist()) == (0, 3, [0, 0, 0, 3, 0, 3])
     none = everything(timed, {0: 1, 1: 1}, [])
@@ -246,8 +250,8 @@ def test_no_source_moves() -> None:
 def test_a_weight_of_zero_keeps_the_outputs_still() -> None:
     gates = {"p": Gate(AND2, ("w", "a"), 3), "q": Gate(AND2, ("w", "b"), 4), "y": Gate(OR2, ("p", "q"), 5)}
     timed = build(Plan(("w", "a", "b"), gates, ["p", "y"]))
-    held = hold(timed, {0: 0})
-    assert held.longest_path_fs == held.longest_period_fs == 0
+    reduced = reduce_circuit(timed, {0: 0})
+    assert reduced.longest_path_fs == reduced.longest_period_fs == 0
     events = everything(timed, {0: 0}, [1, 2])
     assert (events.delay_fs, events.toggles.tolist()) == (0, [0, 0, 0])
     # the inputs of the first row still move, which costs energy: half of 16 transitions change a
@@ -275,7 +279,7 @@ def test_a_held_activation_bit_is_still_a_bit_of_the_transition() -> None:
     assert events.worst_by_next_fs is not None and events.worst_by_next_fs.tolist() == [6, 6, 8, 8]
     joint = np.zeros((4, 4), np.int64)
     joint[1, 3], joint[1, 1] = 5, 2
-    weighted = enumerate_transitions(hold(timed, {0: 1}), [0, 1], transition_weights(joint), bin_fs=1, bins=64)
+    weighted = enumerate_transitions(reduce_circuit(timed, {0: 1}), [0, 1], transition_weights(joint), bins=Bins(1, 64))
     assert (weighted.total, weighted.toggles.tolist(), weighted.mean_fs) == (7, [5], 40 / 7)
     assert weighted.delay_fs == 8, "over all transitions, whatever their weight"
 
@@ -283,7 +287,9 @@ def test_a_held_activation_bit_is_still_a_bit_of_the_transition() -> None:
 def test_weights_of_listed_transitions() -> None:
     timed = build(Plan(("a",), {"y": Gate(BUF, ("a",), (3, 5))}, ["y"]))
     before, after = np.array([[0], [1], [1]], np.uint8), np.array([[1], [0], [1]], np.uint8)
-    events = play_transitions(hold(timed, {}), before, after, bin_fs=1, bins=8, weights=np.array([10, 100, 1000]))
+    events = play_transitions(
+        reduce_circuit(timed, {}), before, after, bins=Bins(1, 8), weights=np.array([10, 100, 1000])
+    )
     assert (events.total, events.delay_fs, events.mean_fs) == (1110, 5, (50 + 300) / 1110)
     assert events.out_counts.tolist() == [100, 10] and events.histogram.tolist() == [0, 0, 0, 100, 0, 10, 0, 0]
     assert events.state_counts.tolist() == [100, 1010]
@@ -323,7 +329,7 @@ def test_equal_weights_are_one_number() -> None:
     nothing = transition_weights(np.zeros((2, 2), np.int64))
     assert nothing.uniform == 0
     timed = build(Plan(("a",), {"y": Gate(BUF, ("a",), 3)}, ["y"]))
-    events = enumerate_transitions(hold(timed, {}), [0], nothing, bin_fs=1, bins=4)
+    events = enumerate_transitions(reduce_circuit(timed, {}), [0], nothing, bins=Bins(1, 4))
     assert (events.delay_fs, events.mean_fs, events.total, events.toggles.tolist()) == (3, 0.0, 0, [0])
 
 
@@ -337,13 +343,13 @@ def test_reference_multiplier_equals_icarus(shared: Path, osu018: Path) -> None:
     circuit, delays = delays_from_sdf(circuit, library, read_sdf(folder / "delays.sdf.gz"), base)
     product_nets = np.array(circuit.netlist.outputs["p"], np.int32)
     launch = np.zeros(circuit.nets, np.int32)
-    timed = Timed(circuit, delays.arc_fs, launch, product_nets, np.zeros(len(product_nets), np.int32))
+    timed = TimedCircuit(circuit, delays.arc_fs, launch, product_nets, np.zeros(len(product_nets), np.int32))
     weight_nets, bits = circuit.netlist.inputs["w"], circuit.netlist.inputs["a"]
     uniform = transition_weights(np.ones((256, 256), np.int64))
 
     def delay(weight: int) -> int:
-        held = hold(timed, {net: weight >> i & 1 for i, net in enumerate(weight_nets)})
-        return enumerate_transitions(held, bits, uniform, bin_fs=10**6, bins=8, track_inputs=False).delay_fs
+        reduced = reduce_circuit(timed, {net: weight >> i & 1 for i, net in enumerate(weight_nets)})
+        return enumerate_transitions(reduced, bits, uniform, bins=Bins(10**6, 8), track_inputs=False).delay_fs
 
     with (folder / "dynamic_delay_ns.csv").open() as file:
         expected = {int(row["w"]): round(float(row["dmax_ns"]) * 1e6) for row in csv.DictReader(file)}
@@ -351,3 +357,21 @@ def test_reference_multiplier_equals_icarus(shared: Path, osu018: Path) -> None:
     with ThreadPoolExecutor() as threads:
         found = dict(zip(expected, threads.map(delay, expected), strict=True))
     assert {w: (found[w], fs) for w, fs in expected.items() if abs(found[w] - fs) > 1} == {}
+
+
+def wide_and(pins: int) -> TimedCircuit:
+    """An AND of many pins: a change of pin p takes 100 + p fs."""
+    wide = tuple(f"a{i}" for i in range(pins))
+    delays = {(state, pin): 100 + pin for state in range(1 << pins) for pin in range(pins)}
+    table = (*([0] * ((1 << pins) - 1)), 1)
+    return build(Plan(wide, {"y": Gate(table, wide, delays)}, ["y"]))
+
+
+def test_a_gate_of_the_most_pins_and_one_pin_over() -> None:
+    before = np.ones((MAX_PINS, MAX_PINS), np.uint8) - np.eye(MAX_PINS, dtype=np.uint8)
+    after = np.ones_like(before)
+    events = play_transitions(reduce_circuit(wide_and(MAX_PINS), {}), before, after)
+    assert events.arrivals_fs is not None and events.arrivals_fs.tolist() == [100 + pin for pin in range(MAX_PINS)]
+    assert events.histogram is None
+    with pytest.raises(HaloError, match=f"has {MAX_PINS + 1} inputs, more than the {MAX_PINS}"):
+        reduce_circuit(wide_and(MAX_PINS + 1), {})

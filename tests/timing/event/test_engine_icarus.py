@@ -21,7 +21,8 @@ from halo.netlist.model import FLOP, Circuit
 from halo.netlist.verilog import read_netlist
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
-from halo.timing.event.engine import Timed, hold, play_transitions
+from halo.timing.event.engine import Bins, play_transitions
+from halo.timing.event.reduction import TimedCircuit, reduce_circuit
 from halo.timing.timed_netlist import wire_name, write_timed_netlist
 
 pytestmark = pytest.mark.tools
@@ -164,11 +165,13 @@ def test_random_circuits_transition_by_transition(osu018: Path, tmp_path: Path) 
         circuit = one.circuit
         ends = np.array(circuit.netlist.outputs["y"], np.int32)
         launch = np.zeros(circuit.nets, np.int32)
-        held = hold(Timed(circuit, one.delays.arc_fs, launch, ends, np.zeros(len(ends), np.int32)), {})
+        reduced = reduce_circuit(
+            TimedCircuit(circuit, one.delays.arc_fs, launch, ends, np.zeros(len(ends), np.int32)), {}
+        )
         place = {net: bit for bit, net in enumerate(circuit.netlist.inputs["a"])}
-        bits = np.array([place[net] for net in held.sources.tolist()])
+        bits = np.array([place[net] for net in reduced.sources.tolist()])
         first, last = (((values[:, None] >> bits) & 1).astype(np.uint8) for values in (before, after))
-        events = play_transitions(held, first, last, bin_fs=10**6, bins=4)
+        events = play_transitions(reduced, first, last, bins=Bins(10**6, 4))
         assert events.arrivals_fs is not None and events.toggles_each is not None
         assert icarus[:, :, 0].sum(axis=1).tolist() == events.toggles_each.tolist(), name
         assert icarus[:, :, 1].max(axis=1).tolist() == events.arrivals_fs.tolist(), name

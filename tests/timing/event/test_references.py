@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from halo.netlist.model import FLOP
 from halo.timing.event.bound import bound_transitions
 from halo.timing.event.bound_reference import bound_transition, constants, longest_paths
-from halo.timing.event.engine import Events, Held, enumerate_transitions, hold, play_transitions, transition_weights
+from halo.timing.event.engine import Bins, Events, enumerate_transitions, play_transitions, transition_weights
+from halo.timing.event.reduction import ReducedCircuit, reduce_circuit
 from halo.timing.event.reference import Played, play
 
 BIN_FS, BINS = 7, 12
@@ -32,17 +33,17 @@ class Tally:
     """What the events of many transitions add up to, counted the plain way."""
 
     case: Case
-    held: Held
+    reduced: ReducedCircuit
     played: list[Played] = field(default_factory=list)
     weights: list[int] = field(default_factory=list)
 
     def add(self, before: Values, after: Values, weight: int) -> None:
-        self.played.append(play(self.held.timed, self.case.held_nets, before, after))
+        self.played.append(play(self.reduced.timed, self.case.held_nets, before, after))
         self.weights.append(weight)
 
     def check(self, events: Events) -> None:
         """Compare everything but what is kept transition by transition."""
-        circuit = self.held.timed.circuit
+        circuit = self.reduced.timed.circuit
         arrivals = [one.arrival_fs for one in self.played]
         pairs = list(zip(self.played, self.weights, strict=True))
         total = sum(self.weights)
@@ -79,7 +80,7 @@ class Tally:
 
     def by_edge(self, counts: Counter[int]) -> Counter[tuple[int, int]]:
         """Counts by arc, those of a flip-flop by state: which pin stands for its clock is open."""
-        circuit = self.held.timed.circuit
+        circuit = self.reduced.timed.circuit
         found = Counter[tuple[int, int]]()
         for arc, count in counts.items():
             gate = int(np.searchsorted(circuit.arc_start, arc, side="right")) - 1
@@ -92,23 +93,23 @@ def nonzero(counts: np.ndarray) -> Counter[int]:
     return Counter({int(arc): int(counts[arc]) for arc in np.flatnonzero(counts)})
 
 
-def listed(held: Held, transitions: Iterable[tuple[Values, Values]]) -> tuple[np.ndarray, np.ndarray]:
+def listed(reduced: ReducedCircuit, transitions: Iterable[tuple[Values, Values]]) -> tuple[np.ndarray, np.ndarray]:
     """Source values in the engine's order."""
-    rows = [[[values[net] for net in held.sources.tolist()] for values in pair] for pair in transitions]
-    array = np.array(rows, np.uint8).reshape(len(rows), 2, len(held.sources))
+    rows = [[[values[net] for net in reduced.sources.tolist()] for values in pair] for pair in transitions]
+    array = np.array(rows, np.uint8).reshape(len(rows), 2, len(reduced.sources))
     return np.ascontiguousarray(array[:, 0]), np.ascontiguousarray(array[:, 1])
 
 
 @settings(max_examples=120, deadline=None)
 @given(case=cases(), weighted=st.booleans(), seed=st.integers(0, 2**32 - 1))
 def test_enumerated_transitions(case: Case, weighted: bool, seed: int) -> None:
-    held = hold(case.timed, case.held_nets)
+    reduced = reduce_circuit(case.timed, case.held_nets)
     size = 1 << len(case.bits)
     random = np.random.default_rng(seed)
     joint = random.integers(0, 4, (size, size)) if weighted else np.full((size, size), 3)
     weights = transition_weights(joint.astype(np.int64))
-    events = enumerate_transitions(held, case.bit_nets, weights, bin_fs=BIN_FS, bins=BINS)
-    tally = Tally(case, held)
+    events = enumerate_transitions(reduced, case.bit_nets, weights, bins=Bins(BIN_FS, BINS))
+    tally = Tally(case, reduced)
     for before in range(size):
         for after in range(size):
             tally.add(spread(case, before), spread(case, after), int(joint[before, after]))
@@ -120,7 +121,7 @@ def test_enumerated_transitions(case: Case, weighted: bool, seed: int) -> None:
 
     # the same transitions as a list
     pairs = [(spread(case, before), spread(case, after)) for before in range(size) for after in range(size)]
-    again = play_transitions(held, *listed(held, pairs), bin_fs=BIN_FS, bins=BINS)
+    again = play_transitions(reduced, *listed(reduced, pairs), bins=Bins(BIN_FS, BINS))
     assert again.arrivals_fs is not None and again.arrivals_fs.tolist() == arrivals.ravel().tolist()
     if not weighted:
         for name in ("out_counts", "in_counts", "state_counts", "functional", "toggles", "histogram"):
@@ -130,15 +131,15 @@ def test_enumerated_transitions(case: Case, weighted: bool, seed: int) -> None:
 @settings(max_examples=80, deadline=None)
 @given(case=cases(others=True), seed=st.integers(0, 2**32 - 1), track=st.booleans())
 def test_listed_transitions(case: Case, seed: int, track: bool) -> None:
-    held = hold(case.timed, case.held_nets)
+    reduced = reduce_circuit(case.timed, case.held_nets)
     random = np.random.default_rng(seed)
-    nets = held.sources.tolist()
+    nets = reduced.sources.tolist()
     pairs = [
         (dict(zip(nets, rows[0].tolist(), strict=True)), dict(zip(nets, rows[1].tolist(), strict=True)))
         for rows in random.integers(0, 2, (int(random.integers(0, 40)), 2, len(nets)))
     ]
-    events = play_transitions(held, *listed(held, pairs), bin_fs=BIN_FS, bins=BINS, track_inputs=track)
-    tally = Tally(case, held)
+    events = play_transitions(reduced, *listed(reduced, pairs), bins=Bins(BIN_FS, BINS), track_inputs=track)
+    tally = Tally(case, reduced)
     for before, after in pairs:
         tally.add(before, after, 1)
     if not track:
@@ -156,28 +157,28 @@ def test_listed_transitions(case: Case, seed: int, track: bool) -> None:
 @given(case=cases(most_bits=2, others=True))
 def test_settle_bounds(case: Case) -> None:
     """Every transition's bound, with unknown sources, and the structures it rests on."""
-    held = hold(case.timed, case.held_nets)
-    circuit = held.timed.circuit
+    reduced = reduce_circuit(case.timed, case.held_nets)
+    circuit = reduced.timed.circuit
     found = constants(circuit, case.held_nets)
-    assert {net: int(value) for net, value in enumerate(held.constant) if value >= 0} == found
-    longest = longest_paths(held.timed, case.held_nets)
+    assert {net: int(value) for net, value in enumerate(reduced.constant) if value >= 0} == found
+    longest = longest_paths(reduced.timed, case.held_nets)
     for net in range(circuit.nets):
-        if held.node_of[net] >= 0:
-            assert tuple(held.path_fs[held.node_of[net]].tolist()) == longest[net]
-    ends = [longest[net] for net in held.timed.end_net]
-    assert held.longest_path_fs == max((0, *(max(edges) for edges in ends)))
-    after_setup = [max(e) + int(x) for e, x in zip(ends, held.timed.end_extra_fs, strict=True) if max(e) >= 0]
-    assert held.longest_period_fs == max((0, *after_setup))
+        if reduced.node_of[net] >= 0:
+            assert tuple(reduced.arrays.path_fs[reduced.node_of[net]].tolist()) == longest[net]
+    ends = [longest[net] for net in reduced.timed.end_net]
+    assert reduced.longest_path_fs == max((0, *(max(edges) for edges in ends)))
+    after_setup = [max(e) + int(x) for e, x in zip(ends, reduced.timed.end_extra_fs, strict=True) if max(e) >= 0]
+    assert reduced.longest_period_fs == max((0, *after_setup))
 
-    bound = bound_transitions(held, case.bit_nets, each=True)
+    bound = bound_transitions(reduced, case.bit_nets, each=True)
     bits = len(case.bits)
     expected = []
     for number in range(4**bits):
         digits = [(number >> (2 * i)) & 3 for i in range(bits)]
         known = {net: (digit & 1, digit >> 1) for net, digit in zip(case.bit_nets, digits, strict=True)}
-        expected.append(bound_transition(held.timed, case.held_nets, known))
+        expected.append(bound_transition(reduced.timed, case.held_nets, known))
     assert bound.arrivals_fs.tolist() == [one.arrival_fs for one in expected]
     assert bound.delay_fs == max(one.arrival_fs for one in expected)
     assert bound.period_fs == max(one.period_fs for one in expected)
-    largest = bound_transitions(held, case.bit_nets)
+    largest = bound_transitions(reduced, case.bit_nets)
     assert (largest.delay_fs, largest.period_fs) == (bound.delay_fs, bound.period_fs)

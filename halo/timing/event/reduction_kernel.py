@@ -1,4 +1,4 @@
-"""Reduce a circuit under constant nets: what is left of it once a weight is held.
+"""Case analysis: what is left of a circuit once some of its nets, such as a weight, are constant.
 
 A gate's constant pins are folded into its table and its arcs; a gate whose reduced table is constant drives a
 structural constant. What remains is renumbered so that the kernels touch nothing else: *node* ``i < sources`` is the
@@ -11,12 +11,62 @@ unateness of the reduced function and leave out pins that it ignores.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 
 from halo.jit import inline, kernel
+from halo.netlist.model import FLOP
+
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U8 = npt.NDArray[np.uint8]
 
 TOO_LATE = 2**30
 """fs. Arrivals saturate here: an event time plus one more delay must fit 32 bits in the event kernel."""
+
+
+class ReducedArrays(NamedTuple):
+    """A reduced circuit of L live gates. Its nodes are the sources, in their order, then the gates.
+
+    Attributes:
+        live_gate: int32[L], index of each gate in the full circuit.
+        launch_fs: int32[S], launch time of each source.
+        kind: uint8[L]; pin_start: int32[L + 1]; pin_node: int32[pins], the node on each pin.
+        pin_number: uint8[pins], the pin's number in the full gate.
+        table_start: int32[L + 1]; table: uint8; full_state: int32, the full gate's state, for each reduced state.
+        arc_start: int32[L + 1]; arc_fs: int32; arc_index: int64, the full circuit's arc, for each reduced arc.
+        node_of: int32[N], node of each net, or -1.
+        path_fs: int32[nodes, 2], longest path to a fall [0] and a rise [1], -1 where the node never makes that edge;
+            no more than ``TOO_LATE``.
+    """
+
+    live_gate: I32
+    launch_fs: I32
+    kind: U8
+    pin_start: I32
+    pin_node: I32
+    pin_number: U8
+    table_start: I32
+    table: U8
+    full_state: I32
+    arc_start: I32
+    arc_fs: I32
+    arc_index: I64
+    node_of: I32
+    path_fs: I32
+
+
+class EndArrays(NamedTuple):
+    """Where paths of a reduced circuit end.
+
+    Attributes:
+        node: int32[E]; extra_fs: int32[E], setup of the register there, or 0.
+    """
+
+    node: I32
+    extra_fs: I32
 
 
 @inline
@@ -48,26 +98,27 @@ def answers(n, t0, table, a0, arc_fs, state, pin):  # type: ignore[no-untyped-de
 
 
 @kernel
-def specialise(  # type: ignore[no-untyped-def]
-    kind, out, pin_start, pin_net, table_start, table, arc_start, arc_fs, constant, source, launch_fs, keep_sinks
-):
+def reduce_arrays(circuit, arc_fs, constant, source, launch_fs, keep_sinks):  # type: ignore[no-untyped-def]
     """Return the live part of a circuit.
 
     Args:
-        kind, out, pin_start, pin_net, table_start, table, arc_start: arrays of ``Circuit``.
+        circuit: ``CircuitArrays``.
         arc_fs: int32[arcs], pin-to-output delays in fs.
-        constant: int8[N], 0 or 1 for held nets, -1 else; *completed in place* with the structural constants.
+        constant: int8[N], 0 or 1 for constant nets, -1 else; *completed in place* with the structural constants.
         source: int32[S], nets that start transitions (none of them constant).
         launch_fs: int32[S], launch time of each source.
         keep_sinks: also list gates with a constant output whose inputs move (their pins cost energy).
 
     Returns:
-        (live_gate int32[L], live_kind uint8[L], lpin_start int32[L+1], lpin_node int32, lpin_pin uint8 (pin number in
-        the full gate), ltable_start int32[L+1], ltable uint8, lstate (full state of each reduced state) int32,
-        larc_start int32[L+1], larc_fs int32, larc_index int64 (full arc index), node_of int32[N] (-1: not a node),
-        arrival int32[nodes, 2]: longest path to a fall [0] and a rise [1], -1 where the node never makes that edge; no
-        more than TOO_LATE.)
+        ``ReducedArrays``.
     """
+    kind = circuit.kind
+    out = circuit.out
+    pin_start = circuit.pin_start
+    pin_net = circuit.pin_net
+    table_start = circuit.table_start
+    table = circuit.table
+    arc_start = circuit.arc_start
     gates = out.shape[0]
     sources = source.shape[0]
     node_of = np.full(constant.shape[0], -1, np.int32)
@@ -91,7 +142,7 @@ def specialise(  # type: ignore[no-untyped-def]
     live = 0
     for g in range(gates):
         if node_of[out[g]] >= 0 or constant[out[g]] >= 0:
-            continue  # a state flip-flop (its output is a source) or a net held from outside
+            continue  # a state flip-flop (its output is a source) or a net that is constant from outside
         first = pin_start[g]
         n = pin_start[g + 1] - first
         base = 0
@@ -132,7 +183,7 @@ def specialise(  # type: ignore[no-untyped-def]
                 v = ltable[t0 + r]
                 for k in range(m):
                     delay = larc_fs[a0 + r * m + k]
-                    if kind[g] == 1:
+                    if kind[g] == FLOP:
                         arrival[node, v] = max(arrival[node, v], min(delay, TOO_LATE))
                         continue
                     before = arrival[lpin_node[p0 + k], (r >> k) & 1]
@@ -146,8 +197,9 @@ def specialise(  # type: ignore[no-untyped-def]
         ltable_start[live + 1] = t0 + (1 << m)
         larc_start[live + 1] = a0 + m * (1 << m)
         live += 1
-    return (
+    return ReducedArrays(
         live_gate[:live].copy(),
+        launch_fs,
         live_kind[:live].copy(),
         lpin_start[: live + 1].copy(),
         lpin_node[: lpin_start[live]].copy(),
