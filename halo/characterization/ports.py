@@ -54,6 +54,18 @@ class Roles:
         """Width of the activation."""
         return self.activation_encoding.bits
 
+    def of(self, port: str) -> str:
+        """What a port is, in words; empty where it has no role."""
+        named = {
+            self.weight: "weight",
+            self.activation: "activation",
+            self.accumulator: "accumulator",
+            self.output: "output",
+            self.clock: "clock",
+        }
+        tied = f"held at {self.tie[port]}" if port in self.tie else ""
+        return "reset, " + tied if port in self.resets else named.get(port, tied)
+
     def to_dict(self) -> dict[str, Any]:
         """The roles as JSON values; widths are the netlist's to say."""
         return {

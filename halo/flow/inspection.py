@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from halo.characterization.interface import read_ports
 from halo.characterization.ports import Roles, find_roles
 from halo.errors import HaloError
 from halo.netlist.hdl import ModuleInfo, PortInfo, inspect
 from halo.netlist.preprocess import UnreadableHdlError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,19 @@ class Inspection:
     ports: tuple[PortInfo, ...] = ()
     roles: Roles | None = None
     unclear: HaloError | None = None
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row a port of the top: direction, name, width (none where it is not known), signed, role."""
+        import pandas as pd
+
+        rows = [
+            (port.direction, port.name, port.width, port.signed, self.roles.of(port.name) if self.roles else "")
+            for port in self.ports
+        ]
+        return pd.DataFrame(rows, columns=["direction", "name", "width", "signed", "role"]).astype({"width": "Int64"})
+
+    def _repr_html_(self) -> str:
+        return str(self.to_pandas().to_html(index=False))
 
 
 def inspect_design(

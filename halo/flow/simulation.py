@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,8 +16,8 @@ from halo.flow.simulators.benches import Value, find_bench
 from halo.flow.simulators.runner import RUN_LOG, SimulatorName
 from halo.progress import Progress
 
-_PROGRAMS = {"icarus": "Icarus Verilog", "verilator": "Verilator"}
-_HEAD = ("test", "result", "compared", "cycles", "coverage", "cycles/s", "seconds")
+TESTS = "tests.csv"
+"""One row a test."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class SimulationConfig:
 
 def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResult:
     """Run a bench and write the files asked for, also where tests fail: that is a result.
+
+    A run folder holds ``tests.csv``, ``simulation.log``, ``run.json`` and ``log.txt``.
 
     Raises:
         HaloError: bad input, a simulator that is missing or fails, or a place that cannot be written.
@@ -99,7 +101,8 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
         shutil.copyfile(Path(scratch) / RUN_LOG, target / RUN_LOG)
         record.tools[result.simulator.tools[0].name] = result.simulator.version
         record.results.update(values=dict(result.values), tests=[asdict(test) for test in result.tests])
-    return result
+        result.to_pandas().to_csv(target / TESTS, index=False)
+    return replace(result, run_folder=config.run_folder)
 
 
 def junit(config: SimulationConfig, result: SimulationResult) -> ElementTree.ElementTree[ElementTree.Element]:

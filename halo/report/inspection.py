@@ -41,20 +41,8 @@ def _ports(ports: tuple[PortInfo, ...], roles: Roles | None) -> Table:
             port.name,
             f"{port.width:>3} bit{'' if port.width == 1 else 's'}",
             "signed" if port.signed else "unsigned",
-            "" if roles is None else _role(port.name, roles),
+            "" if roles is None else roles.of(port.name),
         )
         for port in ports
     ]
     return Table((), rows, "l")
-
-
-def _role(port: str, roles: Roles) -> str:
-    named = {
-        roles.weight: "weight",
-        roles.activation: "activation",
-        roles.accumulator: "accumulator",
-        roles.output: "output",
-        roles.clock: "clock",
-    }
-    tied = f"held at {roles.tie[port]}" if port in roles.tie else ""
-    return "reset, " + tied if port in roles.resets else named.get(port, tied)

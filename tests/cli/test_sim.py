@@ -124,6 +124,7 @@ def test_table_junit_waves_and_folder(folder: Path, capsys: pytest.CaptureFixtur
         "run/run.json",
         "run/log.txt",
         "run/simulation.log",
+        "run/tests.csv",
     }
     record = json.loads((folder / "run" / "run.json").read_text(encoding="utf-8"))
     assert record["config"]["seed"] == 3 and record["results"]["tests"][0]["passed"]

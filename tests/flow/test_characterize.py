@@ -187,7 +187,6 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, osu018: Path) -> None:
         for line in process.stderr:
             if line.startswith("weights") or time.monotonic() > deadline:
                 break
-        time.sleep(1.0)
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
         code = process.wait(timeout=60)

@@ -71,3 +71,17 @@ def test_a_syntax_error_is_given_with_its_line(tmp_path: Path) -> None:
         with pytest.raises(HaloError) as caught:
             describe([path], top)
         assert (caught.value.path, caught.value.line) == (str(path), 2)
+
+
+def test_ports_as_a_table(tmp_path: Path) -> None:
+    source = tmp_path / "mac.v"
+    source.write_text(
+        "module mac(input clk, input signed [3:0] w, input [3:0] a, output reg [8:0] y);\n"
+        "  always @(posedge clk) y <= w * a;\nendmodule\n",
+        encoding="utf-8",
+    )
+    table = inspect_design([source]).to_pandas().set_index("name")
+    assert table["role"].to_dict() == {"clk": "clock", "w": "weight", "a": "activation", "y": "output"}
+    assert table["width"].to_dict() == {"clk": 1, "w": 4, "a": 4, "y": 9}
+    assert table["signed"].to_dict() == {"clk": False, "w": True, "a": False, "y": False}
+    assert "<table" in inspect_design([source])._repr_html_()

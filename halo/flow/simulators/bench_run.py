@@ -64,6 +64,8 @@ class SimulationResult:
         rebuilt: the model had to be built.
         build_s: seconds until it was there.
         simulator: which one, and its version.
+        values: of all parameters of the bench.
+        run_folder: what was written, if anything.
     """
 
     tests: tuple[TestRow, ...]
@@ -72,6 +74,7 @@ class SimulationResult:
     build_s: float
     simulator: Simulator
     values: Mapping[str, Value] = field(default_factory=dict)
+    run_folder: Path | None = None
 
     @property
     def passed(self) -> bool:
@@ -79,7 +82,7 @@ class SimulationResult:
         return bool(self.tests) and all(test.passed for test in self.tests)
 
     def to_pandas(self) -> pd.DataFrame:
-        """A row a test: its name, whether it passed, and what it counted."""
+        """A row a test, as in ``tests.csv``: its name, whether it passed, and what it counted."""
         names = ("name", "passed", "compared", "sent", "cycles", "wall_s", "message")
         return pd.DataFrame([{name: getattr(test, name) for name in names} for test in self.tests], columns=[*names])
 
@@ -100,7 +103,7 @@ def simulate(
     sources: Sequence[Path] | None = None,
     report: Progress | None = None,
 ) -> SimulationResult:
-    """Run a bench.
+    """Run a bench. Not for threads: see ``halo.flow.simulators.runner``.
 
     Args:
         bench: a key of ``BENCHES``.
@@ -152,11 +155,9 @@ def simulate(
 
 
 def _model(bench: Bench, values: Mapping[str, Value], sources: tuple[Path, ...], waves: bool) -> Model:
-    macros = {p.name for p in bench.parameters if p.macro}
-    defines = {name: str(values[name]) for name in macros if values[name] != 0}
-    if str(defines.get("DUT", "")).startswith("mul_"):
-        defines["MULTIPLIER"] = "1"
-    parameters = {name: value for name, value in values.items() if name not in macros}
+    macros = [p for p in bench.parameters if p.macro]
+    defines = {name: text for p in macros for name, text in p.macros(values[p.name]).items()}
+    parameters = {p.name: values[p.name] for p in bench.parameters if not p.macro}
     return Model(sources, bench.toplevel, parameters, defines, waves=waves)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from halo.errors import HaloError
@@ -25,6 +25,7 @@ class Parameter:
         meaning: one line for the user.
         choices: the only values possible; empty: any number.
         macro: a Verilog macro instead of a parameter; 0 leaves it undefined.
+        implied: further macros, by the values that bring them.
     """
 
     name: str
@@ -32,6 +33,11 @@ class Parameter:
     meaning: str
     choices: tuple[str, ...] = ()
     macro: bool = False
+    implied: Mapping[Value, Mapping[str, str]] = field(default_factory=dict)
+
+    def macros(self, value: Value) -> dict[str, str]:
+        """The Verilog macros that a value of this macro stands for."""
+        return {} if value == 0 else {self.name: str(value), **self.implied.get(value, {})}
 
     def read(self, value: Value) -> Value:
         """A value given by the user, checked.
@@ -143,6 +149,7 @@ BENCHES: dict[str, Bench] = {
                     "module under test",
                     tuple(f"{kind}_{family}" for kind in ("mac", "mul") for family in FAMILIES),
                     macro=True,
+                    implied={f"mul_{family}": {"MULTIPLIER": "1"} for family in FAMILIES},  # has no partial sum
                 ),
                 *_WIDTHS,
                 Parameter("LANES", 2, "copies simulated side by side"),

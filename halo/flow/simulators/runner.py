@@ -1,4 +1,8 @@
-"""Start Icarus Verilog and Verilator through cocotb's runners: the one place that builds models and runs benches."""
+"""Start Icarus Verilog and Verilator through cocotb's runners: the one place that builds models and runs benches.
+
+Not for threads: cocotb's runners look for their programs on this process's PATH and copy its environment and
+``sys.path``, so both are set for the time of a build or run, and put back. Processes do not disturb each other.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -25,6 +30,9 @@ TOOLS_OF: dict[SimulatorName, tuple[str, ...]] = {
     "icarus": ("iverilog", "vvp", LIBPYTHON),
     "verilator": ("verilator", "c++", "make", "perl", LIBPYTHON),
 }
+_EVERYTHING_VISIBLE = "--public-flat-rw"
+_KNOWN = "cocotb>=2.1,<2.2"
+"""Releases whose runners have the methods that are replaced here."""
 BUILD_LOG, RUN_LOG, RESULTS = "build.log", "simulation.log", "results.xml"
 
 _OURS = re.compile(
@@ -196,6 +204,11 @@ def _make_variables(verilator: FoundTool) -> tuple[str, ...]:
 def _runner(name: SimulatorName, watch: Callable[[], None] | None) -> Runner:
     from cocotb_tools.runner import Icarus, Verilator
 
+    for kind, methods in ((Icarus, ("_execute_cmds",)), (Verilator, ("_execute_cmds", "_build_command"))):
+        for method in methods:
+            if not callable(getattr(kind, method, None)):
+                raise _unknown_cocotb(f"its runner of {kind.__name__} has no {method}")
+
     class Watched:
         """Starts each command in a process group of its own, so that nothing outlives an interrupted run."""
 
@@ -211,13 +224,22 @@ def _runner(name: SimulatorName, watch: Callable[[], None] | None) -> Runner:
     class WatchedVerilator(Watched, Verilator):  # type: ignore[misc]
         def _build_command(self) -> Any:
             """Show the bench the top level only: with every signal visible a build takes four times as long."""
-            verilate, make = super()._build_command()
-            verilate.remove("--public-flat-rw")
+            commands = super()._build_command()
+            if len(commands) != 2 or _EVERYTHING_VISIBLE not in commands[0]:
+                raise _unknown_cocotb(f"it does not call Verilator once with {_EVERYTHING_VISIBLE}, and make")
+            verilate, make = commands
+            verilate.remove(_EVERYTHING_VISIBLE)
             # Parts of the run-time library that are there already must be newer than the makefile to be taken.
             library = [str(path) for path in self.build_dir.glob("verilated*.o")]
             return [verilate, *([["touch", *library]] if library else []), make]
 
     return WatchedIcarus() if name == "icarus" else WatchedVerilator()
+
+
+def _unknown_cocotb(reason: str) -> HaloError:
+    """Another cocotb than those that are known, where the runners are changed from inside."""
+    version = metadata.version("cocotb")
+    return HaloError(f"cocotb {version} is not one that halo can start: {reason}", f"Run: pip install '{_KNOWN}'.")
 
 
 def _execute(

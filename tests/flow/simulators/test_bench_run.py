@@ -273,3 +273,26 @@ def test_compiler_option_that_a_packaged_verilator_lacks(tmp_path: Path) -> None
     assert runner._make_variables(found) == ("CFG_CXXFLAGS_PCH_I=-include",)
     makefile.write_text("CFG_CXXFLAGS_PCH_I = -include\n", encoding="utf-8")
     assert runner._make_variables(found) == ()
+
+
+def test_another_cocotb_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its runners are changed from inside; where they are built otherwise, the message says what to install."""
+    from cocotb_tools.runner import Icarus, Runner, Verilator
+
+    monkeypatch.setattr(Icarus, "_simulator_in_path", lambda self: None)
+    monkeypatch.setattr(Verilator, "_simulator_in_path", lambda self: None)
+    monkeypatch.setattr(Verilator, "_build_command", lambda self: [["verilator", "--public"], ["make"]])
+    with pytest.raises(HaloError, match=r"is not one that halo can start: it does not call") as caught:
+        runner._runner("verilator", None)._build_command()
+    assert "pip install 'cocotb>=2.1,<2.2'" in caught.value.fix
+    monkeypatch.delattr(Runner, "_execute_cmds")
+    with pytest.raises(HaloError, match="its runner of Icarus has no _execute_cmds"):
+        runner._runner("icarus", None)
+
+
+def test_a_multiplier_alone_has_a_macro_of_its_own() -> None:
+    (dut,) = (p for p in BENCHES["mac"].parameters if p.name == "DUT")
+    assert dut.macros("mul_csa_array") == {"DUT": "mul_csa_array", "MULTIPLIER": "1"}
+    assert dut.macros("mac_csa_array") == {"DUT": "mac_csa_array"}
+    (netlist,) = (p for p in BENCHES["mac"].parameters if p.name == "NETLIST")
+    assert (netlist.macros(0), netlist.macros(1)) == ({}, {"NETLIST": "1"})
