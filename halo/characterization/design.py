@@ -29,6 +29,7 @@ from halo.timing.event.reduction import TimedCircuit
 from halo.timing.overhead import RegisterOverhead, plain_flip_flop, ports_overhead
 from halo.timing.sdf.read import delays_from_sdf, read_sdf
 from halo.timing.static.timer import endpoints
+from halo.units import to_femtoseconds
 
 IDEAL_WIRES = "Wires have no capacitance and no delay."
 FANOUT = 4
@@ -70,7 +71,7 @@ class DesignCorner:
     def timed(self) -> TimedCircuit:
         """What the engines simulate: flip-flops launch at their clk-to-Q, inputs as ``boundary_s`` says."""
         ends = endpoints(self.circuit)
-        clk_to_q_fs, setup_fs = (round(seconds * 1e15) for seconds in self.boundary_s)
+        clk_to_q_fs, setup_fs = map(to_femtoseconds, self.boundary_s)
         setup = np.array([self.delays.setup_fs[e.pin] if e.pin >= 0 else setup_fs for e in ends], np.int32)
         launch = np.zeros(self.circuit.nets, np.int32)
         launch[self.circuit.source] = clk_to_q_fs

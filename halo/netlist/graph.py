@@ -1,4 +1,4 @@
-"""Questions about a circuit: who loads a net, what is constant, what the outputs are, what they depend on.
+"""Questions about a circuit: what is constant, what the outputs are, what they depend on.
 
 Plain numpy, one gate at a time over lanes; the timing kernels have their own loops.
 """
@@ -6,14 +6,12 @@ Plain numpy, one gate at a time over lanes; the timing kernels have their own lo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
-from halo.liberty.model import Library
 from halo.netlist.model import I32, U8, Circuit, Netlist
 from halo.netlist.ternary import UNKNOWN_TRIT, live_pins, ternary
 
@@ -21,35 +19,6 @@ I8 = npt.NDArray[np.int8]
 U64 = npt.NDArray[np.uint64]
 
 UNKNOWN = -1
-
-
-@dataclass(frozen=True, eq=False)
-class Fanout:
-    """Loads of each net: those of net ``n`` are entries ``start[n]`` to ``start[n + 1]``.
-
-    Attributes:
-        start: int32[N + 1].
-        instance: int32[K], index into ``netlist.instances``.
-        pin: K pin names.
-    """
-
-    start: I32
-    instance: I32
-    pin: tuple[str, ...]
-
-
-def fanout(netlist: Netlist, library: Library) -> Fanout:
-    """Input pins on each net, of every cell (also clock and reset pins, diodes), in instance order."""
-    loads: list[list[tuple[int, str]]] = [[] for _ in netlist.nets]
-    for number, instance in enumerate(netlist.instances):
-        pins = library.cells[instance.cell].pins
-        for pin, net in instance.pins.items():
-            if pins[pin].direction in ("input", "inout"):
-                loads[net].append((number, pin))
-    start = np.zeros(len(loads) + 1, np.int32)
-    np.cumsum([len(entries) for entries in loads], out=start[1:])
-    flat = [load for entries in loads for load in entries]
-    return Fanout(start, np.array([n for n, _ in flat], np.int32), tuple(pin for _, pin in flat))
 
 
 def propagate_constants(circuit: Circuit, fixed: Mapping[int, int]) -> I8:

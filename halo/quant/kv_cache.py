@@ -54,7 +54,10 @@ class KvCache:
 
     def __post_init__(self) -> None:
         if not 2 <= self.bits <= 8 or self.group < 2:
-            raise HaloError(f"a cache of {self.bits} bits in groups of {self.group} is impossible", "8 or 4 bits, 32.")
+            raise HaloError(
+                f"a cache of {self.bits} bits in groups of {self.group} is impossible",
+                "Use 8 or 4 bits, in groups of 32.",
+            )
 
     @property
     def label(self) -> str:

@@ -48,7 +48,9 @@ class SqueezeOptions:
         if not 2 <= self.bits <= 8:
             raise HaloError(f"{self.bits} bits a weight are not supported", "Give 2 to 8 bits.")
         if not (self.sensitive >= 0 and self.outliers >= 0 and self.sensitive + self.outliers < 1):
-            raise HaloError("shares of sparse weights must be positive and sum to less than 1", "0.0005 and 0.0045.")
+            raise HaloError(
+                "shares of sparse weights must be positive and sum to less than 1", "Give 0.0005 and 0.0045."
+            )
 
 
 def squeezellm(

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from halo.errors import HaloError
 from halo.liberty.model import Library
 from halo.netlist.model import Circuit
 from halo.timing.arcs import choose_arcs, choose_clock_arcs, ignored_pins
@@ -19,12 +18,10 @@ from halo.timing.static.graph import TimingGraph, build_graph, net_loads
 from halo.timing.static.setup import setup_times
 from halo.timing.static.timer import StaticTimer
 from halo.timing.static.timer_kernel import arc_delays
-from halo.units import FS_PER_SECOND
+from halo.units import to_femtoseconds
 
 F64 = npt.NDArray[np.float64]
 I32 = npt.NDArray[np.int32]
-
-INT32_MAX = float(np.iinfo(np.int32).max)
 
 
 def nominal_delays(
@@ -87,17 +84,7 @@ def _by_state(circuit: Circuit, library: Library, graph: TimingGraph, seconds: F
     if negative:
         notes.append(f"{negative} of {len(delay)} state delays were negative and are set to 0")
         delay = np.maximum(delay, 0.0)
-    _check_range(delay, library)
-    return np.rint(delay * FS_PER_SECOND).astype(np.int32)
-
-
-def _check_range(seconds: F64, library: Library) -> None:
-    if seconds.max(initial=0.0) * FS_PER_SECOND > INT32_MAX:
-        raise HaloError(
-            f"a delay of {seconds.max():.3g} s in library {library.name} does not fit the engines' 2.1 us",
-            "Check the library's time and capacitance units, the input slew and the output load.",
-            library.paths[0] if library.paths else None,
-        )
+    return to_femtoseconds(delay, library.paths[0] if library.paths else None)
 
 
 def _setups(circuit: Circuit, graph: TimingGraph, slew_s: F64, clock_slew_s: float) -> I32:
@@ -111,5 +98,5 @@ def _setups(circuit: Circuit, graph: TimingGraph, slew_s: F64, clock_slew_s: flo
                 data_slew_s = slew_s[circuit.pin_net[pin]][None, :]
                 times = setup_times(kind.cell, circuit.pin_name[pin], data_slew_s, clock_slew_s)
                 if times is not None:
-                    setup[pin] = round(float(times.max()) * FS_PER_SECOND)
+                    setup[pin] = to_femtoseconds(float(times.max()))
     return setup

@@ -24,6 +24,7 @@ from halo.timing.delays import Delays
 from halo.timing.event.clocked_kernel import Registers, run_cycles
 from halo.timing.event.reduction import TimedCircuit
 from halo.timing.overhead import RegisterOverhead, ports_overhead
+from halo.units import to_femtoseconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,18 +152,17 @@ class Registered:
         return int(ternary(table)[index])
 
 
-def cut_at_registers(
-    circuit: Circuit, delays: Delays, library: Library, *, input_slew_s: float, inputs: float | None = None
-) -> Registered:
+def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, input_slew_s: float) -> Registered:
     """Cut a design at its flip-flops.
+
+    Input ports change after the clock edge by the clock-to-output delay of the library's plain flip-flop with the
+    heaviest input port as its load.
 
     Args:
         circuit: compiled without held nets.
         delays: its nominal delays.
         library: its cells.
         input_slew_s: transition of the clock.
-        inputs: time in seconds at which input ports change after the clock edge; None: the clock-to-output delay of
-            the library's plain flip-flop with the heaviest input port as its load.
 
     Raises:
         HaloError: no flip-flop in the design, or none in the library.
@@ -177,12 +177,12 @@ def cut_at_registers(
     ports = np.array([net for net in circuit.source if int(net) not in states_before], np.int32)
     out_nets = [net for bits in netlist.outputs.values() for net in bits]
     overhead = ports_overhead(circuit, delays, library, input_slew_s=input_slew_s)
-    port_launch = round((overhead.clk_to_q_s if inputs is None else inputs) * 1e15)
+    port_launch = to_femtoseconds(overhead.clk_to_q_s)
     state = np.arange(circuit.nets, circuit.nets + len(flops), dtype=np.int32)
     cut, arc_fs = _cut(circuit, delays, flops, ports, state)
     launch = np.zeros(cut.nets, np.int32)
     launch[ports] = port_launch
-    ends, extra = _endpoints(circuit, delays, flops, out_nets, round(overhead.setup_s * 1e15))
+    ends, extra = _endpoints(circuit, delays, flops, out_nets, to_femtoseconds(overhead.setup_s))
     launches = arc_fs[: 2 * len(flops)]
     return Registered(
         clocked=circuit,

@@ -17,7 +17,6 @@ from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import (
     drive_port,
     evaluate,
-    fanout,
     free_sources,
     propagate_constants,
     propagate_constants_lanes,
@@ -219,31 +218,6 @@ def test_a_tied_net_cannot_be_held_otherwise(build: Build) -> None:
     assert propagate_constants(circuit, {one: 1})[one] == 1
     with pytest.raises(HaloError, match="cannot be held at 0"):
         propagate_constants(circuit, {one: 0})
-
-
-def test_fanout_lists_every_load(build: Build, tiny: Library) -> None:
-    circuit = build(
-        """module top(input a, clk, output y, z);
-        FA u (.A(a), .B(a), .CI(q), .S(y), .CO(n)); DIODE d (.A(n)); DFF r (.D(n), .CLK(clk), .Q(q));
-        INV v (.A(a), .Y(z));
-        endmodule"""
-    )
-    netlist = circuit.netlist
-    loads = fanout(netlist, tiny)
-    found = {
-        name: [
-            (netlist.instances[loads.instance[k]].name, loads.pin[k]) for k in range(loads.start[i], loads.start[i + 1])
-        ]
-        for i, name in enumerate(netlist.nets)
-    }
-    assert found == {
-        "a": [("u", "A"), ("u", "B"), ("v", "A")],
-        "clk": [("r", "CLK")],
-        "y": [],
-        "z": [],
-        "q": [("u", "CI")],
-        "n": [("d", "A"), ("r", "D")],
-    }
 
 
 def test_ports_in_and_out(build: Build) -> None:
