@@ -9,6 +9,8 @@ them is out of date (tests/docs/test_reference.py).
 from __future__ import annotations
 
 import ast
+import importlib
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
@@ -29,8 +31,10 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 LAYER_PICTURE = DOCS / "images" / "layers.svg"
 
+PACKAGES = ("halo", "halo.plot", "halo.quant", "halo.arch", "halo.liberty")
+
 # What stands in each layer of tests/test_imports.py, in a few words. The first group is drawn as one bar.
-FOUNDATIONS = "errors, units, numba policy, progress, caches, schema numbers, options, sourced numbers"
+FOUNDATIONS = "errors, units, numba policy, progress, caches, schemas, options, sources"
 MEANINGS = {
     "liberty": "Liberty libraries, read into SI units",
     "netlist": "gate netlists as flat arrays; Verilog front ends",
@@ -75,6 +79,7 @@ def regions() -> dict[str, str]:
             [(f"`{path.stem}`", "systolic array", _array(path)) for path in sorted(SYSTOLIC_DATA.glob("*.toml"))]
             + [(f"`{path.stem}`", "GPU", load_toml(path)["name"]) for path in sorted(GPU_DATA.glob("*.toml"))],
         ),
+        **{f"names of {package}": _names(package) for package in PACKAGES},
     }
 
 
@@ -146,6 +151,15 @@ def main() -> None:
     for page in pages():
         page.write_text(refreshed(page.read_text(encoding="utf-8"), made), encoding="utf-8")
     LAYER_PICTURE.write_text(layer_picture(), encoding="utf-8")
+
+
+def _names(package: str) -> str:
+    """Directives for every public function and class of a package, functions first; other values need no page."""
+    module = importlib.import_module(package)
+    found = [getattr(module, name) for name in module.__all__]
+    functions = [value for value in found if inspect.isfunction(value)]
+    classes = [value for value in found if inspect.isclass(value) and not hasattr(value, "__origin__")]
+    return "".join(f"::: {value.__module__}.{value.__qualname__}\n\n" for value in [*functions, *classes])
 
 
 def _command(name: str, command: Any) -> str:

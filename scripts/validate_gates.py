@@ -1,0 +1,76 @@
+"""Measure at the gates what scoring and its documentation rest on; one line a case. Takes minutes.
+
+python scripts/validate_gates.py swaps cells.lib [FAMILY...]   # period of a class at rest, and when weights swap
+python scripts/validate_gates.py energy cells.lib              # what a table of weights leaves out of an array
+python scripts/validate_gates.py fp16 runs/default             # the FP16 MAC beside the one of a run
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+import halo
+from halo.flow.gate_level.array import build_array
+from halo.flow.gate_level.class_period import array_bounds
+from halo.flow.scoring.fp16 import fp16_mac
+
+FAMILIES = ("csa_array", "booth_r4", "sign_magnitude")
+CLASS = tuple(range(-128, 128, 32))
+
+
+def swaps(liberty: Path, family: str) -> tuple[float, float, int]:
+    """Period in ps of an element with multiples of 32 at rest, with swaps within the class, and clocks after others.
+
+    Args:
+        liberty: of the cells.
+        family: of the multiplier.
+
+    Returns:
+        The two periods, and the clocks between a swap to or from any weight and the first activation that counts.
+    """
+    with tempfile.TemporaryDirectory(prefix="halo-swaps-") as scratch:
+        bounds = array_bounds(build_array("pe", {"MULTIPLIER": family}, [liberty], Path(scratch)))
+    rest = max(bounds.at_rest(weight).period_fs for weight in CLASS)
+    swap = bounds.swapping(CLASS).period_fs
+    return rest * 1e-3, swap * 1e-3, bounds.clocks_to_settle(max(rest, swap))
+
+
+def energy(liberty: Path) -> dict[str, float]:
+    """Parts of the energy of a multiply-accumulate in a 4 x 4 mesh, fJ: random weights and activations, 64 slots."""
+    generator = np.random.default_rng(1)
+    tiles = [(generator.integers(-128, 128, (4, 4)), generator.integers(-128, 128, (64, 4))) for _ in range(4)]
+    return halo.mesh_energy({"any": tiles}, liberty=liberty)["any"].per_mac_fj()
+
+
+def fp16(run: Path) -> Iterator[tuple[str, float, float]]:
+    """Period and mean energy of the FP16 MAC over those of a run's table, with a pipeline register and without."""
+    rows = halo.load_table(run).rows()
+    for pipeline, name in ((1, "pipelined"), (0, "one clock")):
+        mac = fp16_mac(run, pipeline=1 if pipeline else 0)
+        yield name, mac.period_ps / rows["period_ps"].max(), mac.energy_fj / rows["energy_fj"].mean()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The command."""
+    if len(arguments) < 2 or arguments[0] not in ("swaps", "energy", "fp16"):
+        sys.exit(__doc__)
+    what, path = arguments[0], Path(arguments[1])
+    if what == "swaps":
+        for family in arguments[2:] or FAMILIES:
+            rest, swap, clocks = swaps(path, family)
+            print(f"{family}: at rest {rest:,.0f} ps, swaps {swap:,.0f} ps ({swap / rest - 1:+.1%}), {clocks} clocks")
+    elif what == "energy":
+        parts = energy(path)
+        print(", ".join(f"{name} {value:,.0f}" for name, value in parts.items()), f"= {sum(parts.values()):,.0f} fJ")
+    else:
+        for name, period, mean in fp16(path):
+            print(f"{name}: period x {period:.2f}, energy x {mean:.1f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
