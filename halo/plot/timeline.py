@@ -19,8 +19,8 @@ _MILLI = 1e-9  # seconds a picosecond, times 1000
 
 
 @publication
-def schedule_timeline(schedule: Schedule, rows: pd.DataFrame, subject: str = "", *, block: int = 0) -> Figure:
-    """Above: clock over time, segment by segment. Below: power over time, the mean of each layer, by where it goes.
+def schedule_timeline(schedule: Schedule, rows: pd.DataFrame, subject: str = "") -> Figure:
+    """The first block. Above: clock over time, segment by segment. Below: mean power of each layer, by where it goes.
 
     When a layer waits is not recorded, so its stalls and changes of the clock are spread over its segments.
 
@@ -28,14 +28,14 @@ def schedule_timeline(schedule: Schedule, rows: pd.DataFrame, subject: str = "",
         schedule: of one method.
         rows: the products of this method in ``score.csv``.
         subject: model, method and array, for the title.
-        block: of the transformer.
 
     Raises:
-        HaloError: no such block, or rows of another schedule.
+        HaloError: no layer of a first block, or rows of another schedule.
     """
-    layers = [layer for layer in schedule.layers if block_of(layer.name) == block]
+    layers = [layer for layer in schedule.layers if block_of(layer.name) == 0]
     if not layers:
-        raise HaloError(f"the schedule has no block {block}", f"It has {len(schedule.layers)} layers.")
+        names = ", ".join(layer.name for layer in schedule.layers[:3])
+        raise HaloError("the schedule has no block 0", f"Give the schedule of a whole model. It begins with: {names}.")
     named = rows.set_index("layer")
     missing = [layer.name for layer in layers if layer.name not in named.index]
     if missing:
@@ -70,7 +70,7 @@ def schedule_timeline(schedule: Schedule, rows: pd.DataFrame, subject: str = "",
     power.set_ylim(bottom=0)
     handles, labels = power.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
-    title(clock, f"Clock over block {block}, and the mean power of each product", subject)
+    title(clock, "Clock over block 0, and the mean power of each product", subject)
     return figure
 
 

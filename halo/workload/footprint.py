@@ -27,11 +27,6 @@ class Footprint:
     kv_cache_bytes: int
     activations_bytes: int
 
-    @property
-    def total_bytes(self) -> int:
-        """Sum of the three."""
-        return self.weights_bytes + self.kv_cache_bytes + self.activations_bytes
-
 
 def peak_memory(
     config: LlmConfig,

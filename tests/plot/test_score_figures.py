@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -155,7 +156,7 @@ def test_timeline_steps_through_clocks_and_powers() -> None:
 
 def test_timeline_needs_its_block_and_its_rows() -> None:
     schedule, rows = scheduled()
-    with pytest.raises(HaloError, match="no block 7"):
-        schedule_timeline(schedule, rows, block=7)
+    with pytest.raises(HaloError, match="no block 0"):
+        schedule_timeline(replace(schedule, layers=schedule.layers[2:]), rows)
     with pytest.raises(HaloError, match="no score of block 0 scores"):
         schedule_timeline(schedule, rows[rows["role"] != "scores"])

@@ -26,6 +26,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -70,7 +71,11 @@ def layer_costs(
     - Leakage is the mean over the operating points by the time spent at each.
 
     Args:
+        arch: that runs it.
+        gemm: sizes.
         weights: its classes from the slowest; of attention, one class of all values.
+        dvfs: operating points of the array.
+        element: what an element costs besides its MACs.
         activation_bits: in DRAM, of inputs and results.
         memory_time: False: memory and the sparse unit are never waited for; their energy still counts.
 
@@ -81,8 +86,8 @@ def layer_costs(
     if min(size) < 1:
         raise HaloError(f"{gemm.name} is of size {size}", "Give 1 or more for each of m, k and n.")
     if weights.tile_class is None:
-        fields = (weights.classes, weights.share, weights.stored_bits, weights.sparse_share, weights.operand)
-        costs = _costs_of_shares(arch, size, fields, dvfs, element, activation_bits, memory_time)
+        shares = _Shares(weights.classes, weights.share, weights.stored_bits, weights.sparse_share, weights.operand)
+        costs = _costs_of_shares(arch, size, shares, dvfs, element, activation_bits, memory_time)
     else:
         costs = _costs(arch, size, weights, dvfs, element, activation_bits, memory_time)
     if gemm.kind != "attention":
@@ -90,20 +95,36 @@ def layer_costs(
     return tuple(replace(c, segments=tuple(replace(s, tile_class=-1) for s in c.segments)) for c in costs)
 
 
+@dataclass(frozen=True)
+class _Shares:
+    """Weights of which only shares are known: equal where all of these are."""
+
+    classes: tuple[TileClass, ...]
+    share: tuple[float, ...]
+    stored_bits: float
+    sparse_share: float
+    operand: Literal["int8", "fp16"]
+
+
 @lru_cache(maxsize=1024)
 def _costs_of_shares(
     arch: SystolicArch,
     size: tuple[int, int, int],
-    fields: tuple[tuple[TileClass, ...], tuple[float, ...], float, float, str],
+    shares: _Shares,
     dvfs: Dvfs,
     element: Element,
     activation_bits: float,
     memory_time: bool,
 ) -> tuple[LayerCost, ...]:
     """Equal layers of equal shares cost the same: the blocks of a model are computed once."""
-    classes, share, stored_bits, sparse_share, operand = fields
     weights = LayerWeights(
-        classes, share, None, None, stored_bits, sparse_share, "fp16" if operand == "fp16" else "int8"
+        classes=shares.classes,
+        share=shares.share,
+        tile=None,
+        tile_class=None,
+        stored_bits=shares.stored_bits,
+        sparse_share=shares.sparse_share,
+        operand=shares.operand,
     )
     return _costs(arch, size, weights, dvfs, element, activation_bits, memory_time)
 
@@ -328,6 +349,12 @@ def vector_cost(arch: SystolicArch, operation: VectorOperation, dvfs: Dvfs, elem
     """What a vector operation costs: alone, at the first operating point, on data in the activation buffer.
 
     Nothing of it overlaps with the array, whose elements leak meanwhile and are clock-gated. It has no MACs.
+
+    Args:
+        arch: with the vector unit.
+        operation: what is computed.
+        dvfs: operating points of the array.
+        element: of the array, which leaks.
     """
     cycles = max(1, -(-operation.operations // arch.vector_lanes))
     return LayerCost(

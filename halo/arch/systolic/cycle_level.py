@@ -24,10 +24,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,9 @@ from halo.arch.systolic.ws_kernel import ws_control
 from halo.arch.weights import INT8_VALUES, INT8_ZERO
 from halo.characterization.table import WeightTable
 from halo.errors import HaloError
+
+_COLUMNS_AT_LEAST = 16
+"""That a thread works on at a time: fewer would fetch the same activations again for too little work."""
 
 Sums = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 Waits = tuple[int, int] | Sequence[tuple[int, int]]
@@ -121,6 +125,7 @@ def mac_energies(table: WeightTable, corner: str | None = None) -> npt.NDArray[n
     """float64[INT8_VALUES]: mean energy in fJ of a MAC with each weight; NaN where the table has none.
 
     Args:
+        table: per-weight table.
         corner: of the table; may be left out where there is only one.
 
     Raises:
@@ -149,8 +154,12 @@ def simulate_ws(
     """Simulate the weight-stationary array.
 
     Args:
-        activation: int8[M, K]; weight: int8[K, N].
+        array: its sizes.
+        activation: int8[M, K].
+        weight: int8[K, N].
         loads: in order, such as ``ws_loads``.
+        stalls: of the streams; None: none.
+        waits: clocks to the acknowledge of a change of the clock and to its fall, of all changes or of each.
         acc_bits: of the accumulators, 4 to 64.
         threads: None: as many as there are processors.
 
@@ -160,24 +169,28 @@ def simulate_ws(
     loads = list(loads)
     check_ws_loads(array, activation, weight, loads)
     tiles = np.array([(t.tile.rows, t.tile.first, t.tile.last, t.tile.frequency_class) for t in loads], np.int64)
-    run = _Run(tiles[:, 0], tiles[:, 3], int(tiles[tiles[:, 2] != 0, 0].sum()), waits)
     gaps = np.array([max(array.lead(changed=changed) - 1, 0) for changed in (False, True)])
     size = array.rows, array.depth, array.latency
-    ws_control(tiles, *size, gaps, run.waits, _flags(stalls), run.slots, run.results, run.seen)
+
+    def control(waits: I64, slots: I64, results: I64, seen: I64) -> None:
+        ws_control(tiles, *size, gaps, waits, _flags(stalls), slots, results, seen)
+
+    run = _controlled(control, tiles[:, 0], tiles[:, 3], int(tiles[tiles[:, 2] != 0, 0].sum()), waits)
     inner = weight.shape[0]
-    places = [(t.row, t.tile.rows, t.k, min(array.rows, inner - t.k), t.column) for t in loads]
+    places = [_Place(t.row, t.tile.rows, t.k, min(array.rows, inner - t.k), t.column) for t in loads]
     blocks: Counter[_Block] = Counter()
     for load in loads:
-        blocks[load.k, array.rows, load.column, array.columns, load.tile.frequency_class] += load.tile.rows
-    heights = [height for _, _, _, height, _ in places]
+        block = _Block(load.k, array.rows, load.column, array.columns, load.tile.frequency_class)
+        blocks[block] += load.tile.rows
+    heights = [place.steps for place in places]
     return CycleLevel(
-        array.rows * array.columns,
-        _outputs(activation, weight, places, array.columns, acc_bits, threads),
-        run.slots,
-        run.results,
-        run.busy(heights, [min(array.columns, weight.shape[1] - load.column) for load in loads]),
-        run.clock_intervals(),
-        _weight_activity(weight, blocks, run.classes),
+        elements=array.rows * array.columns,
+        outputs=_outputs(activation, weight, places, array.columns, acc_bits, threads),
+        slots=run.slots,
+        results=run.results,
+        busy=run.busy(heights, [min(array.columns, weight.shape[1] - load.column) for load in loads]),
+        clock_intervals=run.clock_intervals(),
+        weight_activity=_weight_activity(weight, blocks, run.classes),
     )
 
 
@@ -192,69 +205,116 @@ def simulate_os(
     acc_bits: int = 32,
     threads: int | None = None,
 ) -> CycleLevel:
-    """Simulate the output-stationary array; arguments and errors as for ``simulate_ws``.
+    """Simulate the output-stationary array.
 
     ``weight_activity`` counts the slot of zeros behind a tile that is not followed by another at once.
+
+    Args:
+        array, activation, weight, stalls, waits, acc_bits, threads: as in ``simulate_ws``.
+        loads: in order, such as ``os_loads``.
+
+    Raises:
+        HaloError: operands, loads or waits that cannot be.
     """
     loads = list(loads)
     check_os_loads(array, activation, weight, loads)
     tiles = np.array([(t.tile.rows, t.tile.steps, t.tile.frequency_class) for t in loads], np.int64)
-    run = _Run(tiles[:, 1], tiles[:, 2], int(tiles[:, 0].sum()), waits)
-    cleared = np.zeros(run.classes, np.int64)
+    cleared = np.zeros(int(tiles[:, 2].max()) + 1, np.int64)
     size = array.latency, array.flush - 1, array.rows + max(array.rows, array.columns + 3)
-    os_control(tiles, *size, run.waits, _flags(stalls), run.slots, run.results, run.seen, cleared)
-    places = [(t.row, t.tile.rows, t.k, t.tile.steps, t.column) for t in loads]
+
+    def control(waits: I64, slots: I64, results: I64, seen: I64) -> None:
+        os_control(tiles, *size, waits, _flags(stalls), slots, results, seen, cleared)
+
+    run = _controlled(control, tiles[:, 1], tiles[:, 2], int(tiles[:, 0].sum()), waits)
+    places = [_Place(t.row, t.tile.rows, t.k, t.tile.steps, t.column) for t in loads]
     blocks: Counter[_Block] = Counter()
     for load in loads:
-        blocks[load.k, load.tile.steps, load.column, array.columns, load.tile.frequency_class] += array.rows
+        block = _Block(load.k, load.tile.steps, load.column, array.columns, load.tile.frequency_class)
+        blocks[block] += array.rows
     counts = _weight_activity(weight, blocks, run.classes)
     counts[:, INT8_ZERO] += cleared * array.rows * array.columns
     return CycleLevel(
-        array.rows * array.columns,
-        _outputs(activation, weight, places, array.columns, acc_bits, threads),
-        run.slots,
-        run.results,
-        run.busy(tiles[:, 0], [min(array.columns, weight.shape[1] - load.column) for load in loads]),
-        run.clock_intervals(),
-        counts,
+        elements=array.rows * array.columns,
+        outputs=_outputs(activation, weight, places, array.columns, acc_bits, threads),
+        slots=run.slots,
+        results=run.results,
+        busy=run.busy(tiles[:, 0], [min(array.columns, weight.shape[1] - load.column) for load in loads]),
+        clock_intervals=run.clock_intervals(),
+        weight_activity=counts,
     )
 
 
-_Block = tuple[int, int, int, int, int]
-"""k, steps, column, columns and class of weights that meet activations."""
+class _Place(NamedTuple):
+    """Where a load lies in the product: a row of ``move_slots``."""
+
+    row: int
+    rows: int
+    k: int
+    steps: int
+    column: int
 
 
-class _Run:
-    """What a controller is given and fills, and what follows from it."""
+class _Block(NamedTuple):
+    """Weights that meet activations: a row of ``count_weights``."""
 
-    def __init__(self, beats: I64, kinds: I64, result_rows: int, waits: Waits) -> None:
-        """``beats`` and ``kinds``: slots and class of each load."""
-        self._beats, self._kinds = beats, kinds
-        self.classes = int(kinds.max()) + 1
-        self.waits = _pairs(waits, int(np.count_nonzero(np.diff(kinds, prepend=0))))
-        self.slots = np.empty(int(beats.sum()), np.int64)
-        self.results = np.empty(result_rows, np.int64)
-        self.seen = np.empty(len(self.waits), np.int64)
+    k: int
+    steps: int
+    column: int
+    columns: int
+    frequency_class: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Controlled:
+    """What a controller did.
+
+    Attributes:
+        beats, kinds: int64[loads], slots and class of each load.
+        slots: int64[all slots], clock in which each activation is taken.
+        results: int64[rows of results], clock in which each leaves.
+        seen: int64[changes of the clock], clock that sees each acknowledge.
+    """
+
+    beats: I64
+    kinds: I64
+    slots: I64
+    results: I64
+    seen: I64
+
+    @property
+    def classes(self) -> int:
+        """Number of classes of the clock."""
+        return int(self.kinds.max()) + 1
 
     def busy(self, heights: npt.ArrayLike, widths: npt.ArrayLike) -> I64:
         """Elements at work in each clock, given the corner that each load fills."""
         counts = np.zeros(int(self.results[-1]) + 1, np.int64)
-        starts = np.concatenate([[0], np.cumsum(self._beats)])
+        starts = np.concatenate([[0], np.cumsum(self.beats)])
         count_busy(self.slots, starts, np.asarray(heights, np.int64), np.asarray(widths, np.int64), counts)
         return counts
 
     def clock_intervals(self) -> tuple[ClockInterval, ...]:
         """Of the clock; one of class 0 without a load belongs to the first with one, as in ``gemm_cycles``."""
-        runs = [(kind, len(list(same))) for kind, same in groupby(self._kinds.tolist())]
+        runs = [(kind, len(list(same))) for kind, same in groupby(self.kinds.tolist())]
         inner = self.seen.tolist()[-len(runs) + 1 :] if len(runs) > 1 else []
         ends = np.diff([0, *inner, int(self.results[-1]) + 1]).tolist()
         return tuple(ClockInterval(kind, tiles, cycles) for (kind, tiles), cycles in zip(runs, ends, strict=True))
 
 
+def _controlled(
+    control: Callable[[I64, I64, I64, I64], None], beats: I64, kinds: I64, result_rows: int, waits: Waits
+) -> _Controlled:
+    """Let a controller run; it is given the waits, int64[changes, 2], and arrays of clocks to fill."""
+    changes = int(np.count_nonzero(np.diff(kinds, prepend=0)))
+    slots, results, seen = (np.empty(size, np.int64) for size in (int(beats.sum()), result_rows, changes))
+    control(_pairs(waits, changes), slots, results, seen)
+    return _Controlled(beats, kinds, slots, results, seen)
+
+
 def _outputs(
     activation: Int8,
     weight: Int8,
-    places: Sequence[tuple[int, int, int, int, int]],
+    places: Sequence[_Place],
     columns: int,
     acc_bits: int,
     threads: int | None,
@@ -267,7 +327,7 @@ def _outputs(
     where = np.array(places, np.int64)
     operands = np.ascontiguousarray(activation), np.ascontiguousarray(weight)
     workers = threads or os.cpu_count() or 1
-    step = max(-(-columns // workers), min(columns, 16))
+    step = max(-(-columns // workers), min(columns, _COLUMNS_AT_LEAST))
     with ThreadPoolExecutor(workers) as pool:
         for done in [
             pool.submit(move_slots, *operands, where, first, min(first + step, columns), sums)
@@ -296,6 +356,6 @@ def _pairs(waits: Waits, changes: int) -> I64:
 
 
 def _flags(stalls: StreamStalls | None) -> tuple[Flags, ...]:
-    """Of command, weight, activation and result."""
+    """Stalls of command, weight, activation and result."""
     given = stalls or StreamStalls()
     return tuple(np.asarray(f, np.bool_) for f in (given.command, given.weight, given.activation, given.result))

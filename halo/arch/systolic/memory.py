@@ -75,8 +75,11 @@ def plan_passes(
     """Passes of a weight-stationary GEMM.
 
     Args:
+        arch: that runs it.
+        m, k, n: sizes of the product.
         group_columns: columns of weight tiles that a pass goes through.
         chunk_rows: of activations that go through each of them; the last chunk may be shorter.
+        formats: how operands are stored.
     """
     columns, rows = _cut(n, group_columns * arch.columns), _cut(m, chunk_rows)
     width, height = columns[:, None].astype(np.float64), rows[None, :].astype(np.float64)  # the rest: [group, chunk]
@@ -97,27 +100,28 @@ def plan_passes(
     places = np.arange(weights.size).reshape(shape)
     in_time = places.ravel() if groups_outside else places.T.ravel()
     group, chunk = np.unravel_index(in_time, shape)
-    return _plan(
-        arch,
-        (m, k, n),
-        formats,
-        group,
-        rows[chunk],
-        weights.ravel()[in_time],
-        activations.ravel()[in_time],
-        (width * height).ravel()[in_time],
+    passes = _Passes(
+        group=group,
+        rows=rows[chunk],
+        weights=weights.ravel()[in_time],
+        activations=activations.ravel()[in_time],
+        results=(width * height).ravel()[in_time],
         weight_reads=len(rows),
         # Each k-tile adds to what is there; complete sums are read once more.
         sums=2 * m * n * -(-k // arch.rows),
     )
+    return _plan(arch, (m, k, n), formats, passes)
 
 
 def plan_columns(arch: SystolicArch, m: int, k: int, order: I64, columns: I64, formats: Formats) -> Plan:
     """Passes of an output-stationary GEMM: one a column of output tiles, all rows of activations.
 
     Args:
+        arch: that runs it.
+        m, k: sizes of the product.
         order: columns in order of time.
         columns: of weights in each of them, by index.
+        formats: how operands are stored.
     """
     size = formats.operand_bytes
     row_tiles = -(-m // arch.rows)
@@ -128,28 +132,42 @@ def plan_columns(arch: SystolicArch, m: int, k: int, order: I64, columns: I64, f
     if m * k * size <= arch.activation_bytes:
         activations[1:] = 0
     n = int(columns.sum())
-    results = (m * width).astype(np.float64)
-    rows = np.full(len(order), m)
-    return _plan(
-        arch, (m, k, n), formats, order, rows, weights, activations, results, weight_reads=row_tiles, sums=2 * m * n
+    passes = _Passes(
+        group=order,
+        rows=np.full(len(order), m),
+        weights=weights,
+        activations=activations,
+        results=(m * width).astype(np.float64),
+        weight_reads=row_tiles,
+        sums=2 * m * n,
     )
+    return _plan(arch, (m, k, n), formats, passes)
 
 
-def _plan(
-    arch: SystolicArch,
-    sizes: tuple[int, int, int],
-    formats: Formats,
-    group: I64,
-    rows: I64,
-    weights: F64,
-    activations: F64,
-    results: F64,
-    *,
-    weight_reads: int,
-    sums: int,
-) -> Plan:
-    """Values that come from DRAM and go there, by pass in order of time, as bytes and energy."""
+@dataclass(frozen=True, eq=False)
+class _Passes:
+    """What passes read and write, in values.
+
+    Attributes:
+        group, rows: as in ``Plan``.
+        weights, activations, results: float64[passes], from and to DRAM in each pass, in order of time.
+        weight_reads: how often each weight goes from its buffer into the array.
+        sums: reads and writes of partial sums in the accumulators.
+    """
+
+    group: I64
+    rows: I64
+    weights: F64
+    activations: F64
+    results: F64
+    weight_reads: int
+    sums: int
+
+
+def _plan(arch: SystolicArch, sizes: tuple[int, int, int], formats: Formats, passes: _Passes) -> Plan:
+    """Values as bytes and energy; nothing comes from DRAM that lies in the activation buffer."""
     (m, k, n), size = sizes, formats.operand_bytes
+    weights, activations, results = passes.weights, passes.activations, passes.results
     if arch.activations == "buffer" and m * (k + n) * size <= arch.activation_bytes:
         into_buffer = float(m * n)  # results instead of what would come from DRAM
         activations, results = np.zeros_like(activations), np.zeros_like(results)
@@ -158,13 +176,13 @@ def _plan(
     read = weights * (formats.weight_bits / 8) + activations * (formats.activation_bits / 8)
     written = results * (formats.activation_bits / 8)
     buffers_pj = (
-        (weights.sum() + float(k * n) * weight_reads) * size * arch.weight_pj_byte
+        (weights.sum() + float(k * n) * passes.weight_reads) * size * arch.weight_pj_byte
         + (into_buffer + float(m * k) * -(-n // arch.columns)) * size * arch.activation_pj_byte
-        + float(sums) * SUM_BYTES * arch.accumulator_pj_byte
+        + float(passes.sums) * SUM_BYTES * arch.accumulator_pj_byte
     )
     return Plan(
-        group=group,
-        rows=rows,
+        group=passes.group,
+        rows=passes.rows,
         transfer_bytes=read + np.concatenate(([0.0], written[:-1])),
         last_bytes=float(written[-1]),
         weight_bytes=float(weights.sum()) * formats.weight_bits / 8,
@@ -180,7 +198,7 @@ def _cut(size: int, part: int) -> I64:
 
 
 def _bits(weights: F64, activations: F64, formats: Formats) -> float:
-    """That come from DRAM in all passes."""
+    """Bits that come from DRAM in all passes."""
     return float(weights.sum()) * formats.weight_bits + float(activations.sum()) * formats.activation_bits
 
 
