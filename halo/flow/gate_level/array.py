@@ -38,6 +38,10 @@ DEFAULTS: dict[str, int | str] = {
     "CARRY_SAVE": 0,
 }
 SIZES: dict[str, int | str] = {"ROWS": 2, "COLUMNS": 2}
+OPERAND_BITS = 8
+"""The bounds enumerate every activation transition, 2**16 of eight bits."""
+SUM_BITS = 62
+"""What fits into an int64 with room for a carry."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +107,23 @@ class GateArray:
         return Cycles(self.ports(streamed), trace.outputs, compared, streamed.judged)
 
 
-def shape_of(bench: str, parameters: Mapping[str, int | str]) -> tuple[Shape, str, dict[str, int | str]]:
-    """Shape, top module and its parameters.
+@dataclass(frozen=True)
+class ArraySpec:
+    """What is synthesised.
+
+    Attributes:
+        shape: rows, columns and widths.
+        top: module.
+        parameters: of the module, every one.
+    """
+
+    shape: Shape
+    top: str
+    parameters: Mapping[str, int | str]
+
+
+def array_spec(bench: str, parameters: Mapping[str, int | str]) -> ArraySpec:
+    """Read the parameters of an element or a mesh.
 
     Args:
         bench: ``pe`` or ``systolic_ws``.
@@ -137,11 +156,11 @@ def shape_of(bench: str, parameters: Mapping[str, int | str]) -> tuple[Shape, st
         carry_save=numbers["CARRY_SAVE"],
         element=bench == "pe",
     )
-    if shape.activation_bits > 8 or shape.weight_bits > 8:
-        raise HaloError("gates are played with operands of up to eight bits", "Give smaller widths.")
-    if shape.psum_bits > 62:
-        raise HaloError("gates are played with partial sums of up to 62 bits", "Give a smaller ACC_WIDTH.")
-    return shape, ELEMENT if bench == "pe" else MESH, values
+    if max(shape.activation_bits, shape.weight_bits) > OPERAND_BITS:
+        raise HaloError(f"gates are played with operands of up to {OPERAND_BITS} bits", "Give smaller widths.")
+    if shape.psum_bits > SUM_BITS:
+        raise HaloError(f"gates are played with partial sums of up to {SUM_BITS} bits", "Give a smaller ACC_WIDTH.")
+    return ArraySpec(shape, ELEMENT if bench == "pe" else MESH, values)
 
 
 def build_array(
@@ -164,8 +183,10 @@ def build_array(
     Raises:
         HaloError: as synthesis, the library's reader and the compiler.
     """
-    shape, top, values = shape_of(bench, parameters)
-    made = synthesize(array_sources(), top, liberty, parameters=values, dont_use=dont_use, workdir=workdir)
+    spec = array_spec(bench, parameters)
+    made = synthesize(
+        array_sources(), spec.top, liberty, parameters=spec.parameters, dont_use=dont_use, workdir=workdir
+    )
     library = without_cells(read_corner(list(liberty)), dont_use)
     circuit = compile_circuit(read_netlist(made.netlist_verilog, made.top), library)
     require_inactive_resets(circuit, library, propagate_constants(circuit, {}))
@@ -182,7 +203,7 @@ def build_array(
         *delays.notes,
         *library.notes,
     )
-    return GateArray(shape, design, library, said, made, conditions.input_slew_s, conditions.output_load_f)
+    return GateArray(spec.shape, design, library, said, made, conditions.input_slew_s, conditions.output_load_f)
 
 
 def array_sources() -> tuple[Path, ...]:
@@ -194,7 +215,7 @@ def _packed(lanes: I64, bits: int) -> I64:
     """Lanes (low bits each) side by side in one integer a clock, lane 0 lowest, as Python integers where needed."""
     width = bits // lanes.shape[1]
     low = lanes & ((1 << width) - 1) if width < 63 else lanes
-    if bits <= 62:
+    if bits <= SUM_BITS:
         packed: I64 = (low << (width * np.arange(lanes.shape[1]))).sum(axis=1)
         return packed
     wide = low.astype(object)

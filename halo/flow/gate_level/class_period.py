@@ -19,11 +19,6 @@ of the longest path less one period. So a period must also be at least half of t
 ``clocks`` between the swap and the next activation that counts it is over in time if the path fits in ``clocks + 1``
 periods (the same argument). Sums of the slots between are wrong and must not count.
 
-Measured on an 8-bit element with 24-bit sums, multiples of 32 as the class: a swap with any activation costs
-0.5 % of the period at rest on osu018 (2,578 to 2,590 ps), 0.8 % on IHP, 0.6 % on GF180 and nothing on ASAP7 with the
-carry-save array, but 23 % with the Booth multiplier and 43 % with sign and magnitude (osu018), whose weight bits take
-part in every row. One clock between swap and activation is enough in all of them, from and to any class.
-
 Which registers hold the weight in use is not read from names: they are those that a zero-delay run leaves still while
 all else moves, and that provably stay so until a swap (``Registered.kept``).
 """
@@ -47,8 +42,13 @@ from halo.timing.registered import Trace
 I64 = npt.NDArray[np.int64]
 
 STEADY = 96
-"""Slots from which the registers of the activations are told apart."""
+"""Slots from which the registers of the activations are told apart: so many that none agrees by chance."""
 PREFIX = 4
+"""Slots of the first tile, before swaps begin, in times of ``Shape.flush``."""
+SWAPPED_TILES = 64
+"""Tiles of random weights: so many that every bit in which the weights differ moves in every element."""
+SLOTS_OF_A_SWAPPED_TILE = 2
+"""Few, so that swaps come as often as they can."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ class ArrayBounds:
         size = (shape.rows, shape.columns)
         values = np.array(weights, np.int64)
         tiles = [_random_tile(array, generator, np.full(size, values[0]), PREFIX * shape.flush)]
-        for _ in range(64 if swapping else 0):
-            tiles.append(_random_tile(array, generator, generator.choice(values, size), 2))
+        for _ in range(SWAPPED_TILES if swapping else 0):
+            tiles.append(_random_tile(array, generator, generator.choice(values, size), SLOTS_OF_A_SWAPPED_TILE))
         streamed = stream(shape, tiles, 1)
         moving = ["valid_i"] if swapping else ["valid_i", "weight_load_i"]
         for port in moving:

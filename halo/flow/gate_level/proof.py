@@ -14,7 +14,7 @@ import pandas as pd
 
 from halo.characterization.classes import best_periods, trailing_zeros
 from halo.errors import HaloError
-from halo.flow.gate_level.array import GateArray, array_sources, build_array, shape_of
+from halo.flow.gate_level.array import GateArray, array_sources, array_spec, build_array
 from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
 from halo.flow.gate_level.trials import ErrorCurve, Trial, Trials
 from halo.flow.runs.provenance import Recorder, RunRecord, read_record
@@ -28,10 +28,17 @@ ERROR_RATES = "error_rates.csv"
 CLASSES = 6
 """Frequency classes that the weights are divided into to find the fastest."""
 CYCLES = {"pe": 100_000, "systolic_ws": 5_000}
+"""Clocks of the run that must hold; a mesh has more gates, and Icarus slows down with their number."""
+OUTSIDE_CYCLES = 1000
+"""Clocks of a weight that must fail at once, at most."""
 SWAPS = 200
+"""From a weight outside the class: each of eight weights is swapped in 25 times."""
 PERIODS = 14
+"""Points of an error curve."""
 _SWEEP_WORK = 700_000
 """Gates times slots of one point of the error rate."""
+_SWEEP_SLOTS = (100, 1000)
+"""Fewest and most slots of one point: an error rate of a per cent shows, and at most one of a per mille."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,7 @@ def play_gates(
     Raises:
         HaloError: bad input or a missing tool.
     """
-    shape_of(config.bench, dict(config.params))
+    array_spec(config.bench, dict(config.params))
     if not config.liberty:
         raise HaloError("no Liberty library is given", "Add --liberty FILE.")
     for path in config.liberty:
@@ -269,7 +276,7 @@ def _trials(config: GatesConfig, trials: Trials, clock: ClassClock, record: Reco
     steps: list[Callable[[], list[Trial]]] = [
         lambda: [trials.holds(clock.weights, clock.period_fs, slots, clock.gap)],
         lambda: trials.shortened(clock.weights, clock.period_fs, clock.gap),
-        lambda: [trials.outside(clock.outside, clock.period_fs, min(slots, 1000))],
+        lambda: [trials.outside(clock.outside, clock.period_fs, min(slots, OUTSIDE_CYCLES))],
         lambda: [trials.swaps(clock.weights, clock.outside, clock.period_fs, clock.settle, SWAPS)],
     ]
     done: list[Trial] = []
@@ -296,7 +303,7 @@ def _curves(trials: Trials, clock: ClassClock, periods: dict[int, int], record: 
     longest = max(trials.bounds.at_rest(w).period_fs for w in weights)
     least = 2 * int(trials.array.design.timed.launch_fs.max()) + 2
     grid = np.linspace(max(0.5 * clock.rest_fs, least), 1.02 * longest, PERIODS).astype(np.int64).tolist()
-    slots = int(np.clip(_SWEEP_WORK // trials.array.design.clocked.gates, 100, 1000))
+    slots = int(np.clip(_SWEEP_WORK // trials.array.design.clocked.gates, *_SWEEP_SLOTS))
     curves = []
     for i, weight in enumerate(weights):
         record.report("error rates", i, len(weights))

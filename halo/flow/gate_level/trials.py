@@ -26,6 +26,9 @@ I64 = npt.NDArray[np.int64]
 SLOTS = 40
 """Slots of a tile: a swap comes with every fortieth activation."""
 PAIRS = 64
+"""Slow transitions of a weight that are played in turn in a mesh."""
+SLOTS_AFTER_A_SWAP = 8
+"""Slots of a tile that is swapped in behind a weight outside the class."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class Trials:
         tiles = [self._random_tile(generator, generator.choice(np.array(weights, np.int64), size), SLOTS)]
         for _ in range(swaps):
             tiles.append(Tile(np.full(size, outside, np.int64), np.zeros((0, shape.rows), np.int64)))
-            tile = self._random_tile(generator, generator.choice(np.array(weights, np.int64), size), 8)
+            tile = self._random_tile(generator, generator.choice(np.array(weights, np.int64), size), SLOTS_AFTER_A_SWAP)
             tiles.append(Tile(tile.weights, tile.activations, tile.sums, gap))
         return stream(shape, tiles, self.seed)
 

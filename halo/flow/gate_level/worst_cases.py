@@ -21,8 +21,11 @@ I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 
 POPULATION = 2048
+"""Transitions of a round."""
 KEPT = 256
+"""Slowest of a round, from which the next is made."""
 ROUNDS = 16
+"""Rounds of the search."""
 FLIPS = 3
 """Bits that a round changes in a transition, at most."""
 

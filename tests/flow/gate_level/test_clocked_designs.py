@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.gate_level.array import GateArray, build_array, shape_of
+from halo.flow.gate_level.array import GateArray, array_spec, build_array
 from halo.flow.gate_level.class_period import array_bounds
 from halo.flow.gate_level.weight_streams import RESET, Shape, Tile, stream
 from halo.flow.simulators.clocked_cycles import ClockedPlayer, Cycles
@@ -208,8 +208,8 @@ def test_bad_benches_and_parameters() -> None:
         ("mac", {}, "mac cannot be played"),
         ("pe", {"ROWS": 2}, "no parameter ROWS"),
         ("pe", {"WEIGHT_WIDTH": "x"}, "no integer"),
-        ("pe", {"WEIGHT_WIDTH": 9}, "eight bits"),
+        ("pe", {"WEIGHT_WIDTH": 9}, "8 bits"),
         ("systolic_ws", {"ACC_WIDTH": 40, "CARRY_SAVE": 1}, "62 bits"),
     ):
         with pytest.raises(HaloError, match=message):
-            shape_of(bench, parameters)
+            array_spec(bench, parameters)
