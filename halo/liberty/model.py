@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from halo.errors import HaloError
+
 FloatArray = npt.NDArray[np.float64]
+
+SLEW_VARIABLES = ("input_net_transition", "input_transition_time")
+"""Names of the input transition as a table's axis, in timing and in power tables."""
+LOAD_VARIABLES = ("total_output_net_capacitance",)
+"""Names of the output load as a table's axis."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +33,47 @@ class Table:
     variables: tuple[str, ...]
     axes: tuple[FloatArray, ...]
     values: FloatArray
+
+    def at(self, slew_s: FloatArray, load_f: FloatArray) -> FloatArray:
+        """Values at many points, multilinear between the table's points and extended as straight lines beyond them.
+
+        Args:
+            slew_s, load_f: float64[K], input transition in seconds and output load in farads.
+
+        Returns:
+            float64[K], in the table's SI unit.
+
+        Raises:
+            HaloError: the table depends on something else, such as the load of a second output.
+        """
+        index: list[tuple[npt.NDArray[np.int64], FloatArray]] = []
+        for variable, axis in zip(self.variables, self.axes, strict=True):
+            if variable in SLEW_VARIABLES:
+                point = slew_s
+            elif variable in LOAD_VARIABLES:
+                point = load_f
+            elif len(axis) == 1:
+                point = np.full(len(slew_s), axis[0])
+            else:
+                raise HaloError(
+                    f"a library table depends on {variable}, which is not known here",
+                    "Use a library whose tables depend on input transition and output load.",
+                )
+            if len(axis) == 1:
+                index.append((np.zeros(len(point), dtype=np.int64), np.zeros(len(point))))
+                continue
+            low = np.clip(np.searchsorted(axis, point, side="right") - 1, 0, len(axis) - 2)
+            index.append((low, (point - axis[low]) / (axis[low + 1] - axis[low])))
+        total = np.zeros(len(slew_s))
+        for corner in range(1 << len(index)):
+            weight = np.ones(len(slew_s))
+            place = []
+            for axis_number, (low, fraction) in enumerate(index):
+                upper = (corner >> axis_number) & 1
+                weight = weight * (fraction if upper else 1.0 - fraction)
+                place.append(np.minimum(low + upper, self.values.shape[axis_number] - 1))
+            total += weight * (self.values[tuple(place)] if place else float(self.values))
+        return total
 
 
 @dataclass(frozen=True, eq=False)

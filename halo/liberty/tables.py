@@ -13,7 +13,7 @@ import numpy as np
 
 from halo.errors import HaloError
 from halo.liberty.attributes import Attributes
-from halo.liberty.model import FloatArray, Table
+from halo.liberty.model import SLEW_VARIABLES, FloatArray, Table
 from halo.liberty.parser import Group
 from halo.liberty.scales import Scales
 
@@ -36,12 +36,14 @@ _CAPACITANCES = frozenset(
         "output_net_pin_cap",
     }
 )
-_SAME = {"input_net_transition": "input_transition_time", "input_transition_time": "input_net_transition"}
 _SEPARATORS = str.maketrans({'"': " ", ",": " "})
 
 
 def lookup(table: Table, values: Mapping[str, float]) -> float:
-    """Value of a table at a point.
+    """Value of a table of any axes at one point.
+
+    :meth:`~halo.liberty.model.Table.at` looks up many points over slew and load; it adds the corners of the cell in
+    another order, so the last bit may differ.
 
     Args:
         table: of any number of axes; a scalar table gives its value.
@@ -62,8 +64,8 @@ def lookup(table: Table, values: Mapping[str, float]) -> float:
         if size == 1:
             continue
         point = values.get(variable)
-        if point is None:
-            point = values.get(_SAME.get(variable, variable))
+        if point is None and variable in SLEW_VARIABLES:
+            point = next((values[name] for name in SLEW_VARIABLES if name in values), None)
         if point is None:
             raise HaloError(
                 f"a library table depends on {variable}, which is not known here",

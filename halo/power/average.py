@@ -45,7 +45,6 @@ import numpy.typing as npt
 
 from halo.liberty.model import Cell, Function, Library, PowerGroup
 from halo.netlist.model import Circuit
-from halo.power.interpolation import energies
 from halo.timing.delays import Delays
 
 F64 = npt.NDArray[np.float64]
@@ -203,7 +202,7 @@ def _mean_energy(power: PowerGroup, slew_s: F64, load_f: F64) -> F64:
     total = np.zeros(len(load_f))
     for edge, table in enumerate((power.fall, power.rise)):
         if table is not None:
-            total += energies(table, slew_s[:, edge], load_f)
+            total += table.at(slew_s[:, edge], load_f)
     return total / 2
 
 

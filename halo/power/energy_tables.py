@@ -20,9 +20,8 @@ from halo.liberty.model import Library, PowerGroup
 from halo.netlist.model import Circuit
 from halo.power.choice import related_groups, weights, with_table
 from halo.power.conditions import StateSpace, state_space
-from halo.power.gate_types import GateType, gate_types
-from halo.power.interpolation import energies
 from halo.power.leakage import leakage_tables
+from halo.power.powered_cells import PoweredCells, powered_cells
 from halo.timing.delays import Delays
 
 F64 = npt.NDArray[np.float64]
@@ -81,7 +80,7 @@ def event_energies(circuit: Circuit, library: Library, delays: Delays) -> EventE
     sizes = np.diff(circuit.arc_start)
     arc_gate = np.repeat(np.arange(circuit.gates, dtype=np.int32), sizes)
     switching = 0.5 * delays.net_load_f[circuit.out] * library.voltage_v**2
-    types = gate_types(circuit, library)
+    types = powered_cells(circuit, library)
     leakage, idle, leakage_notes = leakage_tables(circuit, library, types)
     if not library.has_power:
         note = f"{library.name} has no internal_power tables: energies are left empty."
@@ -102,13 +101,13 @@ def event_energies(circuit: Circuit, library: Library, delays: Delays) -> EventE
     return EventEnergies(output, inputs, switching, leakage, idle, clock, arc_gate, told)
 
 
-def _arcs(circuit: Circuit, kind: GateType, pin: int) -> npt.NDArray[np.int64]:
+def _arcs(circuit: Circuit, kind: PoweredCells, pin: int) -> npt.NDArray[np.int64]:
     """Arc indices of one pin: int64[S, K] over the states and the gates of a type."""
     states = np.arange(1 << len(kind.pins))
     return circuit.arc_start[kind.gates][None, :] + (states * len(kind.pins) + pin)[:, None]
 
 
-def _fill_outputs(circuit: Circuit, delays: Delays, kind: GateType, output: F64, notes: list[str]) -> None:
+def _fill_outputs(circuit: Circuit, delays: Delays, kind: PoweredCells, output: F64, notes: list[str]) -> None:
     groups = kind.cell.pins[kind.output].power
     space = _space(kind, groups)
     load = delays.net_load_f[circuit.out[kind.gates]]
@@ -140,12 +139,12 @@ def _fill_outputs(circuit: Circuit, delays: Delays, kind: GateType, output: F64,
                 for slew_edge in (0, 1):
                     here = np.flatnonzero(toward & (cause_edge == slew_edge) & (weight > 0))
                     if here.size:
-                        energy = energies(table, delays.net_slew_s[nets, slew_edge], load)
+                        energy = table.at(delays.net_slew_s[nets, slew_edge], load)
                         values[here] += weight[here, None] * energy[None, :]
         output[_arcs(circuit, kind, p)] = values
 
 
-def _fill_inputs(circuit: Circuit, delays: Delays, kind: GateType, inputs: F64) -> None:
+def _fill_inputs(circuit: Circuit, delays: Delays, kind: PoweredCells, inputs: F64) -> None:
     states = np.arange(len(kind.table))
     for p, pin in enumerate(kind.pins):
         groups = kind.cell.pins[pin].power
@@ -160,23 +159,20 @@ def _fill_inputs(circuit: Circuit, delays: Delays, kind: GateType, inputs: F64) 
         inputs[_arcs(circuit, kind, p)] = values
 
 
-def _fill_clocks(circuit: Circuit, delays: Delays, kind: GateType, clock: F64) -> None:
+def _fill_clocks(circuit: Circuit, delays: Delays, kind: PoweredCells, clock: F64) -> None:
     groups = kind.cell.pins[kind.clock_pin].power
     for edge in (0, 1):
         for weight, energy in _pin_events(kind, groups, edge, delays.net_slew_s[kind.clock_nets, edge]):
             clock[circuit.instance[kind.gates]] += weight.mean() * energy
 
 
-def _pin_events(kind: GateType, groups: Sequence[PowerGroup], edge: int, slew_s: F64) -> list[tuple[F64, F64]]:
+def _pin_events(kind: PoweredCells, groups: Sequence[PowerGroup], edge: int, slew_s: F64) -> list[tuple[F64, F64]]:
     """For each group of an input pin that has the edge: weight by state, float64[S], and energy by gate, float64[K]."""
     usable = with_table(groups, edge)
     share, _ = weights(_space(kind, groups), [group for group, _ in usable], fill=False)
     # An input pin has no load of its own; OpenSTA reads a load axis at zero, too.
-    return [
-        (weight, energies(table, slew_s, np.zeros(len(slew_s))))
-        for (_, table), weight in zip(usable, share, strict=True)
-    ]
+    return [(weight, table.at(slew_s, np.zeros(len(slew_s)))) for (_, table), weight in zip(usable, share, strict=True)]
 
 
-def _space(kind: GateType, groups: Sequence[PowerGroup]) -> StateSpace:
+def _space(kind: PoweredCells, groups: Sequence[PowerGroup]) -> StateSpace:
     return state_space(kind.cell, kind.pins, [g.when for g in groups if g.when is not None], kind.held)

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from halo.liberty.model import Cell, Function, Library
 from halo.netlist.model import Circuit
 from halo.power.conditions import StateSpace, state_space
-from halo.power.gate_types import GateType
+from halo.power.powered_cells import PoweredCells
 
 F64 = npt.NDArray[np.float64]
 
 
 def leakage_tables(
-    circuit: Circuit, library: Library, types: tuple[GateType, ...]
+    circuit: Circuit, library: Library, types: tuple[PoweredCells, ...]
 ) -> tuple[F64 | None, float, tuple[str, ...]]:
     """Leakage of every gate state, and of the instances that are no gate.
 

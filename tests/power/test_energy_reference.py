@@ -17,7 +17,6 @@ from halo.netlist.model import Instance, Netlist
 from halo.power import reference
 from halo.power.energy import weight_energy
 from halo.power.energy_tables import event_energies
-from halo.power.interpolation import energies
 from halo.timing.delays import Delays
 
 numbers = st.floats(-1e-12, 1e-12)
@@ -40,7 +39,7 @@ def tables(draw: st.DrawFn) -> Table:
 @given(tables(), st.lists(st.tuples(st.floats(0, 1e-9), st.floats(0, 1e-9)), min_size=1, max_size=5))
 def test_look_up(table: Table, points: list[tuple[float, float]]) -> None:
     slew, load = np.array(points).T
-    found = energies(table, slew, load)
+    found = table.at(slew, load)
     for value, (s, c) in zip(found, points, strict=True):
         expected = lookup(table, {"input_transition_time": s, "total_output_net_capacitance": c})
         # Extrapolated points may be far larger than the table's values; compare on their scale.
@@ -51,9 +50,9 @@ def test_unknown_axis() -> None:
     axis = np.array([0.0, 1.0])
     table = Table(("equal_or_opposite_output_net_capacitance",), (axis,), axis)
     with pytest.raises(HaloError, match="equal_or_opposite_output_net_capacitance"):
-        energies(table, np.zeros(1), np.zeros(1))
+        table.at(np.zeros(1), np.zeros(1))
     alone = Table(("equal_or_opposite_output_net_capacitance",), (axis[:1],), np.array([3.0]))
-    np.testing.assert_array_equal(energies(alone, np.zeros(2), np.zeros(2)), 3.0)
+    np.testing.assert_array_equal(alone.at(np.zeros(2), np.zeros(2)), 3.0)
 
 
 @st.composite

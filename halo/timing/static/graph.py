@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
-from halo.liberty.model import Cell, Library, Table
+from halo.liberty.model import LOAD_VARIABLES, SLEW_VARIABLES, Cell, Library, Table
 from halo.netlist.model import FLOP, Circuit
 from halo.timing.arcs import ArcSet, delay_arcs
 from halo.timing.static.timer_kernel import GraphArrays
@@ -25,12 +25,9 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
-SLEW_AXES = ("input_net_transition", "input_transition_time")
-LOAD_AXES = ("total_output_net_capacitance",)
-
 
 @dataclass(frozen=True, eq=False)
-class GateType:
+class TimedCells:
     """Gates of one cell and output, which share their arcs."""
 
     cell: Cell
@@ -52,7 +49,7 @@ class TimingGraph:
     """
 
     arrays: GraphArrays
-    types: tuple[GateType, ...]
+    types: tuple[TimedCells, ...]
 
 
 def net_loads(
@@ -90,7 +87,7 @@ def net_loads(
     return by_edge + extra[:, None], plain + extra
 
 
-def gate_types(circuit: Circuit, library: Library) -> tuple[GateType, ...]:
+def timed_cells(circuit: Circuit, library: Library) -> tuple[TimedCells, ...]:
     """Group the gates by cell and output, in order of first appearance.
 
     Raises:
@@ -114,7 +111,7 @@ def gate_types(circuit: Circuit, library: Library) -> tuple[GateType, ...]:
         cell = library.cells[cell_name]
         table = circuit.table[circuit.table_start[gates[0]] : circuit.table_start[gates[0] + 1]]
         sets = delay_arcs(cell, output, pins, table, clocked)
-        types.append(GateType(cell, output, pins, table, clocked, sets, np.array(gates, dtype=np.int64)))
+        types.append(TimedCells(cell, output, pins, table, clocked, sets, np.array(gates, dtype=np.int64)))
     return tuple(types)
 
 
@@ -128,9 +125,9 @@ def slew_by_load(table: Table, cell: Cell) -> tuple[F64, F64, F64]:
         return np.zeros(1), np.zeros(1), np.full((1, 1), float(table.values))
     kinds = []
     for variable in table.variables:
-        if variable in SLEW_AXES:
+        if variable in SLEW_VARIABLES:
             kinds.append(0)
-        elif variable in LOAD_AXES:
+        elif variable in LOAD_VARIABLES:
             kinds.append(1)
         else:
             raise HaloError(
@@ -149,7 +146,17 @@ def slew_by_load(table: Table, cell: Cell) -> tuple[F64, F64, F64]:
 
 
 def at_loads(loads: F64, axis: F64, values: F64) -> F64:
-    """Values[slew, load] at each of ``loads`` [m], linear, continued outside the axis: float64[m, slew]."""
+    """A table as a curve over slew at each of some loads, linear, continued outside the axis.
+
+    The load is looked up first and the slew in the kernel, because the load is known before any slew is;
+    ``Table.at`` looks up both at once and may differ in the last bit.
+
+    Args:
+        loads: float64[m]; axis: float64[l], the table's loads; values: float64[s, l].
+
+    Returns:
+        float64[m, s].
+    """
     if len(axis) == 1:
         return np.repeat(values[:, 0][None, :], len(loads), axis=0)
     low = np.clip(np.searchsorted(axis, loads, side="right") - 1, 0, len(axis) - 2)
@@ -169,7 +176,7 @@ def build_graph(circuit: Circuit, library: Library, load_f: F64) -> TimingGraph:
     Raises:
         HaloError: a delay table has an unknown axis, or a gate's cell is not in the library.
     """
-    types = gate_types(circuit, library)
+    types = timed_cells(circuit, library)
     sets_of = np.zeros(circuit.gates, dtype=np.int64)
     for kind in types:
         sets_of[kind.gates] = len(kind.sets)

@@ -15,7 +15,7 @@ I64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class GateType:
+class PoweredCells:
     """Gates of one output pin of one cell.
 
     Attributes:
@@ -45,7 +45,7 @@ class GateType:
     clock_nets: I64
 
 
-def gate_types(circuit: Circuit, library: Library) -> tuple[GateType, ...]:
+def powered_cells(circuit: Circuit, library: Library) -> tuple[PoweredCells, ...]:
     """Sort all gates of a circuit into types, in order of first appearance; an SDF's wires have no energy."""
     owned, first = _owners(circuit)
     held = _held(circuit, library)
@@ -74,13 +74,13 @@ def _type(
     owned: tuple[bool, ...],
     first: bool,
     held: dict[int, dict[str, int]],
-) -> GateType:
+) -> PoweredCells:
     gate = gates[0]
     instance = int(circuit.instance[gate])
     cell = library.cells[circuit.netlist.instances[instance].cell]
     clock_pin, clock_edge = _clock(cell.flipflop) if circuit.kind[gate] == FLOP and cell.flipflop else ("", 1)
     nets = [circuit.netlist.instances[i].pins[clock_pin] for i in circuit.instance[gates]] if clock_pin else []
-    return GateType(
+    return PoweredCells(
         cell=cell,
         kind=int(circuit.kind[gate]),
         output=circuit.output_pin[gate],
