@@ -15,8 +15,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any, Unpack, overload
 
 from halo.characterization.table import WeightTable, load_table
 from halo.config import CharacterizeConfig, one_corner
@@ -34,7 +35,7 @@ from halo.flow.score import ScoreConfig, ScoreResult, score_model
 from halo.flow.simulation import SimulationConfig, run_simulation
 from halo.flow.simulators.bench_run import SimulationResult
 from halo.flow.synthesis import SynthesisConfig, SynthesisRun, synthesize_into
-from halo.keywords import check_names, configure, option_names, shaped, signed
+from halo.keywords import check_names, configuration, configure, option_names, refuse_options, shaped, signed
 from halo.options import (
     CharacterizeOptions,
     CrosscheckOptions,
@@ -47,8 +48,6 @@ from halo.options import (
     SynthesizeOptions,
 )
 from halo.progress import Progress, silent
-
-C = TypeVar("C")
 
 CONFIGS: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "CharacterizeOptions": (CharacterizeConfig, ("files", "corners", "run_folder")),
@@ -97,7 +96,9 @@ def characterize(
         The table, one row a corner and weight.
     """
     if len(files) == 1 and isinstance(files[0], CharacterizeConfig):
-        _refuse("halo.characterize", {**options, **_given(liberty=liberty, corners=corners, run_folder=run_folder)})
+        refuse_options(
+            "halo.characterize", {**options, **_given(liberty=liberty, corners=corners, run_folder=run_folder)}
+        )
         return load_table(run_characterization(files[0], report, _figures))
     with _folder(run_folder) as folder:
         config = characterize_config(files, liberty, corners, folder, options)
@@ -152,7 +153,7 @@ def synthesize(
     """
     own = files[0] if len(files) == 1 and isinstance(files[0], SynthesisConfig) else None
     given = {**options, **_given(files=files if own is None else (), run_folder=run_folder)}
-    config = _config("halo.synthesize", SynthesisConfig, own, given)
+    config = configuration("halo.synthesize", SynthesisConfig, own, given)
     return synthesize_into(config, report)
 
 
@@ -172,7 +173,7 @@ def simulate(bench: str | SimulationConfig, *, report: Progress = silent, **opti
     Returns:
         The tests with their figures and coverage; ``passed`` says whether all of them passed.
     """
-    return run_simulation(_config("halo.simulate", SimulationConfig, bench, options, "bench"), report)
+    return run_simulation(configuration("halo.simulate", SimulationConfig, bench, options, "bench"), report)
 
 
 @overload
@@ -197,7 +198,7 @@ def simulate_gates(
         The trials, the error rates and the record; ``passed`` says whether every trial went as it must.
     """
     given = {**options, **_given(run_folder=run_folder)}
-    config = _config("halo.simulate_gates", GatesConfig, bench, given, "bench")
+    config = configuration("halo.simulate_gates", GatesConfig, bench, given, "bench")
     return play_gates(config, report, _error_rate)
 
 
@@ -217,7 +218,7 @@ def crosscheck(run: PathLike | CrosscheckConfig, *, report: Progress = silent, *
     Returns:
         Every transition, how many are equal, and the first that is not.
     """
-    return run_crosscheck(_config("halo.crosscheck", CrosscheckConfig, run, options, "run"), report)
+    return run_crosscheck(configuration("halo.crosscheck", CrosscheckConfig, run, options, "run"), report)
 
 
 @overload
@@ -242,7 +243,7 @@ def quantize(
         The record of the run; ``halo.quant.load_layer`` reads the layers in the folder.
     """
     given = {**options, **_given(run_folder=run_folder)}
-    return read_record(quantize_model(_config("halo.quantize", QuantizeConfig, model, given, "model"), report))
+    return read_record(quantize_model(configuration("halo.quantize", QuantizeConfig, model, given, "model"), report))
 
 
 @overload
@@ -261,7 +262,7 @@ def evaluate(run_folder: PathLike | EvaluateConfig, *, report: Progress = silent
     Returns:
         Perplexity, KL divergence and shares of equal predictions; and the figures of tasks, where some are given.
     """
-    return evaluate_folder(_config("halo.evaluate", EvaluateConfig, run_folder, options, "run_folder"), report)
+    return evaluate_folder(configuration("halo.evaluate", EvaluateConfig, run_folder, options, "run_folder"), report)
 
 
 @overload
@@ -286,11 +287,13 @@ def score(
         The rows of ``score.csv``, the schedules and the assumptions.
     """
     with _folder(run_folder) as folder:
-        own = isinstance(model, ScoreConfig)
-        given = {**options, **({} if own else {"run_folder": folder}), **_given(run_folder=run_folder)}
-        config = _config("halo.score", ScoreConfig, model, given, "model")
-        finish = _figures if own or run_folder is not None else None
-        return score_model(config, report, finish)
+        if isinstance(model, ScoreConfig):
+            refuse_options("halo.score", {**options, **_given(run_folder=run_folder)})
+            return score_model(model, report, _figures)
+        config = configure("halo.score", ScoreConfig, {"model": model, "run_folder": folder, **options})
+        if run_folder is not None:
+            return score_model(config, report, _figures)
+        return replace(score_model(config, report), folder=None)
 
 
 def read_run(run_folder: PathLike) -> RunRecord:
@@ -315,25 +318,9 @@ def check_schedule(schedule: Schedule, table: WeightTable) -> tuple[Violation, .
     return check(schedule, table)
 
 
-def _config(function: str, kind: type[C], first: Any, options: Mapping[str, Any], name: str | None = None) -> C:
-    """The configuration given as the first argument, or one of that argument as option ``name`` and the others."""
-    if isinstance(first, kind):
-        _refuse(function, options)
-        return first
-    values = dict(options) if name is None else {name: first, **options}
-    return configure(function, kind, values)
-
-
 def _given(**values: Any) -> dict[str, Any]:
     """Those that are something."""
     return {name: value for name, value in values.items() if value is not None and value != ()}
-
-
-def _refuse(function: str, options: Mapping[str, Any]) -> None:
-    """A configuration object holds every option already."""
-    if options:
-        what = f"{function} was given a configuration and the option {next(iter(options))!r} as well"
-        raise HaloError(what, "Put the option into the configuration, as with dataclasses.replace.")
 
 
 @contextmanager

@@ -40,6 +40,36 @@ def configure(function: str, config: type[C], given: Mapping[str, Any], names: I
     return config(**{name: shaped(hints[name], value) for name, value in given.items()})
 
 
+def configuration(function: str, config: type[C], first: Any, options: Mapping[str, Any], name: str | None = None) -> C:
+    """The configuration that a function was given as its first argument, or one made of its keywords.
+
+    Args:
+        function: name of the public function, for messages.
+        config: dataclass.
+        first: the first argument.
+        options: the keywords.
+        name: of the option that the first argument is where it is no configuration; None: it is none.
+
+    Raises:
+        HaloError: as ``configure``, or a configuration and options.
+    """
+    if isinstance(first, config):
+        refuse_options(function, options)
+        return first
+    return configure(function, config, dict(options) if name is None else {name: first, **options})
+
+
+def refuse_options(function: str, options: Mapping[str, Any]) -> None:
+    """Hold that no option stands beside a configuration object, which has every option already.
+
+    Raises:
+        HaloError: one does.
+    """
+    if options:
+        what = f"{function} was given a configuration and the option {next(iter(options))!r} as well"
+        raise HaloError(what, "Put the option into the configuration, as with dataclasses.replace.")
+
+
 def check_names(function: str, given: Iterable[str], names: Iterable[str]) -> None:
     """Hold that every option given is one of a function's.
 

@@ -27,6 +27,7 @@ def test_values_take_the_shape_of_their_fields() -> None:
     assert made == Oven(Path("a"), (Path("b"), Path("c")), (), (("x", 1),), 180)
     assert configure("bake", Oven, {"shelf": "a", "cakes": "b", "names": "c"}) == Oven(Path("a"), (Path("b"),), ("c",))
     assert shaped(Path | None, None) is None and shaped(Path | None, "a") == Path("a")
+    assert shaped(str, Path("a")) == "a" and shaped(str | None, "a") == "a"
     assert shaped(tuple[int, ...], range(3)) == (0, 1, 2)
 
 

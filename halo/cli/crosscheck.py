@@ -9,14 +9,18 @@ import typer
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of halo characterize.")],
-    samples: Annotated[int, typer.Option(metavar="N", min=1, help="Transitions to play, over all weights.")] = 2000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Which transitions.")] = 1,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that halo characterize wrote.")],
+    samples: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of transitions to compare, over all corners and weights.")
+    ] = 2000,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed that selects the transitions.")] = 1,
     run_folder: Annotated[
         Path | None,
-        typer.Option("-o", "--output-folder", metavar="DIR", help="Keep every transition, run.json and log.txt there."),
+        typer.Option(
+            "-o", "--output-folder", metavar="DIR", help="Folder to keep every transition, the record and the log in."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a finished run in DIR.")] = False,
 ) -> None:
     """Check a run against Icarus Verilog, transition by transition.
 
@@ -25,8 +29,8 @@ def command(
       halo crosscheck runs/default --samples 2000
       halo crosscheck runs/default --samples 50000 -o runs/default_checked
 
-    Settling time and toggle count of each sampled transition must be equal. The first that differs is shown in full,
-    and the exit code is 1.
+    Settling time and toggle count of each sampled transition must be equal. If one differs, it is shown in full and
+    the exit code is 1.
     """
     from halo.cli.progress import StageProgress
     from halo.flow.crosscheck import CrosscheckConfig, crosscheck

@@ -19,18 +19,22 @@ def command(
         ),
     ],
     quantized: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Folder of halo quantize; may be repeated.")
+        list[Path] | None, typer.Option(metavar="DIR", help="Model quantized by halo quantize. Repeatable.")
     ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help=f"{', '.join(data_names.methods())}; may be repeated. Neither folder nor method: all of them.",
+            help=f"{', '.join(data_names.methods())}; repeatable. Without --method and --quantized, all of them.",
         ),
     ] = None,
     *,
-    table: Annotated[Path, typer.Option(metavar="RUN|weights.csv", help="Weights of the MAC.")],
-    corner: Annotated[str | None, typer.Option(metavar="NAME", help="Of the table, where there are several.")] = None,
+    table: Annotated[
+        Path, typer.Option(metavar="RUN|weights.csv", help="Characterized MAC: a run folder or its weights.csv.")
+    ],
+    corner: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Corner of the table. Needed only if it has several.")
+    ] = None,
     arch: Annotated[
         str,
         typer.Option(
@@ -49,27 +53,35 @@ def command(
         str | None,
         typer.Option(
             metavar="|".join(data_names.transitions()),
-            help="What a change of the clock takes; none: as --dvfs says, else ivr, or gpu_driver on a GPU.",
+            help="What sets the time and energy of a clock change. Default: as --dvfs says, else ivr, or gpu_driver "
+            "on a GPU.",
         ),
     ] = None,
     phase: Annotated[
-        Literal["prefill", "decode"], typer.Option(metavar="prefill|decode", help="A prompt, or one more token.")
+        Literal["prefill", "decode"],
+        typer.Option(metavar="prefill|decode", help="Process a whole prompt, or generate one more token."),
     ] = "prefill",
-    batch: Annotated[int, typer.Option(metavar="B", help="Sequences.")] = 1,
+    batch: Annotated[int, typer.Option(metavar="B", help="Number of sequences.")] = 1,
     context: Annotated[
-        int | None, typer.Option(metavar="S", help="Tokens a sequence; none: 2048, or what the model has.")
+        int | None, typer.Option(metavar="S", help="Tokens per sequence. Default: 2048, or the model's limit if lower.")
     ] = None,
-    activation_bits: Annotated[int, typer.Option(metavar="N", help="Of a stored activation; fp16 has 16.")] = 8,
-    kv_bits: Annotated[int, typer.Option(metavar="8|16", help="Of the stored cache; fp16 has 16.")] = 8,
+    activation_bits: Annotated[
+        int, typer.Option(metavar="N", help="Bits of a stored activation; fp16 always has 16.")
+    ] = 8,
+    kv_bits: Annotated[
+        int, typer.Option(metavar="8|16", help="Bits of a value in the KV cache; fp16 always has 16.")
+    ] = 8,
     objective: Annotated[
         Literal["time", "energy", "edp"],
-        typer.Option(metavar="time|energy|edp", help="What operating points are chosen for."),
+        typer.Option(metavar="time|energy|edp", help="What to minimize when choosing operating points."),
     ] = "time",
     compute_bound: Annotated[
-        bool, typer.Option("--compute-bound", help="Memory takes no time, as in the paper.")
+        bool, typer.Option("--compute-bound", help="Ignore the time that memory takes, as the paper does.")
     ] = False,
-    run_folder: Annotated[Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Folder to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
+    run_folder: Annotated[
+        Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Folder to write the results to.")
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a finished run in DIR.")] = False,
 ) -> None:
     """Estimate a model's time and energy on an array or a GPU.
 
@@ -81,7 +93,7 @@ def command(
       halo score llama --quantized q/bal --quantized q/int4 --method w8a8 --table runs/default -o runs/mine
 
     \b
-    DIR appears only when everything is done.
+    DIR appears only when the run is complete.
     """
     from halo.cli.progress import StageProgress
     from halo.flow.score import ScoreConfig, score_model

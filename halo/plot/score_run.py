@@ -58,8 +58,15 @@ def _family(method: str, config: Mapping[str, Any]) -> str:
     return "quantized folder" if folder else METHODS[method].family
 
 
-def roofs(machine: Machine, schedules: Sequence[Schedule]) -> tuple[dict[str, float], float]:
-    """Multiply-accumulates a second (1e12) at every operating point, and the bandwidth of DRAM (GB/s)."""
+def roofs(machine: Machine | str, schedules: Sequence[Schedule]) -> tuple[dict[str, float], float]:
+    """Multiply-accumulates a second (1e12) at every operating point, and the bandwidth of DRAM (GB/s).
+
+    Args:
+        machine: an array or GPU, or its name or file.
+        schedules: with the operating points.
+    """
+    if isinstance(machine, str):
+        machine = read_machine(machine)
     peaks: dict[str, float] = {}
     for schedule in schedules:
         operand: Operand = "int8" if any(weights.values for weights in schedule.classes) else "fp16"
