@@ -79,13 +79,13 @@ class GatesOptions(TypedDict, total=False):
 
     liberty: Required[PathLike | Sequence[PathLike]]
     params: Mapping[str, int | str]
-    dont_use: str | Sequence[str]
     weights: Sequence[int]
     class_of: int | None
     period_ps: float | None
     cycles: int | None
     seed: int
     force: bool
+    dont_use: str | Sequence[str]
 
 
 class QuantizeOptions(TypedDict, total=False):

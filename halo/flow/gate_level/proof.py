@@ -50,26 +50,26 @@ class GatesConfig:
         liberty: all files of one corner.
         run_folder: folder to write.
         params: parameters that differ from the defaults.
-        dont_use: cells that synthesis must not use; ``*`` and ``?`` match as in a shell.
         weights: of the class; empty: found.
         class_of: the class of all weights that are as fast as this one; None: the fastest class.
         period_ps: clock of the class; None: calculated.
         cycles: clock cycles of the run that must hold; None: 100,000 for an element, 5,000 for a mesh.
         seed: of all stimuli.
         force: replace a finished run.
+        dont_use: cells that synthesis must not use; ``*`` and ``?`` match as in a shell.
     """
 
     bench: str
     liberty: tuple[Path, ...]
     run_folder: Path
     params: tuple[tuple[str, int | str], ...] = ()
-    dont_use: tuple[str, ...] = ()
     weights: tuple[int, ...] = ()
     class_of: int | None = None
     period_ps: float | None = None
     cycles: int | None = None
     seed: int = 1
     force: bool = False
+    dont_use: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values."""
