@@ -51,22 +51,22 @@ class Mma:
 
     @property
     def macs(self) -> int:
-        """M N K."""
+        """Multiply-accumulates of an instruction: M N K."""
         return self.m * self.n * self.k
 
     @property
     def a_bytes(self) -> int:
-        """Of the m x k operand."""
+        """Bytes of the m x k operand."""
         return self.m * self.k * BITS[self.operand] // 8
 
     @property
     def b_bytes(self) -> int:
-        """Of the k x n operand."""
+        """Bytes of the k x n operand."""
         return self.k * self.n * BITS[self.operand] // 8
 
     @property
     def sum_bytes(self) -> int:
-        """Of the m x n sums."""
+        """Bytes of the m x n sums."""
         return self.m * self.n * (2 if self.accumulator == "fp16" else 4)
 
 
@@ -134,7 +134,7 @@ class Device:
         return tuple(f"{key}: {text}" for key, text in sources if text.startswith("stand-in"))
 
     def macs_per_cycle(self, mma: Mma) -> float:
-        """Peak of the whole device."""
+        """Multiply-accumulates a clock of the whole device, all tensor cores at work."""
         return self.sms * self.sub_cores * mma.macs / mma.interval_cycles
 
     def instruction(self, operand: str, accumulator: str) -> Mma:
@@ -175,14 +175,14 @@ def _read(path: Path) -> Device:
         values = read_parameters(path, row, (*_SHAPE, "latency_cycles"), words)
         mma.append(
             Mma(
-                values.name,
-                str(values.values["operand"]),
-                str(values.values["accumulator"]),
-                values.count("m"),
-                values.count("n"),
-                values.count("k"),
-                values.count("interval_cycles"),
-                values.number("latency_cycles"),
+                name=values.name,
+                operand=str(values.values["operand"]),
+                accumulator=str(values.values["accumulator"]),
+                m=values.count("m"),
+                n=values.count("n"),
+                k=values.count("k"),
+                interval_cycles=values.count("interval_cycles"),
+                latency_cycles=values.number("latency_cycles"),
             )
         )
         known |= {f"{values.name}: {key}": value for key, value in values.values.items()}

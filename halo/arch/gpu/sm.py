@@ -106,7 +106,7 @@ class Tiling:
 
     @property
     def warps(self) -> int:
-        """Of the thread block."""
+        """Warps of the thread block."""
         return self.warps_m * self.warps_n
 
     def fits(self, mma: Mma) -> bool:
@@ -114,7 +114,7 @@ class Tiling:
         return self.m % (self.warps_m * mma.m) == 0 and self.n % (self.warps_n * mma.n) == 0
 
     def depth(self, mma: Mma) -> int:
-        """Of k in a stage."""
+        """Steps along k in a stage."""
         return self.row_bytes * mma.k * mma.m // mma.a_bytes
 
 

@@ -18,9 +18,7 @@ through k in step, so within a wave each operand panel comes from DRAM once. Fro
 blocks, whichever moves less: the panel in common is read again unless it fits into L2 beside the other one of a wave,
 and an operand that fits into half of L2 is read once in all. So no traffic is less than each byte once.
 
-**What is left out** makes times lower bounds: launches of some microseconds, the power limit, bank conflicts. A board
-with A100's chip at 300 W (A800 PCIe, public runs of mli/transformers-benchmarks) reaches 32, 193 and 215 TFLOPS with
-fp16 products of 512, 2048 and 8192 a side; here they are 57, 209 and 304 at the boost clock.
+**What is left out** makes times lower bounds: launches of some microseconds, the power limit, bank conflicts.
 """
 
 from __future__ import annotations
@@ -186,7 +184,11 @@ def loop_cycles(
     """Cycles of the main loop of ``ctas`` thread blocks on an SM, simulated; a long one continues at its pace.
 
     Args:
+        device, mma: that compute.
+        tiling: of a thread block.
+        ctas: thread blocks on the SM.
         iterations: of the loop over k, 1 or more.
+        activation_bits, weight_bits: stored in L2.
         latency: of copies, cycles.
     """
 
@@ -203,6 +205,8 @@ def _panels(part: GemmSlice, tiling: Tiling, together: int, l2_bytes: float) -> 
     """Times that weights and activations of a copy are read from DRAM, see the head of the module.
 
     Args:
+        part: of a product.
+        tiling: of its thread blocks.
         together: CTAs of the copy that run at once, splits of k counted once.
         l2_bytes: for the copy.
     """

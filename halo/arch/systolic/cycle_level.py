@@ -77,7 +77,7 @@ class CycleLevel:
 
     @property
     def cycles(self) -> int:
-        """Clocks from the first one to the last row of results."""
+        """Number of clocks from the first one to the last row of results."""
         return len(self.busy)
 
     @property

@@ -69,14 +69,21 @@ def test_large_products_come_near_the_peak(name: str) -> None:
     assert launch.dram_ps(device) < launch.cycles * 1e3 / device.clock_ghz
 
 
-@pytest.mark.parametrize(("side", "measured", "here"), [(512, 32.5, 57), (2048, 192.5, 209), (8192, 215.3, 304)])
-def test_a_measured_board_is_no_faster(side: int, measured: float, here: float) -> None:
-    """An A800 with the chip of an A100, limited to 300 W: small products wait for launches, large ones for power."""
+@pytest.mark.parametrize(("side", "measured"), [(512, 32.5), (2048, 192.5), (8192, 215.3)])
+def test_a_measured_board(side: int, measured: float) -> None:
+    """An A800 PCIe, the chip of an A100 limited to 300 W, in TFLOPS (public runs of mli/transformers-benchmarks).
+
+    The model leaves out the launch, some 3 to 5 microseconds, and the power limit: 300 W, where the board of the device
+    file has 400, and a clock at worst in proportion. So what was measured takes longer, but by no more than that and a
+    tenth for all else.
+    """
+    launch_us, power = 5.0, 400 / 300
     device = read_device("a100-80")
     work = whole_gemm(side, side, side, 16, 16, 16)
     launch = best_launch(device, device.instruction("fp16", "fp32"), work, device.clock_ghz)
-    tflops = 2 * side**3 / max(launch.cycles * 1e3 / device.clock_ghz, launch.dram_ps(device))
-    assert measured < tflops == pytest.approx(here, rel=0.01)
+    here_us = max(launch.cycles / device.clock_ghz * 1e-3, launch.dram_ps(device) * 1e-6)
+    measured_us = 2e-6 * side**3 / measured
+    assert here_us < measured_us < 1.1 * here_us * (power if side == 8192 else 1.0) + launch_us
 
 
 def test_waves_have_a_tail() -> None:

@@ -50,8 +50,7 @@ def measured(original: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HALO_CACHE", str(cache))
         patch.setattr(fp16, "load_corner", watched)
-        patch.setattr(fp16, "WEIGHTS", 128)
-        mac = fp16_mac(original)
+        mac = fp16_mac(original, weights=128)
     (corner,) = seen
     return mac, corner, cache
 
@@ -108,17 +107,16 @@ def test_the_second_call_reads_the_cache(
 ) -> None:
     mac, corner, cache = measured
     monkeypatch.setenv("HALO_CACHE", str(cache))
-    monkeypatch.setattr(fp16, "WEIGHTS", 128)
     monkeypatch.delattr(fp16, "synthesize")  # would fail with NameError
-    assert fp16_mac(original) == fp16_mac(original, "typ") == mac
+    assert fp16_mac(original, weights=128) == fp16_mac(original, "typ", weights=128) == mac
     assert mac.cells == len(corner.circuit.netlist.instances)
     assert any("DFFPOSX1" in sentence for sentence in mac.assumptions)
     (entry,) = (cache / "fp16-1").iterdir()
     with pytest.raises(NameError):  # all in one clock is another MAC
-        fp16_mac(original, pipeline=0)
+        fp16_mac(original, pipeline=0, weights=128)
     entry.write_text("{}", encoding="utf-8")
     with pytest.raises(NameError):  # a spoilt entry is measured again
-        fp16_mac(original)
+        fp16_mac(original, weights=128)
 
 
 def test_partial_sums_run_down_a_column() -> None:
