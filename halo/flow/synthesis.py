@@ -96,7 +96,7 @@ def synthesize_into(config: SynthesisConfig, report: Progress) -> SynthesisRun:
         HaloError: bad input, or a folder that cannot be written.
     """
     if not config.liberty:
-        raise HaloError("no Liberty library is given", "Add --liberty FILE.")
+        raise HaloError("no Liberty library is given", "Add --liberty FILE (in Python liberty=).")
     sources = config.files or mac_sources()
     for path in (*sources, *config.liberty):
         if not path.is_file():

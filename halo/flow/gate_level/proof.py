@@ -159,7 +159,7 @@ def play_gates(
     """
     array_spec(config.bench, dict(config.params))
     if not config.liberty:
-        raise HaloError("no Liberty library is given", "Add --liberty FILE.")
+        raise HaloError("no Liberty library is given", "Add --liberty FILE (in Python liberty=).")
     for path in config.liberty:
         if not path.is_file():
             raise HaloError("there is no such file", "Check the path.", path)

@@ -57,7 +57,7 @@ def built_model(simulator: Simulator, model: Model, watch: Callable[[], None] | 
         _keep([scratch / model.product(simulator.name), scratch / BUILD_LOG], entry)
         if simulator.name == "verilator" and not library.is_dir():
             _keep(list(scratch.glob("verilated*.o")), library)
-    _remove_unused(entry.parent)
+    remove_unused(entry.parent, KEPT)
     return entry, True
 
 
@@ -91,10 +91,11 @@ def _keep(files: list[Path], entry: Path) -> None:
                 raise
 
 
-def _remove_unused(cache: Path) -> None:
+def remove_unused(cache: Path, kept: int) -> None:
+    """Delete all entries but those used last, ``kept`` of them."""
     with contextlib.suppress(OSError):  # another process may be doing the same
         entries = sorted((path for path in cache.iterdir() if not path.name.startswith(".")), key=_last_use)
-        for path in entries[:-KEPT]:
+        for path in entries[:-kept]:
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -121,12 +121,11 @@ def test_processes_may_build_the_same_model_at_once(cache: Path, tmp_path: Path)
     assert len(entries(cache)) == 1
 
 
-def test_entries_unused_for_longest_go(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_cache, "KEPT", 2)
+def test_entries_unused_for_longest_go(cache: Path) -> None:
     for age, name in enumerate(["a", "b", "c"]):
         (cache / name).mkdir(parents=True)
         os.utime(cache / name, (1000 - age, 1000 - age))
-    model_cache._remove_unused(cache)
+    model_cache.remove_unused(cache, 2)
     assert [path.name for path in entries(cache)] == ["a", "b"]
 
 
