@@ -69,7 +69,11 @@ def time_bars(
 def energy_bars(
     totals: pd.DataFrame, subject: str = "", *, baseline: str | None = None, published: pd.DataFrame | None = None
 ) -> Figure:
-    """Energy of each method, stacked by where it goes; one panel a model. Arguments and errors as ``time_bars``."""
+    """Energy of each method, stacked by where it goes; one panel a model.
+
+    Args:
+        totals, subject, baseline, published: as in ``time_bars``.
+    """
     what = "Energy" if baseline is None else f"Energy, {baseline} = 1"
     return _bars(totals, "energy_pj", ENERGY_PARTS, what, "energy (J)", subject, baseline, published)
 

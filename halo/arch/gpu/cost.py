@@ -249,7 +249,7 @@ def _cost(
 
 
 def _mac_fj(weights: LayerWeights, part: _LaunchPlan) -> float:
-    """Of the layer's MACs in the mean, those of other parts as nothing."""
+    """Mean energy of the layer's MACs, fJ; those of other launches count as nothing."""
     total = 0.0
     for each, share in zip(weights.classes, part.share, strict=True):
         if share > 0:

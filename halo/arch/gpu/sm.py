@@ -83,7 +83,14 @@ def chain_program(device: Device, ilp: int) -> Program:
 
 
 def throughput(device: Device, mma: Mma, warps: int, ilp: int, iterations: int = 1024) -> float:
-    """MACs a cycle and SM of the microbenchmark loop; the published one makes 1,024 turns."""
+    """MACs a cycle and SM of the microbenchmark loop; the published one makes 1,024 turns.
+
+    Args:
+        device, mma: that compute.
+        warps: on the SM, one thread block.
+        ilp: independent instructions in a turn.
+        iterations: turns of the loop.
+    """
     done = run(device, mma, chain_program(device, ilp), iterations, warps, warps)
     return done.mmas * mma.macs / done.cycles
 
@@ -130,6 +137,11 @@ def main_loop_program(device: Device, mma: Mma, tiling: Tiling, activation_bits:
     slice load while the MMAs of the one before run. Activations and weights cross the port to L2 with the bits they
     are stored with, and lie in shared memory as operands. Copies are asynchronous on every device; V100 and Turing copy
     through registers, and the issue slots and registers that this takes are not counted.
+
+    Args:
+        device, mma: that compute.
+        tiling: of the thread block.
+        activation_bits, weight_bits: stored in L2.
     """
     operand_bits = 8 * mma.a_bytes // (mma.m * mma.k)
     depth = tiling.depth(mma)

@@ -38,7 +38,12 @@ def run_sm_reference(
     copy_rate: float,
     copy_latency: int,
 ) -> tuple[int, int, int, int]:
-    """Cycles, MMAs, bytes of shared memory, bytes through the port; arguments as ``run_sm``."""
+    """Cycles, MMAs, bytes of shared memory, bytes through the port.
+
+    Args:
+        code, start, iterations, warps, warps_per_cta, sub_cores, interval, latency, shared_rate,
+            shared_latency, copy_rate, copy_latency: as ``halo.arch.gpu.sm_kernel.run_sm`` has them.
+    """
     program = [(row, True) for row in code[:start]]
     for turn in range(iterations):
         program += [(row, start == 0 or turn < iterations - 1) for row in code[start:]]

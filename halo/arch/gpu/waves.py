@@ -348,7 +348,12 @@ def best_launch(device: Device, mma: Mma, part: GemmSlice, clock_ghz: float, mem
 
 
 def whole_gemm(m: int, k: int, n: int, activation_bits: float, weight_bits: float, result_bits: float) -> GemmSlice:
-    """All of an m x k by k x n product."""
+    """All of an m x k by k x n product.
+
+    Args:
+        m, k, n: sizes of the product.
+        activation_bits, weight_bits, result_bits: stored in DRAM and L2.
+    """
     return GemmSlice(
         m=m,
         n=n,

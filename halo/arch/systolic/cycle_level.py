@@ -294,7 +294,7 @@ class _Controlled:
         return counts
 
     def clock_intervals(self) -> tuple[ClockInterval, ...]:
-        """Of the clock; one of class 0 without a load belongs to the first with one, as in ``gemm_cycles``."""
+        """Clock intervals; one of class 0 without a load belongs to the first with one, as in ``gemm_cycles``."""
         runs = [(kind, len(list(same))) for kind, same in groupby(self.kinds.tolist())]
         inner = self.seen.tolist()[-len(runs) + 1 :] if len(runs) > 1 else []
         ends = np.diff([0, *inner, int(self.results[-1]) + 1]).tolist()

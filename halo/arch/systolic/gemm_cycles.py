@@ -54,6 +54,10 @@ class WsOutput:
 def ws_gemm_cycles(array: WsArray, m: int, k: int, n: int) -> int:
     """Clocks of ``ws_tiles(array, m, k, n)``, from the first row of weights to the last row of results.
 
+    Args:
+        array: its sizes.
+        m, k, n: sizes of the product.
+
     Raises:
         HaloError: a size is below 1.
     """
@@ -81,6 +85,7 @@ def ws_interval_cycles(array: WsArray, rows: int, tiles: int, *, changed: bool) 
     They are k-tiles of one output tile, or of any number where a larger accumulator keeps them all.
 
     Args:
+        array: its sizes.
         rows: of each tile, 1 or more.
         tiles: 1 or more.
         changed: the clock changed before.
@@ -124,6 +129,10 @@ def ws_clock_intervals(
 def os_gemm_cycles(array: OsArray, m: int, k: int, n: int) -> int:
     """Clocks of ``os_tiles(array, m, k, n)``, from the first command to the last row of results.
 
+    Args:
+        array: its sizes.
+        m, k, n: sizes of the product.
+
     Raises:
         HaloError: a size is below 1.
     """
@@ -138,6 +147,7 @@ def os_interval_cycles(array: OsArray, rows: int, steps: int, tiles: int, *, cha
     """Clocks of an interval of equal tiles before another change of the clock, without command, and waits of 0.
 
     Args:
+        array: its sizes.
         rows, steps, tiles: 1 or more each.
         changed: the clock changed before.
     """
@@ -150,6 +160,7 @@ def os_clock_intervals(
     """Clock intervals of ``os_schedule`` for runs of equal tiles; the first command belongs to the first interval.
 
     Args:
+        array: its sizes.
         runs: a tile and how many of it, 1 or more.
         waits: as in ``os_schedule``.
 

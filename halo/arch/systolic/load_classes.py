@@ -35,6 +35,11 @@ def classify(weights: LayerWeights, k: int, n: int, rows: int, columns: int) -> 
     class. With shares only, every load has one class: loads are dealt to the classes by largest remainder (the slower
     class first where remainders are equal) and each class is spread evenly over the columns.
 
+    Args:
+        weights: their classes, as tiles or as shares.
+        k, n: sizes of the layer.
+        rows, columns: of the array.
+
     Raises:
         HaloError: tiles that are not those of a k x n layer, classes that do not exist, or shares that do not add up.
     """

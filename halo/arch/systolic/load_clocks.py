@@ -103,6 +103,8 @@ def clock(clocks: WsClocks | OsClocks, runs: Runs, points: I64) -> Clocked:
     """Clocks of each load.
 
     Args:
+        clocks: of the array.
+        runs: loads in order of time.
         points: operating point of each run.
     """
     size = len(points)

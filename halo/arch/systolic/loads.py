@@ -68,6 +68,8 @@ def ws_loads(array: WsArray, m: int, k: int, n: int, classes: npt.ArrayLike | No
     """The loads of a product in the order of the loops: columns of weights, rows, k.
 
     Args:
+        array: its sizes.
+        m, k, n: sizes of the product.
         classes: int[ceil(k / R), ceil(n / C)], frequency class of each tile of weights, or None: all 0. Within an
             output tile the k-tiles are grouped by class, ascending.
 
@@ -91,6 +93,8 @@ def os_loads(array: OsArray, m: int, k: int, n: int, classes: Sequence[int] | No
     """The loads of a product in the order of the loops: columns of weights, rows.
 
     Args:
+        array: its sizes.
+        m, k, n: sizes of the product.
         classes: frequency class of each block of C columns of weights, or None: all 0.
 
     Raises:
@@ -107,6 +111,12 @@ def os_loads(array: OsArray, m: int, k: int, n: int, classes: Sequence[int] | No
 
 def check_ws_loads(array: WsArray, activation: Int8, weight: Int8, loads: Sequence[WsLoad]) -> None:
     """Refuse loads that the array cannot run, or that lie outside of the operands.
+
+    Args:
+        array: its sizes.
+        activation: int8[M, K].
+        weight: int8[K, N].
+        loads: in order.
 
     Raises:
         HaloError: the first one, and what is wrong with it.
@@ -128,6 +138,12 @@ def check_ws_loads(array: WsArray, activation: Int8, weight: Int8, loads: Sequen
 
 def check_os_loads(array: OsArray, activation: Int8, weight: Int8, loads: Sequence[OsLoad]) -> None:
     """Refuse loads that the array cannot run, or that lie outside of the operands.
+
+    Args:
+        array: its sizes.
+        activation: int8[M, K].
+        weight: int8[K, N].
+        loads: in order.
 
     Raises:
         HaloError: the first one, and what is wrong with it.

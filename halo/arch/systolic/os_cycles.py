@@ -85,6 +85,7 @@ def os_schedule(array: OsArray, tiles: Iterable[OsTile], waits: tuple[int, int] 
     """When each k-step is taken and each row of results leaves.
 
     Args:
+        array: its sizes.
         tiles: in order.
         waits: clocks of every change of the clock from the request to the acknowledge, and from the end of the request
             to the fall of the acknowledge.
@@ -120,6 +121,11 @@ def os_tiles(array: OsArray, m: int, k: int, n: int, frequency_class: int = 0) -
     """The tiles of an m x k by k x n product in the order of the loops: columns of weights, rows.
 
     Ragged tiles have fewer rows, which shortens their drain; missing columns cost their full time.
+
+    Args:
+        array: its sizes.
+        m, k, n: sizes of the product.
+        frequency_class: of all tiles.
     """
     for _ in range(-(-n // array.columns)):
         for done in range(0, m, array.rows):

@@ -62,6 +62,15 @@ def run_os(
     """Run loads that have been checked; ``waits``: of each change of the clock.
 
     ``weight_activity`` goes on until all is still.
+
+    Args:
+        array: its sizes.
+        activation: int8[M, K].
+        weight: int8[K, N].
+        loads: in order, checked.
+        stalls: of the streams.
+        waits: clocks to the acknowledge of each change of the clock, and to its fall.
+        acc_bits: of the accumulators.
     """
     rows, columns = array.rows, array.columns
     command = Source([load.tile for load in loads], stalls.command)

@@ -19,6 +19,8 @@ def scalesim_cycles(dataflow: Dataflow, rows: int, columns: int, m: int, k: int,
 
     Args:
         dataflow: weight-, input- or output-stationary.
+        rows, columns: of the array.
+        m, k, n: sizes of the product.
 
     Raises:
         HaloError: a size is below 1, or an unknown dataflow.

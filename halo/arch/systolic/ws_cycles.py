@@ -97,6 +97,7 @@ def ws_schedule(array: WsArray, tiles: Iterable[WsTile], waits: tuple[int, int] 
     """When each tile starts and each row of results leaves.
 
     Args:
+        array: its sizes.
         tiles: in order; an output tile is a run of equally long tiles from a first to a last one.
         waits: clocks of every change of the clock from the request to the acknowledge, and from the end of the request
             to the fall of the acknowledge.
@@ -144,6 +145,11 @@ def ws_tiles(array: WsArray, m: int, k: int, n: int, frequency_class: int = 0) -
     """The tiles of an m x k by k x n product in the order of the loops: columns of weights, rows, k.
 
     Ragged tiles are filled up with zeros in k and n, which costs their full time, and are shorter in m.
+
+    Args:
+        array: its sizes.
+        m, k, n: sizes of the product.
+        frequency_class: of all tiles.
     """
     k_tiles = -(-k // array.rows)
     for _ in range(-(-n // array.columns)):
@@ -155,6 +161,12 @@ def ws_tiles(array: WsArray, m: int, k: int, n: int, frequency_class: int = 0) -
 
 def check_tile(array: WsArray, number: int, tile: WsTile, before: WsTile | None) -> None:
     """Refuse a tile that the array cannot take behind the one before.
+
+    Args:
+        array: its sizes.
+        number: of the tile, for the message.
+        tile: to be checked.
+        before: the tile before; None: there is none.
 
     Raises:
         HaloError: it has too many or too few rows, or is out of place in its output tile.

@@ -86,7 +86,17 @@ def run_ws(
     waits: Sequence[tuple[int, int]],
     acc_bits: int = 32,
 ) -> Recorded:
-    """Run loads that have been checked; ``waits``: of each change of the clock."""
+    """Run loads that have been checked; ``waits``: of each change of the clock.
+
+    Args:
+        array: its sizes.
+        activation: int8[M, K].
+        weight: int8[K, N].
+        loads: in order, checked.
+        stalls: of the streams.
+        waits: clocks to the acknowledge of each change of the clock, and to its fall.
+        acc_bits: of the accumulators.
+    """
     rows, columns, mesh_latency = array.rows, array.columns, array.latency - 2
     command = Source([load.tile for load in loads], stalls.command)
     weights = Source([row for load in loads for row in _weight_beats(array, weight, load)], stalls.weight)
