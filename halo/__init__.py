@@ -2,7 +2,7 @@
 
     table = halo.characterize("mac.v", liberty="cells.lib", run_folder="runs/mac")
     table.fmax([0, 32, 64])                                  # clock at which these weights are safe, GHz
-    halo.quantize("llama", table="runs/mac", run_folder="runs/quantized", options=halo.quant.MethodOptions("halo"))
+    halo.quantize("llama", table="runs/mac", run_folder="runs/quantized", options=halo.quant.HaloOptions())
     halo.score("llama", table="runs/mac", quantized="runs/quantized")
 
 The functions are those of the command line (``halo --help``). ``halo.plot`` draws, ``halo.quant`` holds layers and

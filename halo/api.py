@@ -29,7 +29,7 @@ from halo.flow.crosscheck import CrosscheckConfig, CrosscheckResult
 from halo.flow.crosscheck import crosscheck as run_crosscheck
 from halo.flow.evaluate import EvaluateConfig, Evaluation, evaluate_folder
 from halo.flow.gate_level.proof import GatesConfig, GatesResult, play_gates
-from halo.flow.quantize import QuantizeConfig, quantize_model
+from halo.flow.quantize import QuantizeConfig, QuantizeResult, quantize_model
 from halo.flow.runs.provenance import RunRecord, read_record
 from halo.flow.score import ScoreConfig, ScoreResult, score_model
 from halo.flow.simulation import SimulationConfig, run_simulation
@@ -222,28 +222,29 @@ def crosscheck(run: PathLike | CrosscheckConfig, *, report: Progress = silent, *
 
 
 @overload
-def quantize(config: QuantizeConfig, /, *, report: Progress = ...) -> RunRecord: ...
+def quantize(config: QuantizeConfig, /, *, report: Progress = ...) -> QuantizeResult: ...
 @overload
 def quantize(
     model: PathLike, *, run_folder: PathLike, report: Progress = ..., **options: Unpack[QuantizeOptions]
-) -> RunRecord: ...
+) -> QuantizeResult: ...
 @signed(QuantizeConfig)
 def quantize(
     model: PathLike | QuantizeConfig, *, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
-) -> RunRecord:
+) -> QuantizeResult:
     """Quantize the linear layers of a model, as ``halo quantize`` does.
 
     Args:
         model: Hugging Face folder, ``.gguf`` file, or matrices in an ``.npz`` or ``.safetensors`` file.
         run_folder: to write.
         report: told about progress.
-        options: see ``halo.flow.quantize.QuantizeConfig``; ``options`` among them is the method with its own options.
+        options: see ``halo.flow.quantize.QuantizeConfig``; ``options`` among them says which method,
+            as ``halo.quant.GptqOptions(bits=4)``.
 
     Returns:
-        The record of the run; ``halo.quant.load_layer`` reads the layers in the folder.
+        The rows of ``layers.csv`` and the record of the run; ``layer`` of it reads a quantized layer.
     """
     given = {**options, **_given(run_folder=run_folder)}
-    return read_record(quantize_model(configuration("halo.quantize", QuantizeConfig, model, given, "model"), report))
+    return quantize_model(configuration("halo.quantize", QuantizeConfig, model, given, "model"), report)
 
 
 @overload

@@ -48,7 +48,7 @@ def command(
     """
     from halo.cli.progress import StageProgress
     from halo.flow.evaluate import EvaluateConfig, evaluate_folder
-    from halo.flow.quantize import TextOptions
+    from halo.flow.quantization.texts import TextOptions
     from halo.report.evaluate import evaluate_report
     from halo.report.text import render
 

@@ -1,104 +1,39 @@
-"""``halo quantize``."""
+"""``halo quantize``. The options of the methods are those that ``halo.quant.quantizers`` has, and so is their help."""
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
+from halo.quant.quantizers import QUANTIZERS, Quantizer, names_where, options_of, owners_of
 
-def command(
+_FISHER = ", ".join(row.name for row in QUANTIZERS.values() if row.fisher)
+_NEEDY = names_where(row for row in QUANTIZERS.values() if row.inputs == "needs")
+_TABLED = names_where(row for row in QUANTIZERS.values() if row.table)
+
+
+def _command(
+    context: typer.Context,
     model: Annotated[
         Path,
         typer.Argument(metavar="MODEL", help="Hugging Face folder, .gguf, or matrices in .npy, .npz, .safetensors."),
     ],
-    method: Annotated[
-        Literal["rtn", "left-aligned", "smoothquant", "gptq", "awq", "squeezellm", "halo"],
-        typer.Option(metavar="rtn|left-aligned|smoothquant|gptq|awq|squeezellm|halo", help="How weights are rounded."),
-    ] = "halo",
+    method: Annotated[str, typer.Option(metavar="|".join(QUANTIZERS), help="How weights are rounded.")] = "halo",
     table: Annotated[
-        Path | None, typer.Option(metavar="RUN|weights.csv", help="Weights of the MAC: needed by halo, clocks for all.")
+        Path | None,
+        typer.Option(metavar="RUN|weights.csv", help=f"Weights of the MAC: needed by {_TABLED}, clocks for all."),
     ] = None,
     corner: Annotated[str | None, typer.Option(metavar="NAME", help="Of the table, where there are several.")] = None,
-    bits: Annotated[
-        int | None, typer.Option(metavar="N", help="Of a weight; none: 8 for smoothquant, else 4. Not for halo.")
-    ] = None,
-    group: Annotated[
-        int | None, typer.Option(metavar="N", help="Input channels that share a scale; none: an output channel.")
-    ] = None,
-    asymmetric: Annotated[bool, typer.Option("--asymmetric", help="With zero points.")] = False,
-    alpha: Annotated[float, typer.Option(metavar="X", help="smoothquant: strength, 0 to 1.")] = 0.5,
-    act_order: Annotated[bool, typer.Option("--act-order", help="gptq: columns by descending activations.")] = False,
-    align_left: Annotated[
-        bool, typer.Option("--align-left", help="gptq: codes in the upper bits, where they are fast.")
-    ] = False,
-    tile: Annotated[int, typer.Option(metavar="N", help="halo: side of a tile, such as that of the array.")] = 128,
-    pad: Annotated[bool, typer.Option("--pad", help="halo: allow tiles larger than a layer.")] = False,
-    variant: Annotated[
-        Literal["perf", "bal", "acc"],
-        typer.Option(
-            metavar="perf|bal|acc",
-            help="halo: all tiles fast; as many as the knee of error over clock allows; all but those that carry the "
-            "loss.",
-        ),
-    ] = "bal",
-    share: Annotated[
-        float, typer.Option(metavar="X", help="halo, acc: of the loss, carried by the tiles that stay slow, 0 to 1.")
-    ] = 0.95,
-    criterion: Annotated[
-        Literal["loss", "sensitivity"],
-        typer.Option(
-            metavar="loss|sensitivity",
-            help="halo: tiles turn fast in the order of the loss added for each nanosecond saved; or of their mean "
-            "Fisher, as in the paper.",
-        ),
-    ] = "loss",
-    balance: Annotated[
-        Literal["model", "layer"],
-        typer.Option(
-            metavar="model|layer",
-            help="halo, loss: knee or share over all layers, which needs Fisher information; or in each, as the "
-            "paper's.",
-        ),
-    ] = "model",
-    outlier_sigmas: Annotated[
-        float,
-        typer.Option(
-            metavar="X",
-            help="halo: weights so many standard deviations from the mean are kept apart in int8; 0: none are.",
-        ),
-    ] = 3.0,
-    outlier_scope: Annotated[
-        Literal["layer", "channel"],
-        typer.Option(metavar="layer|channel", help="halo: mean and deviation are of all weights; or of an output."),
-    ] = "layer",
-    salient_share: Annotated[
-        float,
-        typer.Option(metavar="X", help="halo: weights of largest Fisher kept apart, as a share; 0.0005 is 0.05 %."),
-    ] = 0.0005,
-    scale: Annotated[
-        Literal["row", "tile", "channel"],
-        typer.Option(
-            metavar="row|tile|channel",
-            help="halo: weights that share a scale: of one output in a tile; a tile; an output.",
-        ),
-    ] = "row",
-    codebooks: Annotated[
-        Literal["best", "class"],
-        typer.Option(metavar="best|class", help="halo: the best 16 and 8 values of a clock; or all that are as fast."),
-    ] = "best",
-    clock: Annotated[
-        list[float] | None, typer.Option(metavar="GHZ", help="halo, class: clocks; none: of INT4 << 4 and INT3 << 5.")
-    ] = None,
-    feedback: Annotated[
-        bool, typer.Option(help="halo: with a calibration text, let later weights absorb the error of earlier ones.")
-    ] = True,
     fisher: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="halo, squeezellm: which weights matter, fisher.safetensors of another run; none: from the "
+            help=f"{_FISHER}: which weights matter, fisher.safetensors of another run; none: from the "
             "calibration text, else a stand-in.",
         ),
     ] = None,
@@ -106,7 +41,7 @@ def command(
         Path | None,
         typer.Option(
             metavar="TEXT",
-            help="Shows which inputs the layers see: needed by smoothquant, gptq and awq; needs PyTorch.",
+            help=f"Shows which inputs the layers see: needed by {_NEEDY}; needs PyTorch.",
         ),
     ] = None,
     convention: Annotated[
@@ -128,6 +63,7 @@ def command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run of the same options.")
     ] = False,
+    **of_methods: Any,
 ) -> None:
     """Round the layers of a model to fast weights.
 
@@ -142,40 +78,15 @@ def command(
     DIR appears only when everything is done; finished layers of an interrupted run wait in DIR.partial.
     """
     from halo.cli.progress import StageProgress
-    from halo.flow.quantization.methods import MethodOptions
-    from halo.flow.quantize import QuantizeConfig, TextOptions, quantize_model
-    from halo.quant.halo_method import HaloOptions
+    from halo.flow.quantization.texts import TextOptions
+    from halo.flow.quantize import QuantizeConfig, quantize_model
     from halo.report.quantize import quantize_report
     from halo.report.text import render
 
-    options = MethodOptions(
-        method=method,
-        bits=bits,
-        group=group,
-        symmetric=not asymmetric,
-        alpha=alpha,
-        act_order=act_order,
-        align_left=align_left,
-        halo=HaloOptions(
-            tile=tile,
-            variant=variant,
-            share=share,
-            criterion=criterion,
-            balance=balance,
-            scale=scale,
-            outlier_sigmas=outlier_sigmas or None,
-            outlier_scope=outlier_scope,
-            salient_share=salient_share,
-            pad=pad,
-        ),
-        codebooks=codebooks,
-        targets_ghz=tuple(sorted(clock or ())),
-        feedback=feedback,
-    )
     config = QuantizeConfig(
         model=model,
         run_folder=run_folder,
-        options=options,
+        options=options_of(method, _given(context, of_methods)),
         table=table,
         corner=corner,
         fisher=fisher,
@@ -190,3 +101,96 @@ def command(
     with StageProgress() as report:
         run = quantize_model(config, report)
     typer.echo(render(quantize_report(run)))
+
+
+def _fields() -> Iterator[tuple[Quantizer, dataclasses.Field[Any]]]:
+    """Every option of a method that the command line has, by the first method that has it."""
+    seen = set()
+    for row in QUANTIZERS.values():
+        for field in dataclasses.fields(row.options):
+            if field.metadata and field.name not in seen:
+                seen.add(field.name)
+                yield row, field
+
+
+def _help(field: dataclasses.Field[Any]) -> str:
+    """What an option does, which methods have it, and what they take where it is left out and they differ."""
+    owners = owners_of(field.name)
+    others = [name for name in QUANTIZERS if name not in owners]
+    said: str = field.metadata["help"]
+    usual, unusual = _defaults(field.name)
+    if unusual:
+        said += "; none: " + "".join(f"{value} for {names}, " for value, names in unusual.items()) + f"else {usual}"
+    if len(others) <= 2:
+        return f"{said[0].upper()}{said[1:]}." + (f" Not for {' and '.join(others)}." if others else "")
+    return f"{', '.join(owners)}: {said}."
+
+
+def _defaults(name: str) -> tuple[Any, dict[Any, str]]:
+    """The default of an option with most of the methods, and names of the methods by the other defaults."""
+    by_value: dict[Any, list[Quantizer]] = {}
+    for row in QUANTIZERS.values():
+        for field in dataclasses.fields(row.options):
+            if field.name == name:
+                by_value.setdefault(field.default, []).append(row)
+    usual = max(by_value, key=lambda value: len(by_value[value]))
+    return usual, {value: names_where(rows) for value, rows in by_value.items() if value != usual}
+
+
+def _parameter(row: Quantizer, field: dataclasses.Field[Any]) -> inspect.Parameter:
+    """The parameter of the command for an option of a method."""
+    kind = get_type_hints(row.options)[field.name]
+    flag = "--" + (field.metadata["flag"] or field.name).replace("_", "-")
+    usual, unusual = _defaults(field.name)
+    default = None if unusual else usual
+    metavar: str | None
+    if kind is bool:
+        flags, metavar = ((flag, f"--no-{flag[2:]}") if default else (flag,)), None
+    elif get_origin(kind) is Literal:
+        flags, metavar = (flag,), "|".join(get_args(kind))
+    elif get_origin(kind) is tuple:
+        kind, default = list[get_args(kind)[0]] | None, None  # type: ignore[misc]
+        flags, metavar = (flag,), "N"
+    else:
+        plain = next(part for part in get_args(kind) or (kind,) if part is not type(None))
+        kind = plain if default is not None else plain | None
+        flags, metavar = (flag,), "N" if plain is int else "X"
+    shown = typer.Option(*flags, metavar=field.metadata["metavar"] or metavar, help=_help(field))
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, shown]
+    )
+
+
+def _given(context: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
+    """The options of methods that were given, whatever they say; a default asks for nothing."""
+    given = {}
+    for _, field in _fields():
+        source = context.get_parameter_source(field.name)
+        if source is None or source.name not in ("COMMANDLINE", "ENVIRONMENT"):
+            continue
+        value = values[field.name]
+        if isinstance(value, list):
+            value = tuple(value)
+        absent = field.metadata["absent"]
+        given[field.name] = None if absent is not None and value == absent else value
+    return given
+
+
+def _with_options_of_methods(function: Callable[..., None]) -> Callable[..., None]:
+    """The command with its ``**of_methods`` replaced by a parameter for each option of a method, after ``corner``."""
+    signature = inspect.signature(function, eval_str=True)
+    fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    place = 1 + next(i for i, p in enumerate(fixed) if p.name == "corner")
+    parameters = [*fixed[:place], *(_parameter(row, field) for row, field in _fields()), *fixed[place:]]
+    named = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+
+    def command(**values: Any) -> None:
+        function(**values)
+
+    command.__doc__ = function.__doc__
+    command.__annotations__ = {p.name: p.annotation for p in named}
+    command.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]
+    return command
+
+
+command = _with_options_of_methods(_command)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from halo.errors import HaloError
-from halo.flow.quantize import TextOptions, model_files
+from halo.flow.quantization.texts import TextOptions
+from halo.flow.quantize import model_files
 from halo.flow.runs.provenance import RunRecord, input_file, read_record
 from halo.progress import Progress
 from halo.quant.accuracy import Accuracy, evaluate

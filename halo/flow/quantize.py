@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import fnmatch
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,21 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
-from halo.characterization.table import WeightTable, load_table
+from halo.characterization.table import load_table
 from halo.errors import HaloError
-from halo.flow.quantization.methods import (
-    CALIBRATED,
-    CHAINED,
-    FISHER,
-    BooksOf,
-    Given,
-    MethodOptions,
-    books_of,
-    price_of_model,
-    quantize_group,
-)
-from halo.flow.runs.provenance import Recorder
+from halo.flow.quantization.layer_rows import LAYERS, LayerRows, finished_rows, name_patterns
+from halo.flow.quantization.texts import TextOptions
+from halo.flow.runs.provenance import Recorder, RunRecord, read_record
 from halo.flow.runs.resumable import resumable_run, same_run
 from halo.progress import Progress
 from halo.quant.calibration import LayerInputs, calibrate
@@ -34,40 +25,17 @@ from halo.quant.checkpoint.folder import FolderModel
 from halo.quant.export import export_w8a8, require_exportable
 from halo.quant.fake import Layers
 from halo.quant.layer import QuantizedLayer
-from halo.quant.sensitivity import Magnitude, Sensitivity, fisher_file, open_fisher
-from halo.quant.store import list_layers, load_layer, save_layer
-from halo.quant.text import Convention, Windows, read_text, windows_of
+from halo.quant.options import QuantizerOptions
+from halo.quant.quantizers import QUANTIZERS, Quantizer, names_where, quantizer_of
+from halo.quant.sensitivity import FisherFile, Magnitude, Sensitivity, fisher_file, open_fisher
+from halo.quant.store import load_layer
+from halo.quant.task import LayerGroup, LayerQuantizer, LayerTask, ModelTask
+from halo.quant.text import Windows, read_text
 from halo.quant.torch_model import RunningModel, load_model, require_torch
 
-LAYERS = "layers.csv"
 FISHER_FILE = "fisher.safetensors"
 EXPORT = "w8a8"
 _READ = (".safetensors", ".json", ".model")
-
-
-@dataclass(frozen=True)
-class TextOptions:
-    """How a text becomes windows of tokens.
-
-    Attributes:
-        convention: ``papers`` (lines joined by two newlines) or ``documents`` (BOS in front of every window).
-        length: tokens a window; None: 2048, or the model's context where that is shorter.
-        windows: the first so many; None: all.
-    """
-
-    convention: Literal["papers", "documents"] = "papers"
-    length: int | None = None
-    windows: int | None = None
-
-    def read(self, path: Path, model: RunningModel) -> Windows:
-        """The windows of a text file.
-
-        Raises:
-            HaloError: no such text, or shorter than one window.
-        """
-        documents = self.convention == "documents"
-        how = Convention(self.length, join_lines=not documents, bos_each=documents)
-        return windows_of(read_text(path), model.tokenizer, model.context, how, self.windows)
 
 
 @dataclass(frozen=True)
@@ -77,7 +45,7 @@ class QuantizeConfig:
     Attributes:
         model: Hugging Face folder, ``.gguf``, or matrices.
         run_folder: folder to write.
-        options: method and its options.
+        options: of the method; their class says which.
         table: run folder or table of ``halo characterize``; needed by HALO, gives every method its clocks.
         corner: of the table, where there are several.
         fisher: file of diagonal Fisher information, such as ``fisher.safetensors`` of another run.
@@ -93,7 +61,7 @@ class QuantizeConfig:
 
     model: Path
     run_folder: Path
-    options: MethodOptions
+    options: QuantizerOptions
     table: Path | None = None
     corner: str | None = None
     fisher: Path | None = None
@@ -105,11 +73,17 @@ class QuantizeConfig:
     force: bool = False
     resume: bool = False
 
+    @property
+    def method(self) -> Quantizer:
+        """The method that the options belong to."""
+        return quantizer_of(self.options)
+
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values."""
         values = asdict(self)
         for name in ("model", "run_folder", "table", "fisher", "calibration"):
             values[name] = None if values[name] is None else str(values[name])
+        values["options"] = {"method": self.method.name, **values["options"]}
         return {**values, "layers": list(self.layers)}
 
     @property
@@ -119,13 +93,72 @@ class QuantizeConfig:
         return {name: value for name, value in self.to_dict().items() if name not in left_out}
 
 
-def quantize_model(config: QuantizeConfig, report: Progress) -> Path:
+@dataclass(frozen=True, eq=False)
+class QuantizeResult:
+    """A finished run of ``halo quantize``.
+
+    Attributes:
+        run_folder: where it is.
+        record: its ``run.json``.
+        layers: its ``layers.csv``, a row a layer in the model's order.
+    """
+
+    run_folder: Path
+    record: RunRecord
+    layers: pd.DataFrame
+
+    @property
+    def method(self) -> str:
+        """Name of the method on the command line."""
+        return str(self.record.config["options"]["method"])
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Mean over all weights, scales and sparse part counted."""
+        return float(self.record.results["mean"]["bits_per_weight"])
+
+    @property
+    def period_ns(self) -> float | None:
+        """Mean clock period over all weights; None: without a table of weights."""
+        found: float | None = self.record.results["mean"].get("period_ns")
+        return found
+
+    def layer(self, name: str) -> QuantizedLayer:
+        """A layer of the folder.
+
+        Raises:
+            HaloError: no such layer, or its file is missing or damaged.
+        """
+        return load_layer(self.run_folder, name)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows of ``layers.csv``."""
+        return self.layers.copy()
+
+    def _repr_html_(self) -> str:
+        return str(self.layers.to_html(index=False))
+
+
+def read_quantized(run_folder: Path) -> QuantizeResult:
+    """Read a folder of ``halo quantize``.
+
+    Raises:
+        HaloError: no such run, or one of another command.
+    """
+    record = read_record(run_folder)
+    if record.command != "quantize":
+        raise HaloError(f"this is a run of halo {record.command}", "Give one of halo quantize.", run_folder)
+    return QuantizeResult(run_folder, record, pd.read_csv(run_folder / LAYERS))
+
+
+def quantize_model(config: QuantizeConfig, report: Progress) -> QuantizeResult:
     """Quantize layer by layer and write the folder; it appears when everything in it is done.
 
     Without calibration, memory holds one layer at a time. With it PyTorch holds the float model as well.
 
-    Returns:
-        The run folder.
+    Args:
+        config: options.
+        report: told of progress.
 
     Raises:
         HaloError: bad input, PyTorch missing where it is needed, or a folder that cannot be written.
@@ -133,9 +166,10 @@ def quantize_model(config: QuantizeConfig, report: Progress) -> Path:
     """
     model = open_model(config.model)
     chosen = _chosen(model, config)
-    _check(config, model, chosen)
+    _check(config, model)
     table = None if config.table is None else load_table(config.table)
-    books = None if table is None or config.options.method != "halo" else books_of(config.options, table, config.corner)
+    quantizer = config.method.make(config.options, table, config.corner)
+    quantizer.check(chosen, model.path)
     fisher = None if config.fisher is None else open_fisher(config.fisher)
     if config.calibration is not None:
         read_text(config.calibration)
@@ -144,20 +178,26 @@ def quantize_model(config: QuantizeConfig, report: Progress) -> Path:
     if config.table is not None:
         inputs.append(config.table / "weights.csv" if config.table.is_dir() else config.table)
     with (
-        resumable_run(config.run_folder, config.force, config.resume, lambda f: len(_finished(f))) as folder,
+        resumable_run(config.run_folder, config.force, config.resume, lambda f: len(finished_rows(f))) as folder,
         Recorder(folder, "quantize", config.to_dict(), inputs, report) as record,
     ):
         same_run(folder, config.key, record.files)
-        run = _Run(config, model, chosen, table, books, fisher or Magnitude(), folder, record)
-        run.start()
-        if config.calibration is None:
-            run.begin()
-            for info in chosen:
-                run.take([info], None)
+        rows = LayerRows(folder, [info.name for info in chosen], table, config.corner)
+        record.results["kept"] = rows.kept
+        text = _calibration_text(config, record) if config.calibration is not None and not rows.complete else None
+        layers = _Layers(model, chosen, _sensitivity(config, fisher, text, folder, record), rows, record)
+        if not rows.complete:
+            quantizer = quantizer.for_model(
+                ModelTask(not layers.sensitivity.proxy, layers.each, record.assume, record.results)
+            )
+        layers.report()
+        if text is not None and config.method.inputs != "ignores" and quantizer.wants_inputs:
+            _quantize_blocks(quantizer, layers, text, config)
         else:
-            _calibrated(run, config.calibration)
-        run.finish()
-    return config.run_folder
+            for info in chosen:
+                layers.take(quantizer, [info], None)
+        _finish(config, layers, record)
+    return read_quantized(config.run_folder)
 
 
 def model_files(model: Model) -> list[Path]:
@@ -167,198 +207,151 @@ def model_files(model: Model) -> list[Path]:
     return sorted(p for p in model.path.iterdir() if p.is_file() and p.suffix in _READ)
 
 
-class _Run:
-    """Layers on their way into the folder."""
+@dataclass(frozen=True, eq=False)
+class _Text:
+    """The running model and the windows of the calibration text."""
+
+    model: RunningModel
+    windows: Windows
+
+
+def _calibration_text(config: QuantizeConfig, record: Recorder) -> _Text | None:
+    if config.calibration is None:
+        return None
+    running = load_model(config.model)
+    windows = config.text.read(config.calibration, running)
+    record.assume(f"Calibration: {windows.label}")
+    return _Text(running, windows)
+
+
+def _sensitivity(
+    config: QuantizeConfig, given: FisherFile | None, text: _Text | None, folder: Path, record: Recorder
+) -> Sensitivity:
+    """Fisher information from the file given, from the text, or from an interrupted run; else a stand-in."""
+    if given is not None or not config.method.fisher:
+        return given or Magnitude()
+    path = folder / FISHER_FILE
+    if text is not None:
+        return fisher_file(text.model, text.windows, path, record.report, threads=config.threads)
+    return open_fisher(path) if config.calibration is not None and path.is_file() else Magnitude()
+
+
+class _Layers:
+    """The layers of a run on their way into its folder.
+
+    Args:
+        model: that they are read from.
+        chosen: those to quantize, in the model's order.
+        sensitivity: of their weights.
+        rows: those that are finished.
+        record: told of each.
+    """
 
     def __init__(
         self,
-        config: QuantizeConfig,
         model: Model,
         chosen: Sequence[LayerInfo],
-        table: WeightTable | None,
-        books: BooksOf | None,
         sensitivity: Sensitivity,
-        folder: Path,
+        rows: LayerRows,
         record: Recorder,
     ) -> None:
-        self.config, self.model, self.table, self.books = config, model, table, books
-        self.chosen = {info.name: info for info in chosen}
-        self.sensitivity = sensitivity
-        self.folder, self.record = folder, record
-        self.rows: dict[str, dict[str, Any]] = {}
-        self.price: float | None = None
+        self.model, self.chosen, self.sensitivity, self.rows = model, chosen, sensitivity, rows
+        self._record = record
+        self._stage = f"layers ({rows.kept} kept of an interrupted run)" if rows.kept else "layers"
 
-    def start(self) -> None:
-        """Take over what an interrupted run has finished."""
-        self.rows = _finished(self.folder)
-        kept = len(self.rows)
-        self.record.results["kept"] = kept
-        self.stage = f"layers ({kept} kept of an interrupted run)" if kept else "layers"
+    def report(self) -> None:
+        """Tell how many are finished."""
+        self._record.report(self._stage, len(self.rows), len(self.chosen))
 
-    def begin(self) -> None:
-        """Find what the layers share, once the sensitivity is known."""
-        if self.books is not None and self.config.options.halo.over_model and len(self.rows) < len(self.chosen):
-            if self.sensitivity.proxy:
-                self.record.assume("Without Fisher information layers do not compare: each has its own knee or share")
-            else:
-                self.price = price_of_model(self._each("balance of the layers"), self.config.options.halo, self.books)
-                self.record.results["error_per_ns"] = self.price
-        self.record.report(self.stage, len(self.rows), len(self.chosen))
+    def each(self) -> Iterator[LayerTask]:
+        """All layers chosen, for what they share."""
+        stage = "balance of the layers"
+        for number, info in enumerate(self.chosen):
+            self._record.report(stage, number, len(self.chosen))
+            yield self._task(info)
+        self._record.report(stage, len(self.chosen), len(self.chosen))
 
-    def _each(self, stage: str) -> Iterator[Given]:
-        for number, info in enumerate(self.chosen.values()):
-            self.record.report(stage, number, len(self.chosen))
-            yield self._given(info)
-        self.record.report(stage, len(self.chosen), len(self.chosen))
-
-    def take(self, infos: Iterable[LayerInfo], inputs: LayerInputs | None) -> dict[str, QuantizedLayer]:
+    def take(
+        self, quantizer: LayerQuantizer, infos: Iterable[LayerInfo], inputs: LayerInputs | None
+    ) -> dict[str, QuantizedLayer]:
         """Quantize the layers of a tensor that are chosen and not finished; give all that are chosen."""
-        infos = [info for info in infos if inputs is not None or info.name in self.chosen]
-        wanted = [info.name for info in infos if info.name in self.chosen]
-        missing = [name for name in wanted if name not in self.rows]
+        infos = tuple(infos)
+        missing = self.rows.missing(info.name for info in infos)
         made: dict[str, QuantizedLayer] = {}
         if missing:
-            given = {info.name: self._given(info) for info in infos}
+            tasks = {info.name: self._task(info) for info in infos}
             began = time.perf_counter()
-            for layer in quantize_group(
-                [*given.values()], missing, inputs, self.config.options, self.books, self.price
-            ):
-                self._keep(layer, given[layer.name], time.perf_counter() - began)
+            for layer in quantizer.quantize(LayerGroup(tuple(tasks.values()), missing, inputs)):
+                self._add(layer, tasks[layer.name], time.perf_counter() - began)
                 made[layer.name] = layer
                 began = time.perf_counter()
-        return {name: made.get(name) or load_layer(self.folder, name) for name in wanted}
+        wanted = [info.name for info in infos if info.name in self.rows.names]
+        return {name: made.get(name) or self.rows.load(name) for name in wanted}
 
-    def finish(self) -> None:
-        """Write what the whole says, and the export."""
-        config, record = self.config, self.record
-        rows = [self.rows[name] for name in self.chosen]
-        weights = np.array([int(row["rows"]) * int(row["columns"]) for row in rows], dtype=np.float64)
-        means = {
-            name: float(np.average([float(row[name]) for row in rows], weights=weights))
-            for name in ("bits_per_weight", "bits_per_weight_fp16_scales", "period_ns")
-            if name in rows[0]
-        }
-        record.results |= {"layers": len(rows), "weights": int(weights.sum()), "mean": means}
-        record.results["model_layers"] = len(self.model.layers)
-        record.assume(f"Sensitivity: {self.sensitivity.label}")
-        if len(rows) < len(self.model.layers):
-            record.assume(f"{len(self.model.layers) - len(rows)} linear layers were not chosen and stay as they are")
-        if (isinstance(self.model, FolderModel) and self.model.format is not None) or config.model.suffix == ".gguf":
-            record.assume("The checkpoint is quantized: its weights were dequantized and quantized again")
-        if "period_ns" in means:
-            record.assume("A tile runs at the clock of its codebook, or of the slowest of the codes in the layer")
-            if any(float(row["sparse_share"]) for row in rows):
-                record.assume("Sparse weights are multiplied elsewhere and set no clock")
-        if config.export is not None:
-            exported = export_w8a8(
-                config.model, self.folder, self.folder / EXPORT, sparse="round", progress=record.report
-            )
-            record.results["export"] = [asdict(layer) for layer in exported]
-            if any(layer.kept_as == "rounded" for layer in exported):
-                record.assume("The export holds sparse weights among the codes, which then leave their codebook")
-
-    def _given(self, info: LayerInfo) -> Given:
+    def _task(self, info: LayerInfo) -> LayerTask:
         weight = self.model.weight(info.name)
         fisher = None if self.sensitivity.proxy else self.sensitivity.layer(info.name, weight)
-        return Given(info, weight, fisher)
+        return LayerTask(info, weight, fisher)
 
-    def _keep(self, layer: QuantizedLayer, source: Given, seconds: float) -> None:
-        layer.check()
-        save_layer(self.folder, layer)
-        row = layer_row(layer, source, self.table, self.config.corner, seconds)
-        self.rows[layer.name] = row
-        done = [self.rows[name] for name in self.chosen if name in self.rows]
-        partial = self.folder / f"{LAYERS}.partial"
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, list(done[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(done)
-        partial.replace(self.folder / LAYERS)
-        self.record.log(f"{layer.name}: {row['sqnr_db']} dB, {row['bits_per_weight']} bits, {row['seconds']} s")
-        self.record.report(self.stage, len(self.rows), len(self.chosen))
+    def _add(self, layer: QuantizedLayer, task: LayerTask, seconds: float) -> None:
+        row = self.rows.add(layer, task, seconds)
+        self._record.log(f"{layer.name}: {row['sqnr_db']} dB, {row['bits_per_weight']} bits, {row['seconds']} s")
+        self.report()
 
 
-def _finished(folder: Path) -> dict[str, dict[str, Any]]:
-    """Rows of the layers that have both their file and their row."""
-    path = folder / LAYERS
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        stored = {row["layer"]: row for row in csv.DictReader(file)}
-    return {name: stored[name] for name in list_layers(folder) if name in stored}
-
-
-def layer_row(
-    layer: QuantizedLayer, source: Given, table: WeightTable | None, corner: str | None, seconds: float
-) -> dict[str, Any]:
-    """A row of ``layers.csv``.
-
-    Args:
-        layer: as quantized.
-        source: its weights and Fisher information; without it errors count with the squared weights, a proxy.
-        table, corner: give its clock; None: not known.
-        seconds: it took.
-    """
-    weight = source.weight
-    errors = layer.errors(weight, source.fisher)
-    rows, columns = layer.shape
-    numbers: dict[str, float] = {
-        "bits_per_weight": layer.true_bits(),
-        "bits_per_weight_fp16_scales": layer.true_bits(16),
-        "sparse_share": 0.0 if layer.sparse is None else len(layer.sparse.codes) / weight.size,
-        **{f"class_{k}_share": share for k, share in enumerate(layer.class_share())},
-        **({} if table is None else {"period_ns": period_ns(layer, table, corner)}),
-        "mse": errors.mse,
-        "sqnr_db": errors.sqnr_db,
-        "fisher_error": errors.loss,
-    }
-    return {
-        "layer": layer.name,
-        "rows": rows,
-        "columns": columns,
-        "method": layer.method,
-        **{name: f"{value:.6g}" for name, value in numbers.items()},
-        "sensitivity": "squared weights, a proxy" if source.fisher is None else "Fisher diagonal",
-        "seconds": f"{seconds:.3f}",
-    }
-
-
-def period_ns(layer: QuantizedLayer, table: WeightTable, corner: str | None = None) -> float:
-    """Mean clock period of a layer's weights: that of their tile's codebook, else of the slowest code in the layer.
-
-    Raises:
-        HaloError: the table lacks a code.
-    """
-    if layer.tile_class is None:
-        clock = table.fmax(np.unique(layer.codes).tolist())
-        return 1.0 / float(clock[corner] if corner is not None else clock.iloc[0])
-    clocks = [book.frequency_ghz for book in layer.codebooks]
-    return sum(share / clock for share, clock in zip(layer.class_share(), clocks, strict=True) if clock)
-
-
-def _calibrated(run: _Run, text: Path) -> None:
-    """Take the layers with what the calibration text tells about them."""
-    config, options, record = run.config, run.config.options, run.record
-    if len(run.rows) == len(run.chosen):
-        return
-    running = load_model(config.model)
-    windows = config.text.read(text, running)
-    record.assume(f"Calibration: {windows.label}")
-    if options.method in FISHER and config.fisher is None:
-        run.sensitivity = fisher_file(running, windows, run.folder / FISHER_FILE, record.report, threads=config.threads)
-    run.begin()
-    if options.method == "squeezellm" or (options.method == "halo" and not options.feedback):
-        for info in run.chosen.values():
-            run.take([info], None)
-        return
+def _quantize_blocks(quantizer: LayerQuantizer, layers: _Layers, text: _Text, config: QuantizeConfig) -> None:
+    """Block after block, each group of layers with what the calibration text tells of its inputs."""
 
     def visit(block: list[LayerInputs]) -> Layers:
         made: dict[str, QuantizedLayer] = {}
         for inputs in block:
-            made |= run.take([run.model.layer(name) for name in inputs.layers], inputs)
-        return made if options.method in CHAINED else {}
+            made |= layers.take(quantizer, [layers.model.layer(name) for name in inputs.layers], inputs)
+        return made if config.method.chained else {}
 
-    calibrate(running, windows, visit, threads=config.threads)
+    calibrate(text.model, text.windows, visit, threads=config.threads)
+
+
+def _finish(config: QuantizeConfig, layers: _Layers, record: Recorder) -> None:
+    """Write what the whole says, and the export."""
+    model, rows = layers.model, list(layers.rows)
+    weights = np.array([int(row["rows"]) * int(row["columns"]) for row in rows], dtype=np.float64)
+    means = {
+        name: float(np.average([float(row[name]) for row in rows], weights=weights))
+        for name in ("bits_per_weight", "bits_per_weight_fp16_scales", "period_ns")
+        if name in rows[0]
+    }
+    record.results |= {"layers": len(rows), "weights": int(weights.sum()), "mean": means}
+    record.results["model_layers"] = len(model.layers)
+    record.assume(f"Sensitivity: {layers.sensitivity.label}")
+    _tell_fallback(config.method, {str(row["layer"]): str(row["method"]) for row in rows}, record)
+    if len(rows) < len(model.layers):
+        record.assume(f"{len(model.layers) - len(rows)} linear layers were not chosen and stay as they are")
+    if (isinstance(model, FolderModel) and model.format is not None) or config.model.suffix == ".gguf":
+        record.assume("The checkpoint is quantized: its weights were dequantized and quantized again")
+    if "period_ns" in means:
+        record.assume("A tile runs at the clock of its codebook, or of the slowest of the codes in the layer")
+        if any(float(row["sparse_share"]) for row in rows):
+            record.assume("Sparse weights are multiplied elsewhere and set no clock")
+    if config.export is not None:
+        folder = layers.rows.folder
+        exported = export_w8a8(config.model, folder, folder / EXPORT, sparse="round", progress=record.report)
+        record.results["export"] = [asdict(layer) for layer in exported]
+        if any(layer.kept_as == "rounded" for layer in exported):
+            record.assume("The export holds sparse weights among the codes, which then leave their codebook")
+
+
+def _tell_fallback(method: Quantizer, methods: dict[str, str], record: Recorder) -> None:
+    """State which layers the method could not treat; ``methods`` by layer name."""
+    fallback = method.fallback
+    if fallback is None:
+        return
+    left = [name for name, used in methods.items() if used == fallback.method]
+    if left:
+        verb = "is" if len(left) == 1 else "are"
+        record.assume(
+            f"{len(left)} of {len(methods)} layers {verb} {fallback.treatment} ({fallback.method} in {LAYERS}) and not "
+            f"by {method.title}, because {fallback.reason}: {', '.join(name_patterns(left))}"
+        )
 
 
 def _chosen(model: Model, config: QuantizeConfig) -> list[LayerInfo]:
@@ -371,21 +364,14 @@ def _chosen(model: Model, config: QuantizeConfig) -> list[LayerInfo]:
     return [info for info in model.layers if any(fnmatch.fnmatchcase(info.name, p) for p in patterns)]
 
 
-def _check(config: QuantizeConfig, model: Model, chosen: Sequence[LayerInfo]) -> None:
+def _check(config: QuantizeConfig, model: Model) -> None:
     """Refuse at once what would fail after hours."""
-    options = config.options
-    if options.method == "halo" and config.table is None:
-        raise HaloError("HALO needs the table of a MAC's weights", "Give --table RUN, a run of halo characterize.")
-    if options.method in CALIBRATED and config.calibration is None:
-        raise HaloError(f"{options.method} needs the inputs of the layers", "Give a text: --calibration FILE.")
-    if options.method not in (*CALIBRATED, *FISHER) and config.calibration is not None:
-        raise HaloError(f"{options.method} learns nothing from a text", "Leave out --calibration.")
-    tile = options.halo.tile
-    if options.method == "halo" and not options.halo.pad:
-        for info in chosen:
-            if min(info.shape) < tile:
-                what = f"layer {info.name!r} is {info.shape[0]} x {info.shape[1]}: a tile of {tile} is larger"
-                least = min(min(info.shape) for info in chosen)
-                raise HaloError(what, f"Give --tile {least} or less, or allow it with --pad.", model.path)
+    method = config.method
+    if method.inputs == "needs" and config.calibration is None:
+        raise HaloError(f"{method.name} needs the inputs of the layers", "Give a text: --calibration FILE.")
+    if not method.calibrates and config.calibration is not None:
+        calibrated = names_where(row for row in QUANTIZERS.values() if row.calibrates)
+        what = f"{method.name} learns nothing from a text"
+        raise HaloError(what, f"Leave out --calibration. It is for {calibrated}.")
     if config.export is not None:
         require_exportable(model)

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from halo.errors import HaloError
-from halo.flow.quantize import LAYERS
+from halo.flow.quantization.layer_rows import LAYERS
 from halo.flow.runs.provenance import RunRecord
 from halo.plot.quantization import layer_profile, tile_class_map, weight_histogram
 from halo.quant.checkpoint import open_model

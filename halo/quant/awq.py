@@ -4,6 +4,10 @@ s = mean|x|^r for r in 0, 0.05, ... 0.95, divided by sqrt(max s min s); the r wi
 each group's span shrinks in steps of 5 % to at most half where that lowers its output error. The authors' grid is
 asymmetric without 0 in the span, 128 weights a group; they clip all layers but query and key.
 
+Here only layers behind a norm are scaled and clipped; the others (``o_proj`` and ``down_proj`` of LLaMA) are rounded to
+nearest, which a run states. The authors scale ``down_proj`` against ``up_proj`` and, where shapes agree, ``o_proj``
+against ``v_proj``, and clip these too: their results are better than what this gives.
+
 Output errors come from the Hessian, sum over rows of d H d^T for d = W - W', which is the mean squared error of the
 layer's output on the calibration text. The authors measure the attention output for query, key and value instead, and
 clip on a sample of 512 tokens.
@@ -11,15 +15,17 @@ clip on a sample of 512 tokens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
 from halo.quant.layer import Float32, QuantizedLayer
-from halo.quant.rtn import Format, checked
+from halo.quant.options import AwqOptions
+from halo.quant.rtn import UniformFormat, checked, rtn
+from halo.quant.task import LayerGroup, LayerQuantizer
 
 Hessian = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
@@ -27,9 +33,12 @@ _RATIOS = 20
 _CLIP_STEPS = 10
 _CLIP_GRID = 20
 _SMALLEST = np.float32(1e-4)  # of a channel's mean, as in the published code
+_UNCLIPPED = ("q", "k", "qkv")  # roles
 
 
-def awq_scale(weights: Sequence[Float32], mean_abs: Float32, hessian: Hessian, format: Format) -> tuple[Float32, float]:
+def awq_scale(
+    weights: Sequence[Float32], mean_abs: Float32, hessian: Hessian, format: UniformFormat
+) -> tuple[Float32, float]:
     """The scale of the input channels of layers that read the same tensor.
 
     Args:
@@ -58,7 +67,7 @@ def awq_scale(weights: Sequence[Float32], mean_abs: Float32, hessian: Hessian, f
 
 
 def awq(
-    weight: Float32, scale: Float32, hessian: Hessian, format: Format, *, clip: bool = True, name: str = "layer"
+    weight: Float32, scale: Float32, hessian: Hessian, format: UniformFormat, *, clip: bool = True, name: str = "layer"
 ) -> QuantizedLayer:
     """Round W s to nearest, spans clipped.
 
@@ -80,7 +89,7 @@ def awq(
     return replace(made, details={**made.details, "clip": clip})
 
 
-def _clipped(weight: Float32, hessian: Hessian, format: Format) -> Float32:
+def _clipped(weight: Float32, hessian: Hessian, format: UniformFormat) -> Float32:
     """Weights clamped group by group and row by row to the reach with the least output error."""
     block = format.block(weight.shape[1])
     whole = replace(format, group=None)
@@ -101,7 +110,7 @@ def _clipped(weight: Float32, hessian: Hessian, format: Format) -> Float32:
     return made
 
 
-def _rounded(weight: Float32, format: Format) -> Float32:
+def _rounded(weight: Float32, format: UniformFormat) -> Float32:
     grid = format.grid(weight)
     return grid.layer("", grid.codes(weight), "").dequantize()
 
@@ -109,3 +118,24 @@ def _rounded(weight: Float32, format: Format) -> Float32:
 def _output_error(off: Float32, hessian: Hessian) -> float:
     """Sum over output channels of d H d^T."""
     return float(np.sum((off @ hessian.astype(np.float32)) * off, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Awq(LayerQuantizer):
+    """AWQ, as a method of ``halo quantize``; layers behind no norm are rounded to nearest, see the module."""
+
+    options: AwqOptions
+
+    def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
+        """The layers share a scale, into which the norm before them takes its inverse."""
+        format = UniformFormat(self.options.bits, not self.options.asymmetric, self.options.group, include_zero=False)
+        inputs = group.known_inputs("awq")
+        if inputs.norm is None:
+            for task in group.chosen:
+                yield rtn(task.weight, format, name=task.name)
+            return
+        weights = [task.weight for task in group.layers]
+        scale, _ = awq_scale(weights, inputs.mean_abs, inputs.hessian, format)
+        for task in group.chosen:
+            clip = task.info.role not in _UNCLIPPED
+            yield awq(task.weight, scale, inputs.hessian, format, clip=clip, name=task.name)

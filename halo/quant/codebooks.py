@@ -68,7 +68,7 @@ def class_codebooks(
     return tuple(books)
 
 
-def left_aligned(
+def left_aligned_codebook(
     code_bits: int, table: WeightTable | None = None, *, corner: str | None = None, bits: int = 8
 ) -> Codebook:
     """The uniform grid of ``code_bits``-bit integers in the upper bits of the operand, as INT4 << 4 and INT3 << 5.

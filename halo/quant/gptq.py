@@ -13,31 +13,37 @@ static, since groups of permuted columns would need an index for every column.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
 from halo.quant.layer import Float32, Int8, QuantizedLayer
-from halo.quant.rtn import Format, Grid, checked
+from halo.quant.left_aligned import align_left
+from halo.quant.options import GptqOptions
+from halo.quant.rtn import Grid, UniformFormat, checked
+from halo.quant.task import LayerGroup, LayerQuantizer
 
 Float = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 #: Rounds column c (of the layer), float32[out], to codes int8[out] and the weights they stand for, float32[out].
 RoundColumn = Callable[[int, Float32], tuple[Int8, Float32]]
 
+BLOCK = 128
+"""Columns between two matrix products, the authors' number; results depend on it by rounding only."""
+
 
 def gptq(
     weight: Float32,
     hessian: Float,
-    format: Format,
+    format: UniformFormat,
     *,
     act_order: bool = False,
     static_groups: bool = False,
     damping: float = 0.01,
-    block: int = 128,
+    block: int = BLOCK,
     name: str = "layer",
 ) -> QuantizedLayer:
     """Quantize a layer with error feedback.
@@ -79,7 +85,7 @@ def gptq(
 
 
 def feed_back(
-    updated: Float32, factor: Float, order: npt.NDArray[np.intp], round_column: RoundColumn, block: int = 128
+    updated: Float32, factor: Float, order: npt.NDArray[np.intp], round_column: RoundColumn, block: int = BLOCK
 ) -> Int8:
     """Round columns one after another and spread each error over those still to come.
 
@@ -155,3 +161,27 @@ def dead_inputs(hessian: Float, shape: tuple[int, ...], name: str) -> npt.NDArra
     if not np.isfinite(hessian).all():
         raise HaloError(f"the Hessian of layer {name!r} is not finite", "Look for overflowing activations.")
     return np.asarray(np.diag(hessian) == 0)
+
+
+@dataclass(frozen=True)
+class Gptq(LayerQuantizer):
+    """GPTQ, as a method of ``halo quantize``."""
+
+    options: GptqOptions
+
+    def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
+        """Each layer by itself, with the Hessian of their common inputs."""
+        options = self.options
+        format = UniformFormat(options.bits, not options.asymmetric, options.group)
+        hessian = group.known_inputs("gptq").hessian
+        for task in group.chosen:
+            made = gptq(
+                task.weight,
+                hessian,
+                format,
+                act_order=options.act_order,
+                static_groups=options.static_groups,
+                damping=options.damping,
+                name=task.name,
+            )
+            yield align_left(made) if options.align_left else made

@@ -6,15 +6,15 @@
    Share and knee are those of the layer, or of the whole model (``halo.quant.balance``).
 3. Scales are fitted, weights are rounded to the nearest code or, given the Hessian of the inputs, with GPTQ's feedback.
 
-What the paper leaves open is an option of ``HaloOptions``; what goes beyond it says so there.
+What the paper leaves open is an option of ``halo.quant.options.HaloOptions``; what goes beyond it says so there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,92 +22,12 @@ import numpy.typing as npt
 from halo.errors import HaloError
 from halo.quant.fit import Dense, fit_scales, round_nearest, round_with_feedback
 from halo.quant.layer import Codebook, Float32, QuantizedLayer
+from halo.quant.options import HaloOptions
 from halo.quant.sparse import gather, mark_outliers, mark_salient, moments
-from halo.quant.tiles import Front, front, share_count, tile_means
+from halo.quant.tiles import ParetoFront, pareto_front, share_count, tile_means
 
 U8 = npt.NDArray[np.uint8]
 F64 = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class HaloOptions:
-    """Options of ``quantize_halo``.
-
-    The figures are perplexities on 16,384 tokens that stories260K wrote itself (FP32: 4.05), tiles of 16 and all on
-    INT3 << 5 (``perf``) unless said otherwise, Fisher from other such text; the default stands first.
-
-    Attributes:
-        tile: side of the tiles; 128 is the paper's, the side of its array.
-        variant: ``perf``, ``acc`` or ``bal``, see the module.
-        share: of the loss (by ``criterion``) that the slow tiles of ``acc`` carry together; the paper's example.
-        criterion: what ranks tiles. ``loss``, beyond the paper: the Fisher-weighted error that the faster codebook
-            adds, for each nanosecond saved. ``sensitivity``, the paper's eq. 2: the mean Fisher of a tile, which knows
-            nothing of the codebooks (sparse weights count as zero, a ragged tile is divided by its own size). With
-            half of the tiles fast: 4.64 and 4.70, tiles of 32: 4.85 and 4.92, and 5 % less error throughout.
-        balance: knee and share are those of the whole ``model`` or of each ``layer``, as the paper's. Beyond the
-            paper: with a Fisher errors are loss, which compares between layers, so every layer pays the same for a
-            nanosecond. On another such text (FP32: 4.59), with error feedback and at the same mean clock: 5.03 and
-            5.15, tiles of 32: 5.05 and 5.27; KL divergence falls by a quarter. Without a Fisher, or by sensitivity,
-            layers do not compare and each has its own.
-        scale: weights that share a scale; the paper is silent. ``row`` (one row of a tile, as a group of ``tile``
-            inputs), ``channel``, ``tile``: 5.35, 6.85, 8.59. On synthetic weights whose channels differ, tiles of 128,
-            the Fisher-weighted error is 0.0144, 0.0190, 0.0225. ``row`` costs 16 / tile bits a weight (half-precision
-            scales): 1/8 bit at 128. ``channel`` is what a W8A8 runtime without group scales takes.
-        signed_scale: let a scale be negative, which mirrors a codebook such as -128..96 at no cost, as GGUF's Q4_0
-            does. Beyond the paper: 5.35 and 6.03; synthetic, tiles of 128: 14 % less Fisher-weighted error.
-        fit_weights: squared errors of the scale fit count with the ``fisher`` or alike, ``uniform``: 5.35 and 5.46
-            (scale a tile: 8.59 and 10.2; but a channel: 6.85 and 6.67). Without a Fisher they count alike: the square
-            of the weight as a price gives 5.82, all alike 5.43.
-        outlier_sigmas: weights further from the mean are outliers; None: none. 5.35 and 5.56.
-        outlier_scope: mean and standard deviation (of all weights, salient or not) of the ``layer`` or of each output
-            ``channel``; the paper is silent. 5.35 and 5.45; synthetic: 1.4 % and 1.2 % of the weights, 7 % more error.
-        salient_share: weights of largest Fisher kept apart, the paper's 0.05 %. None: 5.36; ten times as many: 5.29.
-        first: ``salient`` takes salient weights among all, as Algorithm 1 is written; ``outliers`` among those that are
-            no outliers, so that salient ones come on top. No difference measured.
-        missing_fisher: without a Fisher rank weights and, by sensitivity, tiles by the squared ``magnitude``, a proxy
-            that the result's details name, or ``refuse``.
-        pad: allow tiles larger than the layer; the array then holds zeros beyond it. Ragged tiles at the edges need no
-            permission.
-        damping: of the Hessian, as GPTQ's.
-
-    Raises:
-        HaloError: a number out of range.
-    """
-
-    tile: int = 128
-    variant: Literal["perf", "bal", "acc"] = "bal"
-    share: float = 0.95
-    criterion: Literal["loss", "sensitivity"] = "loss"
-    balance: Literal["model", "layer"] = "model"
-    scale: Literal["row", "tile", "channel"] = "row"
-    signed_scale: bool = True
-    fit_weights: Literal["fisher", "uniform"] = "fisher"
-    outlier_sigmas: float | None = 3.0
-    outlier_scope: Literal["layer", "channel"] = "layer"
-    salient_share: float = 0.0005
-    first: Literal["salient", "outliers"] = "salient"
-    missing_fisher: Literal["magnitude", "refuse"] = "magnitude"
-    pad: bool = False
-    damping: float = 0.01
-
-    def __post_init__(self) -> None:
-        for holds, what, fix in (
-            (self.tile >= 1, f"a tile of {self.tile} is impossible", "Use 16, 32, 64 or 128."),
-            (0 < self.share <= 1, f"a share of {self.share} is impossible", "Use a share above 0, at most 1."),
-            (0 <= self.salient_share < 1, f"a salient share of {self.salient_share} is impossible", "Use 0.0005."),
-            (
-                self.outlier_sigmas is None or self.outlier_sigmas > 0,
-                f"outliers beyond {self.outlier_sigmas} sigma are impossible",
-                "Use a positive number, or none.",
-            ),
-        ):
-            if not holds:
-                raise HaloError(what, fix)
-
-    @property
-    def over_model(self) -> bool:
-        """Knee or share are those of the whole model, where there is a Fisher."""
-        return self.balance == "model" and self.variant != "perf" and self.criterion == "loss"
 
 
 def quantize_halo(
@@ -117,7 +37,7 @@ def quantize_halo(
     options: HaloOptions,
     *,
     hessian: npt.NDArray[np.float32] | npt.NDArray[np.float64] | None = None,
-    price: float | None = None,
+    multiplier: float | None = None,
     name: str = "layer",
     threads: int | None = None,
 ) -> QuantizedLayer:
@@ -129,10 +49,10 @@ def quantize_halo(
         codebooks: from the slowest (least error) to the fastest, as ``class_codebooks`` gives them; clocks are needed
             unless all tiles get the last one.
         hessian: [in, in], sum of x x^T of the layer's inputs times any factor. Given: GPTQ's feedback restricted to the
-            codebooks, which beats nearest codes (5.01 and 5.35, at the knee 4.51 and 4.68, see ``HaloOptions``) and is
-            slower. A diagonal Hessian would feed nothing back; on every row it serves as ``fisher``.
-        price: error that a nanosecond of one weight is worth, from ``halo.quant.balance``; None: knee and share are
-            those of this layer.
+            codebooks where ``options.feedback``, which beats nearest codes and is slower. A diagonal Hessian would feed
+            nothing back; on every row it serves as ``fisher``.
+        multiplier: the Lagrange multiplier of time, the error that a nanosecond of one weight is worth, from
+            ``halo.quant.balance``; None: knee and share are those of this layer.
         name: of the layer.
         threads: None: one a core. Results do not depend on it.
 
@@ -141,9 +61,11 @@ def quantize_halo(
             not in order or have no clock.
     """
     _check(weight, fisher, codebooks, options, name)
+    if not options.feedback:
+        hessian = None
     dense = dense_part(weight, fisher, options, name, threads)
     sparse = gather(weight, dense.apart)
-    classes, scale, details = _choose(dense, fisher, codebooks, options, price, threads)
+    classes, scale, details = _choose(dense, fisher, codebooks, options, multiplier, threads)
     if hessian is None:
         codes = round_nearest(dense, codebooks, classes, scale, threads)
     else:
@@ -207,7 +129,7 @@ def _choose(
     fisher: Float32 | None,
     codebooks: Sequence[Codebook],
     options: HaloOptions,
-    price: float | None,
+    multiplier: float | None,
     threads: int | None,
 ) -> tuple[U8, Float32, dict[str, Any]]:
     """Class of each tile, scales, and what to report."""
@@ -222,13 +144,13 @@ def _choose(
     if options.criterion == "sensitivity":
         sensitivity_of = np.square(dense.weight) if fisher is None else fisher
         sensitivity = tile_means(sensitivity_of, dense.apart, dense.tile, threads).ravel()
-        moves = front(error, period, sensitivity)
+        moves = pareto_front(error, period, sensitivity)
         allowed = len(sensitivity) - share_count(sensitivity, options.share)
     else:
-        moves = front(error, period)
+        moves = pareto_front(error, period)
         allowed = _moves_within(moves, 1 - options.share)
-    if price is not None:
-        chosen = moves.at(price * dense.weight.size)
+    if multiplier is not None:
+        chosen = moves.at(multiplier * dense.weight.size)
     else:
         chosen = moves.knee() if options.variant == "bal" else allowed
     classes = moves.classes(chosen, shape)
@@ -238,10 +160,10 @@ def _choose(
         rows = np.repeat(classes, dense.tile // dense.block[0], axis=0)[: len(scales[0])]
         scale = np.take_along_axis(np.stack(scales), rows[None].astype(np.intp), axis=0)[0]
     details: dict[str, Any] = {"mean_period_ns": float(moves.period[chosen])}
-    return classes, scale, details if price is None else {**details, "error_per_ns": price}
+    return classes, scale, details if multiplier is None else {**details, "error_per_ns": multiplier}
 
 
-def _moves_within(moves: Front, share: float) -> int:
+def _moves_within(moves: ParetoFront, share: float) -> int:
     """The most moves that add no more than a share of the loss between the two ends."""
     added = moves.error - moves.error[0]
     return int(np.flatnonzero(added <= share * max(float(added[-1]), 0.0) + 1e-12 * abs(float(added[-1])))[-1])

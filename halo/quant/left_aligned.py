@@ -6,13 +6,16 @@ array is as fast as for HALO's codebooks. The baseline that tells what a non-uni
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from halo.errors import HaloError
 from halo.quant.layer import Float32, QuantizedLayer
-from halo.quant.rtn import Format, rtn
+from halo.quant.options import LeftAlignedOptions
+from halo.quant.rtn import UniformFormat, rtn
+from halo.quant.task import LayerGroup, LayerQuantizer
 
 
 def left_aligned(weight: Float32, bits: int, *, group: int | None = None, name: str = "layer") -> QuantizedLayer:
@@ -27,7 +30,7 @@ def left_aligned(weight: Float32, bits: int, *, group: int | None = None, name: 
     Raises:
         HaloError: a weight is not finite, or bits out of range.
     """
-    return align_left(rtn(weight, Format(bits, group=group), name=name))
+    return align_left(rtn(weight, UniformFormat(bits, group=group), name=name))
 
 
 def align_left(layer: QuantizedLayer) -> QuantizedLayer:
@@ -47,3 +50,15 @@ def align_left(layer: QuantizedLayer) -> QuantizedLayer:
         method=f"left-aligned {layer.method}",
         details={**layer.details, "shift": shift},
     )
+
+
+@dataclass(frozen=True)
+class LeftAligned(LayerQuantizer):
+    """Left-aligned round to nearest, as a method of ``halo quantize``."""
+
+    options: LeftAlignedOptions
+
+    def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
+        """Each layer by itself."""
+        for task in group.chosen:
+            yield left_aligned(task.weight, self.options.bits, group=self.options.group, name=task.name)

@@ -12,6 +12,7 @@ Ties round to even, as ``torch.round`` does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +20,12 @@ import numpy.typing as npt
 
 from halo.errors import HaloError
 from halo.quant.layer import Float32, Int8, QuantizedLayer
+from halo.quant.options import RtnOptions
+from halo.quant.task import LayerGroup, LayerQuantizer
 
 
 @dataclass(frozen=True)
-class Format:
+class UniformFormat:
     """The integers weights are rounded to and how many weights share a scale.
 
     Attributes:
@@ -90,7 +93,7 @@ class Grid:
         zero: int16[out, groups], or None.
     """
 
-    format: Format
+    format: UniformFormat
     scale: Float32
     zero: npt.NDArray[np.int16] | None
 
@@ -133,7 +136,7 @@ class Grid:
         )
 
 
-def rtn(weight: Float32, format: Format, *, name: str = "layer") -> QuantizedLayer:
+def rtn(weight: Float32, format: UniformFormat, *, name: str = "layer") -> QuantizedLayer:
     """Round every weight to the nearest code.
 
     Args:
@@ -164,6 +167,19 @@ def checked(weight: npt.NDArray[np.floating], name: str) -> Float32:
         what = f"layer {name!r} holds {weight[row, column]} at row {row}, column {column}"
         raise HaloError(what, "Give a checkpoint with finite weights.")
     return np.ascontiguousarray(weight, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class RtnQuantizer(LayerQuantizer):
+    """Round to nearest, as a method of ``halo quantize``."""
+
+    options: RtnOptions
+
+    def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
+        """Each layer by itself."""
+        format = UniformFormat(self.options.bits, not self.options.asymmetric, self.options.group)
+        for task in group.chosen:
+            yield rtn(task.weight, format, name=task.name)
 
 
 def _positive(scale: Float32) -> Float32:

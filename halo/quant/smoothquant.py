@@ -7,13 +7,16 @@ for Llama-2, 0.8 for Mistral, and only layers behind a norm, into which 1 / s fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from halo.errors import HaloError
 from halo.quant.layer import Float32, QuantizedLayer
-from halo.quant.rtn import Format, checked
+from halo.quant.options import SmoothQuantOptions
+from halo.quant.rtn import UniformFormat, checked, rtn
+from halo.quant.task import LayerGroup, LayerQuantizer
 
 _SMALLEST = np.float32(1e-5)  # of a channel's maximum, as in the published code
 
@@ -39,7 +42,7 @@ def smoothing_scale(weights: Sequence[Float32], activation_max: Float32, alpha: 
     return np.asarray(np.maximum(scale, _SMALLEST), dtype=np.float32)
 
 
-def smoothquant(weight: Float32, scale: Float32, format: Format, *, name: str = "layer") -> QuantizedLayer:
+def smoothquant(weight: Float32, scale: Float32, format: UniformFormat, *, name: str = "layer") -> QuantizedLayer:
     """Round W s to nearest.
 
     Args:
@@ -54,3 +57,22 @@ def smoothquant(weight: Float32, scale: Float32, format: Format, *, name: str = 
     smooth = checked(weight, name) * scale
     grid = format.grid(smooth)
     return grid.layer(name, grid.codes(smooth), "SmoothQuant", input_scale=scale)
+
+
+@dataclass(frozen=True)
+class SmoothQuant(LayerQuantizer):
+    """SmoothQuant, as a method of ``halo quantize``; layers behind no norm are rounded to nearest, unsmoothed."""
+
+    options: SmoothQuantOptions
+
+    def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
+        """The layers share a scale, into which the norm before them takes its inverse."""
+        format = UniformFormat(self.options.bits, not self.options.asymmetric, self.options.group)
+        inputs = group.known_inputs("smoothquant")
+        if inputs.norm is None:
+            for task in group.chosen:
+                yield rtn(task.weight, format, name=task.name)
+            return
+        scale = smoothing_scale([task.weight for task in group.layers], inputs.max_abs, self.options.alpha)
+        for task in group.chosen:
+            yield smoothquant(task.weight, scale, format, name=task.name)

@@ -13,6 +13,7 @@ of the method as published.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,37 +21,13 @@ import numpy as np
 from halo.errors import HaloError
 from halo.quant.kmeans_kernel import cluster_rows
 from halo.quant.layer import Float32, QuantizedLayer
+from halo.quant.options import SqueezeOptions
 from halo.quant.rows import over_rows
 from halo.quant.rtn import checked
 from halo.quant.sparse import gather, mark_salient
+from halo.quant.task import LayerGroup, LayerQuantizer
 
 _STEP = 16  # rows a thread takes at a time
-
-
-@dataclass(frozen=True)
-class SqueezeOptions:
-    """Parameters of the method; the defaults are the authors'.
-
-    Attributes:
-        bits: 2 to 8; 2^bits centroids an output channel.
-        sensitive: share of the weights taken out for their Fisher value.
-        outliers: share taken out for their magnitude.
-
-    Raises:
-        HaloError: out of range.
-    """
-
-    bits: int = 4
-    sensitive: float = 0.0005
-    outliers: float = 0.0045
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.bits <= 8:
-            raise HaloError(f"{self.bits} bits a weight are not supported", "Give 2 to 8 bits.")
-        if not (self.sensitive >= 0 and self.outliers >= 0 and self.sensitive + self.outliers < 1):
-            raise HaloError(
-                "shares of sparse weights must be positive and sum to less than 1", "Give 0.0005 and 0.0045."
-            )
 
 
 def squeezellm(
@@ -110,7 +87,15 @@ def dequantized_float(
 ) -> Float32:
     """Weights of the method as published: floating-point centroids and sparse values, float32[out, in].
 
-    Arguments and errors as for ``squeezellm``.
+    Args:
+        weight: float32[out, in].
+        fisher: float32[out, in], diagonal Fisher; None: plain k-means and no sensitive weights.
+        options: bits and shares.
+        name: of the layer, for reports.
+        threads: None: one a core. The result does not depend on it.
+
+    Raises:
+        HaloError: weights or Fisher values not finite, or shapes that do not fit.
     """
     weight, apart, centroids = _clustered(weight, fisher, options, name, threads)
     made = np.take_along_axis(centroids, _nearest(weight, centroids), axis=1)
@@ -154,3 +139,15 @@ def _nearest(weight: Float32, centroids: Float32) -> np.ndarray[tuple[int, ...],
     """Index of the nearest centroid of every weight, intp[out, in]."""
     border = (centroids[:, 1:] + centroids[:, :-1]) / 2
     return np.stack([np.searchsorted(b, row) for b, row in zip(border, weight, strict=True)])
+
+
+@dataclass(frozen=True)
+class SqueezeLlm(LayerQuantizer):
+    """SqueezeLLM, as a method of ``halo quantize``."""
+
+    options: SqueezeOptions
+
+    def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
+        """Each layer by itself."""
+        for task in group.chosen:
+            yield squeezellm(task.weight, task.fisher, self.options, name=task.name)

@@ -16,7 +16,7 @@ I64 = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Front:
+class ParetoFront:
     """Tiles moved one after another from the slowest codebook to faster ones.
 
     Attributes:
@@ -36,9 +36,9 @@ class Front:
         np.maximum.at(chosen, self.tiles[:moves], self.to[:moves].astype(np.uint8))
         return chosen.reshape(shape)
 
-    def at(self, price: float) -> int:
-        """Moves to the point of least error + price x period; ``price``: error that a nanosecond is worth."""
-        return int(np.argmin(self.error + price * self.period))
+    def at(self, multiplier: float) -> int:
+        """Moves to the point of least error + multiplier x period; ``multiplier``: error that a nanosecond is worth."""
+        return int(np.argmin(self.error + multiplier * self.period))
 
     def knee(self) -> int:
         """Moves to the point furthest below the line that joins the two ends, both axes scaled to 1; 0 if flat."""
@@ -78,7 +78,7 @@ def share_count(sensitivity: F64, share: float) -> int:
     return int(np.searchsorted(carried, share * carried[-1] * (1 - 1e-12))) + 1 if carried[-1] > 0 else 0
 
 
-def front(error: F64, period: F64, order: F64 | None = None) -> Front:
+def pareto_front(error: F64, period: F64, order: F64 | None = None) -> ParetoFront:
     """Moves of tiles to faster codebooks, the cheapest first.
 
     Args:
@@ -103,11 +103,11 @@ def front(error: F64, period: F64, order: F64 | None = None) -> Front:
         moved.append((live, now[live], step[live]))
         now[live] = step[live]
     if not moved:
-        return Front(np.zeros(0, np.int64), np.zeros(0, np.int64), period[:1], error.sum(axis=1))
+        return ParetoFront(np.zeros(0, np.int64), np.zeros(0, np.int64), period[:1], error.sum(axis=1))
     tile, before, after = (np.concatenate(part) for part in zip(*moved, strict=True))
     by = np.argsort(np.concatenate(cost), kind="stable")
     tile, before, after = tile[by], before[by], after[by]
     gained = np.cumsum(error[after, tile] - error[before, tile])
     saved = np.cumsum(period[before] - period[after]) / tiles
     start = error[0].sum()
-    return Front(tile, after, np.append(period[0], period[0] - saved), np.append(start, start + gained))
+    return ParetoFront(tile, after, np.append(period[0], period[0] - saved), np.append(start, start + gained))

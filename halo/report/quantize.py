@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from halo.flow.runs.provenance import read_record
+from halo.flow.quantize import QuantizeResult
 from halo.report.model import Report, Section, closing
 
 
-def quantize_report(run_folder: Path) -> Report:
-    """Report of a run of ``halo quantize``.
-
-    Raises:
-        HaloError: no such run.
-    """
-    record = read_record(run_folder)
+def quantize_report(run: QuantizeResult) -> Report:
+    """Report of a run of ``halo quantize``."""
+    record = run.record
     results = record.results
     mean: Mapping[str, float] = results["mean"]
-    method = record.config["options"]["method"]
     part = "" if results["layers"] == results["model_layers"] else f" of {results['model_layers']}"
-    title = (
-        f"{method}: {results['layers']:,}{part} layers, {results['weights']:,} weights in {record.wall_time_s:,.1f} s"
-    )
+    size = f"{results['layers']:,}{part} layers, {results['weights']:,} weights"
+    title = f"{run.method}: {size} in {record.wall_time_s:,.1f} s"
     lines = [
         f"{mean['bits_per_weight']:.3f} bits a weight with scales and sparse part counted "
         f"({mean['bits_per_weight_fp16_scales']:.3f} with scales of 16 bits)"
@@ -31,4 +24,4 @@ def quantize_report(run_folder: Path) -> Report:
         lines.append(f"mean clock period {mean['period_ns']:.3f} ns, {1 / mean['period_ns']:.4g} GHz")
     if results["kept"]:
         lines.append(f"{results['kept']} layers are those of the interrupted run")
-    return Report(title, [Section("", lines), *closing(record.assumptions, sorted(run_folder.iterdir()))])
+    return Report(title, [Section("", lines), *closing(record.assumptions, sorted(run.run_folder.iterdir()))])

@@ -17,11 +17,12 @@ from multiprocessing import get_context
 import numpy as np
 from designs import measured, peak_mb
 
-from halo.quant.codebooks import left_aligned
-from halo.quant.halo_method import HaloOptions, quantize_halo
+from halo.quant.codebooks import left_aligned_codebook
+from halo.quant.halo_method import quantize_halo
 from halo.quant.layer import Float32
+from halo.quant.options import HaloOptions
 
-BOOKS = (replace(left_aligned(4), frequency_ghz=2.4), replace(left_aligned(3), frequency_ghz=3.7))
+BOOKS = (replace(left_aligned_codebook(4), frequency_ghz=2.4), replace(left_aligned_codebook(3), frequency_ghz=3.7))
 COLUMNS = ("variant", "tile", "scale", "threads", "wall s", "CPU s", "peak MB", "ns/weight", "bits", "SQNR dB")
 
 

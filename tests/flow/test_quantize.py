@@ -17,23 +17,24 @@ import pytest
 from safetensors.numpy import save_file
 from synthetic_run import corner
 
-import halo.flow.quantize as flow
+import halo.flow.quantization.layer_rows as layer_rows
 from halo.characterization.table import WeightTable, corner_rows
 from halo.errors import HaloError, Interrupted
 from halo.flow.evaluate import EvaluateConfig, Evaluation, evaluate_folder
-from halo.flow.quantization.methods import Method, MethodOptions
-from halo.flow.quantize import QuantizeConfig, TextOptions, quantize_model
+from halo.flow.quantization.texts import TextOptions
+from halo.flow.quantize import QuantizeConfig, quantize_model, read_quantized
 from halo.flow.runs.provenance import read_record
-from halo.progress import silent
-from halo.quant.halo_method import HaloOptions
+from halo.progress import Progress, silent
 from halo.quant.layer import Float32
-from halo.quant.store import list_layers, load_layer, save_layer
+from halo.quant.options import GptqOptions, HaloOptions, QuantizerOptions, RtnOptions
+from halo.quant.quantizers import options_of
+from halo.quant.store import list_layers, load_layer
 from halo.report.evaluate import evaluate_report
 from halo.report.quantize import quantize_report
 from halo.report.text import render
 
 SHAPES = {"a": (48, 64), "b": (64, 40), "c": (32, 32), "d": (33, 47)}
-HALO = MethodOptions("halo", halo=HaloOptions(tile=16))
+HALO = HaloOptions(tile=16)
 
 
 def weights() -> dict[str, Float32]:
@@ -56,7 +57,7 @@ def table(tmp_path: Path) -> Path:
     return folder
 
 
-def config(model: Path, options: MethodOptions, **more: Any) -> QuantizeConfig:
+def config(model: Path, options: QuantizerOptions, **more: Any) -> QuantizeConfig:
     return QuantizeConfig(model, model.parent / "q", options, **more)
 
 
@@ -70,16 +71,14 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def stopping_after(count: int, error: BaseException) -> Callable[..., None]:
-    done = []
+def stopping_after(count: int, error: BaseException) -> Progress:
+    """Progress that ends a run when so many layers are finished."""
 
-    def save(*arguments: Any) -> None:
-        if len(done) == count:
+    def report(stage: str, done: int, total: int) -> None:
+        if stage.startswith("layers") and done == count:
             raise error
-        done.append(1)
-        save_layer(*arguments)
 
-    return save
+    return report
 
 
 def stop() -> Any:
@@ -87,9 +86,9 @@ def stop() -> Any:
 
 
 @pytest.mark.parametrize("method", ["rtn", "left-aligned", "squeezellm", "halo"])
-def test_the_folder_tells_what_the_layers_are(model: Path, table: Path, method: Method) -> None:
-    options = HALO if method == "halo" else MethodOptions(method)
-    run = quantize_model(config(model, options, table=table), silent)
+def test_the_folder_tells_what_the_layers_are(model: Path, table: Path, method: str) -> None:
+    options = HALO if method == "halo" else options_of(method, {})
+    run = quantize_model(config(model, options, table=table), silent).run_folder
     assert list_layers(run) == tuple(SHAPES)
     rows = rows_of(run)
     periods = WeightTable(corner()[0]).rows().set_index("weight")["period_ps"] / 1e3
@@ -121,87 +120,84 @@ def test_the_folder_tells_what_the_layers_are(model: Path, table: Path, method: 
     assert any("each has its own knee" in sentence for sentence in record.assumptions) is (method == "halo")
     total = sum(float(r["bits_per_weight"]) * int(r["rows"]) * int(r["columns"]) for r in rows)
     assert record.results["mean"]["bits_per_weight"] == pytest.approx(total / record.results["weights"])
-    assert f"{record.results['mean']['bits_per_weight']:.3f} bits a weight" in render(quantize_report(run))
+    assert f"{record.results['mean']['bits_per_weight']:.3f} bits a weight" in render(
+        quantize_report(read_quantized(run))
+    )
 
 
 def test_left_aligned_codes_are_faster_than_the_same_weights_at_the_low_end(model: Path, table: Path) -> None:
     folders = {}
     for method in ("rtn", "left-aligned"):
-        given = replace(config(model, MethodOptions(method), table=table), run_folder=model.parent / method)  # type: ignore[arg-type]
-        folders[method] = quantize_model(given, silent)
+        given = replace(config(model, options_of(method, {}), table=table), run_folder=model.parent / method)
+        folders[method] = quantize_model(given, silent).run_folder
     for low, high in zip(rows_of(folders["rtn"]), rows_of(folders["left-aligned"]), strict=True):
         assert float(high["period_ns"]) < float(low["period_ns"]) and high["sqnr_db"] == low["sqnr_db"]
 
 
 def test_only_the_layers_asked_for(model: Path) -> None:
-    run = quantize_model(config(model, MethodOptions("rtn"), layers=("[bc]",)), silent)
+    run = quantize_model(config(model, RtnOptions(), layers=("[bc]",)), silent).run_folder
     assert list_layers(run) == ("b", "c")
-    assert "2 of 4 layers" in render(quantize_report(run))
+    assert "2 of 4 layers" in render(quantize_report(read_quantized(run)))
 
 
-def test_an_interrupted_run_goes_on_to_the_same_bytes(
-    model: Path, table: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = quantize_model(replace(config(model, HALO, table=table), run_folder=model.parent / "whole"), silent)
+def test_an_interrupted_run_goes_on_to_the_same_bytes(model: Path, table: Path) -> None:
+    whole = quantize_model(
+        replace(config(model, HALO, table=table), run_folder=model.parent / "whole"), silent
+    ).run_folder
     given = config(model, HALO, table=table)
-    with monkeypatch.context() as patch:
-        patch.setattr(flow, "save_layer", stopping_after(2, KeyboardInterrupt()))
-        with pytest.raises(Interrupted, match=r"2 layers finished: go on with --resume"):
-            quantize_model(given, silent)
+    with pytest.raises(Interrupted, match=r"2 layers finished: go on with --resume"):
+        quantize_model(given, stopping_after(2, KeyboardInterrupt()))
     partial = model.parent / "q.partial"
     assert not given.run_folder.exists() and list_layers(partial) == ("a", "b")
 
     with pytest.raises(HaloError, match="an interrupted run stands here, 2 layers"):
         quantize_model(given, silent)
-    other = replace(given, resume=True, options=replace(HALO, halo=HaloOptions(tile=16, variant="perf")))
-    with pytest.raises(HaloError, match='had options halo variant "bal", not "perf"'):
+    other = replace(given, resume=True, options=replace(HALO, variant="perf"))
+    with pytest.raises(HaloError, match='had options variant "bal", not "perf"'):
         quantize_model(other, silent)
     assert list_layers(partial) == ("a", "b")
 
     seen = []
-    run = quantize_model(replace(given, resume=True), lambda *stage: seen.append(stage))
+    run = quantize_model(replace(given, resume=True), lambda *stage: seen.append(stage)).run_folder
     assert seen[0] == ("layers (2 kept of an interrupted run)", 2, 4)
     assert contents(run) == contents(whole)
     keys = [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(run)]
     assert keys == [{k: v for k, v in row.items() if k != "seconds"} for row in rows_of(whole)]
-    assert "2 layers are those of the interrupted run" in render(quantize_report(run))
+    assert "2 layers are those of the interrupted run" in render(quantize_report(read_quantized(run)))
     assert not partial.exists() and sorted(p.name for p in run.iterdir()) == sorted(p.name for p in whole.iterdir())
 
 
 def test_a_layer_without_its_row_is_made_again(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = config(model, MethodOptions("rtn"))
+    given = config(model, RtnOptions())
     with monkeypatch.context() as patch:
-        made = flow.layer_row
-        patch.setattr(flow, "layer_row", lambda layer, *rest: made(layer, *rest) if layer.name == "a" else stop())
+        made = layer_rows.layer_row
+        patch.setattr(layer_rows, "layer_row", lambda layer, *rest: made(layer, *rest) if layer.name == "a" else stop())
         with pytest.raises(Interrupted, match="1 layer finished"):
             quantize_model(given, silent)
     assert list_layers(model.parent / "q.partial") == ("a", "b")
-    run = quantize_model(replace(given, resume=True), silent)
+    run = quantize_model(replace(given, resume=True), silent).run_folder
     assert read_record(run).results["kept"] == 1 and list_layers(run) == tuple(SHAPES)
 
 
-def test_resuming_other_weights_is_refused_and_force_starts_anew(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = config(model, MethodOptions("rtn"))
-    with monkeypatch.context() as patch:
-        patch.setattr(flow, "save_layer", stopping_after(3, OSError(28, "No space left on device", "x")))
-        with pytest.raises(HaloError, match="No space left") as full:
-            quantize_model(given, silent)
+def test_resuming_other_weights_is_refused_and_force_starts_anew(model: Path) -> None:
+    given = config(model, RtnOptions())
+    with pytest.raises(HaloError, match="No space left") as full:
+        quantize_model(given, stopping_after(3, OSError(28, "No space left on device", "x")))
     assert "3 layers finished: go on with --resume" in full.value.fix
     changed = {name: weight + 1 for name, weight in weights().items()}
     np.savez(model, **changed)
     with pytest.raises(HaloError, match="not what the interrupted run read"):
         quantize_model(replace(given, resume=True), silent)
-    run = quantize_model(replace(given, force=True), silent)
+    run = quantize_model(replace(given, force=True), silent).run_folder
     assert read_record(run).results["kept"] == 0
     assert load_layer(run, "a").mse(changed["a"]) < 0.1
     assert not (model.parent / "q.partial").exists()
 
 
-def test_nothing_finished_leaves_nothing(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow, "save_layer", stopping_after(0, KeyboardInterrupt()))
+def test_nothing_finished_leaves_nothing(model: Path) -> None:
     before = sorted(model.parent.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        quantize_model(config(model, MethodOptions("rtn")), silent)
+        quantize_model(config(model, RtnOptions()), stopping_after(0, KeyboardInterrupt()))
     assert sorted(model.parent.iterdir()) == before
 
 
@@ -211,7 +207,7 @@ def test_a_fisher_file_is_used_and_named(model: Path, table: Path) -> None:
     values["a"][:, :4] *= 1000
     about = {"fisher": json.dumps({"label": "made up", "key": "0"})}
     save_file({name: v.astype(np.float32) for name, v in values.items()}, fisher, about)
-    run = quantize_model(config(model, HALO, table=table, fisher=fisher), silent)
+    run = quantize_model(config(model, HALO, table=table, fisher=fisher), silent).run_folder
     row, weight = rows_of(run)[0], weights()["a"]
     off = (load_layer(run, "a").dequantize() - weight).astype(np.float64)
     assert float(row["fisher_error"]) == pytest.approx(float((off**2 * values["a"]).sum()), rel=1e-4)
@@ -285,9 +281,12 @@ def _given(*arguments: str) -> Callable[[Path], list[str]]:
         (_given("--method", "gptq", "--no-feedback"), ["feedback is an option of halo"]),
         (_given("--table", "mac", "--outlier-sigmas", "-1"), ["outliers beyond -1.0 sigma are impossible"]),
         (_given("--table", "mac", "--share", "0.9"), ["the variant bal has no share of the loss"]),
-        (_given("--method", "rtn", "--clock", "1"), ["no clocks to choose"]),
-        (_given("--method", "halo", "--group", "16"), ["no groups"]),
-        (_given("--method", "left-aligned", "--asymmetric"), ["no zero points"]),
+        (_given("--method", "rtn", "--clock", "1"), ["clock ghz is an option of halo, not of rtn"]),
+        (
+            _given("--method", "halo", "--group", "16"),
+            ["group is an option of rtn, left-aligned", "and awq, not of halo"],
+        ),
+        (_given("--method", "left-aligned", "--asymmetric"), ["asymmetric is an option of", "not of left-aligned"]),
     ],
 )
 def test_bad_input_ends_in_two_lines_and_leaves_nothing(
@@ -318,7 +317,7 @@ def test_without_pytorch_a_text_is_refused(model: Path, table: Path, monkeypatch
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "torch" else found(name, *a))
     with pytest.raises(HaloError, match="torch is not installed"):
         quantize_model(config(model, HALO, table=table, calibration=text), silent)
-    run = quantize_model(config(model, HALO, table=table), silent)
+    run = quantize_model(config(model, HALO, table=table), silent).run_folder
     with pytest.raises(HaloError, match="torch is not installed"):
         evaluate_folder(EvaluateConfig(run, text), silent)
 
@@ -335,15 +334,15 @@ class TestOnARealModel:
         pytest.importorskip("transformers", reason="transformers is not installed: the extra halo-mac[torch]")
         return shared / "models" / "stories260K"
 
-    def quantized(self, stories: Path, folder: Path, options: MethodOptions, **more: Any) -> Path:
-        return quantize_model(QuantizeConfig(stories, folder, options, **more), silent)
+    def quantized(self, stories: Path, folder: Path, options: QuantizerOptions, **more: Any) -> Path:
+        return quantize_model(QuantizeConfig(stories, folder, options, **more), silent).run_folder
 
     def scored(self, run: Path, shared: Path, **more: Any) -> Evaluation:
         text = shared / "text" / "tinystories_sample.txt"
         return evaluate_folder(EvaluateConfig(run, text, self.TEXT, **more), silent)
 
     def test_perplexities_are_those_measured_before(self, stories: Path, shared: Path, tmp_path: Path) -> None:
-        run = self.quantized(stories, tmp_path / "w4", MethodOptions("rtn", 4))
+        run = self.quantized(stories, tmp_path / "w4", RtnOptions(4))
         found = self.scored(run, shared)
         assert found.accuracy is not None and found.accuracy.reference_perplexity is not None
         assert found.accuracy.reference_perplexity == pytest.approx(4.340, abs=0.005)
@@ -351,7 +350,7 @@ class TestOnARealModel:
         assert found.accuracy.tokens == 1533 and found.layers == (35, 35)
         shown = render(evaluate_report(found))
         assert "3 windows of BOS + 511 tokens" in shown and f"{found.accuracy.perplexity:.4f}" in shown
-        run = self.quantized(stories, tmp_path / "w8", MethodOptions("rtn", 8))
+        run = self.quantized(stories, tmp_path / "w8", RtnOptions(8))
         fine = self.scored(run, shared)
         coarse = self.scored(run, shared, activations="int8", kv="int4")
         assert fine.accuracy is not None and coarse.accuracy is not None
@@ -362,23 +361,22 @@ class TestOnARealModel:
 
     @pytest.mark.parametrize("method", ["gptq", "halo"])
     def test_calibrated_methods_go_on_after_an_interruption(
-        self, stories: Path, shared: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: Method
+        self, stories: Path, shared: Path, table: Path, tmp_path: Path, method: str
     ) -> None:
-        options = HALO if method == "halo" else MethodOptions(method, 4)
+        options = HALO if method == "halo" else GptqOptions(4)
         text = tmp_path / "calibration.txt"
         text.write_bytes((shared / "text" / "wiki.test.raw").read_bytes()[:20000])
         how = {"calibration": text, "text": TextOptions("documents", 64, 8), "table": table}
         whole = self.quantized(stories, tmp_path / "whole", options, **how)
-        with monkeypatch.context() as patch:
-            patch.setattr(flow, "save_layer", stopping_after(9, KeyboardInterrupt()))  # inside the second block
-            with pytest.raises(Interrupted):
-                self.quantized(stories, tmp_path / "q", options, **how)
+        given = QuantizeConfig(stories, tmp_path / "q", options, **how)
+        with pytest.raises(Interrupted):
+            quantize_model(given, stopping_after(9, KeyboardInterrupt()))  # inside the second block
         run = self.quantized(stories, tmp_path / "q", options, resume=True, **how)
         assert contents(run) == contents(whole) and read_record(run).results["kept"] == 9
         assert (run / "fisher.safetensors").is_file() is (method == "halo")
 
     def test_another_model_is_refused(self, stories: Path, shared: Path, tmp_path: Path) -> None:
-        run = self.quantized(stories, tmp_path / "q", MethodOptions("rtn"), layers=("*layers.0*",))
+        run = self.quantized(stories, tmp_path / "q", RtnOptions(), layers=("*layers.0*",))
         other = tmp_path / "other"
         shutil.copytree(stories, other)
         (other / "model.safetensors").chmod(0o644)

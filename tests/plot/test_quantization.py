@@ -8,17 +8,18 @@ import pytest
 
 from halo.errors import HaloError
 from halo.plot.quantization import accuracy_trade, knee_of, layer_profile, pareto, tile_class_map, weight_histogram
-from halo.quant.codebooks import left_aligned
-from halo.quant.halo_method import HaloOptions, quantize_halo
+from halo.quant.codebooks import left_aligned_codebook
+from halo.quant.halo_method import quantize_halo
 from halo.quant.layer import Float32, QuantizedLayer
-from halo.quant.rtn import Format, rtn
+from halo.quant.options import HaloOptions
+from halo.quant.rtn import UniformFormat, rtn
 
 
 def made() -> tuple[Float32, QuantizedLayer]:
     random = np.random.default_rng(5)
     weight = random.standard_t(4, (48, 40)).astype(np.float32)
     fisher = random.random((48, 40)).astype(np.float32)
-    books = (replace(left_aligned(4), frequency_ghz=2.4), replace(left_aligned(3), frequency_ghz=3.7))
+    books = (replace(left_aligned_codebook(4), frequency_ghz=2.4), replace(left_aligned_codebook(3), frequency_ghz=3.7))
     return weight, quantize_halo(weight, fisher, books, HaloOptions(tile=16, salient_share=0.01), name="q")
 
 
@@ -38,7 +39,7 @@ def test_histogram_counts_every_weight_once_and_marks_what_is_apart() -> None:
 def test_histogram_needs_limits() -> None:
     weight, layer = made()
     with pytest.raises(HaloError, match="no outliers by one limit"):
-        weight_histogram(weight, rtn(weight, Format(4)))
+        weight_histogram(weight, rtn(weight, UniformFormat(4)))
     with pytest.raises(HaloError, match="another shape"):
         weight_histogram(weight[:, 1:], layer)
 
@@ -55,7 +56,7 @@ def test_map_shows_each_tile_where_it_lies() -> None:
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts[0].startswith("16 values at 2.4 GHz") and texts[1].startswith("8 values at 3.7 GHz")
     with pytest.raises(HaloError, match="no tiles"):
-        tile_class_map(rtn(np.ones((4, 4), np.float32), Format(4)))
+        tile_class_map(rtn(np.ones((4, 4), np.float32), UniformFormat(4)))
 
 
 def test_profile_has_a_line_for_each_kind_over_the_blocks() -> None:

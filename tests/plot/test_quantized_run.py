@@ -11,11 +11,11 @@ from synthetic_run import corner, write_run
 from halo.characterization.table import WeightTable
 from halo.cli.main import main
 from halo.errors import HaloError
-from halo.flow.quantization.methods import Method, MethodOptions
 from halo.flow.quantize import QuantizeConfig, quantize_model
 from halo.plot.run import draw_run
 from halo.progress import silent
-from halo.quant.halo_method import HaloOptions
+from halo.quant.options import HaloOptions
+from halo.quant.quantizers import options_of
 
 
 def weights() -> dict[str, np.ndarray]:
@@ -23,12 +23,12 @@ def weights() -> dict[str, np.ndarray]:
     return {name: random.standard_t(4, (48, 32)).astype(np.float32) for name in ("a.0.up", "a.0.down", "a.1.up")}
 
 
-def quantized(folder: Path, method: Method = "halo") -> Path:
+def quantized(folder: Path, method: str = "halo") -> Path:
     np.savez(folder / "m.npz", **weights())
     (folder / "mac").mkdir()
     WeightTable(corner()[0]).write(folder / "mac")
-    options = MethodOptions("halo", halo=HaloOptions(tile=16)) if method == "halo" else MethodOptions(method)
-    return quantize_model(QuantizeConfig(folder / "m.npz", folder / "q", options, folder / "mac"), silent)
+    options = HaloOptions(tile=16) if method == "halo" else options_of(method, {})
+    return quantize_model(QuantizeConfig(folder / "m.npz", folder / "q", options, folder / "mac"), silent).run_folder
 
 
 def test_layers_and_the_weights_and_tiles_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from halo.quant.gptq import gptq
 from halo.quant.kv_cache import KvCache
 from halo.quant.layer import QuantizedLayer
 from halo.quant.left_aligned import left_aligned
-from halo.quant.rtn import Format, rtn
+from halo.quant.rtn import UniformFormat, rtn
 from halo.quant.smoothquant import smoothing_scale, smoothquant
 from halo.quant.text import DOCUMENTS, PAPERS, Convention, Windows, read_text, windows_of
 from halo.quant.torch_model import RunningModel, load_model
@@ -45,7 +45,7 @@ def other_text(shared: Path, stories: RunningModel) -> Windows:
     return windows_of(text, stories.tokenizer, stories.context, DOCUMENTS, limit=8)
 
 
-def rounded(model: RunningModel, format: Format) -> dict[str, QuantizedLayer]:
+def rounded(model: RunningModel, format: UniformFormat) -> dict[str, QuantizedLayer]:
     return {name: rtn(model.weight(name), format, name=name) for name in model.linears}
 
 
@@ -62,15 +62,15 @@ def test_float_perplexity(stories: RunningModel, sample: Windows) -> None:
 @pytest.mark.parametrize(
     ("format", "expected", "tolerance"),
     [
-        (Format(8), 4.344, 0.001),
-        (Format(4), 5.101, 0.02),
-        (Format(3), 26.1, 0.1),
-        (Format(3, symmetric=False), 11.9, 0.1),
+        (UniformFormat(8), 4.344, 0.001),
+        (UniformFormat(4), 5.101, 0.02),
+        (UniformFormat(3), 26.1, 0.1),
+        (UniformFormat(3, symmetric=False), 11.9, 0.1),
     ],
-    ids=lambda value: value.label if isinstance(value, Format) else str(value),
+    ids=lambda value: value.label if isinstance(value, UniformFormat) else str(value),
 )
 def test_perplexity_of_round_to_nearest(
-    stories: RunningModel, sample: Windows, format: Format, expected: float, tolerance: float
+    stories: RunningModel, sample: Windows, format: UniformFormat, expected: float, tolerance: float
 ) -> None:
     found = evaluate(FakeQuantized(stories, rounded(stories, format)), sample, compare=False)
     assert found.perplexity == pytest.approx(expected, abs=tolerance)
@@ -79,7 +79,7 @@ def test_perplexity_of_round_to_nearest(
 
 def test_left_aligned_codes_predict_the_same(stories: RunningModel, sample: Windows) -> None:
     shifted = {name: left_aligned(stories.weight(name), 4) for name in stories.linears}
-    plain = rounded(stories, Format(4))
+    plain = rounded(stories, UniformFormat(4))
     figures = [evaluate(FakeQuantized(stories, layers), sample, compare=False) for layers in (shifted, plain)]
     assert figures[0] == figures[1]
 
@@ -94,7 +94,7 @@ def test_figures_by_hand(stories: RunningModel, sample: Windows) -> None:
     import torch
 
     one = Windows(sample.tokens[:1], "one")
-    fake = FakeQuantized(stories, rounded(stories, Format(4)))
+    fake = FakeQuantized(stories, rounded(stories, UniformFormat(4)))
     found = evaluate(fake, one)
 
     def probabilities() -> Any:
@@ -116,19 +116,23 @@ def test_gptq_beats_round_to_nearest(stories: RunningModel, sample: Windows, oth
     layers: dict[str, QuantizedLayer] = {}
 
     def visit(inputs: list[LayerInputs]) -> dict[str, QuantizedLayer]:
-        made = {n: gptq(stories.weight(n), group.hessian, Format(4), name=n) for group in inputs for n in group.layers}
+        made = {
+            n: gptq(stories.weight(n), group.hessian, UniformFormat(4), name=n)
+            for group in inputs
+            for n in group.layers
+        }
         layers.update(made)
         return made
 
     calibrate(stories, other_text, visit)
     assert set(layers) == set(stories.linears)
     found = evaluate(FakeQuantized(stories, layers), sample, compare=False).perplexity
-    plain = evaluate(FakeQuantized(stories, rounded(stories, Format(4))), sample, compare=False).perplexity
+    plain = evaluate(FakeQuantized(stories, rounded(stories, UniformFormat(4))), sample, compare=False).perplexity
     assert 4.34 < found < plain - 0.1
 
 
 def test_awq_beats_round_to_nearest_on_its_grid(stories: RunningModel, sample: Windows, other_text: Windows) -> None:
-    format = Format(3, symmetric=False, group=32, include_zero=False)
+    format = UniformFormat(3, symmetric=False, group=32, include_zero=False)
     layers: dict[str, QuantizedLayer] = {}
 
     def visit(inputs: list[LayerInputs]) -> dict[str, QuantizedLayer]:
@@ -153,12 +157,14 @@ def test_smoothquant_helps_static_activations(stories: RunningModel, sample: Win
         for group in inputs:
             weights = [stories.weight(n) for n in group.layers]
             scale = smoothing_scale(weights, group.max_abs, 0.5)
-            smooth.update({n: smoothquant(w, scale, Format(8)) for n, w in zip(group.layers, weights, strict=True)})
+            smooth.update(
+                {n: smoothquant(w, scale, UniformFormat(8)) for n, w in zip(group.layers, weights, strict=True)}
+            )
         return {}
 
     calibrate(stories, other_text, visit)
     found = []
-    for layers in (smooth, rounded(stories, Format(8))):
+    for layers in (smooth, rounded(stories, UniformFormat(8))):
         ranges = calibrate_activations(stories, other_text.tokens, layers)
         accuracy = evaluate(FakeQuantized(stories, layers, Activations(8, ranges)), sample)
         assert accuracy.quantized == "A8 static per tensor" and accuracy.kl_divergence is not None
@@ -167,7 +173,7 @@ def test_smoothquant_helps_static_activations(stories: RunningModel, sample: Win
 
 
 def test_activations_and_cache_cost_what_their_bits_suggest(stories: RunningModel, sample: Windows) -> None:
-    layers = rounded(stories, Format(8))
+    layers = rounded(stories, UniformFormat(8))
     found = [
         evaluate(FakeQuantized(stories, layers, *parts), sample)
         for parts in ((None, None), (Activations(), None), (None, KvCache(8)), (None, KvCache(4)))

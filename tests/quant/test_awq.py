@@ -7,9 +7,9 @@ import pytest
 
 from halo.errors import HaloError
 from halo.quant.awq import awq, awq_scale
-from halo.quant.rtn import Format, rtn
+from halo.quant.rtn import UniformFormat, rtn
 
-W3 = Format(3, symmetric=False, group=16, include_zero=False)
+W3 = UniformFormat(3, symmetric=False, group=16, include_zero=False)
 
 
 def case(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

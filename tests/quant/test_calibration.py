@@ -14,7 +14,7 @@ from halo.quant import checkpoint
 from halo.quant.calibration import LayerInputs, calibrate, layer_inputs
 from halo.quant.fake import FakeQuantized
 from halo.quant.layer import QuantizedLayer
-from halo.quant.rtn import Format, rtn
+from halo.quant.rtn import UniformFormat, rtn
 from halo.quant.text import Windows
 from halo.quant.torch_model import RunningModel
 from halo.workload import architectures
@@ -102,7 +102,7 @@ def test_the_next_block_sees_the_quantized_one(model: RunningModel) -> None:
         expected = inputs_of_a_whole_pass(model, layers)
         for group in inputs:
             compare(group, expected[group.layers[0]])
-        made = {name: rtn(model.weight(name), Format(3), name=name) for group in inputs for name in group.layers}
+        made = {name: rtn(model.weight(name), UniformFormat(3), name=name) for group in inputs for name in group.layers}
         layers.update(made)
         blocks += 1
         return made

@@ -18,7 +18,7 @@ from halo.quant.codebooks import (
     class_codebooks,
     distribution,
     least_cost_at,
-    left_aligned,
+    left_aligned_codebook,
 )
 
 
@@ -36,8 +36,8 @@ def table(bits: int = 8, *, zero_ps: float = 250.0, energy: bool = True, signed:
 def test_classes_are_the_weights_fast_enough() -> None:
     slow, middle, fast = class_codebooks(table(), targets_ghz=[1.6, 2.27, 2.5])
     assert len(slow.values) == 256
-    assert middle.values.tolist() == list(range(-128, 128, 16)) == left_aligned(4).values.tolist()
-    assert fast.values.tolist() == list(range(-128, 128, 32)) == left_aligned(3).values.tolist()
+    assert middle.values.tolist() == list(range(-128, 128, 16)) == left_aligned_codebook(4).values.tolist()
+    assert fast.values.tolist() == list(range(-128, 128, 32)) == left_aligned_codebook(3).values.tolist()
     for book in (slow, middle, fast):
         assert book.frequency_ghz == table().fmax(book.values.tolist())["tt"]
     assert fast.energy_fj == pytest.approx((10 + 4 * 35 + 2 * 30 + 25) / 8)
@@ -51,14 +51,16 @@ def test_zero_is_added_and_slows_the_class() -> None:
 
 
 def test_uniform_grids_get_clock_and_energy_of_the_table() -> None:
-    book = left_aligned(3, table())
+    book = left_aligned_codebook(3, table())
     assert (book.name, book.frequency_ghz) == ("INT3 << 5", 2.5)
-    assert left_aligned(3).frequency_ghz is None
-    assert left_aligned(8).name == "INT8" and left_aligned(8).values.tolist() == list(range(-128, 128))
-    assert left_aligned(2, table(4), bits=4).values.tolist() == [-8, -4, 0, 4]
-    assert left_aligned(2, table(energy=False)).energy_fj is None
+    assert left_aligned_codebook(3).frequency_ghz is None
+    assert left_aligned_codebook(8).name == "INT8" and left_aligned_codebook(8).values.tolist() == list(
+        range(-128, 128)
+    )
+    assert left_aligned_codebook(2, table(4), bits=4).values.tolist() == [-8, -4, 0, 4]
+    assert left_aligned_codebook(2, table(energy=False)).energy_fj is None
     with pytest.raises(HaloError, match="does not fit a 4-bit operand"):
-        left_aligned(5, bits=4)
+        left_aligned_codebook(5, bits=4)
 
 
 @pytest.mark.parametrize("bits", [4, 6])
@@ -66,7 +68,7 @@ def test_other_widths_work_and_a_wrong_one_is_refused(bits: int) -> None:
     (book,) = class_codebooks(table(bits), targets_ghz=[1.92], bits=bits)
     half = 1 << (bits - 1)
     assert book.values.tolist() == list(range(-half, half, 4))
-    for wrong in (lambda t: class_codebooks(t, 2), lambda t: left_aligned(3, t)):
+    for wrong in (lambda t: class_codebooks(t, 2), lambda t: left_aligned_codebook(3, t)):
         with pytest.raises(HaloError, match=f"run from {-half} to {half - 1}, the codes from -128 to 127"):
             wrong(table(bits))
     with pytest.raises(HaloError, match="run from 0 to 255"):
@@ -117,10 +119,10 @@ def test_a_fitted_codebook_beats_the_grid_at_the_same_clock() -> None:
     book = best_codebook(table(), 8, clock, normal())
     assert (book.values % 4 == 0).all() and len(book.values) == 8
     assert book.frequency_ghz is not None and book.frequency_ghz >= clock
-    assert noise(book.values) < 0.95 * noise(left_aligned(3).values)
+    assert noise(book.values) < 0.95 * noise(left_aligned_codebook(3).values)
     assert noise(book.values) < 1.1 * 0.03455  # Lloyd-Max with eight levels (Max, 1960)
     fast = best_codebook(table(), 8, 2.5, normal())
-    assert fast.values.tolist() == left_aligned(3).values.tolist()
+    assert fast.values.tolist() == left_aligned_codebook(3).values.tolist()
 
 
 def test_energy_has_its_price() -> None:

@@ -19,10 +19,11 @@ from halo.errors import HaloError
 from halo.quant.checkpoint import open_model
 from halo.quant.checkpoint.folder import WHOLE
 from halo.quant.checkpoint.safetensor_file import read_tensors
-from halo.quant.codebooks import left_aligned
+from halo.quant.codebooks import left_aligned_codebook
 from halo.quant.export import ExportedLayer, export_w8a8, merge_sparse
-from halo.quant.halo_method import HaloOptions, quantize_halo
+from halo.quant.halo_method import quantize_halo
 from halo.quant.layer import QuantizedLayer, Sparse
+from halo.quant.options import HaloOptions
 from halo.quant.store import save_layer
 
 NEEDS = "the extra halo-mac[torch] runs the exports"
@@ -234,7 +235,7 @@ def test_layers_of_halo(scale: Any, apart: bool, stories: Path, tmp_path: Path) 
     options = HaloOptions(tile=16, variant="perf", scale=scale)
     if not apart:
         options = dataclasses.replace(options, outlier_sigmas=None, salient_share=0.0)
-    books = (left_aligned(4),)
+    books = (left_aligned_codebook(4),)
     layers = quantize(
         stories, tmp_path / "q", lambda name, weight: quantize_halo(weight, None, books, options, name=name)
     )

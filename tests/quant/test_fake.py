@@ -13,7 +13,7 @@ from tiny_models import FAMILIES, tiny_model
 from halo.errors import HaloError
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
 from halo.quant.kv_cache import CACHE_ARGUMENTS, KvCache, cache_argument
-from halo.quant.rtn import Format, rtn
+from halo.quant.rtn import UniformFormat, rtn
 from halo.quant.smoothquant import smoothquant
 from halo.quant.torch_model import RunningModel
 from halo.workload import architectures
@@ -55,7 +55,7 @@ def inputs_and_outputs(module: Any, model: RunningModel, name: str) -> tuple[np.
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_is_the_model_with_other_weights_and_then_the_model_again(family: str, tmp_path: Path) -> None:
     model = running(family, tmp_path)
-    layers = {name: rtn(model.weight(name), Format(4), name=name) for name in model.linears}
+    layers = {name: rtn(model.weight(name), UniformFormat(4), name=name) for name in model.linears}
     other = copy.deepcopy(model.module)
     for name, layer in layers.items():
         weight = torch.from_numpy(layer.dequantize())
@@ -76,7 +76,7 @@ def test_int8_activations_are_what_integers_give(llama: RunningModel, smooth: bo
     name = "model.layers.1.mlp.down_proj"
     weight = llama.weight(name)
     scale = np.linspace(0.5, 3, weight.shape[1]).astype(np.float32)
-    layer = smoothquant(weight, scale, Format(8)) if smooth else rtn(weight, Format(8))
+    layer = smoothquant(weight, scale, UniformFormat(8)) if smooth else rtn(weight, UniformFormat(8))
     with FakeQuantized(llama, {name: layer}, Activations()).applied() as module:
         before, _, out = inputs_and_outputs(module, llama, name)
     x = before / scale if smooth else before

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halo.quant.codebooks import left_aligned
+from halo.quant.codebooks import left_aligned_codebook
 from halo.quant.fit import Dense, fit_scales, nearest_table, round_nearest
 from halo.quant.fit_reference import fit_block, magnitudes, nearest
 from halo.quant.layer import Codebook
@@ -95,7 +95,7 @@ def test_the_fit_is_close_to_the_best_scale_there_is(kind: str) -> None:
     apart[:] = 0
     block = {"row": (1, 32), "tile": (32, 32), "channel": (1, 64)}[kind]
     classes = np.zeros((1, 2), np.uint8)
-    book = left_aligned(3)
+    book = left_aligned_codebook(3)
     _, error = fit_scales(Dense(weight, importance, apart, 32, block), [book], classes, 1)
     best = 0.0
     for r in range(0, 32, block[0]):
@@ -110,7 +110,7 @@ def test_the_fit_is_close_to_the_best_scale_there_is(kind: str) -> None:
 def test_a_mirrored_codebook_costs_nothing_and_helps() -> None:
     weight, importance, apart = layer(4, 64, 64, whole=False)
     classes = np.zeros((4, 4), np.uint8)
-    book = left_aligned(3)
+    book = left_aligned_codebook(3)
     plain, both = (
         fit_scales(Dense(weight, importance, apart, 16, (1, 16), signed), [book], classes, 1)
         for signed in (False, True)

@@ -7,7 +7,7 @@ import pytest
 
 from halo.errors import HaloError
 from halo.quant.gptq import gptq, inverse_factor
-from halo.quant.rtn import Format, rtn
+from halo.quant.rtn import UniformFormat, rtn
 
 
 def random_case(seed: int, rows: int = 6, columns: int = 20, samples: int = 60) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +21,7 @@ def hessian_of(inputs: np.ndarray) -> np.ndarray:
     return 2 / len(inputs) * inputs.T @ inputs
 
 
-def by_elimination(weight: np.ndarray, hessian: np.ndarray, format: Format, order: list[int]) -> np.ndarray:
+def by_elimination(weight: np.ndarray, hessian: np.ndarray, format: UniformFormat, order: list[int]) -> np.ndarray:
     """Optimal brain quantization in a fixed order: solve for the remaining weights anew after every column."""
     w = weight.astype(np.float64).copy()
     codes = np.zeros(w.shape, dtype=np.int8)
@@ -33,7 +33,7 @@ def by_elimination(weight: np.ndarray, hessian: np.ndarray, format: Format, orde
         inverse = np.linalg.inv(damped[np.ix_(rest, rest)])
         group = column // width
         if format.group is not None and column % width == 0 and order == sorted(order):
-            now = Format(format.bits, format.symmetric).grid(w[:, column : column + width].astype(np.float32))
+            now = UniformFormat(format.bits, format.symmetric).grid(w[:, column : column + width].astype(np.float32))
             grid.scale[:, group] = now.scale[:, 0]
             if grid.zero is not None and now.zero is not None:
                 grid.zero[:, group] = now.zero[:, 0]
@@ -47,7 +47,7 @@ def by_elimination(weight: np.ndarray, hessian: np.ndarray, format: Format, orde
 @pytest.mark.parametrize("block", [1, 7, 128])
 def test_it_solves_for_the_remaining_weights_after_every_column(seed: int, block: int) -> None:
     weight, inputs = random_case(seed)
-    format = Format(4, symmetric=seed % 2 == 0)
+    format = UniformFormat(4, symmetric=seed % 2 == 0)
     expected = by_elimination(weight, hessian_of(inputs), format, list(range(20)))
     np.testing.assert_array_equal(gptq(weight, hessian_of(inputs), format, block=block).codes, expected)
 
@@ -57,15 +57,15 @@ def test_act_order_takes_the_busiest_inputs_first(seed: int) -> None:
     weight, inputs = random_case(seed)
     hessian = hessian_of(inputs)
     order = np.argsort(-np.diag(hessian), kind="stable").tolist()
-    made = gptq(weight, hessian, Format(3), act_order=True, block=8)
-    np.testing.assert_array_equal(made.codes, by_elimination(weight, hessian, Format(3), order))
+    made = gptq(weight, hessian, UniformFormat(3), act_order=True, block=8)
+    np.testing.assert_array_equal(made.codes, by_elimination(weight, hessian, UniformFormat(3), order))
 
 
 @pytest.mark.parametrize(("group", "block"), [(4, 128), (8, 4), (4, 6), (6, 128)])
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_group_scales_follow_the_updated_weights(group: int, block: int, symmetric: bool) -> None:
     weight, inputs = random_case(group)
-    format = Format(4, symmetric, group)
+    format = UniformFormat(4, symmetric, group)
     made = gptq(weight, hessian_of(inputs), format, block=block)
     made.check()
     np.testing.assert_array_equal(made.codes, by_elimination(weight, hessian_of(inputs), format, list(range(20))))
@@ -73,7 +73,7 @@ def test_group_scales_follow_the_updated_weights(group: int, block: int, symmetr
 
 def test_static_groups_keep_the_scales_of_the_original_weights() -> None:
     weight, inputs = random_case(1)
-    format = Format(4, group=4)
+    format = UniformFormat(4, group=4)
     for options in ({"static_groups": True}, {"act_order": True}):
         np.testing.assert_array_equal(
             gptq(weight, hessian_of(inputs), format, **options).scale, rtn(weight, format).scale
@@ -85,7 +85,7 @@ def test_static_groups_keep_the_scales_of_the_original_weights() -> None:
 def test_a_diagonal_hessian_is_round_to_nearest() -> None:
     weight, _ = random_case(3)
     diagonal = np.diag(np.random.default_rng(3).uniform(0.1, 9, size=20))
-    for format in (Format(3), Format(4, symmetric=False, group=5)):
+    for format in (UniformFormat(3), UniformFormat(4, symmetric=False, group=5)):
         np.testing.assert_array_equal(gptq(weight, diagonal, format, block=4).codes, rtn(weight, format).codes)
 
 
@@ -95,7 +95,7 @@ def test_the_output_error_is_below_that_of_round_to_nearest() -> None:
         weight, inputs = random_case(seed, columns=32, samples=200)
         errors = [
             np.square(inputs @ (made.dequantize() - weight).T).sum()
-            for made in (gptq(weight, hessian_of(inputs), Format(3)), rtn(weight, Format(3)))
+            for made in (gptq(weight, hessian_of(inputs), UniformFormat(3)), rtn(weight, UniformFormat(3)))
         ]
         won += errors[0] < errors[1]
     assert won == 20
@@ -114,7 +114,7 @@ def test_the_factor_is_the_upper_one_of_the_inverse() -> None:
 def test_inputs_that_are_always_zero_get_weight_zero() -> None:
     weight, inputs = random_case(6)
     inputs[:, [0, 7]] = 0
-    made = gptq(weight, hessian_of(inputs), Format(4))
+    made = gptq(weight, hessian_of(inputs), UniformFormat(4))
     assert not made.codes[:, [0, 7]].any() and made.codes.any()
 
 
@@ -124,26 +124,26 @@ def test_the_unit_diagonal_of_silent_inputs_counts_for_the_damping() -> None:
     hessian = hessian_of(inputs * 1e-3)  # small beside that 1
     filled = hessian + np.diag((np.diag(hessian) == 0).astype(float))
     silenced = np.where(np.diag(hessian) == 0, np.float32(0), weight)
-    expected = by_elimination(silenced, filled, Format(4), list(range(20)))
-    np.testing.assert_array_equal(gptq(weight, hessian, Format(4)).codes, expected)
+    expected = by_elimination(silenced, filled, UniformFormat(4), list(range(20)))
+    np.testing.assert_array_equal(gptq(weight, hessian, UniformFormat(4)).codes, expected)
 
 
 def test_damping_grows_once_and_then_it_is_an_error() -> None:
     weight, _ = random_case(7)
     hessian = np.eye(20)
     hessian[0, 1] = hessian[1, 0] = 1.05  # eigenvalue -0.05: 0.01 does not help, 0.1 does
-    assert gptq(weight, hessian, Format(4)).details["damping"] == pytest.approx(0.1)
+    assert gptq(weight, hessian, UniformFormat(4)).details["damping"] == pytest.approx(0.1)
     hessian[0, 1] = hessian[1, 0] = 2
     with pytest.raises(HaloError, match="not positive definite"):
-        gptq(weight, hessian, Format(4), name="mlp.up")
+        gptq(weight, hessian, UniformFormat(4), name="mlp.up")
 
 
 def test_bad_input_is_named() -> None:
     weight, inputs = random_case(8)
     with pytest.raises(HaloError, match="'q' has 20 inputs and a Hessian of 19 x 19"):
-        gptq(weight, np.eye(19), Format(4), name="q")
+        gptq(weight, np.eye(19), UniformFormat(4), name="q")
     with pytest.raises(HaloError, match="Hessian of layer 'q' is not finite"):
-        gptq(weight, np.full((20, 20), np.inf), Format(4), name="q")
+        gptq(weight, np.full((20, 20), np.inf), UniformFormat(4), name="q")
     weight[0, 0] = np.inf
     with pytest.raises(HaloError, match="holds inf at row 0, column 0"):
-        gptq(weight, hessian_of(inputs), Format(4))
+        gptq(weight, hessian_of(inputs), UniformFormat(4))

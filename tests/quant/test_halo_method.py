@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from halo.errors import HaloError
-from halo.quant.codebooks import left_aligned
-from halo.quant.halo_method import HaloOptions, quantize_halo
+from halo.quant.codebooks import left_aligned_codebook
+from halo.quant.halo_method import quantize_halo
 from halo.quant.layer import Codebook, QuantizedLayer
+from halo.quant.options import HaloOptions
 
-ACCURATE = replace(left_aligned(4), frequency_ghz=2.4)
-FAST = replace(left_aligned(3), frequency_ghz=3.7)
+ACCURATE = replace(left_aligned_codebook(4), frequency_ghz=2.4)
+FAST = replace(left_aligned_codebook(3), frequency_ghz=3.7)
 BOOKS = (ACCURATE, FAST)
 
 
@@ -111,7 +112,10 @@ def test_variants_trade_error_for_clock() -> None:
 def test_accuracy_keeps_the_share_asked_for() -> None:
     weight, fisher = layer(4, 96, 96)
     options = HaloOptions(tile=8, variant="acc", share=0.8)
-    slow, fast = (quantize_halo(weight, fisher, (book,), replace(options, variant="perf")) for book in BOOKS)
+    slow, fast = (
+        quantize_halo(weight, fisher, (book,), replace(options, variant="perf", share=HaloOptions.share))
+        for book in BOOKS
+    )
     ends = [x.fisher_error(weight, fisher) for x in (slow, fast)]
     made = quantize_halo(weight, fisher, BOOKS, options)
     lost = (made.fisher_error(weight, fisher) - ends[0]) / (ends[1] - ends[0])
@@ -128,8 +132,8 @@ def test_accuracy_keeps_the_share_asked_for() -> None:
 
 def test_three_codebooks_are_used_by_need() -> None:
     weight, fisher = layer(5, 96, 96)
-    middle = replace(left_aligned(4), frequency_ghz=3.0)
-    slow = replace(left_aligned(6), frequency_ghz=2.0)
+    middle = replace(left_aligned_codebook(4), frequency_ghz=3.0)
+    slow = replace(left_aligned_codebook(6), frequency_ghz=2.0)
     made = quantize_halo(weight, fisher, (slow, middle, FAST), HaloOptions(tile=8))
     made.check()
     assert sum(made.class_share()) == pytest.approx(1) and made.class_share()[1] > 0.1
@@ -188,7 +192,10 @@ NAN[3, 4] = np.nan
         (lambda: quantize_halo(W, None, BOOKS, HaloOptions(tile=16, missing_fisher="refuse")), "has no Fisher"),
         (lambda: quantize_halo(W, F, (), HaloOptions(tile=16)), "no codebook"),
         (lambda: quantize_halo(W, F, BOOKS[::-1], HaloOptions(tile=16)), "do not go from slow to fast"),
-        (lambda: quantize_halo(W, F, (left_aligned(4), FAST), HaloOptions(tile=16)), "a codebook has no clock"),
+        (
+            lambda: quantize_halo(W, F, (left_aligned_codebook(4), FAST), HaloOptions(tile=16)),
+            "a codebook has no clock",
+        ),
         (
             lambda: quantize_halo(W, F, BOOKS, HaloOptions(tile=16), hessian=np.eye(5)),
             "32 inputs and a Hessian of 5 x 5",

@@ -15,7 +15,7 @@ from halo.cli.main import main
 from halo.errors import HaloError
 from halo.quant.fake import Activations, FakeQuantized
 from halo.quant.harness import TaskFigure, run_tasks
-from halo.quant.rtn import Format, rtn
+from halo.quant.rtn import UniformFormat, rtn
 from halo.quant.store import list_layers, load_layer
 from halo.quant.torch_model import RunningModel, load_model
 
@@ -102,7 +102,7 @@ def ids(model: RunningModel, text: str) -> list[int]:
 
 
 def test_word_perplexity_is_the_likelihood_of_all_words(stories: RunningModel, tasks: Path, pages: list[str]) -> None:
-    layers = {name: rtn(stories.weight(name), Format(4), name=name) for name in stories.linears}
+    layers = {name: rtn(stories.weight(name), UniformFormat(4), name=name) for name in stories.linears}
     fake = FakeQuantized(stories, layers)
     found = run_tasks(fake, tasks, ["pages"])
     total = 0.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from halo.errors import HaloError
-from halo.quant.rtn import Format, rtn
+from halo.quant.rtn import UniformFormat, rtn
 from halo.quant.smoothquant import smoothing_scale, smoothquant
 
 
@@ -23,7 +23,7 @@ def test_a_smoothed_layer_gives_the_same_outputs_up_to_rounding() -> None:
     weight = rng.normal(size=(16, 32)).astype(np.float32)
     inputs = rng.normal(size=(64, 32)) * rng.lognormal(sigma=2, size=32)
     scale = smoothing_scale([weight], np.abs(inputs).max(axis=0).astype(np.float32), 0.5)
-    layer = smoothquant(weight, scale, Format(8))
+    layer = smoothquant(weight, scale, UniformFormat(8))
     layer.check()
     exact = inputs @ weight.T
     through_the_mac = (inputs / scale) @ (layer.codes * layer.scale).T
@@ -42,9 +42,9 @@ def test_int8_activations_with_an_outlier_channel_profit() -> None:
         return np.rint(x / step) * step @ w.T
 
     scale = smoothing_scale([weight], np.abs(inputs).max(axis=0).astype(np.float32), 0.5)
-    smooth = smoothquant(weight, scale, Format(8))
+    smooth = smoothquant(weight, scale, UniformFormat(8))
     exact = inputs @ weight.T
-    plain_error = np.square(output(inputs, rtn(weight, Format(8)).dequantize()) - exact).mean()
+    plain_error = np.square(output(inputs, rtn(weight, UniformFormat(8)).dequantize()) - exact).mean()
     smooth_error = np.square(output(inputs / scale, smooth.codes * smooth.scale) - exact).mean()
     assert smooth_error < 0.3 * plain_error
 
@@ -53,7 +53,7 @@ def test_silent_channels_keep_a_usable_scale() -> None:
     weight = np.zeros((2, 3), dtype=np.float32)
     scale = smoothing_scale([weight], np.zeros(3, dtype=np.float32), 0.5)
     assert (scale > 0).all() and np.isfinite(scale).all()
-    smoothquant(weight, scale, Format(8)).check()
+    smoothquant(weight, scale, UniformFormat(8)).check()
 
 
 def test_bad_input_is_named() -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from halo.errors import HaloError
 from halo.quant.kmeans_kernel import cluster_rows
-from halo.quant.rtn import Format, rtn
-from halo.quant.squeezellm import SqueezeOptions, dequantized_float, squeezellm
+from halo.quant.options import SqueezeOptions
+from halo.quant.rtn import UniformFormat, rtn
+from halo.quant.squeezellm import dequantized_float, squeezellm
 
 
 def objective(values: np.ndarray, mass: np.ndarray, centroids: np.ndarray) -> float:
@@ -84,7 +85,7 @@ def test_the_sparse_part_holds_the_sensitive_and_the_large() -> None:
 def test_the_fisher_error_is_below_that_of_a_uniform_grid(bits: int) -> None:
     weight, fisher = case(bits)
     layer = squeezellm(weight, fisher, SqueezeOptions(bits))
-    assert layer.fisher_error(weight, fisher) < 0.5 * rtn(weight, Format(bits)).fisher_error(weight, fisher)
+    assert layer.fisher_error(weight, fisher) < 0.5 * rtn(weight, UniformFormat(bits)).fisher_error(weight, fisher)
 
 
 def test_int8_centroids_are_at_most_half_a_step_from_those_found() -> None:

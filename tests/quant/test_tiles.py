@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halo.quant.tiles import front, share_count, tile_means
+from halo.quant.tiles import pareto_front, share_count, tile_means
 
 
 def test_means_are_over_tiles_without_what_is_apart() -> None:
@@ -35,7 +35,7 @@ def test_every_step_of_the_front_is_the_least_error_at_its_period(seed: int, til
     rng = np.random.default_rng(seed)
     error = np.sort(rng.random((classes, tiles)), axis=0)
     period = np.sort(rng.random(classes) + 0.1)[::-1]
-    moves = front(error, period)
+    moves = pareto_front(error, period)
     every = [
         (np.mean(period[list(c)]), sum(error[k, t] for t, k in enumerate(c)))
         for c in itertools.product(range(classes), repeat=tiles)
@@ -51,10 +51,10 @@ def test_every_step_of_the_front_is_the_least_error_at_its_period(seed: int, til
 def test_an_order_is_kept_and_the_knee_is_the_corner() -> None:
     error = np.array([[0.0, 0, 0, 0], [1.0, 1, 10, 10]])
     period = np.array([2.0, 1.0])
-    moves = front(error, period)
+    moves = pareto_front(error, period)
     assert moves.knee() == 2
     assert moves.classes(2, (2, 2)).tolist() == [[1, 1], [0, 0]]
-    ordered = front(error, period, np.array([4.0, 3, 2, 1]))
+    ordered = pareto_front(error, period, np.array([4.0, 3, 2, 1]))
     assert ordered.tiles.tolist() == [3, 2, 1, 0]
-    assert front(error[:, :2] * 0, period).knee() == 2  # nothing lost: all fast
-    assert front(error[:1], period[:1]).knee() == 0
+    assert pareto_front(error[:, :2] * 0, period).knee() == 2  # nothing lost: all fast
+    assert pareto_front(error[:1], period[:1]).knee() == 0

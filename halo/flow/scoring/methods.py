@@ -16,7 +16,7 @@ import numpy.typing as npt
 from halo.arch.weights import INT8_VALUES, INT8_ZERO
 from halo.errors import HaloError
 from halo.flow.scoring.stated import METHODS, Operand
-from halo.quant.codebooks import left_aligned
+from halo.quant.codebooks import left_aligned_codebook
 from halo.quant.layer import QuantizedLayer
 from halo.quant.store import list_layers, load_layer
 from halo.sourced import Told
@@ -214,7 +214,7 @@ def _plain(bits: int) -> ValueSet:
 
 
 def _aligned(bits: int) -> ValueSet:
-    book = left_aligned(bits)
+    book = left_aligned_codebook(bits)
     return ValueSet(book.name, tuple(book.values.tolist()))
 
 

@@ -21,7 +21,7 @@ ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 
 @dataclass(frozen=True)
 class Awq:
-    """A ``Format``.
+    """A ``StoredFormat``.
 
     ``qweight`` int32[in, out / 8] is packed along the outputs in ``ORDER``, ``qzeros`` int32[groups, out / 8] the same;
     ``scales`` is [groups, out]. Zeros are stored as they are. AWQ's activation scales are folded into the module
@@ -46,14 +46,14 @@ class Awq:
         return cls(int(config.get("group_size", config.get("q_group_size", -1))))
 
     def shape(self, name: str, tensors: Tensors) -> tuple[int, int] | None:
-        """See ``Format``."""
+        """See ``StoredFormat``."""
         if "qweight" not in tensors:
             return None
         columns, words = tensors["qweight"].shape
         return words * 8, columns
 
     def layer(self, name: str, tensors: Tensors) -> QuantizedLayer:
-        """See ``Format``."""
+        """See ``StoredFormat``."""
         codes = _columns(stored(name, tensors, "qweight")).T
         zeros = _columns(stored(name, tensors, "qzeros")).T
         size = self.group_size if self.group_size > 0 else codes.shape[1]

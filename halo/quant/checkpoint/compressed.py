@@ -40,7 +40,7 @@ class Scheme:
 
 @dataclass(frozen=True)
 class CompressedTensors:
-    """A ``Format``.
+    """A ``StoredFormat``.
 
     int-quantized: ``weight`` int8[out, in], ``weight_scale``, ``weight_zero_point`` int8. pack-quantized:
     ``weight_packed`` int32, values + 2^(bits - 1) packed along the inputs, ``weight_shape``, zeros of channels and
@@ -74,7 +74,7 @@ class CompressedTensors:
         return cls(path, schemes, tuple(config.get("ignore") or ()))
 
     def shape(self, name: str, tensors: Tensors) -> tuple[int, int] | None:
-        """See ``Format``."""
+        """See ``StoredFormat``."""
         if "weight_packed" in tensors:
             rows, columns = (int(n) for n in stored(name, tensors, "weight_shape"))
             return rows, columns
@@ -85,7 +85,7 @@ class CompressedTensors:
         return rows, columns
 
     def layer(self, name: str, tensors: Tensors) -> QuantizedLayer:
-        """See ``Format``."""
+        """See ``StoredFormat``."""
         scheme = self._scheme_of(name)
         shape = self.shape(name, tensors)
         assert shape is not None

@@ -12,7 +12,7 @@ import numpy as np
 from halo.errors import HaloError
 from halo.quant.checkpoint.awq import Awq
 from halo.quant.checkpoint.compressed import CompressedTensors
-from halo.quant.checkpoint.formats import Format, Tensors, unread
+from halo.quant.checkpoint.formats import StoredFormat, Tensors, unread
 from halo.quant.checkpoint.gptq import Gptq
 from halo.quant.checkpoint.model import Float32, LayerInfo, Model
 from halo.quant.checkpoint.safetensor_file import Tensor, read_tensors
@@ -37,7 +37,7 @@ class FolderModel(Model):
 
     tensors: Mapping[str, Tensor]
     modules: Mapping[str, Tensors]
-    format: Format | None
+    format: StoredFormat | None
 
     @property
     def architecture(self) -> Family:
@@ -76,7 +76,7 @@ def open_folder(folder: Path) -> FolderModel:
     return FolderModel(folder, model_type, config, layers, tensors, modules, form)
 
 
-def format_of(config: Mapping[str, Any], path: Path) -> Format:
+def format_of(config: Mapping[str, Any], path: Path) -> StoredFormat:
     """The format that a ``quantization_config`` names.
 
     Raises:
@@ -128,7 +128,7 @@ def _modules(tensors: Mapping[str, Tensor], family: Family) -> dict[str, dict[st
 
 
 def _layers(
-    config: Mapping[str, Any], family: Family, modules: Mapping[str, Tensors], form: Format | None, folder: Path
+    config: Mapping[str, Any], family: Family, modules: Mapping[str, Tensors], form: StoredFormat | None, folder: Path
 ) -> tuple[LayerInfo, ...]:
     count = config.get(family.count)
     if not isinstance(count, int) or count < 1:
@@ -149,7 +149,7 @@ def _layers(
     return tuple(layers)
 
 
-def _shape(name: str, tensors: Tensors, family: Family, form: Format | None) -> tuple[int, int] | None:
+def _shape(name: str, tensors: Tensors, family: Family, form: StoredFormat | None) -> tuple[int, int] | None:
     coded = form.shape(name, tensors) if form is not None else None
     if coded is not None or "weight" not in tensors:
         return coded

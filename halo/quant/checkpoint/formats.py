@@ -24,7 +24,7 @@ Tensors = Mapping[str, Tensor]
 _AGAIN = "Fetch the checkpoint again."
 
 
-class Format(Protocol):
+class StoredFormat(Protocol):
     """A way to store quantized layers."""
 
     def shape(self, name: str, tensors: Tensors) -> tuple[int, int] | None:

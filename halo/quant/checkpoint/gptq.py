@@ -16,7 +16,7 @@ from halo.quant.layer import QuantizedLayer
 
 @dataclass(frozen=True)
 class Gptq:
-    """A ``Format``.
+    """A ``StoredFormat``.
 
     ``qweight`` int32[in * bits / 32, out] is packed along the inputs, ``qzeros`` int32[groups, out * bits / 32] along
     the outputs; ``scales`` is [groups, out], ``g_idx`` int32[in] the group of every input channel.
@@ -46,14 +46,14 @@ class Gptq:
         return cls(bits, int(config.get("group_size", -1)), 1 if kind == "gptq" else 0)
 
     def shape(self, name: str, tensors: Tensors) -> tuple[int, int] | None:
-        """See ``Format``."""
+        """See ``StoredFormat``."""
         if "qweight" not in tensors:
             return None
         words, rows = tensors["qweight"].shape
         return rows, words * 32 // self.bits
 
     def layer(self, name: str, tensors: Tensors) -> QuantizedLayer:
-        """See ``Format``."""
+        """See ``StoredFormat``."""
         words = stored(name, tensors, "qweight")
         rows, columns = words.shape[1], words.shape[0] * 32 // self.bits
         codes = unpack(words.T, self.bits, columns)

@@ -1,0 +1,35 @@
+"""How a text file becomes windows of tokens for calibration and evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from halo.quant.text import Convention, Windows, read_text, windows_of
+from halo.quant.torch_model import RunningModel
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """How a text becomes windows of tokens.
+
+    Attributes:
+        convention: ``papers`` (lines joined by two newlines) or ``documents`` (BOS in front of every window).
+        length: tokens a window; None: 2048, or the model's context where that is shorter.
+        windows: the first so many; None: all.
+    """
+
+    convention: Literal["papers", "documents"] = "papers"
+    length: int | None = None
+    windows: int | None = None
+
+    def read(self, path: Path, model: RunningModel) -> Windows:
+        """The windows of a text file.
+
+        Raises:
+            HaloError: no such text, or shorter than one window.
+        """
+        documents = self.convention == "documents"
+        how = Convention(self.length, join_lines=not documents, bos_each=documents)
+        return windows_of(read_text(path), model.tokenizer, model.context, how, self.windows)
