@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Required, TypedDict
 
-from halo.flow.quantization.methods import MethodOptions
-from halo.flow.quantize import TextOptions
+from halo.flow.quantization.texts import TextOptions
+from halo.quant.options import QuantizerOptions
 
 PathLike = str | Path
 
@@ -91,7 +91,7 @@ class GatesOptions(TypedDict, total=False):
 class QuantizeOptions(TypedDict, total=False):
     """Options as of ``halo.flow.quantize.QuantizeConfig``: meanings and defaults are there."""
 
-    options: Required[MethodOptions]
+    options: Required[QuantizerOptions]
     table: PathLike | None
     corner: str | None
     fisher: PathLike | None

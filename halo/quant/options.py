@@ -58,7 +58,12 @@ def _require_damping(damping: float) -> None:
 
 
 @dataclass(frozen=True)
-class RtnOptions:
+class QuantizerOptions:
+    """The options of a method; their class says which method."""
+
+
+@dataclass(frozen=True)
+class RtnOptions(QuantizerOptions):
     """Round to nearest.
 
     Attributes:
@@ -79,7 +84,7 @@ class RtnOptions:
 
 
 @dataclass(frozen=True)
-class LeftAlignedOptions:
+class LeftAlignedOptions(QuantizerOptions):
     """Round to nearest, codes in the upper bits of the operand.
 
     Attributes:
@@ -98,7 +103,7 @@ class LeftAlignedOptions:
 
 
 @dataclass(frozen=True)
-class SmoothQuantOptions:
+class SmoothQuantOptions(QuantizerOptions):
     """SmoothQuant.
 
     Attributes:
@@ -123,7 +128,7 @@ class SmoothQuantOptions:
 
 
 @dataclass(frozen=True)
-class GptqOptions:
+class GptqOptions(QuantizerOptions):
     """GPTQ.
 
     Attributes:
@@ -155,7 +160,7 @@ class GptqOptions:
 
 
 @dataclass(frozen=True)
-class AwqOptions:
+class AwqOptions(QuantizerOptions):
     """AWQ. Its authors use groups of 128 and zero points.
 
     Attributes:
@@ -176,7 +181,7 @@ class AwqOptions:
 
 
 @dataclass(frozen=True)
-class SqueezeOptions:
+class SqueezeOptions(QuantizerOptions):
     """SqueezeLLM; the defaults are the authors'.
 
     Attributes:
@@ -200,7 +205,7 @@ class SqueezeOptions:
 
 
 @dataclass(frozen=True)
-class HaloOptions:
+class HaloOptions(QuantizerOptions):
     """HALO (see ``halo.quant.halo_method``).
 
     Attributes:
@@ -322,9 +327,3 @@ class HaloOptions:
     def over_model(self) -> bool:
         """Knee or share are those of the whole model, where there is a Fisher."""
         return self.balance == "model" and self.variant != "perf" and self.criterion == "loss"
-
-
-QuantizerOptions = (
-    RtnOptions | LeftAlignedOptions | SmoothQuantOptions | GptqOptions | AwqOptions | SqueezeOptions | HaloOptions
-)
-"""The options of any method; their class says which."""

@@ -89,7 +89,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["characterize", "-o", "r", "--margin-ps", "much"], ["--margin-ps"]),
         (["crosscheck", "r", "--samples", "0"], ["--samples"]),
         (["quantize", "m", "-o", "r"], ["m: there is no such file or folder"]),
-        (["quantize", "m", "-o", "r", "--bits", "4"], ["bits from the codebooks"]),
+        (["quantize", "m", "-o", "r", "--bits", "4"], ["bits is an option of"]),
         (["quantize", "m", "-o", "r", "--method", "rtn", "--bits", "9"], ["9 bits"]),
         (["quantize", "m", "-o", "r", "--method", "best"], ["best", "gptq"]),
         (["evaluate", "gone", "--text", "t"], ["gone: this is no run folder"]),
