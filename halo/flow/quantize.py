@@ -347,10 +347,9 @@ def _tell_fallback(method: Quantizer, methods: dict[str, str], record: Recorder)
         return
     left = [name for name, used in methods.items() if used == fallback.method]
     if left:
-        verb = "is" if len(left) == 1 else "are"
         record.assume(
-            f"{len(left)} of {len(methods)} layers {verb} {fallback.treatment} ({fallback.method} in {LAYERS}) and not "
-            f"by {method.title}, because {fallback.reason}: {', '.join(name_patterns(left))}"
+            f"{method.title} leaves out {len(left)} of {len(methods)} layers, because {fallback.reason}; they are "
+            f"{fallback.treatment}, and {LAYERS} says {fallback.method}: {', '.join(name_patterns(left))}"
         )
 
 
