@@ -1,8 +1,9 @@
-"""Boolean expressions of Liberty (``function``, ``when``, ``next_state``, ...) as truth tables.
+"""Boolean expressions as truth tables: those of Liberty (``function``, ``when``, ``next_state``, ...), and the parser.
 
-Operators and precedence follow the Liberty User Guide, "function attribute": inversion (prefix ``!``, postfix ``'``)
-first, then XOR ``^``, then AND (``*``, ``&`` or just a space), then OR (``+``, ``|``). OpenSTA binds the AND that is
-written as a space more tightly than XOR; no library we know mixes the two without parentheses.
+Other formats bring their own tokens and precedence to :func:`truth_table`. Liberty's follow the Liberty User Guide,
+"function attribute": inversion (prefix ``!``, postfix ``'``) first, then XOR ``^``, then AND (``*``, ``&`` or just a
+space), then OR (``+``, ``|``). OpenSTA binds the AND that is written as a space more tightly than XOR; no library we
+know mixes the two without parentheses.
 
 A truth table is computed as one integer whose bit ``i`` is the value at input pattern ``i``: an operator is then one
 integer operation whatever the number of patterns. The parser is an operator-precedence loop with its own stack, so
@@ -12,6 +13,7 @@ deeply nested input cannot exhaust Python's.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +31,15 @@ _TOKEN = re.compile(
     r"|(?P<operator>[!'^&*+|()]))"
 )
 _BINARY = {"^": "^", "&": "&", "*": "&", "|": "|", "+": "|"}
-_PRECEDENCE = {"|": 1, "&": 2, "^": 3, "!": 4, "(": 0}
+_PRECEDENCE = {"|": 1, "&": 2, "^": 3}
+_AND, _OR, _XOR = ("&", "&&"), ("|", "||"), ("^", "!=", "!==")
+"""Binary operators by meaning; all others are equivalence."""
+_UNARY = 100
+"""Precedence of inversion, above all others."""
 
 
-class _SyntaxProblem(Exception):
-    """What is wrong with the expression, without its place in a file."""
+class ExpressionError(ValueError):
+    """What is wrong with an expression, without its place in a file."""
 
 
 def parse_function(text: str, path: str | Path | None, line: int | None) -> Function:
@@ -51,18 +57,36 @@ def parse_function(text: str, path: str | Path | None, line: int | None) -> Func
         HaloError: the text is not a Liberty expression, or it has more than ``MAX_INPUTS`` names.
     """
     try:
-        tokens = _tokens(text)
-        inputs = tuple(dict.fromkeys(token[1:] for token in tokens if token[0] == "@"))
-        if len(inputs) > MAX_INPUTS:
-            raise _SyntaxProblem(f"it depends on {len(inputs)} names, more than the {MAX_INPUTS} supported")
-        bits = _evaluate(tokens, inputs)
-    except _SyntaxProblem as problem:
+        return truth_table(text, _tokens(text), _PRECEDENCE, MAX_INPUTS)
+    except ExpressionError as problem:
         raise HaloError(
             f"the Boolean expression {text!r} cannot be read: {problem}",
             "Correct the expression; operators are ! ' ^ & * + | and a space for AND.",
             path,
             line,
         ) from None
+
+
+def truth_table(text: str, tokens: list[str], precedence: Mapping[str, int], most: int) -> Function:
+    """Evaluate an expression at every value of its names.
+
+    Args:
+        text: the expression as written.
+        tokens: names as ``@name``, the constants 0 and 1, parentheses, ``!`` before and ``'`` behind an operand for its
+            inverse, and binary operators.
+        precedence: of each binary operator, from 1; equal ones are taken from the left.
+        most: largest number of names.
+
+    Returns:
+        The table over the names, in order of first appearance.
+
+    Raises:
+        ExpressionError: the tokens are no expression, or there are too many names.
+    """
+    inputs = tuple(dict.fromkeys(token[1:] for token in tokens if token[0] == "@"))
+    if len(inputs) > most:
+        raise ExpressionError(f"it depends on {len(inputs)} names, more than the {most} supported")
+    bits = _evaluate(tokens, inputs, precedence)
     size = 1 << len(inputs)
     packed = np.frombuffer(bits.to_bytes(max(1, size // 8), "little"), dtype=np.uint8)
     return Function(text, inputs, np.unpackbits(packed, count=size, bitorder="little"))
@@ -75,7 +99,7 @@ def _tokens(text: str) -> list[str]:
     while position < end:
         match = _TOKEN.match(text, position)
         if match is None:
-            raise _SyntaxProblem(f"unexpected {text[position:].lstrip()[:1]!r}")
+            raise ExpressionError(f"unexpected {text[position:].lstrip()[:1]!r}")
         position = match.end()
         name = match["name"] or match["quoted"]
         token = f"@{name}" if name else match["constant"] or match["operator"]
@@ -84,16 +108,16 @@ def _tokens(text: str) -> list[str]:
             tokens.append("&")
         tokens.append(token)
     if not tokens:
-        raise _SyntaxProblem("it is empty")
+        raise ExpressionError("it is empty")
     return tokens
 
 
 def _starts_operand(token: str) -> bool:
-    return token[0] in "@01!("
+    return token[0] in "@01" or token in ("!", "(")
 
 
 def _ends_operand(token: str) -> bool:
-    return token[0] in "@01')"
+    return token[0] in "@01" or token in (")", "'")
 
 
 def _variable(place: int, size: int) -> int:
@@ -106,32 +130,35 @@ def _variable(place: int, size: int) -> int:
     return bits
 
 
-def _evaluate(tokens: list[str], inputs: tuple[str, ...]) -> int:
+def _evaluate(tokens: list[str], inputs: tuple[str, ...], precedence: Mapping[str, int]) -> int:
     """Value of the expression at every input pattern, one bit a pattern."""
     size = 1 << len(inputs)
     full = (1 << size) - 1
     masks = {f"@{name}": _variable(place, size) for place, name in enumerate(inputs)}
     masks |= {"0": 0, "1": full}
+    strength = {**precedence, "!": _UNARY, "(": 0}
     operands: list[int] = []
     operators: list[str] = []
 
     def reduce_while(minimum: int) -> None:
-        while operators and _PRECEDENCE[operators[-1]] >= minimum:
+        while operators and strength[operators[-1]] >= minimum:
             operator = operators.pop()
             right = operands.pop()
             if operator == "!":
                 operands.append(full ^ right)
-            elif operator == "^":
-                operands.append(operands.pop() ^ right)
-            elif operator == "&":
+            elif operator in _AND:
                 operands.append(operands.pop() & right)
-            else:
+            elif operator in _OR:
                 operands.append(operands.pop() | right)
+            elif operator in _XOR:
+                operands.append(operands.pop() ^ right)
+            else:
+                operands.append(full ^ operands.pop() ^ right)
 
     operand_expected = True
     for token in tokens:
         if _starts_operand(token) != operand_expected:
-            raise _SyntaxProblem(f"unexpected {token.lstrip('@')!r}")
+            raise ExpressionError(f"unexpected {token.lstrip('@')!r}")
         if token in masks:
             operands.append(masks[token])
             operand_expected = False
@@ -142,15 +169,15 @@ def _evaluate(tokens: list[str], inputs: tuple[str, ...]) -> int:
         elif token == ")":
             reduce_while(1)
             if not operators:
-                raise _SyntaxProblem("unexpected ')'")
+                raise ExpressionError("unexpected ')'")
             operators.pop()
         else:
-            reduce_while(_PRECEDENCE[token])
+            reduce_while(strength[token])
             operators.append(token)
             operand_expected = True
     if operand_expected:
-        raise _SyntaxProblem("it ends where an operand is expected")
+        raise ExpressionError("it ends where an operand is expected")
     reduce_while(1)
     if operators:
-        raise _SyntaxProblem("a '(' is not closed")
+        raise ExpressionError("a '(' is not closed")
     return operands[0]

@@ -101,6 +101,8 @@ def prime_implicants(states: bytes) -> tuple[tuple[int, int], ...]:
     """All prime implicants of a Boolean function, as (care mask, value) pairs in ascending order (Quine-McCluskey).
 
     The sum of all of them is 1 in three-valued logic exactly where the function is 1 whatever the unknowns are.
+    The settle bound's kernel lists those of a function and of its complement by another method: it runs once a gate
+    and transition space inside compiled code and may refuse a function with too many, which text must not.
     """
     n = (len(states) - 1).bit_length()
     full = (1 << n) - 1
