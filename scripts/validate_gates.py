@@ -23,24 +23,24 @@ FAMILIES = ("csa_array", "booth_r4", "sign_magnitude")
 CLASS = tuple(range(-128, 128, 32))
 
 
-def swaps(liberty: Path, family: str) -> tuple[float, float, int]:
+def swaps(liberty: Sequence[Path], family: str) -> tuple[float, float, int]:
     """Period in ps of an element with multiples of 32 at rest, with swaps within the class, and clocks after others.
 
     Args:
-        liberty: of the cells.
+        liberty: all files of one corner.
         family: of the multiplier.
 
     Returns:
         The two periods, and the clocks between a swap to or from any weight and the first activation that counts.
     """
     with tempfile.TemporaryDirectory(prefix="halo-swaps-") as scratch:
-        bounds = array_bounds(build_array("pe", {"MULTIPLIER": family}, [liberty], Path(scratch)))
+        bounds = array_bounds(build_array("pe", {"MULTIPLIER": family}, liberty, Path(scratch)))
     rest = max(bounds.at_rest(weight).period_fs for weight in CLASS)
     swap = bounds.swapping(CLASS).period_fs
     return rest * 1e-3, swap * 1e-3, bounds.clocks_to_settle(max(rest, swap))
 
 
-def energy(liberty: Path) -> dict[str, float]:
+def energy(liberty: Sequence[Path]) -> dict[str, float]:
     """Parts of the energy of a multiply-accumulate in a 4 x 4 mesh, fJ: random weights and activations, 64 slots."""
     generator = np.random.default_rng(1)
     tiles = [(generator.integers(-128, 128, (4, 4)), generator.integers(-128, 128, (64, 4))) for _ in range(4)]
@@ -59,16 +59,16 @@ def main(arguments: Sequence[str]) -> None:
     """The command."""
     if len(arguments) < 2 or arguments[0] not in ("swaps", "energy", "fp16"):
         sys.exit(__doc__)
-    what, path = arguments[0], Path(arguments[1])
+    what, liberty = arguments[0], [Path(name) for name in arguments[1].split(",")]
     if what == "swaps":
         for family in arguments[2:] or FAMILIES:
-            rest, swap, clocks = swaps(path, family)
+            rest, swap, clocks = swaps(liberty, family)
             print(f"{family}: at rest {rest:,.0f} ps, swaps {swap:,.0f} ps ({swap / rest - 1:+.1%}), {clocks} clocks")
     elif what == "energy":
-        parts = energy(path)
+        parts = energy(liberty)
         print(", ".join(f"{name} {value:,.0f}" for name, value in parts.items()), f"= {sum(parts.values()):,.0f} fJ")
     else:
-        for name, period, mean in fp16(path):
+        for name, period, mean in fp16(Path(arguments[1])):
             print(f"{name}: period x {period:.2f}, energy x {mean:.1f}")
 
 
