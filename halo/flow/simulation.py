@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import check_file, check_target, new_file, new_run
-from halo.flow.simulators.bench_run import SimulationResult, simulate
+from halo.flow.simulators.bench_run import COLUMNS, SimulationResult, simulate
 from halo.flow.simulators.benches import Value, find_bench
 from halo.flow.simulators.runner import RUN_LOG, SimulatorName
 from halo.progress import Progress
@@ -101,7 +102,8 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
         shutil.copyfile(Path(scratch) / RUN_LOG, target / RUN_LOG)
         record.tools[result.simulator.tools[0].name] = result.simulator.version
         record.results.update(values=dict(result.values), tests=[asdict(test) for test in result.tests])
-        result.to_pandas().to_csv(target / TESTS, index=False)
+        with (target / TESTS).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *result.rows()])
     return replace(result, run_folder=config.run_folder)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from halo.characterization.interface import read_ports
 from halo.config import Synthesis
@@ -17,6 +15,9 @@ from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
 from halo.progress import Progress
 from halo.synth import SynthesisResult, synthesize
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,16 @@ class SynthesisRun:
         """The netlist in Verilog."""
         return self.run_folder / "netlist.v"
 
+    @property
+    def by_count(self) -> list[tuple[str, int]]:
+        """Cells and their numbers, the most frequent first."""
+        return sorted(self.cells.items(), key=lambda item: (-item[1], item[0]))
+
     def to_pandas(self) -> pd.DataFrame:
         """A row a kind of cell, the most frequent first."""
-        rows = sorted(self.cells.items(), key=lambda item: (-item[1], item[0]))
-        return pd.DataFrame(rows, columns=["cell", "count"])
+        import pandas as pd  # half a second that the command need not pay
+
+        return pd.DataFrame(self.by_count, columns=["cell", "count"])
 
     def _repr_html_(self) -> str:
         return str(self.to_pandas().to_html(index=False))

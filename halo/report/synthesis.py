@@ -10,8 +10,7 @@ _LISTED = 12
 
 def synthesis_report(run: SynthesisRun) -> Report:
     """Report of a run of ``halo synth``."""
-    most = run.to_pandas().head(_LISTED)
-    listed = ", ".join(f"{count} {cell}" for cell, count in zip(most["cell"], most["count"], strict=True))
+    listed = ", ".join(f"{count} {cell}" for cell, count in run.by_count[:_LISTED])
     rest = f" and {len(run.cells) - _LISTED} kinds more" if len(run.cells) > _LISTED else ""
     warnings = [f"warning: {text}" for text in run.warnings]
     title = f"{run.top}: {sum(run.cells.values()):,} cells, area {run.area:,.6g} library units"

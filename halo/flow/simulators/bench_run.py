@@ -8,9 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
-
-import pandas as pd
 
 from halo.errors import HaloError
 from halo.flow.simulators.benches import Bench, Value, find_bench
@@ -18,6 +17,11 @@ from halo.flow.simulators.model_cache import built_model
 from halo.flow.simulators.runner import RESULTS, RUN_LOG, Model, Simulator, SimulatorName, find_simulator, run_bench
 from halo.progress import Progress, silent
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("name", "passed", "compared", "sent", "cycles", "wall_s", "message")
+"""Of the table of a result: fields of ``TestRow``."""
 ROWS = "bench.jsonl"
 """What the tests of a bench report (``sim/components/report.py``)."""
 
@@ -83,8 +87,13 @@ class SimulationResult:
 
     def to_pandas(self) -> pd.DataFrame:
         """A row a test, as in ``tests.csv``: its name, whether it passed, and what it counted."""
-        names = ("name", "passed", "compared", "sent", "cycles", "wall_s", "message")
-        return pd.DataFrame([{name: getattr(test, name) for name in names} for test in self.tests], columns=[*names])
+        import pandas as pd  # half a second that the command need not pay
+
+        return pd.DataFrame(self.rows(), columns=[*COLUMNS])
+
+    def rows(self) -> list[tuple[str | bool | int | float | None, ...]]:
+        """A tuple a test, in the order of ``COLUMNS``."""
+        return [tuple(getattr(test, name) for name in COLUMNS) for test in self.tests]
 
     def _repr_html_(self) -> str:
         return str(self.to_pandas().to_html(index=False))
