@@ -75,7 +75,11 @@ def _read_file(path: Path, cache: bool) -> Library:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Reading makes a million objects and no cycles: collecting meanwhile costs time and finds nothing."""
+    """Reading makes a million objects and no cycles: collecting meanwhile costs time and finds nothing.
+
+    The collector is the whole process's: of several threads that read at once, the first to finish turns it on again,
+    which costs the others time and nothing else.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:

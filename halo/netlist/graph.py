@@ -193,7 +193,17 @@ def drive_port(netlist: Netlist, port: str, values: npt.NDArray[np.int64]) -> di
 
 
 def read_port(netlist: Netlist, values: U8, port: str, *, signed: bool) -> npt.NDArray[np.int64]:
-    """An output port as int64[L] from ``evaluate``'s uint8[N, L] (at most 63 bits)."""
+    """An output port as integers.
+
+    Args:
+        netlist: the design.
+        values: uint8[N, L] from ``evaluate``.
+        port: name of an output port of at most 63 bits.
+        signed: the port is in two's complement.
+
+    Returns:
+        int64[L].
+    """
     nets = netlist.outputs[port]
     result = np.zeros(values.shape[1], np.int64)
     for i, net in enumerate(nets):

@@ -14,9 +14,9 @@ Per instance, from the toggle rate (density, 1/s) and the share of time at 1 (du
   at ``cell_leakage_power`` if there is one; else unconditional groups; else ``cell_leakage_power``.
 
 So it never asks which input caused an event, how often each edge comes, or which states occur together. The event
-counts of :mod:`halo.power.energy` do. Fed with the activity of one simulation of an 8 x 8 multiplier, both give the
-same internal energy within 0.3 % on osu018 and sky130, whose tables have no conditions; on gf180, where most have, this
-model gives 5 to 11 % more. Switching differs by up to 3 % (sky130) where rise and fall capacitances of pins do.
+counts of :mod:`halo.power.energy` do. Fed with the activity of one simulation, both give nearly the same internal
+energy where a library's tables have no conditions; where most have, this model gives more. Switching differs where the
+rise and fall capacitances of pins do.
 
 Agreement, instance by instance (tests/power): with OpenSTA 3's own regression result for a buffer and a register on
 sky130, all printed digits (internal, switching, leakage). With OpenSTA 2.0.17 (2019, in Debian 12), for the reference

@@ -41,6 +41,7 @@ def weights(space: StateSpace, groups: Sequence[PowerGroup], *, fill: bool) -> t
     """Weight of each group in each state.
 
     Args:
+        space: the states of the gate.
         groups: all of one pin and edge, and for an output toggle of one cause.
         fill: where nothing applies take the mean of the groups (output toggles), else nothing (input toggles).
 

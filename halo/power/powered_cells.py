@@ -105,7 +105,7 @@ def _table(circuit: Circuit, gate: int) -> npt.NDArray[np.uint8]:
 
 
 def _owners(circuit: Circuit) -> tuple[dict[int, tuple[bool, ...]], set[int]]:
-    """Of the gates of an instance, the one with most pins (then the first) stands for it and owns its pins."""
+    """Which pins each gate owns, and which gates stand for their instance: those with most pins, then the first."""
     by_instance: dict[int, list[int]] = {}
     for gate in range(circuit.gates):
         by_instance.setdefault(int(circuit.instance[gate]), []).append(gate)

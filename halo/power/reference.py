@@ -17,7 +17,12 @@ from halo.timing.delays import Delays
 
 
 def output_energy(circuit: Circuit, library: Library, delays: Delays, gate: int, state: int, pin: int) -> float:
-    """Internal energy in joules of an output toggle: the gate's pin has just changed to its value in the state.
+    """Internal energy in joules of an output toggle.
+
+    Args:
+        circuit, library, delays: the design in a corner.
+        gate, pin: the gate and the number of its pin that has just changed to its value in the state.
+        state: of the gate, bit i is pin i.
 
     Returns:
         NaN when the cell has no group for this pin.
@@ -51,7 +56,13 @@ def output_energy(circuit: Circuit, library: Library, delays: Delays, gate: int,
 
 
 def input_energy(circuit: Circuit, library: Library, delays: Delays, gate: int, state: int, pin: int) -> float:
-    """Internal energy in joules of an input pin's toggle to its value in the state, without that of outputs."""
+    """Internal energy in joules of an input pin's toggle, without that of outputs.
+
+    Args:
+        circuit, library, delays: the design in a corner.
+        gate, pin: the gate and the number of its pin that has just changed to its value in the state.
+        state: of the gate, bit i is pin i.
+    """
     cell = _cell(circuit, library, gate)
     groups = cell.pins[_names(circuit, gate)[pin]].power
     edge = (state >> pin) & 1

@@ -35,7 +35,7 @@ _LANES = 4096
 _CYCLES = 128
 _WARM_UP = 64  # cycles in which two copies with different initial states must have come to agree
 SEED = 0
-"""Of the random patterns."""
+"""Seed of the random patterns."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,11 @@ def ports_by_yosys(
 ) -> list[Port]:
     """The ports of a module, in the order it declares them; reads SystemVerilog too.
 
-    Script and log stay in ``workdir``; without one they are thrown away.
+    Args:
+        sources: Verilog or SystemVerilog files.
+        top: the module.
+        parameters: values for its parameters.
+        workdir: folder in which script and log stay; without one they are thrown away.
 
     Raises:
         HaloError: the sources cannot be read, or hold no such module.

@@ -164,6 +164,12 @@ def choose_arcs(
     with that output edge. Where the function ignores the pin and the library has no arc from it: every arc of the
     output. The delay is the largest of those chosen.
 
+    Args:
+        sets: the arc sets of the output, from :func:`delay_arcs`.
+        pins: names of the gate's pins; state bit i is pin i.
+        table: uint8[2 ** n], the output's value in each state.
+        cell, output, library: what the gate is, for the error.
+
     Returns:
         bool[K, 2 ** n * n] over arcs in the order of ``sets``, columns ``s * n + p``; and the number of columns where
         the pin controls the output but no group fitted.
@@ -203,6 +209,15 @@ def choose_clock_arcs(
     sets: tuple[ArcSet, ...], pins: tuple[str, ...], table: U8, cell: Cell, output: str, library: Library
 ) -> BOOL:
     """The same for a flip-flop: every clock arc with the output edge towards ``table[s]``.
+
+    Args:
+        sets: the arc sets of the output, from :func:`delay_arcs`.
+        pins: names of the gate's pins; state bit i is pin i.
+        table: uint8[2 ** n], the output's value after the edge, by state.
+        cell, output, library: what the gate is, for the error.
+
+    Returns:
+        bool[K, 2 ** n * n], as :func:`choose_arcs`.
 
     Raises:
         HaloError: the library has no clock-to-output delay for an edge.

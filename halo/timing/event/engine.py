@@ -110,7 +110,14 @@ class _Run:
         )
 
     def events(self, weights: I64, bins: Bins | None, worst: I32 | None, listed: bool) -> Events:
-        """Collect the result over the full circuit."""
+        """Collect the result over the full circuit.
+
+        Args:
+            weights: int64[T], of each transition.
+            bins: of the histogram; None: no histogram.
+            worst: int32[A], worst arrival by next activation (every transition), or None.
+            listed: keep what each transition gave.
+        """
         reduced, arrays, counters = self.reduced, self.reduced.arrays, self.counters
         arrival = self.arrival_fs
         circuit = reduced.timed.circuit

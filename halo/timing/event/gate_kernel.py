@@ -190,7 +190,7 @@ def play_gate(gate, combinations, waveforms, scratch, track_inputs, counters):  
         else:
             target = value
             scheduled = np.int64(0)
-            if active <= 2:  # nine in ten: keep both pins in registers
+            if active <= 2:  # nearly always: keep both pins in registers
                 p = np.int64(first_active)
                 q = np.int64(last_active)
                 i = pointer[p]

@@ -138,6 +138,7 @@ def settled(circuit: Circuit, given: Mapping[int, int]) -> list[int]:
     """Value of every net once all is quiet; flip-flops show what their data pins ask for.
 
     Args:
+        circuit: any circuit.
         given: value of sources, constants and held nets. Nets that nothing drives (the clock) rest at 0.
     """
     value = [given.get(net, 0) for net in range(circuit.nets)]

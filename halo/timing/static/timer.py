@@ -143,7 +143,16 @@ class StaticTimer:
         )
 
     def time(self, case: Case, end_net: I32, *, through_flops: bool, dead_slew: bool = True) -> tuple[F64, F64]:
-        """Arrival and slew, float64[W, E, 2] each, at ``end_net``; ``nets`` keeps the state of the last case."""
+        """Time W cases; ``nets`` keeps the state of the last one.
+
+        Args:
+            case: held nets.
+            end_net: int32[E], where arrivals are asked for.
+            through_flops, dead_slew: as for :func:`static_arrivals`.
+
+        Returns:
+            Arrival and slew, float64[W, E, 2] each, seconds, by edge (fall, rise).
+        """
         if through_flops:
             case = self._with_flops(case)
         case_net = np.fromiter(case.keys(), dtype=np.int32, count=len(case))
@@ -256,22 +265,34 @@ def worst_path(
     circuit: Circuit,
     library: Library,
     *,
-    held: Mapping[int, int],
+    case: Mapping[int, int],
     input_slew_s: float,
     output_load_f: float,
     wire_cap: Mapping[int, float] | None = None,
     through_flops: bool = True,
 ) -> tuple[PathStep, ...]:
-    """The longest path with nets held at 0 or 1, from its start to its endpoint; empty if nothing can change.
+    """The longest path under case analysis, such as that of one weight.
+
+    Args:
+        circuit: compiled netlist.
+        library: the corner.
+        case: held nets, net index to 0 or 1.
+        input_slew_s: transition of the input ports and of the clock.
+        output_load_f: external load of each bit of an output port.
+        wire_cap: capacitance in farads of a net's wire, by net index.
+        through_flops: as for :func:`static_arrivals`.
+
+    Returns:
+        The path from its start to its endpoint; empty if nothing can change.
 
     Raises:
-        HaloError: as :func:`static_arrivals`.
+        HaloError: a held value is not 0 or 1 or contradicts the netlist, or a delay table has an unknown axis.
     """
-    case = {net: np.array([value], dtype=np.uint8) for net, value in held.items()}
-    _check_case(circuit, case)
+    one_case = {net: np.array([value], dtype=np.uint8) for net, value in case.items()}
+    _check_case(circuit, one_case)
     timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap)
     ends = np.array([end.net for end in endpoints(circuit)], dtype=np.int32)
-    arrival_s, _ = timer.time(case, ends, through_flops=through_flops)
+    arrival_s, _ = timer.time(one_case, ends, through_flops=through_flops)
     if not arrival_s.size or arrival_s.max() < 0:
         return ()
     end, edge = np.unravel_index(int(arrival_s[0].argmax()), arrival_s[0].shape)

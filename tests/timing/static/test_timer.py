@@ -63,7 +63,7 @@ def test_worst_path_ends_at_the_worst_arrival(multiplier: tuple[Circuit, Library
     settings = {"input_slew_s": 0.06e-9, "output_load_f": 0.02e-12}
     for weight in (-128, -1, 77):
         held = {net: (weight >> bit) & 1 for bit, net in enumerate(circuit.netlist.inputs["w"])}
-        path = worst_path(circuit, library, held=held, **settings)
+        path = worst_path(circuit, library, case=held, **settings)
         case = {net: np.array([value], np.uint8) for net, value in held.items()}
         assert path[-1].arrival_s == static_arrivals(circuit, library, case=case, **settings).delay_s[0]
         assert path[0].net.startswith("a[") and path[0].arrival_s == 0.0 and path[0].cell == ""
@@ -84,7 +84,7 @@ def test_held_select_leaves_the_other_inputs_slew(hand: Library, compiled: Compi
     settings = {"case": {select: np.array([0], np.uint8)}, "input_slew_s": 0.1e-9, "output_load_f": 0.01e-12}
     # Into m (BUF, 2 / 3 fF): from a, rise 100 + 10 + 2 ps. From the slower n nothing arrives at m.
     # Slew of m rise: from a 20 + 50 + 4 = 74 ps; n rises with 74 ps, from n it would be 61 ps.
-    path = worst_path(circuit, hand, held={select: 0}, input_slew_s=0.1e-9, output_load_f=0.01e-12)
+    path = worst_path(circuit, hand, case={select: 0}, input_slew_s=0.1e-9, output_load_f=0.01e-12)
     assert [step.pin for step in path] == ["", "A", "A"]
     # Fall: 110 + 10 + 3, then BUF 160 + 0.1 x 86 + 10.
     assert static_arrivals(circuit, hand, **settings).delay_s[0] == pytest.approx((123 + 178.6) * 1e-12)
@@ -114,7 +114,7 @@ def test_constant_product_has_no_delay(hand: Library, compiled: CompileText) -> 
     case = {net: np.array([0, 1], np.uint8)}
     delays = static_arrivals(circuit, hand, case=case, input_slew_s=0.1e-9, output_load_f=0.01e-12).delay_s
     np.testing.assert_allclose(delays, [0.0, 130e-12], rtol=1e-12)
-    assert worst_path(circuit, hand, held={net: 0}, input_slew_s=0.1e-9, output_load_f=0.01e-12) == ()
+    assert worst_path(circuit, hand, case={net: 0}, input_slew_s=0.1e-9, output_load_f=0.01e-12) == ()
 
 
 def test_registers_start_and_end_paths(hand: Library, compiled: CompileText) -> None:
