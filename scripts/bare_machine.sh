@@ -2,7 +2,7 @@
 # Runs the README's two commands on a bare Debian 12 that has git and python3 and nothing else, once as root and once as
 # a user with sudo, and tries the wheel there. What is committed on HEAD is tried. About an hour, half with one USER.
 #
-#     ./scripts/bare_machine.sh [root|user|wheel ...]
+#     ./scripts/bare_machine.sh [root|user|wheel ...] [-- PYTEST-ARGUMENT...]
 #
 # Takes docker or podman where one runs, else debootstrap (which needs root). Logs go to runs/bare-machine; HALO_SHARED
 # names a folder of further libraries and models for the tests (default: shared beside the checkout; none is fine).
@@ -15,23 +15,29 @@ shared=${HALO_SHARED:-$checkout/../shared}
 logs=$checkout/runs/bare-machine
 work=${TMPDIR:-/var/tmp}/halo-bare-machine
 image=debian:12-slim
-[ $# -gt 0 ] || set -- root user wheel
-for how in "$@"; do
-    case $how in root|user|wheel) ;; *) fail "$how is no way to try" "Give root, user or wheel." ;; esac
+ways=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    case $1 in root|user|wheel) ways+=("$1") ;; *) fail "$1 is no way to try" "Give root, user or wheel." ;; esac
+    shift
 done
+[ $# = 0 ] || shift  # what is left goes to pytest
+[ ${#ways[@]} -gt 0 ] || ways=(root user wheel)
 mkdir -p "$logs" "$work"
 exec 9>"$work/lock"
 flock --nonblock 9 || fail "another run uses $work" "Wait for it, or set TMPDIR."
 rm -rf "$work/halo" && git clone --quiet "$checkout" "$work/halo"
 
-# What is done on the machine: $1 is root, user or wheel; the clone is at /source, shared data at /shared.
+# What is done on the machine: $1 is root, user or wheel, further arguments are pytest's; the clone is at /source, shared data at /shared.
 cat >"$work/inside.sh" <<'INSIDE'
 set -eu
+how=$1
+shift
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends ca-certificates git python3 >/dev/null
+[ ! -f /trusted.crt ] || cp /trusted.crt /etc/ssl/certs/ca-certificates.crt
 git config --system --add safe.directory '*'
-if [ "$1" = wheel ]; then
+if [ "$how" = wheel ]; then
     apt-get install -y -qq --no-install-recommends python3-venv iverilog >/dev/null
     mkdir /trial
     python3 -m venv /trial/venv
@@ -51,22 +57,22 @@ if [ "$1" = wheel ]; then
     exit
 fi
 become=""
-if [ "$1" = user ]; then
+if [ "$how" = user ]; then
     apt-get install -y -qq --no-install-recommends sudo >/dev/null
     useradd --create-home tester
     echo 'tester ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/tester
     become="sudo -H -u tester"
 fi
-cd /home && mkdir -p halo-trial && [ "$1" = root ] || chown tester halo-trial
+cd /home && mkdir -p halo-trial && [ "$how" = root ] || chown tester halo-trial
 cd halo-trial
 $become git clone --quiet /source halo
 [ ! -d /shared/liberty ] || ln -sfn /shared shared
 cd halo
 for step in run test; do
     start=$(date +%s)
-    echo "== $step.sh as $1"
-    $become env ./scripts/$step.sh
-    echo "== $step.sh as $1 passed in $(($(date +%s) - start)) s"
+    echo "== $step.sh as $how"
+    if [ $step = run ]; then $become ./scripts/run.sh; else $become ./scripts/test.sh "$@"; fi
+    echo "== $step.sh as $how passed in $(($(date +%s) - start)) s"
 done
 INSIDE
 
@@ -78,7 +84,7 @@ done
 in_container() {
     local mounts=(--volume "$work/halo:/source:ro" --volume "$work/inside.sh:/inside.sh:ro")
     [ ! -d "$shared/liberty" ] || mounts+=(--volume "$(cd "$shared" && pwd):/shared:ro")
-    "$engine" run --rm "${mounts[@]}" "$image" bash /inside.sh "$1"
+    "$engine" run --rm "${mounts[@]}" "$image" bash /inside.sh "$@"
 }
 
 # A tree made once and copied for each try, entered by chroot in a mount namespace of its own: no mount outlives it.
@@ -92,28 +98,30 @@ in_tree() {
         touch "$work/base/.made"
     fi
     unshare --mount --propagation private bash -euc '
-        work=$1 shared=$2 how=$3 tree=$1/tree
+        work=$1 shared=$2 tree=$1/tree
+        shift 2
         rm -rf --one-file-system "$tree" && cp -a "$work/base" "$tree"
         cp /etc/resolv.conf "$tree/etc/"
-        for settings in /etc/pip.conf /etc/xdg/pip /etc/ssl/certs; do  # how this machine reaches its registries
+        for settings in /etc/pip.conf /etc/xdg/pip; do  # how this machine reaches its registries
             [ ! -e $settings ] || { mkdir -p "$tree$(dirname $settings)"; cp -rL $settings "$tree$(dirname $settings)/"; }
         done
+        [ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp -L /etc/ssl/certs/ca-certificates.crt "$tree/trusted.crt"
         mkdir -p "$tree/source" "$tree/shared"
         mount --bind "$work/halo" "$tree/source"
         [ ! -d "$shared/liberty" ] || mount --bind -o ro "$shared" "$tree/shared"
         mount -t proc proc "$tree/proc" && mount --rbind /dev "$tree/dev"
         for folder in ${HALO_BARE_MACHINE_MOUNTS:-}; do mkdir -p "$tree$folder"; mount --bind -o ro $folder "$tree$folder"; done
         cp "$work/inside.sh" "$tree/inside.sh"
-        exec chroot "$tree" bash /inside.sh "$how"
-    ' - "$work" "$shared" "$1"
+        exec chroot "$tree" bash /inside.sh "$@"
+    ' - "$work" "$shared" "$@"
 }
 
 bad=0
-for how in "$@"; do
+for how in "${ways[@]}"; do
     start=$SECONDS
     if [ -n "$engine" ]; then enter=in_container; else enter=in_tree; fi
     code=0
-    $enter "$how" >"$logs/$how.log" 2>&1 || code=$?
+    $enter "$how" "$@" >"$logs/$how.log" 2>&1 || code=$?
     echo "$how: exit $code in $((SECONDS - start)) s; $(grep -aE '[0-9]+ (passed|failed)|ready to simulate' "$logs/$how.log" | tail -n 1); $logs/$how.log"
     [ $code = 0 ] || bad=1
 done
