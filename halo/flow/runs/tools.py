@@ -69,7 +69,7 @@ _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
-        Tool("yosys", "synthesis", "pip install pyosys", (0, 60), package="pyosys", needed=True),
+        Tool("yosys", "synthesis", "pip install pyosys", (0, 67), package="pyosys", needed=True),
         Tool(
             "iverilog",
             "sim, crosscheck (compiler)",
