@@ -2,7 +2,7 @@
 
     table = halo.characterize("mac.v", liberty="cells.lib", run_folder="runs/mac")
     table.fmax([0, 32, 64])                                  # clock at which these weights are safe, GHz
-    halo.quantize("llama", table="runs/mac", run_folder="runs/quantized", options=halo.quant.HaloOptions())
+    halo.quantize("llama", table="runs/mac", run_folder="runs/quantized")
     halo.score("llama", table="runs/mac", quantized="runs/quantized")
 
 The functions are those of the command line (``halo --help``). ``halo.plot`` draws, ``halo.quant`` holds layers and
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
     from halo.errors import HaloError
     from halo.flow.gate_level.mesh_energy import mesh_energy
     from halo.flow.moving_gates import moving_gates
+    from halo.flow.quantization.texts import TextOptions
     from halo.flow.runs.assets import mac_sources
 
 __all__ = [
     "FrequencyClass",
     "HaloError",
+    "TextOptions",
     "WeightTable",
     "arch",
     "characterize",
@@ -68,6 +70,7 @@ _PACKAGES = ("arch", "liberty", "plot", "quant")
 _HOMES = {
     "FrequencyClass": "halo.characterization.classes",
     "HaloError": "halo.errors",
+    "TextOptions": "halo.flow.quantization.texts",
     "WeightTable": "halo.characterization.table",
     "load_histograms": "halo.characterization.histograms",
     "load_table": "halo.characterization.table",

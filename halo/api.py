@@ -237,8 +237,8 @@ def quantize(
         model: Hugging Face folder, ``.gguf`` file, or matrices in an ``.npz`` or ``.safetensors`` file.
         run_folder: to write.
         report: told about progress.
-        options: see ``halo.flow.quantize.QuantizeConfig``; ``options`` among them says which method,
-            as ``halo.quant.GptqOptions(bits=4)``.
+        options: see ``halo.flow.quantize.QuantizeConfig``; ``options`` among them says which method, as
+            ``halo.quant.GptqOptions(bits=4)``; without them it is HALO.
 
     Returns:
         The rows of ``layers.csv`` and the record of the run; ``layer`` of it reads a quantized layer.

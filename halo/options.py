@@ -91,7 +91,7 @@ class GatesOptions(TypedDict, total=False):
 class QuantizeOptions(TypedDict, total=False):
     """Options as of ``halo.flow.quantize.QuantizeConfig``: meanings and defaults are there."""
 
-    options: Required[QuantizerOptions]
+    options: QuantizerOptions
     table: PathLike | None
     corner: str | None
     fisher: PathLike | None

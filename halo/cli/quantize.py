@@ -21,51 +21,64 @@ def _command(
     context: typer.Context,
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL", help="Hugging Face folder, .gguf, or matrices in .npy, .npz, .safetensors."),
+        typer.Argument(
+            metavar="MODEL", help="Hugging Face folder, .gguf file, or matrices in .npy, .npz or .safetensors."
+        ),
     ],
-    method: Annotated[str, typer.Option(metavar="|".join(QUANTIZERS), help="How weights are rounded.")] = "halo",
+    method: Annotated[str, typer.Option(metavar="|".join(QUANTIZERS), help="Quantization method.")] = "halo",
     table: Annotated[
         Path | None,
-        typer.Option(metavar="RUN|weights.csv", help=f"Weights of the MAC: needed by {_TABLED}, clocks for all."),
+        typer.Option(
+            metavar="RUN|weights.csv", help=f"Characterized MAC. {_TABLED} needs it; the others report clocks with it."
+        ),
     ] = None,
-    corner: Annotated[str | None, typer.Option(metavar="NAME", help="Of the table, where there are several.")] = None,
+    corner: Annotated[str | None, typer.Option(metavar="NAME", help="Corner of the table, if it has several.")] = None,
     fisher: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help=f"{_FISHER}: which weights matter, fisher.safetensors of another run; none: from the "
-            "calibration text, else a stand-in.",
+            help=f"{_FISHER}: how much each weight matters, as fisher.safetensors of another run. Default: from the "
+            "calibration text, if there is one.",
         ),
     ] = None,
     calibration: Annotated[
         Path | None,
         typer.Option(
             metavar="TEXT",
-            help=f"Shows which inputs the layers see: needed by {_NEEDY}; needs PyTorch.",
+            help=f"Text to calibrate on. {_NEEDY} need it; it needs PyTorch.",
         ),
     ] = None,
     convention: Annotated[
         Literal["papers", "documents"],
-        typer.Option(metavar="papers|documents", help="Text: lines joined; or as it is, BOS before every window."),
+        typer.Option(
+            metavar="papers|documents", help="Text: join its lines; or keep it, with BOS before every window."
+        ),
     ] = "papers",
-    length: Annotated[int | None, typer.Option(metavar="N", help="Text: tokens a window; none: 2048 at most.")] = None,
-    windows: Annotated[int, typer.Option(metavar="N", min=1, help="Text: the first N windows.")] = 128,
-    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Of PyTorch; changes last bits.")] = 1,
+    length: Annotated[
+        int | None, typer.Option(metavar="N", help="Text: tokens per window. Default: at most 2048.")
+    ] = None,
+    windows: Annotated[int, typer.Option(metavar="N", min=1, help="Text: use the first N windows.")] = 128,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Threads of PyTorch. They change the last bits of results.")
+    ] = 1,
     layers: Annotated[
-        list[str] | None, typer.Option(metavar="PATTERN", help="Only layers of such a name; * stands for any text.")
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Quantize only these layers; * matches any text. Repeatable."),
     ] = None,
     export: Annotated[
-        Literal["w8a8"] | None, typer.Option(metavar="w8a8", help="Also as an int8 compressed-tensors checkpoint.")
+        Literal["w8a8"] | None, typer.Option(metavar="w8a8", help="Also write an int8 compressed-tensors checkpoint.")
     ] = None,
     *,
-    run_folder: Annotated[Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Folder to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a finished or unfinished run in DIR.")] = False,
+    run_folder: Annotated[
+        Path, typer.Option("-o", "--output-folder", metavar="DIR", help="Folder to write the results to.")
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a finished or unfinished run in DIR.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run of the same options.")
+        bool, typer.Option("--resume", help="Continue an interrupted run that had the same options.")
     ] = False,
     **of_methods: Any,
 ) -> None:
-    """Round the layers of a model to fast weights.
+    """Quantize a language model to weights that are fast in the MAC.
 
     \b
     Examples:
@@ -75,7 +88,7 @@ def _command(
       halo quantize llama --method gptq --calibration text.txt --layers "*.mlp.*" -o q/gptq --resume
 
     \b
-    DIR appears only when everything is done; finished layers of an interrupted run wait in DIR.partial.
+    DIR appears only when the run is complete; finished layers of an interrupted run wait in DIR.partial.
     """
     from halo.cli.progress import StageProgress
     from halo.flow.quantization.texts import TextOptions

@@ -25,7 +25,7 @@ from halo.quant.checkpoint.folder import FolderModel
 from halo.quant.export import export_w8a8, require_exportable
 from halo.quant.fake import Layers
 from halo.quant.layer import QuantizedLayer
-from halo.quant.options import QuantizerOptions
+from halo.quant.options import HaloOptions, QuantizerOptions
 from halo.quant.quantizers import QUANTIZERS, Quantizer, names_where, quantizer_of
 from halo.quant.sensitivity import FisherFile, Magnitude, Sensitivity, fisher_file, open_fisher
 from halo.quant.store import load_layer
@@ -61,7 +61,7 @@ class QuantizeConfig:
 
     model: Path
     run_folder: Path
-    options: QuantizerOptions
+    options: QuantizerOptions = field(default_factory=HaloOptions)
     table: Path | None = None
     corner: str | None = None
     fisher: Path | None = None

@@ -14,6 +14,7 @@ from halo.quant.options import (
 )
 
 if TYPE_CHECKING:
+    from halo.quant.halo_layers import left_aligned_codebooks
     from halo.quant.layer import Codebook, QuantizedLayer
     from halo.quant.sensitivity import fisher_file
     from halo.quant.store import list_layers, load_layer
@@ -30,6 +31,7 @@ __all__ = [
     "SmoothQuantOptions",
     "SqueezeOptions",
     "fisher_file",
+    "left_aligned_codebooks",
     "list_layers",
     "load_layer",
     "load_model",
@@ -39,6 +41,7 @@ _HOME = {
     "Codebook": "halo.quant.layer",
     "QuantizedLayer": "halo.quant.layer",
     "fisher_file": "halo.quant.sensitivity",
+    "left_aligned_codebooks": "halo.quant.halo_layers",
     "list_layers": "halo.quant.store",
     "load_layer": "halo.quant.store",
     "load_model": "halo.quant.torch_model",

@@ -117,7 +117,7 @@ def private_names(source: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [*NOTEBOOKS[:2], *SCRIPTS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *SCRIPTS], ids=lambda path: path.stem)
 def test_notebooks_and_examples_use_public_names_only(path: Path) -> None:
     cells = [cell.source for cell in code_cells(path)] if path.suffix == ".ipynb" else [path.read_text("utf-8")]
     assert private_names("\n".join(cells)) == []
