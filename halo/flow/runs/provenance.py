@@ -23,7 +23,7 @@ from halo.version import __version__
 
 LOG = "log.txt"
 SCHEMA = 1
-"""Of ``run.json``."""
+"""Schema number of ``run.json``."""
 _AGAIN = "Run the command again."
 _PACKAGES = (
     "numpy",

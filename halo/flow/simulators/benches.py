@@ -11,7 +11,7 @@ from halo.errors import HaloError
 from halo.flow.runs.assets import DEFAULT_MAC, rtl_folder, sim_folder
 
 Value = int | str
-"""Of a parameter."""
+"""Value of a parameter."""
 
 FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
 """Multipliers of ``rtl/mac``."""

@@ -56,7 +56,7 @@ class Simulator:
 
     @property
     def version(self) -> str:
-        """As the simulator prints it."""
+        """Version of the simulator, as it prints it."""
         return self.tools[0].version
 
 
