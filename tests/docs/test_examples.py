@@ -50,6 +50,10 @@ def test_an_example_is_short_and_uses_public_names_only(path: Path) -> None:
                 assert inside.attr not in PUBLIC or node.attr in getattr(halo, inside.attr).__all__
 
 
+def test_there_are_five() -> None:
+    assert len(EXAMPLES) == 5
+
+
 @pytest.mark.slow
 def test_characterize(osu018: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main_of("characterize")(str(osu018), str(tmp_path / "run"))
@@ -89,3 +93,14 @@ def test_two_machines(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert sum("w8a8" in line and "time 1.00  energy 1.00" in line for line in lines) == 4
     assert sum("bound by memory" in line for line in lines) == 3, "decode on the GPU waits for DRAM"
+
+
+@pytest.mark.slow
+def test_quantize_and_evaluate(run: Path, shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install -e '.[torch]'")
+    model, text = shared / "models" / "stories260K", shared / "text" / "tinystories_sample.txt"
+    main_of("quantize_and_evaluate")(str(model), str(run), str(text), str(tmp_path))
+    lines = capsys.readouterr().out.splitlines()
+    perplexity = {line.split()[0]: float(line.split("perplexity ")[1].split(",")[0]) for line in lines}
+    assert perplexity.keys() == {"halo", "left-aligned"}
+    assert perplexity["halo"] < perplexity["left-aligned"], "only HALO saw the text"
