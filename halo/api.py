@@ -27,7 +27,7 @@ from halo.errors import HaloError
 from halo.flow.characterize import characterize as run_characterization
 from halo.flow.crosscheck import CrosscheckConfig, CrosscheckResult
 from halo.flow.crosscheck import crosscheck as run_crosscheck
-from halo.flow.evaluate import EvaluateConfig, Evaluation, evaluate_folder
+from halo.flow.evaluate import EvaluateConfig, EvaluateResult, evaluate_folder
 from halo.flow.gate_level.proof import GatesConfig, GatesResult, play_gates
 from halo.flow.quantize import QuantizeConfig, QuantizeResult, quantize_model
 from halo.flow.runs.provenance import RunRecord, read_record
@@ -56,7 +56,7 @@ CONFIGS: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "SimulateOptions": (SimulationConfig, ("bench",)),
     "GatesOptions": (GatesConfig, ("bench", "run_folder")),
     "QuantizeOptions": (QuantizeConfig, ("model", "run_folder")),
-    "EvaluateOptions": (EvaluateConfig, ("run_folder",)),
+    "EvaluateOptions": (EvaluateConfig, ("run",)),
     "ScoreOptions": (ScoreConfig, ("model", "run_folder")),
 }
 """Of each class in ``halo.options``: the configuration, and the fields that are parameters of the function itself."""
@@ -248,22 +248,22 @@ def quantize(
 
 
 @overload
-def evaluate(config: EvaluateConfig, /, *, report: Progress = ...) -> Evaluation: ...
+def evaluate(config: EvaluateConfig, /, *, report: Progress = ...) -> EvaluateResult: ...
 @overload
-def evaluate(run_folder: PathLike, *, report: Progress = ..., **options: Unpack[EvaluateOptions]) -> Evaluation: ...
+def evaluate(run: PathLike, *, report: Progress = ..., **options: Unpack[EvaluateOptions]) -> EvaluateResult: ...
 @signed(EvaluateConfig)
-def evaluate(run_folder: PathLike | EvaluateConfig, *, report: Progress = silent, **options: Any) -> Evaluation:
+def evaluate(run: PathLike | EvaluateConfig, *, report: Progress = silent, **options: Any) -> EvaluateResult:
     """Measure what quantization does to a model's predictions, as ``halo evaluate`` does. Needs PyTorch.
 
     Args:
-        run_folder: of ``quantize``.
+        run: folder of ``quantize``.
         report: told about progress.
         options: see ``halo.flow.evaluate.EvaluateConfig``.
 
     Returns:
         Perplexity, KL divergence and shares of equal predictions; and the figures of tasks, where some are given.
     """
-    return evaluate_folder(configuration("halo.evaluate", EvaluateConfig, run_folder, options, "run_folder"), report)
+    return evaluate_folder(configuration("halo.evaluate", EvaluateConfig, run, options, "run"), report)
 
 
 @overload

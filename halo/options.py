@@ -114,6 +114,9 @@ class EvaluateOptions(TypedDict, total=False):
     kv: Literal["int8", "int4"] | None
     model: PathLike | None
     tasks: PathLike | None
+    limit: int | None
+    run_folder: PathLike | None
+    force: bool
 
 
 class ScoreOptions(TypedDict, total=False):

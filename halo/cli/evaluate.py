@@ -9,7 +9,7 @@ import typer
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of halo quantize.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of halo quantize.")],
     text: Annotated[Path | None, typer.Option(metavar="FILE", help="Text to score, UTF-8.")] = None,
     convention: Annotated[
         Literal["papers", "documents"],
@@ -31,9 +31,16 @@ def command(
             metavar="FOLDER", help="Tasks of lm-evaluation-harness: YAML files with their data, read offline."
         ),
     ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Tasks: the first N samples of each; none: all.")
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(metavar="MODEL", help="Its folder; none: where it was when quantized.")
     ] = None,
+    run_folder: Annotated[
+        Path | None, typer.Option("-o", "--output-folder", metavar="DIR", help="Folder to write; none: print only.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
 ) -> None:
     """Measure how much accuracy a quantized model has lost.
 
@@ -41,7 +48,7 @@ def command(
     Examples:
       halo evaluate q/bal --text wiki.test.raw
       halo evaluate q/bal --text stories.txt --convention documents --activations int8 --kv int8
-      halo evaluate q/bal --tasks tasks
+      halo evaluate q/bal --tasks tasks --limit 100 -o runs/accuracy
 
     Perplexity, KL divergence to the float model, and the share of predictions with the same top token. Perplexities of
     two conventions do not compare; the one used is printed. Needs PyTorch.
@@ -53,7 +60,7 @@ def command(
     from halo.report.text import render
 
     config = EvaluateConfig(
-        run_folder=run,
+        run=run,
         text=text,
         options=TextOptions(convention, length, windows),
         activations=activations,
@@ -61,6 +68,9 @@ def command(
         kv=kv,
         model=model,
         tasks=tasks,
+        limit=limit,
+        run_folder=run_folder,
+        force=force,
     )
     with StageProgress() as report:
         found = evaluate_folder(config, report)

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import pandas as pd
 
 from halo.errors import HaloError
 from halo.flow.quantization.texts import TextOptions
 from halo.flow.quantize import model_files
-from halo.flow.runs.provenance import RunRecord, input_file, read_record
+from halo.flow.runs.provenance import Recorder, RunRecord, input_file, read_record
+from halo.flow.runs.runfolder import RECORD, new_run
 from halo.progress import Progress
 from halo.quant.accuracy import Accuracy, evaluate
 from halo.quant.checkpoint import open_model
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
 from halo.quant.harness import TaskFigure, run_tasks
 from halo.quant.kv_cache import KvCache
-from halo.quant.store import list_layers, load_layer
+from halo.quant.store import INDEX, list_layers, load_layer
 from halo.quant.text import read_text
 from halo.quant.torch_model import load_model
+from halo.schema import stamped
+
+RESULTS = "results.json"
+TABLE = "results.csv"
+SCHEMA = 1
+"""Of ``results.json``."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +38,7 @@ class EvaluateConfig:
     """Options of ``halo evaluate``.
 
     Attributes:
-        run_folder: of ``halo quantize``.
+        run: folder of ``halo quantize``.
         text: file to score; None: none.
         options: how it becomes windows.
         activations: ``int8``, a scale a token; ``int8-static``, one a layer, from the calibration text; None: float.
@@ -34,9 +46,15 @@ class EvaluateConfig:
         kv: bits of the cache; None: float.
         model: folder of the model; None: where it was when it was quantized.
         tasks: folder of lm-evaluation-harness tasks, if any.
+        limit: first so many samples of each task; None: all.
+        run_folder: folder to write, if any.
+        force: replace a finished run.
+
+    Raises:
+        HaloError: a limit below one, or one without tasks.
     """
 
-    run_folder: Path
+    run: Path
     text: Path | None = None
     options: TextOptions = field(default_factory=TextOptions)
     activations: Literal["int8", "int8-static"] | None = None
@@ -44,10 +62,26 @@ class EvaluateConfig:
     kv: Literal["int8", "int4"] | None = None
     model: Path | None = None
     tasks: Path | None = None
+    limit: int | None = None
+    run_folder: Path | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.limit is None:
+            return
+        if self.limit < 1:
+            raise HaloError(f"a limit of {self.limit} samples leaves none", "Give 1 or more, or no limit.")
+        if self.tasks is None:
+            raise HaloError("only tasks have a limit of samples", "Give --tasks FOLDER, or --windows N for a text.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options as JSON values."""
+        values = dataclasses.asdict(self)
+        return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, eq=False)
+class EvaluateResult:
     """Figures of a quantized folder.
 
     Attributes:
@@ -56,6 +90,7 @@ class Evaluation:
         layers: number quantized, and of the model.
         accuracy: on the text, if one was given.
         tasks: of the harness, each figure of the float model with that of the quantized one.
+        run_folder: what was written, if anything.
     """
 
     method: str
@@ -63,30 +98,85 @@ class Evaluation:
     layers: tuple[int, int]
     accuracy: Accuracy | None
     tasks: tuple[tuple[TaskFigure, TaskFigure], ...] = ()
+    run_folder: Path | None = None
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row a figure: ``task`` (``text`` for the text), ``metric``, ``float32``, ``quantized``, ``samples``."""
+        return pd.DataFrame(self._rows(), columns=["task", "metric", "float32", "quantized", "samples", "shots"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures as JSON values."""
+        values = dataclasses.asdict(self)
+        del values["run_folder"]
+        values["layers"] = {"quantized": self.layers[0], "model": self.layers[1]}
+        values["tasks"] = [{"float32": plain, "quantized": own} for plain, own in values["tasks"]]
+        return values
+
+    def _repr_html_(self) -> str:
+        return str(self.to_pandas().to_html(index=False))
+
+    def _rows(self) -> Iterator[tuple[str, str, float | None, float | None, int, int | None]]:
+        if self.accuracy is not None:
+            a = self.accuracy
+            yield "text", "perplexity", a.reference_perplexity, a.perplexity, a.tokens, None
+            yield "text", "KL divergence (nats)", None, a.kl_divergence, a.tokens, None
+            yield "text", "same top token", None, a.same_top, a.tokens, None
+        for plain, own in self.tasks:
+            yield own.task, own.metric, plain.value, own.value, own.samples, own.shots
 
 
-def evaluate_folder(config: EvaluateConfig, report: Progress) -> Evaluation:
-    """Score a quantized folder.
+def evaluate_folder(config: EvaluateConfig, report: Progress) -> EvaluateResult:
+    """Score a quantized folder, and write the figures down where a folder is given.
+
+    That folder holds ``results.json``, ``results.csv``, ``run.json`` and ``log.txt``.
+
+    Args:
+        config: options.
+        report: told of progress.
 
     Raises:
         HaloError: neither text nor tasks, no such folder or text, another model than the one quantized, PyTorch
-            missing, or static scales without a calibration text.
+            missing, static scales without a calibration text, or a folder that cannot be written.
     """
     if config.text is None and config.tasks is None:
         raise HaloError("there is nothing to score", "Give --text FILE, or --tasks FOLDER.")
     if (config.activations == "int8-static") != (config.calibration is not None):
         what = "static scales of activations and a calibration text go together"
         raise HaloError(what, "Give --activations int8-static with --calibration FILE, or neither.")
-    record = read_record(config.run_folder)
+    record = read_record(config.run)
     if record.command != "quantize":
-        raise HaloError(f"this is a run of halo {record.command}", "Give one of halo quantize.", config.run_folder)
+        raise HaloError(f"this is a run of halo {record.command}", "Give one of halo quantize.", config.run)
     for path in (config.text, config.calibration):
         if path is not None:
             read_text(path)
     folder = config.model or Path(record.config["model"])
     _same_model(folder, record)
+    if config.run_folder is None:
+        return _evaluate(config, folder, record, report)
+    texts = [path for path in (config.text, config.calibration) if path is not None]
+    tasks: list[Path] = []
+    if config.tasks is not None and config.tasks.is_dir():
+        tasks = sorted(path for path in config.tasks.iterdir() if path.is_file())
+    inputs = [config.run / RECORD, config.run / INDEX, *model_files(open_model(folder)), *texts, *tasks]
+    with (
+        new_run(config.run_folder, config.force) as written,
+        Recorder(written, "evaluate", config.to_dict(), inputs, report) as kept,
+    ):
+        found = _evaluate(config, folder, record, kept.report)
+        values = found.to_dict()
+        text = json.dumps(stamped(SCHEMA, values), indent=1, ensure_ascii=False)
+        (written / RESULTS).write_text(text + "\n", encoding="utf-8")
+        found.to_pandas().to_csv(written / TABLE, index=False, lineterminator="\n")
+        kept.results.update(values)
+        if found.accuracy is not None:
+            kept.assume(f"Text: {found.accuracy.convention}")
+    return dataclasses.replace(found, run_folder=config.run_folder)
+
+
+def _evaluate(config: EvaluateConfig, folder: Path, record: RunRecord, report: Progress) -> EvaluateResult:
+    """The figures of the model in a folder."""
     model = load_model(folder)
-    layers = {name: load_layer(config.run_folder, name) for name in list_layers(config.run_folder)}
+    layers = {name: load_layer(config.run, name) for name in list_layers(config.run)}
     largest = None
     if config.calibration is not None:
         largest = calibrate_activations(model, config.options.read(config.calibration, model).tokens, layers)
@@ -101,12 +191,13 @@ def evaluate_folder(config: EvaluateConfig, report: Progress) -> Evaluation:
         both = []
         for number, one in enumerate((FakeQuantized(model, {}), fake)):
             report("tasks, float and quantized", number, 2)
-            both.append(run_tasks(one, config.tasks))
+            both.append(run_tasks(one, config.tasks, limit=config.limit))
         report("tasks, float and quantized", 2, 2)
         tasks = tuple(zip(*both, strict=True))
     results = record.results
     counts = (results["layers"], results["model_layers"])
-    return Evaluation(record.config["options"]["method"], results["mean"]["bits_per_weight"], counts, accuracy, tasks)
+    method = record.config["options"]["method"]
+    return EvaluateResult(method, results["mean"]["bits_per_weight"], counts, accuracy, tasks)
 
 
 def _same_model(folder: Path, record: RunRecord) -> None:

@@ -19,12 +19,14 @@ import numpy as np
 from halo.errors import HaloError
 from halo.quant.checkpoint.safetensor_file import Array, Planned, read_tensors, write_tensors
 from halo.quant.layer import Codebook, QuantizedLayer, Sparse
+from halo.schema import check_schema, split_known, stamped
 
 INDEX = "layers.json"
 """Names, shapes, methods, codebooks, details, and the SHA-256 of every layer's file."""
 
 _FOLDER = "layers"
-_VERSION = 1
+SCHEMA = 1
+"""Of the index. Version 0.1.0 wrote none, and the same otherwise."""
 _AGAIN = "Quantize this layer again."
 _SPARSE = ("indptr", "columns", "codes", "scale")
 
@@ -37,7 +39,7 @@ def save_layer(folder: Path, layer: QuantizedLayer) -> None:
     Raises:
         HaloError: ``details`` hold something that JSON does not, or the folder is damaged.
     """
-    index = _read_index(folder) if (folder / INDEX).is_file() else {}
+    index, extra = _read_index(folder) if (folder / INDEX).is_file() else ({}, {})
     entry = _entry(layer)
     try:
         json.dumps(entry, allow_nan=False)
@@ -50,9 +52,9 @@ def save_layer(folder: Path, layer: QuantizedLayer) -> None:
     write_tensors(partial, [Planned.of(name, values) for name, values in _tensors(layer).items()])
     entry["sha256"] = _sha256(partial)
     if index.pop(layer.name, None) is not None:  # until the new file is in place, the layer is not there
-        _write_index(folder, index)
+        _write_index(folder, index, extra)
     partial.replace(path)
-    _write_index(folder, {**index, layer.name: entry})
+    _write_index(folder, {**index, layer.name: entry}, extra)
 
 
 def load_layer(folder: Path, name: str) -> QuantizedLayer:
@@ -61,7 +63,7 @@ def load_layer(folder: Path, name: str) -> QuantizedLayer:
     Raises:
         HaloError: no such layer, or its file is missing or not what was saved.
     """
-    index = _read_index(folder)
+    index, _ = _read_index(folder)
     if name not in index:
         raise HaloError(f"the folder has no layer {name!r}", f"It has {len(index)}: see {INDEX}.", folder)
     entry = index[name]
@@ -80,7 +82,7 @@ def list_layers(folder: Path) -> tuple[str, ...]:
     Raises:
         HaloError: the index is damaged.
     """
-    return tuple(_read_index(folder)) if (folder / INDEX).is_file() else ()
+    return tuple(_read_index(folder)[0]) if (folder / INDEX).is_file() else ()
 
 
 def _tensors(layer: QuantizedLayer) -> dict[str, Array]:
@@ -160,22 +162,24 @@ def _number(value: float | None) -> float | str | None:
     return value if value is None or math.isfinite(value) else str(value)
 
 
-def _read_index(folder: Path) -> dict[str, Any]:
+def _read_index(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Entries by layer name, and keys of the file that are not known here."""
     path = folder / INDEX
     if not path.is_file():
         raise HaloError(f"this is no quantized folder: it has no {INDEX}", "Give one of halo quantize.", folder)
+    again = "Quantize the model again."
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-        version, layers = index["version"], dict(index["layers"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise HaloError(f"the index is damaged: {error}", "Quantize the model again.", path) from error
-    if version != _VERSION:
-        raise HaloError(f"the index has version {version}, known is {_VERSION}", "Quantize the model again.", path)
-    return layers
+        read = json.loads(path.read_text(encoding="utf-8"))
+        check_schema(read, path, newest=SCHEMA, again=again)
+        known, extra = split_known(read, ("layers", "version"))  # 0.1.0 counted versions of its own
+        return dict(known["layers"]), extra
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HaloError(f"the index is damaged: {error}", again, path) from error
 
 
-def _write_index(folder: Path, layers: Mapping[str, Any]) -> None:
-    text = json.dumps({"version": _VERSION, "layers": layers}, indent=1, ensure_ascii=False, allow_nan=False)
+def _write_index(folder: Path, layers: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
+    values = stamped(SCHEMA, {"layers": layers, **extra})
+    text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
     partial = folder / f"{INDEX}.partial"
     partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(folder / INDEX)

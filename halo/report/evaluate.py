@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from halo.flow.evaluate import Evaluation
+from halo.flow.evaluate import EvaluateResult
 from halo.quant.accuracy import Accuracy
 from halo.report.model import Block, Report, Section, Table
 
 
-def evaluate_report(found: Evaluation) -> Report:
+def evaluate_report(found: EvaluateResult) -> Report:
     """Report of the figures, with the convention that they follow."""
     quantized, of = found.layers
     which = f"{found.method}, {found.bits_per_weight:.3f} bits a weight" + (
@@ -26,7 +26,7 @@ def _accuracy(a: Accuracy, which: str) -> list[Block]:
     return [Table(head, rows), "", f"{a.tokens:,} predictions; {a.quantized}", f"convention: {a.convention}"]
 
 
-def _tasks(found: Evaluation, which: str) -> list[Block]:
+def _tasks(found: EvaluateResult, which: str) -> list[Block]:
     if not found.tasks:
         return []
     rows = [

@@ -20,11 +20,13 @@ from synthetic_run import corner
 import halo.flow.quantization.layer_rows as layer_rows
 from halo.characterization.table import WeightTable, corner_rows
 from halo.errors import HaloError, Interrupted
-from halo.flow.evaluate import EvaluateConfig, Evaluation, evaluate_folder
+from halo.flow.evaluate import EvaluateConfig, EvaluateResult, evaluate_folder
 from halo.flow.quantization.texts import TextOptions
 from halo.flow.quantize import QuantizeConfig, quantize_model, read_quantized
 from halo.flow.runs.provenance import read_record
 from halo.progress import Progress, silent
+from halo.quant.accuracy import Accuracy
+from halo.quant.harness import TaskFigure
 from halo.quant.layer import Float32
 from halo.quant.options import GptqOptions, HaloOptions, QuantizerOptions, RtnOptions
 from halo.quant.quantizers import options_of
@@ -310,6 +312,20 @@ def test_bad_input_ends_in_two_lines_and_leaves_nothing(
     assert sorted(model.parent.rglob("*")) == before
 
 
+def test_figures_become_rows() -> None:
+    accuracy = Accuracy("how", "what", 1533, 5.1, 4.3, 0.02, 0.9)
+    plain, own = (TaskFigure("pages", "acc", value, 12, 0, "what") for value in (0.5, 0.25))
+    found = EvaluateResult("rtn", 4.5, (7, 35), accuracy, ((plain, own),))
+    rows = found.to_pandas()
+    assert rows["metric"].tolist() == ["perplexity", "KL divergence (nats)", "same top token", "acc"]
+    assert rows["quantized"].tolist() == [5.1, 0.02, 0.9, 0.25] and rows["float32"].iloc[[0, 3]].tolist() == [4.3, 0.5]
+    assert found.to_dict()["accuracy"]["perplexity"] == 5.1 and "<table" in found._repr_html_()
+    with pytest.raises(HaloError, match="a limit of 0 samples"):
+        EvaluateConfig(Path("q"), tasks=Path("t"), limit=0)
+    with pytest.raises(HaloError, match="only tasks have a limit"):
+        EvaluateConfig(Path("q"), text=Path("t"), limit=5)
+
+
 def test_without_pytorch_a_text_is_refused(model: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = model.parent / "t.txt"
     text.write_text("a", encoding="utf-8")
@@ -337,7 +353,7 @@ class TestOnARealModel:
     def quantized(self, stories: Path, folder: Path, options: QuantizerOptions, **more: Any) -> Path:
         return quantize_model(QuantizeConfig(stories, folder, options, **more), silent).run_folder
 
-    def scored(self, run: Path, shared: Path, **more: Any) -> Evaluation:
+    def scored(self, run: Path, shared: Path, **more: Any) -> EvaluateResult:
         text = shared / "text" / "tinystories_sample.txt"
         return evaluate_folder(EvaluateConfig(run, text, self.TEXT, **more), silent)
 

@@ -172,3 +172,19 @@ def test_evaluate_runs_tasks_beside_the_float_model(
     assert both[0]["pages", "word_perplexity"] != both[1]["pages", "word_perplexity"]
     assert all(line.startswith("tasks, float and quantized") for line in said.err.splitlines())  # no foreign bars
     assert "7 of 35 layers" in said.out
+
+    kept = tmp_path / "kept"
+    few = ["evaluate", str(tmp_path / "q"), "--tasks", str(tasks), "--limit", "1", "-o", str(kept)]
+    assert main(few) == 0 and main(few) == 2 and main([*few, "--force"]) == 0
+    assert sorted(path.name for path in kept.iterdir()) == ["log.txt", "results.csv", "results.json", "run.json"]
+    values = json.loads((kept / "results.json").read_text(encoding="utf-8"))
+    assert next(iter(values)) == "schema" and values["layers"] == {"quantized": 7, "model": 35}
+    found = [task["quantized"] for task in values["tasks"]]
+    assert {figure["samples"] for figure in found} == {1} and {figure["task"] for figure in found} == {
+        "pages",
+        "questions",
+    }
+    rows = (kept / "results.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "task,metric,float32,quantized,samples,shots" and len(rows) == 1 + len(found)
+    record = json.loads((kept / "run.json").read_text(encoding="utf-8"))
+    assert record["command"] == "evaluate" and record["config"]["limit"] == 1

@@ -148,14 +148,26 @@ def test_damage_is_reported(tmp_path: Path) -> None:
     with pytest.raises(HaloError, match="is missing"):
         load_layer(tmp_path, name)
     index = json.loads((tmp_path / INDEX).read_text(encoding="utf-8"))
-    (tmp_path / INDEX).write_text(json.dumps(index | {"version": 99}), encoding="utf-8")
-    with pytest.raises(HaloError, match="version 99"):
+    assert next(iter(index)) == "schema" and index["schema"] == 1
+    (tmp_path / INDEX).write_text(json.dumps(index | {"schema": 99}), encoding="utf-8")
+    with pytest.raises(HaloError, match="written by a newer halo"):
         list_layers(tmp_path)
     (tmp_path / INDEX).write_text("[", encoding="utf-8")
     with pytest.raises(HaloError, match="damaged"):
         list_layers(tmp_path)
     with pytest.raises(HaloError, match="no quantized folder"):
         load_layer(tmp_path / "other", name)
+
+
+def test_an_index_of_the_first_version_is_read_and_unknown_keys_are_kept(tmp_path: Path) -> None:
+    save_layer(tmp_path, some_layer())
+    path = tmp_path / INDEX
+    layers = json.loads(path.read_text(encoding="utf-8"))["layers"]
+    path.write_text(json.dumps({"version": 1, "layers": layers, "note": "mine"}), encoding="utf-8")
+    assert list_layers(tmp_path) == (some_layer().name,)
+    save_layer(tmp_path, some_layer())
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert [*written] == ["schema", "layers", "note"] and written["note"] == "mine"
 
 
 def test_details_must_be_json(tmp_path: Path) -> None:
