@@ -22,8 +22,11 @@ from halo.timing.event.reduction_kernel import answers
 
 UNKNOWN = 2
 LATE = 2**28
+"""fs. Bounds stay below it: 4 T + settled value must fit 32 bits, and so must T plus one more delay."""
 BLOCK = 512
+"""Transitions taken together, so that a gate's rows stay in the nearest cache."""
 MOST_CUBES = 4096
+"""Most prime implicants of a gate: those of an exclusive OR of twelve pins."""
 
 
 @inline

@@ -23,6 +23,7 @@ U8 = npt.NDArray[np.uint8]
 
 FIRST_CAPACITY = 256
 LAST_CAPACITY = 1 << 14
+"""Input changes of one gate in one transition that buffers hold, at first and at most; beyond, the gate oscillates."""
 
 
 class Bins(NamedTuple):
