@@ -9,38 +9,52 @@ import typer
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of halo quantize.")],
-    text: Annotated[Path | None, typer.Option(metavar="FILE", help="Text to score, UTF-8.")] = None,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that halo quantize wrote.")],
+    text: Annotated[Path | None, typer.Option(metavar="FILE", help="Text to predict, in UTF-8.")] = None,
     convention: Annotated[
         Literal["papers", "documents"],
-        typer.Option(metavar="papers|documents", help="Lines joined; or as it is, BOS before every window."),
+        typer.Option(
+            metavar="papers|documents",
+            help="papers: join the lines; documents: keep the text, with a BOS token before every window.",
+        ),
     ] = "papers",
-    length: Annotated[int | None, typer.Option(metavar="N", help="Tokens a window; none: 2048 at most.")] = None,
-    windows: Annotated[int | None, typer.Option(metavar="N", min=1, help="The first N windows; none: all.")] = None,
+    length: Annotated[
+        int | None, typer.Option(metavar="N", help="Tokens per window. Default: 2048, or the model's limit if lower.")
+    ] = None,
+    windows: Annotated[int | None, typer.Option(metavar="N", min=1, help="Use only the first N windows.")] = None,
     activations: Annotated[
         Literal["int8", "int8-static"] | None,
-        typer.Option(metavar="int8|int8-static", help="Inputs of layers: a scale a token; or one a layer."),
+        typer.Option(
+            metavar="int8|int8-static",
+            help="Quantize the inputs of layers, with a scale per token, or a static one per layer.",
+        ),
     ] = None,
-    calibration: Annotated[Path | None, typer.Option(metavar="FILE", help="Text for static scales.")] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Text to calibrate static scales on.")
+    ] = None,
     kv: Annotated[
-        Literal["int8", "int4"] | None, typer.Option(metavar="int8|int4", help="Keys and values of attention.")
+        Literal["int8", "int4"] | None,
+        typer.Option(metavar="int8|int4", help="Quantize the keys and values of attention."),
     ] = None,
     tasks: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Tasks of lm-evaluation-harness: YAML files with their data, read offline."
+            metavar="FOLDER", help="Folder of lm-evaluation-harness tasks: YAML files and their data, read offline."
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Tasks: the first N samples of each; none: all.")
+        int | None, typer.Option(metavar="N", min=1, help="Tasks: use only the first N samples of each.")
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="Its folder; none: where it was when quantized.")
+        Path | None, typer.Option(metavar="MODEL", help="Folder of the original model, if it has moved.")
     ] = None,
     run_folder: Annotated[
-        Path | None, typer.Option("-o", "--output-folder", metavar="DIR", help="Folder to write; none: print only.")
+        Path | None,
+        typer.Option(
+            "-o", "--output-folder", metavar="DIR", help="Folder to write the results to. Default: print them only."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a finished run in DIR.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a finished run in DIR.")] = False,
 ) -> None:
     """Measure how much accuracy a quantized model has lost.
 
