@@ -17,7 +17,7 @@ from halo.flow.quantize import model_files
 from halo.flow.runs.provenance import Recorder, RunRecord, input_file, read_record
 from halo.flow.runs.runfolder import RECORD, new_run
 from halo.progress import Progress
-from halo.quant.accuracy import Accuracy, evaluate
+from halo.quant.accuracy import Accuracy, measure
 from halo.quant.checkpoint import open_model
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
 from halo.quant.harness import TaskFigure, run_tasks
@@ -185,7 +185,7 @@ def _evaluate(config: EvaluateConfig, folder: Path, record: RunRecord, report: P
     fake = FakeQuantized(model, layers, activations, cache)
     accuracy = None
     if config.text is not None:
-        accuracy = evaluate(fake, config.options.read(config.text, model), report=report)
+        accuracy = measure(fake, config.options.read(config.text, model), report=report)
     tasks: tuple[tuple[TaskFigure, TaskFigure], ...] = ()
     if config.tasks is not None:
         both = []

@@ -38,9 +38,7 @@ class Accuracy:
     same_top: float | None = None
 
 
-def evaluate(
-    fake: FakeQuantized, windows: Windows, *, compare: bool = True, report: Progress | None = None
-) -> Accuracy:
+def measure(fake: FakeQuantized, windows: Windows, *, compare: bool = True, report: Progress | None = None) -> Accuracy:
     """Measure a quantized model, window by window.
 
     Args:
@@ -85,7 +83,7 @@ def evaluate(
 
 def perplexity(model: RunningModel, windows: Windows, report: Progress | None = None) -> float:
     """Perplexity of a model as it is."""
-    return evaluate(FakeQuantized(model, {}), windows, compare=False, report=report).perplexity
+    return measure(FakeQuantized(model, {}), windows, compare=False, report=report).perplexity
 
 
 def _log_probabilities(module: Any, window: Any) -> Any:

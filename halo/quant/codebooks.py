@@ -30,6 +30,12 @@ I64 = npt.NDArray[np.int64]
 _BINS = 16 * PER_UNIT  # of a distribution: from -8 to 8 root mean squares
 _STEP = 64  # rows that a thread takes at a time
 
+SCALES = 48
+"""Scales that are tried for a codebook, in equal ratios of 4.5 %: the cost is flat near its least."""
+FINEST = 8
+"""How many times finer than the scale that just reaches the largest weight the last one is: it clips weights beyond an
+eighth of the largest."""
+
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
@@ -184,7 +190,7 @@ def _least_cost(allowed: I64, n: int, spread: Distribution, price: F64) -> I64:
     peak = float(np.abs(spread.value).max())
     power = float((spread.mass * spread.value**2).sum())
     best, codes = np.inf, np.zeros(1, np.int64)
-    for scale in np.geomspace(peak / reach, peak / (8 * reach), 48):
+    for scale in np.geomspace(peak / reach, peak / (FINEST * reach), SCALES):
         cost, found = least_cost_at(
             allowed, n, spread.value / scale, spread.mass * scale**2 / power, spread.mass, price
         )

@@ -43,7 +43,7 @@ class Activations:
 
     @property
     def label(self) -> str:
-        """In words."""
+        """Bits and kind of scale, such as ``A8 dynamic per token``."""
         return f"A{self.bits} " + ("dynamic per token" if self.largest is None else "static per tensor")
 
     def round(self, x: Any, layer: str) -> Any:

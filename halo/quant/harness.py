@@ -60,6 +60,8 @@ def run_tasks(
 ) -> list[TaskFigure]:
     """Run tasks on a quantized model.
 
+    Not for threads: while tasks load, the process stands in their folder, where their data is looked up.
+
     Args:
         fake: the model and what is quantized in it.
         folder: YAML task files; paths in their ``data_files`` are relative to it.

@@ -61,7 +61,7 @@ class KvCache:
 
     @property
     def label(self) -> str:
-        """In words."""
+        """Bits, and which values share a scale."""
         return f"KV cache int{self.bits}, keys per {self.keys}, values per token, groups of {self.group}"
 
     def attach(self, module: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from halo.errors import HaloError
-from halo.quant.accuracy import evaluate, perplexity
+from halo.quant.accuracy import measure, perplexity
 from halo.quant.awq import awq, awq_scale
 from halo.quant.calibration import LayerInputs, calibrate
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
@@ -72,7 +72,7 @@ def test_float_perplexity(stories: RunningModel, sample: Windows) -> None:
 def test_perplexity_of_round_to_nearest(
     stories: RunningModel, sample: Windows, format: UniformFormat, expected: float, tolerance: float
 ) -> None:
-    found = evaluate(FakeQuantized(stories, rounded(stories, format)), sample, compare=False)
+    found = measure(FakeQuantized(stories, rounded(stories, format)), sample, compare=False)
     assert found.perplexity == pytest.approx(expected, abs=tolerance)
     assert found.tokens == 1533 and found.convention == sample.label and found.reference_perplexity is None
 
@@ -80,12 +80,12 @@ def test_perplexity_of_round_to_nearest(
 def test_left_aligned_codes_predict_the_same(stories: RunningModel, sample: Windows) -> None:
     shifted = {name: left_aligned(stories.weight(name), 4) for name in stories.linears}
     plain = rounded(stories, UniformFormat(4))
-    figures = [evaluate(FakeQuantized(stories, layers), sample, compare=False) for layers in (shifted, plain)]
+    figures = [measure(FakeQuantized(stories, layers), sample, compare=False) for layers in (shifted, plain)]
     assert figures[0] == figures[1]
 
 
 def test_a_model_does_not_diverge_from_itself(stories: RunningModel, sample: Windows) -> None:
-    found = evaluate(FakeQuantized(stories, {}), sample)
+    found = measure(FakeQuantized(stories, {}), sample)
     assert (found.kl_divergence, found.same_top) == (0, 1)
     assert found.perplexity == found.reference_perplexity
 
@@ -95,7 +95,7 @@ def test_figures_by_hand(stories: RunningModel, sample: Windows) -> None:
 
     one = Windows(sample.tokens[:1], "one")
     fake = FakeQuantized(stories, rounded(stories, UniformFormat(4)))
-    found = evaluate(fake, one)
+    found = measure(fake, one)
 
     def probabilities() -> Any:
         with torch.no_grad():
@@ -126,8 +126,8 @@ def test_gptq_beats_round_to_nearest(stories: RunningModel, sample: Windows, oth
 
     calibrate(stories, other_text, visit)
     assert set(layers) == set(stories.linears)
-    found = evaluate(FakeQuantized(stories, layers), sample, compare=False).perplexity
-    plain = evaluate(FakeQuantized(stories, rounded(stories, UniformFormat(4))), sample, compare=False).perplexity
+    found = measure(FakeQuantized(stories, layers), sample, compare=False).perplexity
+    plain = measure(FakeQuantized(stories, rounded(stories, UniformFormat(4))), sample, compare=False).perplexity
     assert 4.34 < found < plain - 0.1
 
 
@@ -145,8 +145,8 @@ def test_awq_beats_round_to_nearest_on_its_grid(stories: RunningModel, sample: W
         return {}
 
     calibrate(stories, other_text, visit)
-    found = evaluate(FakeQuantized(stories, layers), sample).kl_divergence
-    plain = evaluate(FakeQuantized(stories, rounded(stories, format)), sample).kl_divergence
+    found = measure(FakeQuantized(stories, layers), sample).kl_divergence
+    plain = measure(FakeQuantized(stories, rounded(stories, format)), sample).kl_divergence
     assert found is not None and plain is not None and 0 < found < 0.9 * plain
 
 
@@ -166,7 +166,7 @@ def test_smoothquant_helps_static_activations(stories: RunningModel, sample: Win
     found = []
     for layers in (smooth, rounded(stories, UniformFormat(8))):
         ranges = calibrate_activations(stories, other_text.tokens, layers)
-        accuracy = evaluate(FakeQuantized(stories, layers, Activations(8, ranges)), sample)
+        accuracy = measure(FakeQuantized(stories, layers, Activations(8, ranges)), sample)
         assert accuracy.quantized == "A8 static per tensor" and accuracy.kl_divergence is not None
         found.append(accuracy.kl_divergence)
     assert 0 < found[0] < 0.7 * found[1]
@@ -175,7 +175,7 @@ def test_smoothquant_helps_static_activations(stories: RunningModel, sample: Win
 def test_activations_and_cache_cost_what_their_bits_suggest(stories: RunningModel, sample: Windows) -> None:
     layers = rounded(stories, UniformFormat(8))
     found = [
-        evaluate(FakeQuantized(stories, layers, *parts), sample)
+        measure(FakeQuantized(stories, layers, *parts), sample)
         for parts in ((None, None), (Activations(), None), (None, KvCache(8)), (None, KvCache(4)))
     ]
     perplexities = [accuracy.perplexity for accuracy in found]
