@@ -35,8 +35,6 @@ class Convention:
 
 #: GPTQ, SqueezeLLM, AWQ, SmoothQuant and HALO report WikiText-2 this way (Llama-2-7B: 5.47).
 PAPERS = Convention()
-#: For models trained on short documents that each begin with BOS.
-DOCUMENTS = Convention(join_lines=False, bos_each=True)
 
 
 @dataclass(frozen=True, eq=False)

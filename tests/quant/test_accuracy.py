@@ -19,11 +19,13 @@ from halo.quant.layer import QuantizedLayer
 from halo.quant.left_aligned import left_aligned
 from halo.quant.rtn import UniformFormat, rtn
 from halo.quant.smoothquant import smoothing_scale, smoothquant
-from halo.quant.text import DOCUMENTS, PAPERS, Convention, Windows, read_text, windows_of
+from halo.quant.text import PAPERS, Convention, Windows, read_text, windows_of
 from halo.quant.torch_model import RunningModel, load_model
 
 pytest.importorskip("torch", reason="running models needs halo-mac[torch]")
 pytest.importorskip("transformers", reason="running models needs halo-mac[torch]")
+
+DOCUMENTS = Convention(join_lines=False, bos_each=True)
 
 
 @pytest.fixture(scope="module")
