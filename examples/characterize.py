@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Characterize a multiplier of your own, and read its table.
 
 python examples/characterize.py cells.lib runs/multiplier

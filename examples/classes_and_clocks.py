@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which weights may run at which clock?
 
 ./scripts/run.sh                                     # the default MAC, into runs/default

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // multiplier: y = w * x, signed; how it is built is left to the synthesiser.
 `default_nettype none
 

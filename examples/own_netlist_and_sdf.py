@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Characterize gates of your own with delays of your own timer, and check the result in Icarus Verilog.
 
 python examples/own_netlist_and_sdf.py gates.v signoff.sdf cells.lib runs/signoff

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Quantize a model to the fast weights of a MAC, and see what it costs in accuracy. Needs PyTorch.
 
     ./scripts/run.sh                                     # the default MAC, into runs/default

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is a fast clock worth? One model on a systolic array and on a GPU, for a prompt and for the tokens after it.
 
 ./scripts/run.sh                                     # the default MAC, into runs/default

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Per-weight timing and power of a multiply-accumulate unit (MAC), and what they are worth to language models.
 
     table = halo.characterize("mac.v", liberty="cells.lib", run_folder="runs/mac")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands as Python functions: ``halo.characterize``, ``halo.quantize``, ``halo.score`` and the others.
 
 Each takes its options as keywords, or the configuration object that the command line builds:

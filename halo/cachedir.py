@@ -1,4 +1,8 @@
-"""Where everything that is kept between runs lies."""
+# SPDX-License-Identifier: Apache-2.0
+"""Where everything that is kept between runs lies.
+
+Tests: tests/flow/simulators/test_bench_run.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What one characterization is asked to do: every option of ``halo characterize``, checked before anything runs.
 
 Messages call an option by what it is, for they reach the command line and Python alike.

@@ -1,4 +1,8 @@
-"""The one exception users see: what is wrong, where, and what to do about it."""
+# SPDX-License-Identifier: Apache-2.0
+"""The one exception users see: what is wrong, where, and what to do about it.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """The one place that knows numba: every kernel is compiled through here.
 
 Kernels release the interpreter lock (weights run on threads), are cached on disk after their first compilation, and
 follow C rules for division and array bounds, so each kernel proves its own indices.
+
+Tests: tests/test_imports.py.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From what a caller writes to a configuration: names are checked, values brought into shape, signatures shown.
 
 The configuration classes are the only list of options. What ``help`` shows and what an unknown option is answered with

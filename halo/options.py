@@ -1,4 +1,8 @@
-"""Options of the Python functions, for type checkers. Made by scripts/refresh_api.py: do not edit."""
+# SPDX-License-Identifier: Apache-2.0
+"""Options of the Python functions, for type checkers. Made by scripts/refresh_api.py: do not edit.
+
+Tests: tests/test_api.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""How long work says where it stands."""
+# SPDX-License-Identifier: Apache-2.0
+"""How long work says where it stands.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The schema number that each JSON file of a run carries, and what is said to a file of another version.
 
 A file that changes in a way that its readers must know of gets a higher number; a key that is merely new does not

@@ -1,4 +1,8 @@
-"""Numbers with the place each comes from: TOML files of arrays, devices and operating points."""
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers with the place each comes from: TOML files of arrays, devices and operating points.
+
+Tests: tests/dvfs/test_files.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Units: SI inside, integer femtoseconds in the timing kernels, the unit in the name everywhere else."""
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The version of this package, and the folder it stands in."""
+# SPDX-License-Identifier: Apache-2.0
+"""The version of this package, and the folder it stands in.
+
+Tests: tests/test_package.py.
+"""
 
 from __future__ import annotations
 

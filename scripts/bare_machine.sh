@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs the README's two commands on a bare Debian 12 that has git and python3 and nothing else, once as root and once as
 # a user with sudo, and tries the wheel there. What is committed on HEAD is tried. About an hour, half with one USER.
 #

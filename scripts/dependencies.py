@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Try the versions of dependencies that halo-mac admits, and keep the ones known to work together.
 
     python scripts/dependencies.py renew              # newest admitted versions, tested, into scripts/constraints.txt

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Draw the pictures of the documentation from a finished run of the default MAC.
 
     ./scripts/run.sh

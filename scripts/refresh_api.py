@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rewrite what is generated from the configuration classes: ``halo/options.py`` and ``tests/public_api.txt``.
 
 python scripts/refresh_api.py
@@ -35,7 +36,11 @@ def options_text() -> str:
     lines += ["", *(f"from {m} import {', '.join(sorted(imports[m]))}" for m in foreign)] if foreign else []
     return "\n".join(
         [
-            '"""Options of the Python functions, for type checkers. Made by scripts/refresh_api.py: do not edit."""',
+            "# SPDX-License-Identifier: Apache-2.0",
+            '"""Options of the Python functions, for type checkers. Made by scripts/refresh_api.py: do not edit.',
+            "",
+            "Tests: tests/test_api.py.",
+            '"""',
             "",
             "from __future__ import annotations",
             "",

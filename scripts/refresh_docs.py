@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rewrite what the documentation takes from the code: the reference of commands and columns, and the layer picture.
 
     python scripts/refresh_docs.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Characterize every MAC family in ``rtl/mac`` on the OSU 0.18 um cells and rewrite the table in ``rtl/README.md``.
 
     python scripts/refresh_rtl_table.py

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sets up what halo needs on Debian or Ubuntu: system packages, a virtual environment, the package itself.
 #
 #     source scripts/setup.sh TARGET [DEBIAN-PACKAGE...]

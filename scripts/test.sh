@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Sets up what is missing and runs every check. Further arguments go to pytest: ./scripts/test.sh -k table
 # --quick, first: neither external tools nor notebooks nor anything slow, in a few minutes.
 set -euo pipefail

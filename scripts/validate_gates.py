@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measure at the gates what scoring and its documentation rest on; one line a case. Takes minutes.
 
 python scripts/validate_gates.py swaps cells.lib [FAMILY...]   # period of a class at rest, and when weights swap

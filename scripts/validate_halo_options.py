@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each choice of the HALO quantizer is worth: perplexity with one option changed at a time. Needs PyTorch.
 
     python scripts/validate_halo_options.py MODEL runs/default TEXT

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Characterize the default multiplier in many corners, crosscheck each with Icarus, and print one line a corner.
 
 Usage: validate_libraries.py FOLDER OUTPUT [--samples 2000]

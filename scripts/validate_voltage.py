@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How far off is a clock interpolated between corners? Each inner corner is left out, and found from its neighbours.
 
     python scripts/validate_voltage.py LIBRARY.lib LIBRARY.lib LIBRARY.lib ...

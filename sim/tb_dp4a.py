@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cocotb bench of ``dp4a_unit``: every result is the dot product plus the accumulator, two clocks later.
 
 Plays ``+count=N`` calculations (default 2,000), with pauses, and resets in the middle. Seeded by cocotb.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cocotb bench of every MAC and multiplier, at RTL or gate level: each sum must be ``psum + weight * activation``.
 
 Top level ``mac_lanes`` (``components/mac_lanes.v``), which carries the module under test and its widths. Operands of up

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cocotb bench of the floating-point MAC: each sum must be what binary32 arithmetic gives, bit by bit.
 
 Top level ``mac_fp16_lanes``; PIPELINE says whether the product is registered. ``+count=N`` random operands a kind.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cocotb bench of the output-stationary array ``systolic_os``: every sum must be that of the whole matrix product.
 
 All streams stall, the clock changes at bad moments and after any wait, resets fall into the middle, and the cycle

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cocotb bench of the matrix unit ``mma_unit``: D = A * B + C for every element, and its latency and interval.
 
 Each test plays about ``+count=N`` matrices (default 60). Seeded by cocotb.

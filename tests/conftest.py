@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fixtures that locate real libraries and reference results; tests that need absent ones skip and say so.
 
 What the machine lacks is named once, before the first test. Deprecations in dependencies are reported in a line each

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Python functions: what is typed becomes the configuration, what is wrong is told in the caller's terms."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Options are checked before anything runs, and survive the way through run.json."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The layout holds: imports go one way, kernels stay bare, files stay short, and nothing names a machine."""
 
 from __future__ import annotations
@@ -185,6 +186,12 @@ def test_files_stay_short_and_small() -> None:
         if path.suffix in (".py", ".v", ".sv", ".sh"):
             assert len(path.read_text(encoding="utf-8").splitlines()) <= 600, f"{path} is over 600 lines"
         assert path.stat().st_size <= 1_500_000, f"{path} is large: generate or fetch it"
+
+
+def test_every_source_names_its_licence() -> None:
+    sources = [path for path in tracked() if path.suffix in (".py", ".v", ".sh")]
+    without = [p for p in sources if "SPDX-License-Identifier: Apache-2.0" not in p.read_text(encoding="utf-8")[:200]]
+    assert len(sources) > 400 and not without
 
 
 def test_nothing_names_a_machine_or_leaves_a_promise() -> None:

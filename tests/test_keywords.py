@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From keywords to a configuration, on a small one by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every error says what to do in a full sentence: a capital or a code word first, a full stop last."""
 
 from __future__ import annotations

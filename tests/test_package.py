@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The wheel works away from the checkout: its files, its command, its declared dependencies."""
 
 from __future__ import annotations

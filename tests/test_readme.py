@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The README stays short, and what it and the documentation tell people to type or open is there."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is said to a file of another version, and what of it is kept."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """setup.sh on made-up machines: fake package manager and Pythons that log what they are asked to do."""
 
 from __future__ import annotations

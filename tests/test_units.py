@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Seconds to the femtoseconds of the engines."""
 
 from __future__ import annotations

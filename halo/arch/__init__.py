@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Systolic arrays, tensor cores and memory: their parameters, and the cycles that an array takes."""
 
 from halo.arch.gpu.device import Device, device_names, read_device

@@ -1,4 +1,8 @@
-"""A layer's weights as an array sees them: how fast each tile may run, what its MACs cost, and what is stored."""
+# SPDX-License-Identifier: Apache-2.0
+"""A layer's weights as an array sees them: how fast each tile may run, what its MACs cost, and what is stored.
+
+Tests: tests/arch/systolic/test_published.py.
+"""
 
 from __future__ import annotations
 

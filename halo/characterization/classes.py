@@ -1,4 +1,8 @@
-"""Frequency classes: which weights may share a clock, which clocks lose least, and what orders the weights."""
+# SPDX-License-Identifier: Apache-2.0
+"""Frequency classes: which weights may share a clock, which clocks lose least, and what orders the weights.
+
+Tests: tests/characterization/test_table.py.
+"""
 
 from __future__ import annotations
 

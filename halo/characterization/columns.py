@@ -1,4 +1,8 @@
-"""The columns of a per-weight table, each declared once: name, unit, meaning, and how a value is written."""
+# SPDX-License-Identifier: Apache-2.0
+"""The columns of a per-weight table, each declared once: name, unit, meaning, and how a value is written.
+
+Tests: tests/characterization/test_table.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""From files to a design in a corner: libraries, gates, port roles, delays, and the conditions at the ports."""
+# SPDX-License-Identifier: Apache-2.0
+"""From files to a design in a corner: libraries, gates, port roles, delays, and the conditions at the ports.
+
+Tests: tests/flow/test_characterize.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a number is stored in the bits of a port: the one door between a value and its bit pattern."""
 
 from __future__ import annotations

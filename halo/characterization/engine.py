@@ -1,4 +1,8 @@
-"""One corner, every weight: static delay, settle bound, exact events and energy, on all cores."""
+# SPDX-License-Identifier: Apache-2.0
+"""One corner, every weight: static delay, settle bound, exact events and energy, on all cores.
+
+Tests: tests/flow/test_characterize.py.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +97,7 @@ def characterize_corner(
 
     def exercise(pattern: int, value: int) -> WeightResult:
         reduced = reduce_circuit(timed, corner.held(pattern))
-        bound = bound_transitions(reduced, _enumerated(corner, stimulus))
+        bound = bound_transitions(reduced, _enumerated(corner))
         if energies is None:
             return WeightResult(value, bound.delay_fs, bound.period_fs, None, None)
         events = _play(corner, stimulus, reduced, pattern, seed, bins, track)
@@ -142,7 +146,7 @@ def _static(corner: DesignCorner, patterns: npt.NDArray[np.int64]) -> tuple[F64,
     return arrivals.delay_s, arrivals.delay_with_setup_s
 
 
-def _enumerated(corner: DesignCorner, stimulus: Stimulus) -> tuple[int, ...]:
+def _enumerated(corner: DesignCorner) -> tuple[int, ...]:
     """Activation bits that the bound enumerates; the bits of a wider activation stay unknown."""
     nets = corner.circuit.netlist.inputs[corner.roles.activation]
     return nets if len(nets) <= ENUMERATED_BITS else ()

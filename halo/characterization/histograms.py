@@ -1,4 +1,8 @@
-"""Settling-time histograms of every weight, and the worst delay by next activation: ``histograms.npz``."""
+# SPDX-License-Identifier: Apache-2.0
+"""Settling-time histograms of every weight, and the worst delay by next activation: ``histograms.npz``.
+
+Tests: tests/plot/test_figures.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The ports of the design: from its Verilog (pyverilog, else Yosys' own view) or from a gate netlist."""
+# SPDX-License-Identifier: Apache-2.0
+"""The ports of the design: from its Verilog (pyverilog, else Yosys' own view) or from a gate netlist.
+
+Tests: tests/characterization/test_interface_and_signedness.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Roles of a MAC's ports: which is the weight, the activation, the partial sum, the result, the clock.
 
 Names given by the user are checked; the rest is found by name, or because only one port is left, and only where a

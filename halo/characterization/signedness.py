@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a MAC's operands are signed, seen from what its gates compute.
 
 Netlists seldom keep ``signed``, and RTL often declares plain vectors for two's-complement operands, so the function
 is asked: which reading of the operand bits makes output = weight x activation (+ accumulator)?
+
+Tests: tests/characterization/test_interface_and_signedness.py.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which transitions a weight is exercised with.
 
 * A bare multiplier with an activation of up to eight bits: every one of the 2^(2n) activation transitions.
@@ -7,6 +8,8 @@
 * A register that accumulates: seeded runs of activations in the order of time, begun with all register outputs at 0.
 
 Every random choice follows from the seed and the weight's bit pattern alone, so threads and corners do not change it.
+
+Tests: tests/flow/test_characterize.py.
 """
 
 from __future__ import annotations

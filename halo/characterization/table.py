@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The per-weight table: its rules, its two files, and the clocks that sets of weights allow."""
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""``halo characterize``."""
+# SPDX-License-Identifier: Apache-2.0
+"""``halo characterize``.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

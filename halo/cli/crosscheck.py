@@ -1,4 +1,8 @@
-"""``halo crosscheck``."""
+# SPDX-License-Identifier: Apache-2.0
+"""``halo crosscheck``.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Names of what comes with the package as data files, for help texts; found without loading any engine."""
+# SPDX-License-Identifier: Apache-2.0
+"""Names of what comes with the package as data files, for help texts; found without loading any engine.
+
+Tests: tests/cli/test_score.py.
+"""
 
 from __future__ import annotations
 

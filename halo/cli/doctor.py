@@ -1,4 +1,8 @@
-"""``halo doctor``."""
+# SPDX-License-Identifier: Apache-2.0
+"""``halo doctor``.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""``halo evaluate``."""
+# SPDX-License-Identifier: Apache-2.0
+"""``halo evaluate``.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

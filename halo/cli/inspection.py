@@ -1,4 +1,8 @@
-"""``halo inspect``."""
+# SPDX-License-Identifier: Apache-2.0
+"""``halo inspect``.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

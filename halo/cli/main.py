@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ``halo`` command: its subcommands, and how every failure ends.
 
 Bad input, a missing tool or a full disk: two lines on stderr, exit code 2. Ctrl-C: one line, 130. SIGTERM: 143.
@@ -124,5 +125,5 @@ def _interrupted(said: str = "interrupted; nothing was written") -> int:
     return _INTERRUPTED
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(128 + number)

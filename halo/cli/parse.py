@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Texts of the command line that hold more than one value: ``NAME=VALUE``, ``NAME=FILE[,FILE...]``."""
 
 from __future__ import annotations

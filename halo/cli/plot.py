@@ -1,4 +1,8 @@
-"""``halo plot``."""
+# SPDX-License-Identifier: Apache-2.0
+"""``halo plot``.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

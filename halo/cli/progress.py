@@ -1,4 +1,8 @@
-"""Progress on stderr: bars on a terminal, plain lines elsewhere."""
+# SPDX-License-Identifier: Apache-2.0
+"""Progress on stderr: bars on a terminal, plain lines elsewhere.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""``halo quantize``. The options of the methods are those that ``halo.quant.quantizers`` has, and so is their help."""
+# SPDX-License-Identifier: Apache-2.0
+"""``halo quantize``. The options of the methods are those that ``halo.quant.quantizers`` has, and so is their help.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo score``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo sim``."""
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""``halo synth``."""
+# SPDX-License-Identifier: Apache-2.0
+"""``halo synth``.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
 """The proof that no tile of a schedule runs above the safe clock of its slowest weight at its voltage.
 
 It trusts nothing that made the schedule: each segment's weights are held against the per-weight table (or, where clocks
 are assumed, against the words of their source) at the voltage of the segment's operating point, with the margin that
 the schedule states counted as required. What a class holds is taken from the schedule; that the codes of a quantized
 layer keep to it is for whoever has the codes.
+
+Tests: tests/dvfs/test_schedule_and_check.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""What one way to run a layer costs, in whole picoseconds and picojoules so that sums are exact."""
+# SPDX-License-Identifier: Apache-2.0
+"""What one way to run a layer costs, in whole picoseconds and picojoules so that sums are exact.
+
+Tests: tests/dvfs/test_schedule_and_check.py.
+"""
 
 from __future__ import annotations
 

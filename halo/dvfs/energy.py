@@ -1,4 +1,8 @@
-"""What a MAC costs at each operating point, from the table's rows of that voltage, and what is assumed for it."""
+# SPDX-License-Identifier: Apache-2.0
+"""What a MAC costs at each operating point, from the table's rows of that voltage, and what is assumed for it.
+
+Tests: tests/dvfs/test_table_points.py.
+"""
 
 from __future__ import annotations
 

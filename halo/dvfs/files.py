@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files of operating points: the paper's, and those that users write; and what a change takes with known regulators.
 
 name = "mine"

@@ -1,4 +1,8 @@
-"""Which weights are safe at which operating point, and what limits them."""
+# SPDX-License-Identifier: Apache-2.0
+"""Which weights are safe at which operating point, and what limits them.
+
+Tests: tests/dvfs/test_table_points.py.
+"""
 
 from __future__ import annotations
 

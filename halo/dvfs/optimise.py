@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which way to run each layer: dynamic programming over the layers, with the operating point in between as state.
 
 What a layer costs depends on the layers before it only through the operating point at which they end. So among all

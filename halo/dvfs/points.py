@@ -1,4 +1,8 @@
-"""Operating points: voltage and clock, with the place they come from, and what a change from one to another takes."""
+# SPDX-License-Identifier: Apache-2.0
+"""Operating points: voltage and clock, with the place they come from, and what a change from one to another takes.
+
+Tests: tests/dvfs/test_table_points.py.
+"""
 
 from __future__ import annotations
 

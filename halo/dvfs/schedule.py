@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Schedules: which weights run at which operating point and in which order, and the JSON file that holds them.
 
 The file says everything that a check needs besides the per-weight table: the operating points with the corners and the
 margin that they refer to, the weights of each class, and the segments of each layer. It names the table by its hash.
+
+Tests: tests/dvfs/test_schedule_and_check.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers one after the other: what the changes of the operating point between and within them add to each.
 
 A pass through a model follows another, token after token, so the first change of a pass is the one from where the last
 layer ended. All sums are exact: a layer's times and energies are whole, and those of a pass are their sums.
+
+Tests: tests/dvfs/test_optimise.py.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operating points that a per-weight table vouches for: one clock a set of weights, at one voltage or at rising ones.
 
 A weight's period in the table is that of the MAC with the weight at rest. An element of an array needs a little more

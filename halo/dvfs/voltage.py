@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Columns of a per-weight table at any voltage: between corners of one process and temperature, or by a law from one.
 
 Between two corners each weight's clock goes by a straight line in its logarithm, so weights that slow down differently

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo characterize``: synthesis, corners, engines, files. One list of steps on one screen."""
 
 from __future__ import annotations

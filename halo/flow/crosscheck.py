@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo crosscheck``: a finished run against Icarus Verilog, transition by transition.
 
 The circuit and its delays are calculated again from what the run recorded, with the hash of every file checked; Icarus

@@ -1,4 +1,8 @@
-"""What is installed, what is missing, and how to get it."""
+# SPDX-License-Identifier: Apache-2.0
+"""What is installed, what is missing, and how to get it.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

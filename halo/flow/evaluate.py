@@ -1,4 +1,8 @@
-"""``halo evaluate``: what the layers of a quantized folder do to the model's predictions on a text."""
+# SPDX-License-Identifier: Apache-2.0
+"""``halo evaluate``: what the layers of a quantized folder do to the model's predictions on a text.
+
+Tests: tests/flow/test_quantize.py.
+"""
 
 from __future__ import annotations
 

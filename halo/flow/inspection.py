@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a Verilog design looks like to halo: modules, parameters, ports, and the roles they would get."""
 
 from __future__ import annotations

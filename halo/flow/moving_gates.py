@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why some weights are fast: the gates of a characterized design that can move at all while a weight is held."""
 
 from __future__ import annotations

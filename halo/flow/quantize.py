@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo quantize``: a model's linear layers, one after the other, in a folder that an interruption does not cost."""
 
 from __future__ import annotations

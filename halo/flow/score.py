@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo score``: what a model costs on an array, method by method, and the proof that every tile is safe at its clock.
 
 Workload, methods, operating points, costs of every way to run a layer, choice, check, files: one list of steps.

@@ -1,4 +1,8 @@
-"""``halo sim``: a testbench run, its table, and the files asked for."""
+# SPDX-License-Identifier: Apache-2.0
+"""``halo sim``: a testbench run, its table, and the files asked for.
+
+Tests: tests/cli/test_sim.py.
+"""
 
 from __future__ import annotations
 

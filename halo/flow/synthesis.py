@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo synth``: a design mapped to a library, in a run folder."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Liberty cell libraries: one corner read into SI units, and look-up in its tables."""
 
 from halo.liberty.model import (

@@ -1,4 +1,8 @@
-"""Typed access to the attributes of a syntax group: text, numbers, flags, names and Boolean expressions."""
+# SPDX-License-Identifier: Apache-2.0
+"""Typed access to the attributes of a syntax group: text, numbers, flags, names and Boolean expressions.
+
+Tests: tests/liberty/test_liberty_cache.py.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parsed libraries on disk, so that the same file is parsed once.
 
 An entry is named by the SHA-256 of the Liberty file's bytes and lies in a folder named by the version of everything
 that shapes it. It is written whole or not at all; one that is damaged, or from elsewhere, is ignored and replaced.
+
+Tests: tests/liberty/test_liberty_cache.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cells of a Liberty library: pins, buses and bundles, timing, power, leakage and state.
 
 Source of the meanings: Liberty Reference Manual, chapters on cell, pin, timing and internal_power groups.
+
+Tests: tests/liberty/test_liberty_cache.py.
 """
 
 from __future__ import annotations

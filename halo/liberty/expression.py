@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boolean expressions as truth tables: those of Liberty (``function``, ``when``, ``next_state``, ...), and the parser.
 
 Other formats bring their own tokens and precedence to :func:`truth_table`. Liberty's follow the Liberty User Guide,

@@ -1,6 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a Liberty library says, in SI units (seconds, farads, joules, watts, volts), independent of its syntax.
 
 Source of the attribute meanings: Liberty User Guide and Reference Manual, version 2017.06.
+
+Tests: tests/liberty/test_liberty_syntax.py.
 """
 
 from __future__ import annotations

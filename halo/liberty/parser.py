@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Liberty syntax: clean text to a tree of groups, with the parts that nobody reads skipped by matching braces.
 
 Grammar (Liberty Reference Manual, "Liberty syntax"): a group is ``kind (arguments) { statements }``; a statement is a
@@ -6,6 +7,8 @@ As seen in real libraries the semicolon may be missing at the end of a line, and
 
 One regular expression takes a whole statement at a time: a 22 MB library has 300,000 statements but 4 million tokens.
 All repetitions are possessive, so malformed text fails in linear time.
+
+Tests: tests/liberty/test_liberty_syntax.py.
 """
 
 from __future__ import annotations

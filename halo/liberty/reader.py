@@ -1,4 +1,8 @@
-"""Liberty files to one corner's library in SI units."""
+# SPDX-License-Identifier: Apache-2.0
+"""Liberty files to one corner's library in SI units.
+
+Tests: tests/liberty/test_liberty_cache.py.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Units of a Liberty file as factors to SI.
 
 Source: Liberty Reference Manual, library-level attributes. Energy has no unit attribute: the tables of
 ``internal_power`` are in ``voltage_unit ** 2 * capacitive_load_unit`` (the same rule as OpenSTA's).
+
+Tests: tests/liberty/test_liberty_cache.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Non-linear delay model tables: reading them from the syntax tree and looking values up.
 
 Between and beyond its points a table is multilinear: the segment of each axis that holds the value, or the outermost
 one, is extended as a straight line. That is what OpenSTA (liberty/TableModel.cc) and the Liberty manual do.
+
+Tests: tests/liberty/test_table_lookup.py.
 """
 
 from __future__ import annotations

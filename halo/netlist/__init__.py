@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Netlists and HDL.
 
 ``verilog.read_netlist`` reads gates, ``compile.compile_circuit`` resolves them against a library into the arrays of

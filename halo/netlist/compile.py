@@ -1,4 +1,8 @@
-"""From instances of named cells to a ``Circuit``: every pin resolved, every net with one driver, gates in order."""
+# SPDX-License-Identifier: Apache-2.0
+"""From instances of named cells to a ``Circuit``: every pin resolved, every net with one driver, gates in order.
+
+Tests: tests/netlist/test_compile_circuit.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Integer value of a constant expression in pyverilog's syntax tree: parameters, arithmetic, ``$clog2``."""
+# SPDX-License-Identifier: Apache-2.0
+"""Integer value of a constant expression in pyverilog's syntax tree: parameters, arithmetic, ``$clog2``.
+
+Tests: tests/netlist/test_hdl_inspect.py.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each gate still depends on once some nets are constant, for gates in any order.
 
 A register with a load enable feeds itself only as long as the enable may be off; with the enable held on, the way back
 is closed and the register is one of a pipeline. So constants come first, then dependences, then the order of gates.
+
+Tests: tests/netlist/test_compile_circuit.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hierarchy and aliases away: from parsed modules to one flat netlist with a net per electrical node.
 
 Nets joined by ``assign`` or by a port of a submodule become one net (union-find). It keeps the name that stands
 highest: an input port of the top, an output port, then the least depth, then the first declared.
+
+Tests: tests/netlist/test_verilog_reader.py.
 """
 
 from __future__ import annotations

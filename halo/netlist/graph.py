@@ -1,6 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """Questions about a circuit: what is constant, what the outputs are, what they depend on.
 
 Plain numpy, one gate at a time over lanes; the timing kernels have their own loops.
+
+Tests: tests/netlist/test_circuit_graph.py.
 """
 
 from __future__ import annotations

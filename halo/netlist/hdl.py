@@ -1,9 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
 """Modules, ports and parameters of a user's Verilog, read with pyverilog.
 
 pyverilog 1.3 alone would not do: of ``input signed [7:0] w, a`` it forgets that ``a`` is signed, of
 ``input x, output wire y, z`` it takes ``z`` for an input, and it refuses ``input integer`` in functions and attributes
 in port lists. So comments, attributes and directives are removed first (``preprocess``), every port of an ANSI list
 gets its own direction, and ``integer`` arguments become ``signed [31:0]``; lines stay where they are.
+
+Tests: tests/netlist/test_hdl_inspect.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""A flat gate netlist by name, and the same compiled against a library into integer arrays for the kernels."""
+# SPDX-License-Identifier: Apache-2.0
+"""A flat gate netlist by name, and the same compiled against a library into integer arrays for the kernels.
+
+Tests: tests/netlist/test_compile_circuit.py.
+"""
 
 from __future__ import annotations
 

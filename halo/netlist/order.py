@@ -1,4 +1,8 @@
-"""Order of gates: topological, with feedback cut at flip-flops, combinational loops found and named."""
+# SPDX-License-Identifier: Apache-2.0
+"""Order of gates: topological, with feedback cut at flip-flops, combinational loops found and named.
+
+Tests: tests/netlist/test_compile_circuit.py.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
 """pyverilog's parser, built once and without litter.
 
 PLY derives the LALR tables anew (about one second) unless it can import them as ``pyverilog.vparser.parsetab``, which
 it writes to its output folder. That folder is temporary here; the tables are kept in the user's cache, which is put on
 that package's path while the parser is built, and PLY itself checks that they belong to its grammar. That path belongs
 to the whole process, and so does the one parser: read Verilog from one thread at a time.
+
+Tests: tests/netlist/test_hdl_inspect.py.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
 """Verilog's compiler directives (IEEE 1364-2005, clause 19), with the place of every line kept.
 
 pyverilog calls ``iverilog -E`` for this, which needs a tool and forgets the line numbers behind an ``include``.
 Handled: ``include``, ``define`` with and without arguments (a call stands on one line), ``undef``, ``ifdef``,
 ``ifndef``, ``elsif``, ``else``, ``endif``. Directives without effect on ports are dropped, and so are comments and
 attributes, which pyverilog does not read everywhere.
+
+Tests: tests/netlist/test_hdl_inspect.py.
 """
 
 from __future__ import annotations

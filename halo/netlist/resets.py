@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Asynchronous clear and preset: a circuit is timed with all of them inactive."""
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Supplies out of a netlist: power, ground and bias carry no signal.
 
 Layout tools write them (``.VPWR(VPWR)``, ``inout VPWR``), and cells that have nothing else (fillers, well taps), which
 many libraries do not list. The library names supply pins in its ``pg_pin`` groups.
+
+Tests: tests/netlist/test_foreign_netlists.py.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
 """Grammar of structural Verilog: module text to declarations, aliases and instances, one file at a time.
 
 Covers what synthesis, placement and test tools write (IEEE 1364-2005, clauses 4, 6.1, 7.1 and 12, without behaviour):
 ANSI and non-ANSI ports, vectors in either direction, escaped names, selects, concatenations, replications, constants,
 ``assign``, ``supply0``/``supply1``, named and ordered connections. Anything that computes or stores is refused with
 the advice to synthesise it.
+
+Tests: tests/netlist/test_verilog_reader.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""What one library cell contributes to a circuit, worked out once a cell: its gates, constants, clock and resets."""
+# SPDX-License-Identifier: Apache-2.0
+"""What one library cell contributes to a circuit, worked out once a cell: its gates, constants, clock and resets.
+
+Tests: tests/netlist/test_compile_circuit.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""One gate with pins of unknown value: what its output still can be, and which pins still matter."""
+# SPDX-License-Identifier: Apache-2.0
+"""One gate with pins of unknown value: what its output still can be, and which pins still matter.
+
+Tests: tests/netlist/test_compile_circuit.py.
+"""
 
 from __future__ import annotations
 

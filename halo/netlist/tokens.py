@@ -1,4 +1,8 @@
-"""Tokens of structural Verilog (IEEE 1364-2005, clause 3), by one regular expression."""
+# SPDX-License-Identifier: Apache-2.0
+"""Tokens of structural Verilog (IEEE 1364-2005, clause 3), by one regular expression.
+
+Tests: tests/netlist/test_verilog_reader.py.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +101,7 @@ def tokenize(text: str, path: str) -> Tokens:
 
 def _directive(word: str, path: str, line: int) -> str | None:
     """The directive's words if it matters to a netlist, None if it does not."""
-    words = word[1:].split("//")[0].split()
+    words = word[1:].split("//", maxsplit=1)[0].split()
     name = words[0] if words else ""
     if name not in _QUIET_DIRECTIVES:
         raise HaloError(

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures. Each function takes a result and returns a matplotlib ``Figure``; ``draw_run`` redraws those of a folder."""
 
 from halo.plot.delays import delay_histograms, delay_map

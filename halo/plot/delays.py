@@ -1,4 +1,8 @@
-"""Where in time the transitions of a weight settle: histograms, and a map over weight and next activation."""
+# SPDX-License-Identifier: Apache-2.0
+"""Where in time the transitions of a weight settle: histograms, and a map over weight and next activation.
+
+Tests: tests/plot/test_figures.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the energy of an array goes, beside what a table of its weights says."""
 
 from __future__ import annotations

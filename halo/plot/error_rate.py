@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How often results are wrong when the clock is too fast for a weight."""
 
 from __future__ import annotations

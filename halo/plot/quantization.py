@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What quantization does: which weights are kept apart, which tiles run fast, and what the model loses for it."""
 
 from __future__ import annotations

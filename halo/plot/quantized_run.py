@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures of a folder of ``halo quantize``: all layers at a glance, and weights and tiles of some."""
 
 from __future__ import annotations

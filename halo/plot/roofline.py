@@ -1,4 +1,8 @@
-"""Each product of a model under the roofs of its array: the clocks above, the memory to the left."""
+# SPDX-License-Identifier: Apache-2.0
+"""Each product of a model under the roofs of its array: the clocks above, the memory to the left.
+
+Tests: tests/plot/test_score_figures.py.
+"""
 
 from __future__ import annotations
 

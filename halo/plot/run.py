@@ -1,4 +1,8 @@
-"""All figures of a run folder, redrawn at once."""
+# SPDX-License-Identifier: Apache-2.0
+"""All figures of a run folder, redrawn at once.
+
+Tests: tests/plot/test_figures.py.
+"""
 
 from __future__ import annotations
 

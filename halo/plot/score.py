@@ -1,4 +1,8 @@
-"""Scores of models as bars and points: time and energy by method, by tile size, and against each other."""
+# SPDX-License-Identifier: Apache-2.0
+"""Scores of models as bars and points: time and energy by method, by tile size, and against each other.
+
+Tests: tests/plot/test_score_figures.py.
+"""
 
 from __future__ import annotations
 
@@ -210,7 +214,7 @@ def _bars(
             axes.axvline(1.0, color=NOTE, linewidth=0.7, linestyle=_DASHED)
         furthest = max(furthest, float(ends.max()))
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(unit if baseline is None else f"{whole.split('_')[0]} / {baseline}")
+        axes.set_xlabel(unit if baseline is None else f"{whole.split('_', maxsplit=1)[0]} / {baseline}")
         title(axes, model, "")
     panels[0].set_xlim(0, (1.1 + 0.11 * len(models)) * furthest)
     panels[0].set_yticks(range(len(methods)), methods)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All figures of a run of ``halo score``."""
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""One look for all figures: size, type, and colour by the trailing zeros of the weight."""
+# SPDX-License-Identifier: Apache-2.0
+"""One look for all figures: size, type, and colour by the trailing zeros of the weight.
+
+Tests: tests/plot/test_figures.py.
+"""
 
 from __future__ import annotations
 

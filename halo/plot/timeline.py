@@ -1,4 +1,8 @@
-"""A schedule over time: the clock of every segment, and what the array draws in every layer."""
+# SPDX-License-Identifier: Apache-2.0
+"""A schedule over time: the clock of every segment, and what the array draws in every layer.
+
+Tests: tests/plot/test_score_figures.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""How the weights' delays move with the supply voltage, corner by corner."""
+# SPDX-License-Identifier: Apache-2.0
+"""How the weights' delays move with the supply voltage, corner by corner.
+
+Tests: tests/plot/test_figures.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Signals of a recorded simulation (FST, VCD) over time, as a wave viewer shows them."""
 
 from __future__ import annotations

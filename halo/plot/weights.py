@@ -1,4 +1,8 @@
-"""Clock and energy of each weight, over the weight's value."""
+# SPDX-License-Identifier: Apache-2.0
+"""Clock and energy of each weight, over the weight's value.
+
+Tests: tests/plot/test_figures.py.
+"""
 
 from __future__ import annotations
 

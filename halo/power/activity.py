@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Activation statistics: how often each pair (previous, next) of activation values occurs.
 
 The exhaustive enumeration visits every pair once and multiplies what it counts by an integer weight, so that counts
@@ -12,6 +13,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -196,7 +198,7 @@ def _trace_values(path: Path) -> Iterator[tuple[int, int]]:
                 yield _integer(token, path, line), line
 
 
-def _load(path: Path):  # type: ignore[no-untyped-def]  # numpy returns an array or an archive
+def _load(path: Path) -> Any:  # numpy returns an array or an archive
     try:
         return np.load(path, allow_pickle=False)
     except OSError as error:

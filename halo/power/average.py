@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Power from average activity: the model of OpenSTA 3 (power/Power.cc), to compare with the event-accurate energy.
 
 Per instance, from the toggle rate (density, 1/s) and the share of time at 1 (duty) of every net, pins independent:

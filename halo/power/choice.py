@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which ``internal_power`` groups an event takes.
 
 Apart for each supply pin (``related_pg_pin``), and added over them:
@@ -10,6 +11,8 @@ Apart for each supply pin (``related_pg_pin``), and added over them:
 * an input toggle takes the groups of the input pin, whether or not an output moves; where none holds, nothing.
 
 Every library the suite is tested with has conditions that exclude each other and at most one unconditional group.
+
+Tests: tests/power/test_energy_tables.py.
 """
 
 from __future__ import annotations

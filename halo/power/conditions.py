@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Truth of Liberty ``when`` conditions in every state of a gate.
 
 A condition may name pins that a gate's state does not hold: the clock or the stored value of a flip-flop, an input that
 only another output of the cell depends on. Such names are *free*: both values are enumerated and weigh the same.
+
+Tests: tests/power/test_energy_tables.py.
 """
 
 from __future__ import annotations

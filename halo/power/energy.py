@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy of a weight from the event counts of its stimulus.
 
 Everything is the mean over one transition (one clock cycle). A net's glitch energy is the part of its output energy
@@ -7,6 +8,8 @@ Everything is the mean over one transition (one clock cycle). A net's glitch ene
 
 so it assumes that a surplus toggle costs as much as the net's mean toggle. The energy that glitches cost at the input
 pins they arrive at is not in it.
+
+Tests: tests/power/test_power_events.py.
 """
 
 from __future__ import annotations

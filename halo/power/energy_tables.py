@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy of every event a circuit can have: output toggle by cause and state, input toggle by state, clock cycle.
 
 Source of the rules: Liberty User Guide and Reference Manual 2017.06, ``internal_power``; signs and the split into

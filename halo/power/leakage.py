@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Leakage by state.
 
 Groups whose ``when`` holds add up; where none does, groups without a condition, else ``cell_leakage_power``. A name
 outside the state (clock, stored bit) is true in half of the cases.
+
+Tests: tests/power/test_energy_tables.py.
 """
 
 from __future__ import annotations

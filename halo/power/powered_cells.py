@@ -1,4 +1,8 @@
-"""Gates that read the same tables in the same way, so that each table is looked up for all of them at once."""
+# SPDX-License-Identifier: Apache-2.0
+"""Gates that read the same tables in the same way, so that each table is looked up for all of them at once.
+
+Tests: tests/power/test_energy_tables.py.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """The energy of one event at a time, as slow and plain as the rules of :mod:`halo.power.choice` read.
 
 The tables of :mod:`halo.power.energy_tables` must agree with it entry by entry; nothing else uses it.
+
+Tests: tests/power/test_power_libraries.py.
 """
 
 from __future__ import annotations

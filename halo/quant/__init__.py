@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Quantization of linear layers to integers that a MAC multiplies fast: the layers of a run, and a method's options."""
 
 from importlib import import_module

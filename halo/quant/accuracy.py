@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What quantization does to a model's predictions on a text: perplexity, KL divergence and the same top token."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AWQ (Lin et al., arXiv 2306.00978): scale the input channels with large activations up before rounding, then clip.
 
 s = mean|x|^r for r in 0, 0.05, ... 0.95, divided by sqrt(max s min s); the r with the least output error wins. Then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The knee of error over clock, or a share of the loss, over a whole model instead of layer by layer.
 
 At the best choice of fast tiles a nanosecond costs the same loss in every layer; with a knee of its own for every layer

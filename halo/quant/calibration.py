@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What enters the linear layers of a model on calibration text: Hessians, mean and largest |x|, block after block.
 
 Each block runs once on the stored outputs of the one before, so that only one block's Hessians and the hidden states

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Codebooks: sets of weight values with the clock at which all of them are safe, and what they cost in energy.
 
 Three ways to choose one, beside the uniform grids that every study has to carry as baselines:

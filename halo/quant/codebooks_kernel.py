@@ -1,4 +1,8 @@
-"""How weights are spread within their scale blocks: a histogram in one pass."""
+# SPDX-License-Identifier: Apache-2.0
+"""How weights are spread within their scale blocks: a histogram in one pass.
+
+Tests: tests/quant/test_codebooks.py.
+"""
 
 from __future__ import annotations
 

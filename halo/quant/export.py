@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Export of a quantized folder as a compressed-tensors checkpoint, int8 weights and activations (W8A8, int-quantized).
 
 Codes are int8 already, so they go out as they are, with their scales: one a row as strategy ``channel``, one a run of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fake quantization: a running model computes with the weights, activations and cache that integers stand for.
 
 The arithmetic stays float32; its operands are those an integer MAC would see, times their scales. Differences to

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fits the scales of a layer to codebooks, and rounds its weights to them."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scales and codes of the blocks of a layer: nearest assignment through a table, alternated with least squares.
 
 A *block* is a range of rows and columns that shares a scale; it runs over one or more tiles, and each tile has its own
@@ -6,6 +7,8 @@ sum F w^2 - (sum F w c)^2 / sum F c^2: one pass over the weights gives the error
 
 Codes are integers, so the points halfway between two of them are multiples of 1/2: the nearest code of x is
 ``table[floor(2 x) + 256]``, ties to the greater one.
+
+Tests: tests/quant/test_fit.py.
 """
 
 from __future__ import annotations

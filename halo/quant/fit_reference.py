@@ -1,4 +1,8 @@
-"""The fit of one block written to be read: same starts, same corrections, same ties as ``fit_kernel``."""
+# SPDX-License-Identifier: Apache-2.0
+"""The fit of one block written to be read: same starts, same corrections, same ties as ``fit_kernel``.
+
+Tests: tests/quant/test_fit.py.
+"""
 
 from __future__ import annotations
 

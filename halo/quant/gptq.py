@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """GPTQ (Frantar et al., arXiv 2210.17323): round column by column and let the later columns absorb the error.
 
 H = 2/N sum x x^T over calibration inputs. With U upper triangular and inv(H) = U^T U, rounding column i with error

@@ -1,4 +1,8 @@
-"""HALO over the layers of a model: where their codebooks come from, and what their tiles share."""
+# SPDX-License-Identifier: Apache-2.0
+"""HALO over the layers of a model: where their codebooks come from, and what their tiles share.
+
+Tests: tests/quant/test_store.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HALO (Juneja et al., AAAI 2026, Algorithm 1): tiles rounded to fast weights, the few that matter most kept apart.
 
 1. Salient weights (largest diagonal Fisher) and outliers go to a sparse int8 part with a scale an output channel.

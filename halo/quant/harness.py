@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tasks of lm-evaluation-harness on a quantized model, from local task files, without a network.
 
 A folder holds YAML task files and their data, for instance::

@@ -1,4 +1,8 @@
-"""Weighted one-dimensional k-means, exact: clusters of sorted values are ranges, found by dynamic programming."""
+# SPDX-License-Identifier: Apache-2.0
+"""Weighted one-dimensional k-means, exact: clusters of sorted values are ranges, found by dynamic programming.
+
+Tests: tests/quant/test_squeezellm.py.
+"""
 
 from __future__ import annotations
 

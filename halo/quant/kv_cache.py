@@ -1,9 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fake quantization of the key-value cache: what attention reads has been through int8 or int4.
 
 Groups and grids as KIVI (Liu et al., arXiv 2402.02750): asymmetric, from least to greatest value of a group; keys by
 channel over groups of consecutive tokens (their outliers stay in few channels), values by token over groups of
 channels. KIVI leaves the most recent tokens in floating point; here every one is quantized, the newest too, which is
 the pessimistic end. Keys are quantized as the cache stores them, after the rotary embedding.
+
+Tests: tests/quant/test_fake.py.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every method returns: integer codes with scales, a codebook for each tile and a sparse part, and its error."""
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""One pass over a band of rows each: the weights that codes stand for, their errors, and codes outside codebooks."""
+# SPDX-License-Identifier: Apache-2.0
+"""One pass over a band of rows each: the weights that codes stand for, their errors, and codes outside codebooks.
+
+Tests: tests/quant/test_layer.py.
+"""
 
 from __future__ import annotations
 

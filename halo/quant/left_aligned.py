@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """INT4 << 4 and INT3 << 5: a uniform grid of few bits in the high bits of the 8-bit operand.
 
 The same weights as round to nearest with so many bits, and other codes: the low bits are zero, so that a carry-save
 array is as fast as for HALO's codebooks. The baseline that tells what a non-uniform codebook adds.
+
+Tests: tests/quant/test_rtn.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """The options of each quantization method, with their defaults and what the command line says of them.
 
 Nothing here computes, so that ``halo --help`` reads it without loading NumPy. A field made with ``option`` is an option
 of ``halo quantize`` as well; a plain field is one of Python alone.
+
+Tests: tests/quant/test_quantizers.py.
 """
 
 from __future__ import annotations

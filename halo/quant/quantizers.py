@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The quantization methods: one row each, from which the command line, the checks and the flow follow.
 
 A new method is a file with its ``LayerQuantizer``, its options in ``halo.quant.options`` and a row here.

@@ -1,4 +1,8 @@
-"""Ranges of rows on threads: kernels release the interpreter lock, and each range writes its own rows only."""
+# SPDX-License-Identifier: Apache-2.0
+"""Ranges of rows on threads: kernels release the interpreter lock, and each range writes its own rows only.
+
+Tests: tests/quant/test_codebooks.py.
+"""
 
 from __future__ import annotations
 

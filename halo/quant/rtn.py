@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Round to nearest: the grids every baseline rounds to, and their conventions.
 
 Symmetric: scale = max|w| / (2^(b-1) - 1), codes clamped to [-2^(b-1), 2^(b-1) - 1], no zero point. The lowest code is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How much the loss minds a change of each weight: the diagonal of the Fisher information, or a stand-in.
 
 F = mean over sequences of g^2, g the gradient of a sequence's mean causal-LM loss (HALO's equation 1; SqueezeLLM takes

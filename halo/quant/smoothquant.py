@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SmoothQuant (Xiao et al., arXiv 2211.10438): move the spread of the activations into the weights.
 
 s = max|X|^a / max|W|^(1-a) for every input channel; the MAC sees x / s and the rounded W s. Layers that read the same

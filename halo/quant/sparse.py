@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The weights that HALO keeps apart: outliers by their size, salient ones by their Fisher information."""
 
 from __future__ import annotations

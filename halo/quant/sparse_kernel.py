@@ -1,4 +1,8 @@
-"""One pass over rows each: sums for mean and deviation, a histogram of Fisher values, marks of what is kept apart."""
+# SPDX-License-Identifier: Apache-2.0
+"""One pass over rows each: sums for mean and deviation, a histogram of Fisher values, marks of what is kept apart.
+
+Tests: tests/quant/test_sparse.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SqueezeLLM (Kim et al., arXiv 2306.07629): a codebook of 2^b values for every output channel, few weights sparse.
 
 Taken out first: the 0.05 % of the weights with the largest Fisher value, then the 0.45 % of the rest with the largest

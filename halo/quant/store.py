@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A folder of quantized layers: one safetensors file a layer, and an index that says which ones are finished.
 
 A layer counts once the index names it, and the index is replaced in one step after the layer's file: an interrupted

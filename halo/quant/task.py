@@ -1,4 +1,8 @@
-"""What a quantization method is given and what it gives: layers with all that is known about them, and layers made."""
+# SPDX-License-Identifier: Apache-2.0
+"""What a quantization method is given and what it gives: layers with all that is known about them, and layers made.
+
+Tests: tests/quant/test_quantizers.py.
+"""
 
 from __future__ import annotations
 

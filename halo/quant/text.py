@@ -1,4 +1,8 @@
-"""Text to windows of tokens, and in words by which convention: perplexities of two conventions do not compare."""
+# SPDX-License-Identifier: Apache-2.0
+"""Text to windows of tokens, and in words by which convention: perplexities of two conventions do not compare.
+
+Tests: tests/quant/test_accuracy.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which codebook each tile gets: by its sensitivity (HALO), or by the loss it costs for each nanosecond it saves."""
 
 from __future__ import annotations

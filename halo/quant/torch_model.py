@@ -1,4 +1,8 @@
-"""A model that runs: the Hugging Face folder in PyTorch, its blocks and their linear layers by name."""
+# SPDX-License-Identifier: Apache-2.0
+"""A model that runs: the Hugging Face folder in PyTorch, its blocks and their linear layers by name.
+
+Tests: tests/quant/test_sensitivity.py.
+"""
 
 from __future__ import annotations
 

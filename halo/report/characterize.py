@@ -1,4 +1,8 @@
-"""What ``halo characterize`` tells: clocks, weights by their trailing zeros, energy, assumptions and files."""
+# SPDX-License-Identifier: Apache-2.0
+"""What ``halo characterize`` tells: clocks, weights by their trailing zeros, energy, assumptions and files.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

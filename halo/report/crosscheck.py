@@ -1,4 +1,8 @@
-"""What ``halo crosscheck`` tells: how many transitions are equal, and the first that is not in full."""
+# SPDX-License-Identifier: Apache-2.0
+"""What ``halo crosscheck`` tells: how many transitions are equal, and the first that is not in full.
+
+Tests: tests/flow/test_crosscheck.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What ``halo doctor`` tells: each tool and how to get it, packages, and what can run."""
+# SPDX-License-Identifier: Apache-2.0
+"""What ``halo doctor`` tells: each tool and how to get it, packages, and what can run.
+
+Tests: tests/cli/test_main.py.
+"""
 
 from __future__ import annotations
 

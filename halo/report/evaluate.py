@@ -1,4 +1,8 @@
-"""What ``halo evaluate`` tells: perplexity and tasks of a quantized model beside those of the float model."""
+# SPDX-License-Identifier: Apache-2.0
+"""What ``halo evaluate`` tells: perplexity and tasks of a quantized model beside those of the float model.
+
+Tests: tests/flow/test_quantize.py.
+"""
 
 from __future__ import annotations
 

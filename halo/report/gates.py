@@ -1,4 +1,8 @@
-"""What ``halo sim NAME --gates`` tells: the class, its clock and every trial."""
+# SPDX-License-Identifier: Apache-2.0
+"""What ``halo sim NAME --gates`` tells: the class, its clock and every trial.
+
+Tests: tests/flow/gate_level/test_proof.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What ``halo inspect`` tells: modules, the top's ports, and the roles that they would get."""
+# SPDX-License-Identifier: Apache-2.0
+"""What ``halo inspect`` tells: modules, the top's ports, and the roles that they would get.
+
+Tests: tests/flow/test_inspection.py.
+"""
 
 from __future__ import annotations
 

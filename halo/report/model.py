@@ -1,4 +1,8 @@
-"""What a report is made of. Renderers decide how it looks; nothing here knows a terminal or HTML."""
+# SPDX-License-Identifier: Apache-2.0
+"""What a report is made of. Renderers decide how it looks; nothing here knows a terminal or HTML.
+
+Tests: tests/report/test_text.py.
+"""
 
 from __future__ import annotations
 

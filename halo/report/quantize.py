@@ -1,4 +1,8 @@
-"""What ``halo quantize`` tells: layers, bits and clock, assumptions and files."""
+# SPDX-License-Identifier: Apache-2.0
+"""What ``halo quantize`` tells: layers, bits and clock, assumptions and files.
+
+Tests: tests/flow/test_quantize.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What ``halo score`` tells: time, energy and memory of each method, assumptions and files."""
+# SPDX-License-Identifier: Apache-2.0
+"""What ``halo score`` tells: time, energy and memory of each method, assumptions and files.
+
+Tests: tests/flow/test_score.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What ``halo sim`` tells: the table of tests, the coverage, what failed; and the list of benches."""
+# SPDX-License-Identifier: Apache-2.0
+"""What ``halo sim`` tells: the table of tests, the coverage, what failed; and the list of benches.
+
+Tests: tests/cli/test_sim.py.
+"""
 
 from __future__ import annotations
 

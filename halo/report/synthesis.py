@@ -1,4 +1,8 @@
-"""What ``halo synth`` tells: cells, area, warnings and where the netlist is."""
+# SPDX-License-Identifier: Apache-2.0
+"""What ``halo synth`` tells: cells, area, warnings and where the netlist is.
+
+Tests: tests/flow/test_synthesis.py.
+"""
 
 from __future__ import annotations
 

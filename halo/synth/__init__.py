@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Synthesis with Yosys: Verilog to a flat netlist of library cells, and proof that the two agree."""
 
 from halo.synth.cellmodels import cell_models

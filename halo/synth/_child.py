@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Runs one Yosys script inside a process of its own: ``python _child.py SCRIPT``. Imports nothing of this package.
 
 A pass that fails makes Yosys end the process, and its log goes to the process's standard output: both must not
 happen in the caller's process.
+
+Tests: tests/synth/test_bad_designs.py.
 """
 
 import sys

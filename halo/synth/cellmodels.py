@@ -1,4 +1,8 @@
-"""Functional Verilog models of library cells, made from their Liberty functions: one module a cell, no delays."""
+# SPDX-License-Identifier: Apache-2.0
+"""Functional Verilog models of library cells, made from their Liberty functions: one module a cell, no delays.
+
+Tests: tests/synth/test_cell_models.py.
+"""
 
 from __future__ import annotations
 

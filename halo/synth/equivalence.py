@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shows that a mapped netlist does what its RTL does.
 
 A combinational design is proven by ABC's combinational equivalence check (SAT sweeping). Where that finds no answer in

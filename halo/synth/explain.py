@@ -1,4 +1,8 @@
-"""Turns what Yosys says about a design into a ``HaloError`` that names the thing, its place and the way out."""
+# SPDX-License-Identifier: Apache-2.0
+"""Turns what Yosys says about a design into a ``HaloError`` that names the thing, its place and the way out.
+
+Tests: tests/synth/test_equivalence.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Simulates Yosys' own gate-level cells, 64 patterns a machine word: the functional side of equivalence checking."""
+# SPDX-License-Identifier: Apache-2.0
+"""Simulates Yosys' own gate-level cells, 64 patterns a machine word: the functional side of equivalence checking.
+
+Tests: tests/synth/test_gate_simulation.py.
+"""
 
 from __future__ import annotations
 

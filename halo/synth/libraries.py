@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Makes a corner's Liberty files ready for Yosys: decompressed, checked, with the cells it must not use named."""
 
 from __future__ import annotations

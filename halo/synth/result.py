@@ -1,4 +1,8 @@
-"""What synthesis returns."""
+# SPDX-License-Identifier: Apache-2.0
+"""What synthesis returns.
+
+Tests: tests/synth/test_synthesize.py.
+"""
 
 from __future__ import annotations
 

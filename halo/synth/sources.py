@@ -1,4 +1,8 @@
-"""Yosys commands that read a design, and the ports it has."""
+# SPDX-License-Identifier: Apache-2.0
+"""Yosys commands that read a design, and the ports it has.
+
+Tests: tests/rtl/test_lint.py.
+"""
 
 from __future__ import annotations
 

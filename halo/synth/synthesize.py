@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Maps Verilog to the cells of a Liberty library.
 
 ``structural`` keeps the design's own structure: every module is mapped by itself, and the hierarchy is dissolved only

@@ -1,4 +1,8 @@
-"""Starts Yosys (PyPI ``pyosys``) on a script in a child process and returns its log."""
+# SPDX-License-Identifier: Apache-2.0
+"""Starts Yosys (PyPI ``pyosys``) on a script in a child process and returns its log.
+
+Tests: tests/synth/test_gate_simulation.py.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """Timing groups of one cell output as arcs between the pins of a gate, and the choice of arcs for every state.
 
 Liberty Reference Manual 2017.06, ``timing`` group: ``related_pin``, ``timing_sense``, ``timing_type``, ``when``.
+
+Tests: tests/timing/test_delaycalc.py.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Nominal pin-to-pin delays: NLDM tables at each net's static worst slew and its load, for every state of every gate.
 
 No case analysis enters them, so that any simulator can be given the same numbers; netlist and tie constants do.

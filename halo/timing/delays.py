@@ -1,4 +1,8 @@
-"""Pin-to-pin delays of a circuit: what the engines simulate, whoever computed them (Liberty tables or an SDF)."""
+# SPDX-License-Identifier: Apache-2.0
+"""Pin-to-pin delays of a circuit: what the engines simulate, whoever computed them (Liberty tables or an SDF).
+
+Tests: tests/timing/test_timed_netlist.py.
+"""
 
 from __future__ import annotations
 

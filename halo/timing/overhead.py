@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a register adds to the clock period of a combinational block: clock-to-output delay and setup time."""
 
 from __future__ import annotations

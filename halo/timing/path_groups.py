@@ -1,4 +1,8 @@
-"""A gate pin's delays as few conditional paths: groups of states with equal (rise, fall), and Boolean text for them."""
+# SPDX-License-Identifier: Apache-2.0
+"""A gate pin's delays as few conditional paths: groups of states with equal (rise, fall), and Boolean text for them.
+
+Tests: tests/timing/test_timed_netlist.py.
+"""
 
 from __future__ import annotations
 

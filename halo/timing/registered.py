@@ -1,9 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
 """A registered design cut at its flip-flops: one clock cycle as one transition of a combinational circuit.
 
 Every flip-flop becomes a source and an endpoint. The source is a *state* net, the register's output value, in front of
 a gate that carries the clock-to-output delay by edge; the endpoints are its data pins, with their setup. Input ports
 change when a register before them would, output ports end paths at a register behind them. So the engines see, and
 count, all that happens between two clock edges, whatever feeds back on what.
+
+Tests: tests/flow/gate_level/test_clocked_designs.py.
 """
 
 from __future__ import annotations

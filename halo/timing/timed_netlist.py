@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The gate netlist with its delays as Verilog for Icarus 11: one module an instance, delays as specify paths.
 
 Icarus reads no conditioned SDF, so conditional delays must be in the source. How its paths behave (vvp/delay.cc): when

@@ -1,4 +1,8 @@
-"""Wire delays in a circuit: one-input gates put between a net and the pin, or output port bit, that it reaches late."""
+# SPDX-License-Identifier: Apache-2.0
+"""Wire delays in a circuit: one-input gates put between a net and the pin, or output port bit, that it reaches late.
+
+Tests: tests/timing/test_timed_netlist.py.
+"""
 
 from __future__ import annotations
 

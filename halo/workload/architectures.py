@@ -1,4 +1,8 @@
-"""The known architectures: where they keep the linear layers of their blocks and the norms in front; their configs."""
+# SPDX-License-Identifier: Apache-2.0
+"""The known architectures: where they keep the linear layers of their blocks and the norms in front; their configs.
+
+Tests: tests/workload/test_config.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shapes of a language model: built-in ones by name, any other from its ``config.json``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Peak memory of a pass: weights, cache of keys and values, activations."""
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Matrix products and vector operations of one pass through a model."""
+# SPDX-License-Identifier: Apache-2.0
+"""Matrix products and vector operations of one pass through a model.
+
+Tests: tests/arch/systolic/test_cost.py.
+"""
 
 from __future__ import annotations
 

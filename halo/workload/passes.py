@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The two passes of inference as matrix products and vector operations: prefill of a prompt, decode of one token.
 
 What is counted:

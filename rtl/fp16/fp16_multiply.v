@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // fp16_multiply: product_o = weight_i * activation_i, IEEE 754 binary16 operands, exact in binary32.
 //
 // Combinational. The product of two significands of 11 bits has at most 22 and fits the 24 of binary32; its exponent

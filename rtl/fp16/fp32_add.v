@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // fp32_add: sum_o = a_i + b_i, IEEE 754 binary32, rounded to nearest, ties to even; subnormals included.
 //
 // Combinational, one path: the operand of larger magnitude stays, the other is shifted to its exponent and added or

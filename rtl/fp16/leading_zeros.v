@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // leading_zeros: count_o = number of zeros above the highest one of value_i.
 //
 // Combinational. A tree of pairs: of two neighbouring groups, the upper one counts unless it is all zeros.

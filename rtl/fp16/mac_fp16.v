@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mac_fp16: psum_o = psum_i + weight_i * activation_i, IEEE 754: binary16 operands, binary32 sums, rounded once.
 //
 // Combinational. The product is exact in binary32, so the sum's rounding (to nearest, ties to even) is the only one: a

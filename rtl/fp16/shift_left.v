@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // shift_left: result_o = value_i << amount_i, zeros from below.
 //
 // Combinational: a level of multiplexers for each bit of the amount, the largest first.

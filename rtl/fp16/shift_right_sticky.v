@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // shift_right_sticky: result_o = value_i >> amount_i, and sticky_o tells whether a one was shifted out.
 //
 // Combinational: a level of multiplexers for each bit of the amount, the smallest first, so that the bits that leave are

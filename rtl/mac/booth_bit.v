@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // booth_bit: one bit of a Booth partial product: the activation bit, its right neighbour (twice the activation) or
 // zero, inverted when the digit is negative.
 //

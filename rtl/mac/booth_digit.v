@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // booth_digit: recodes three neighbouring bits of the weight into a radix-4 Booth digit -2, -1, 0, 1 or 2.
 //
 // Combinational leaf cell. Source: O. L. MacSorley, Proc. IRE 49 (1), 1961.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // booth_r4: sum_o = weight_i * activation_i (+ addend_i) modulo 2^WIDTH, operands signed: the core of mul_booth_r4 and
 // mac_booth_r4.
 //

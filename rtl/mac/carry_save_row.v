@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // carry_save_row: a_i + b_i + c_i = sum_o + carry_o modulo 2^WIDTH, column by column: one row of a carry-save array.
 //
 // Combinational. carry_o is aligned with sum_o: the carry of column i stands at carry_o[i + 1].

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // carry_save_sum: sum_o = sum of ROWS rows modulo 2^WIDTH: 3:2 compression, then one Kogge-Stone adder.
 //
 // Combinational. Row r stands at rows_i[r*WIDTH +: WIDTH]. Each of ROWS - 2 steps turns three rows into two.

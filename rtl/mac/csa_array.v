@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // csa_array: sum_o = weight_i * activation_i (+ addend_i) modulo 2^WIDTH, operands signed: the core of
 // mul_csa_array and mac_csa_array.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // full_adder: a + b + c = 2 * carry + sum.
 //
 // Combinational leaf cell. c_i passes through one exclusive-or only and is meant for the latest of the three.

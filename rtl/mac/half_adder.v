@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // half_adder: a + b = 2 * carry + sum.
 //
 // Combinational. A leaf cell: structure-preserving synthesis maps it by itself.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // half_adder_one: a + b + 1 = 2 * carry + sum.
 //
 // A full adder whose third addend is the constant one. Combinational leaf cell.

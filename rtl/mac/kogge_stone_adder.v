@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // kogge_stone_adder: sum_o = a_i + b_i modulo 2^WIDTH, with a Kogge-Stone carry-prefix tree.
 //
 // Combinational. Columns that hold no signal cost nothing: they are named by the masks and their inputs are ignored.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mac_behavioural: psum_o = psum_i + weight_i * activation_i, signed; the structure is left to the synthesiser.
 //
 // Combinational.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mac_booth_r4: psum_o = psum_i + weight_i * activation_i, signed: radix-4 Booth, weight recoded, compressor tree.
 //
 // Combinational. See booth_r4 for the structure.

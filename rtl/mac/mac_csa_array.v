@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mac_csa_array: psum_o = psum_i + weight_i * activation_i, signed: Baugh-Wooley carry-save array, one row per weight
 // bit, the partial sum compressed into it as its last row, then a Kogge-Stone adder. The default MAC.
 //

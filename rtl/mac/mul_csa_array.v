@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mul_csa_array: product_o = weight_i * activation_i, signed: Baugh-Wooley carry-save array, one row per weight bit.
 //
 // Combinational. See csa_array for the structure and why the trailing zeros of the weight set its speed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // prefix_black_n: joins two neighbouring groups of a carry-prefix tree; true inputs, inverted outputs.
 //
 // Combinational leaf cell. Levels of true and of inverted signals alternate, so that each cell is one AND-OR-INVERT

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // prefix_black_p: joins two neighbouring groups of a carry-prefix tree; inverted inputs, true outputs.
 //
 // Combinational leaf cell, the counterpart of prefix_black_n: one OR-AND-INVERT and one NOR.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // sign_magnitude: sum_o = weight_i * activation_i (+ addend_i) modulo 2^WIDTH, operands signed: the core of
 // mul_sign_magnitude and mac_sign_magnitude.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // weight_magnitude: the magnitude of a signed weight, as an unsigned number of the same width.
 //
 // Combinational. The most negative weight has the magnitude 2^(WIDTH - 1), which fits.

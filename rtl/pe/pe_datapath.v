@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // pe_datapath: psum_o = psum_i + weight_i * activation_i, signed: the arithmetic of pe_ws and pe_os, which add the
 // registers around it. The family of the multiplier, the pipeline register and the form of the sums are chosen here.
 //

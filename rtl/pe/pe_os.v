@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // pe_os: output-stationary processing element: accumulates weight * activation, signed, one product a valid slot, and
 // hands the sum of a finished tile up the column.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // pe_ws: weight-stationary processing element: psum_o = psum_i + weight * activation, signed; the next tile's weight
 // is loaded while this tile computes.
 //

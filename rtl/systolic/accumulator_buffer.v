@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // accumulator_buffer: adds the k-tiles of an output tile row by row and queues the finished rows for the result stream.
 //
 // A ring of 2 * DEPTH rows, room for two output tiles of DEPTH rows (ping-pong) or for more smaller ones: behind the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // clock_change: asks for the clock of a tile's frequency class with a four-phase handshake and holds the tile back until
 // it has it.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // os_control: tile controller of systolic_os: joins the two operand streams to slots of a tile and decides when.
 //
 // A slot is issued in a clock in which a tile runs, both operands are offered and, for the tile's last slot,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // os_mesh: ROWS x COLUMNS output-stationary processing elements, wired to their nearest neighbours only.
 //
 // Slots and activations enter each row at the left, weights each column at the top, results leave each column at the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // result_store: queue of result rows in front of an AXI-Stream master. Who writes has made sure that there is room.
 //
 // Latency: a row written in clock t is offered in clock t + 1. Read asynchronously (distributed memory or registers).

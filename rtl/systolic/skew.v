@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // skew: triangular delay: lane i of data_o is lane i of data_i, i clocks later; or, to undo it, LANES - 1 - i clocks.
 //
 // Latency: 0 to LANES - 1 clocks by lane. A lane without delay is a wire.

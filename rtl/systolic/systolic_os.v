@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // systolic_os: output-stationary systolic array: each tile is a matrix product of rows x steps activations and
 // steps x COLUMNS weights, signed, of which every element of the array accumulates one sum.
 //

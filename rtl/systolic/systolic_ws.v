@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // systolic_ws: weight-stationary systolic array: each tile multiplies rows x ROWS activations with the ROWS x COLUMNS
 // weights it holds, signed, and adds to the sums of the k-tiles before it. Weights of the next tile load meanwhile.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // weight_loader: takes the weights of the next tile, row by row, and says when all of them are on their way.
 //
 // Row r enters the mesh at the top in the clock of its beat and its load enable at the left of row r; the delay of r

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ws_control: tile controller of systolic_ws: decides in which clock a tile starts, and marks its slots.
 //
 // A tile starts (its swap enters the mesh) in the first clock in which

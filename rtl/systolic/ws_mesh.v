@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ws_mesh: ROWS x COLUMNS weight-stationary processing elements, wired to their nearest neighbours only.
 //
 // Activations enter each row at the left, weights each column at the top, sums leave each column at the bottom.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // dp4a: d_o = c_i + a_i[0] * b_i[0] + ... + a_i[3] * b_i[3], signed: 4-lane dot product and accumulate.
 //
 // Combinational: four multipliers, each product compressed into a carry-save sum by a row of full adders, one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // dp4a_unit: registered dp4a: d_o = c_i + dot product of a_i and b_i, four signed lanes.
 //
 // Latency 2 clocks (operands and result are registered), initiation interval 1 clock. Slots without valid_i change no

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mma_unit: matrix multiply and accumulate D = A * B + C, signed, with one dp4a for each of the M x N sums.
 //
 // A beat carries a whole matrix, row by row, element (0, 0) lowest. A calculation starts when A, B and C are offered

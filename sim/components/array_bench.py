@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the benches of both systolic arrays share: streams that stall, clock changes, results in order."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The other end of a clock-change handshake: a clock generator that takes its time."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clock, synchronous reset, and the one coroutine of a bench that wakes up once a cycle.
 
 Waking a coroutine costs more than serving a stream, so drivers and monitors are plain functions that this one calls at

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Functional coverage: named bins, how often each was hit, and which must be."""
 
 from __future__ import annotations

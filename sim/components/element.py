@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drives a processing element with prepared inputs and compares every output in every cycle with its model."""
 
 from __future__ import annotations

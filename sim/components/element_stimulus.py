@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Inputs for processing elements: operands, empty slots, and weights, tiles and drained results at bad moments."""
 
 from __future__ import annotations

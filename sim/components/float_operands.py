@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operands of the floating-point MAC: bit patterns, aimed at what is hard about floating point."""
 
 from __future__ import annotations

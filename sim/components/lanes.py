@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drives the lanes of ``mac_lanes`` and reads their sums."""
 
 from __future__ import annotations

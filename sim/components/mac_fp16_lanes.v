@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mac_fp16_lanes: several copies of the floating-point MAC side by side, so that one step of a testbench checks many
 // operands. Testbench only.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // mac_lanes: several copies of one MAC or multiplier side by side, so that one step of a testbench checks many operands.
 //
 // Testbench only. The copies are named by macros:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operands of a MAC: numbers, the sets a bench plays, and the steps that put them on the lanes of ``mac_lanes``."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbers in beats: whole batches of signed values packed into one Python integer a beat, and back."""
 
 from __future__ import annotations

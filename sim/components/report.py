@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a test of a bench has to say besides passing: one line of JSON a test in ``bench.jsonl``."""
 
 from __future__ import annotations

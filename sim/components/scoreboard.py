@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compares what came out with what the model says, and counts, so that nothing can be left out unseen."""
 
 from __future__ import annotations

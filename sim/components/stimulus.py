@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operands for arrays: half of them random, half the values at which multipliers go wrong."""
 
 from __future__ import annotations

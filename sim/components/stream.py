@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Streams with ready and valid, named as in AXI-Stream: a source and a sink that stall, count and check the protocol.
 
 A beat is one whole number, the packed bits of ``tdata``. Both ends keep the cycle of every transfer in ``taken``, which
@@ -17,7 +18,7 @@ Stall = Callable[[int], bool]
 """Whether to stall in a cycle, given its number."""
 
 
-def never(cycle: int) -> bool:
+def never(_cycle: int) -> bool:
     """No stalls."""
     return False
 
@@ -32,7 +33,7 @@ def bursts(length: int, generator: random.Random) -> Stall:
     """Stalls and flow in turns of 1 to ``length`` cycles."""
     turn = [0, False]
 
-    def stall(cycle: int) -> bool:
+    def stall(_cycle: int) -> bool:
         if turn[0] == 0:
             turn[:] = generator.randint(1, length), not turn[1]
         turn[0] -= 1

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cocotb bench of ``halo crosscheck``: plays transitions on a timed netlist and notes what each one did.
 
 The top level (written by ``halo.flow.simulators.transitions``) carries a transition out by itself: a change of ``go``

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bit-exact model of every MAC: the sum of a partial sum and a product, wrapped around to the accumulator's width."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bit-exact model of the floating-point MAC: numpy's own binary32 arithmetic on bit patterns."""
 
 from __future__ import annotations

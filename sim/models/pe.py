@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bit-exact models of the processing elements, clock by clock: what the registers show after each rising edge."""
 
 from __future__ import annotations

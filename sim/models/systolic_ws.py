@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bit-exact model of ``systolic_ws``: tiles of matrix products, the beats that carry them, and the sums they give."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bit-exact model of ``dp4a_unit`` and ``mma_unit``."""
 
 from __future__ import annotations

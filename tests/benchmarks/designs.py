@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is measured: a multiplier's netlist on a library, loaded the same way in every child process."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Speed of Icarus Verilog with delays, on a seeded sample: the plainest bench that still finds settling times.
 
 Each weight is held while the activation walks from one random value to the next, so that every applied value is a

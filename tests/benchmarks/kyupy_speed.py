@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Speed of KyuPy's WaveSim on the same gates and delays, on a seeded sample.
 
 Its circuit is built here from the compiled netlist, so any library will do whose cells are among its primitives (up to
@@ -10,6 +11,7 @@ import warnings
 from dataclasses import dataclass
 from importlib import metadata
 from itertools import permutations, product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -103,7 +105,7 @@ def _against_native(
     return ratio
 
 
-def _build(design: Design):  # type: ignore[no-untyped-def]
+def _build(design: Design) -> tuple[Any, Any]:
     """KyuPy's circuit and its delays in ns, float64[lines, 2, 2]: edges of the input and of the output, rise first."""
     from kyupy.circuit import Circuit, Line, Node
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Speed of the native engines: every transition of every weight up to eight bits, seeded samples beyond."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Time and memory of `halo quantize` on a model of LLaMA-2-7B's shapes. The weights are SYNTHETIC: no result says
 anything about a real model's accuracy.
 

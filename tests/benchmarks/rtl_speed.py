@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Speed of the arrays' benches in Verilator beside Icarus Verilog, in clock cycles a second with the scoreboard on.
 
 Goal: a 16 x 16 weight-stationary array in Verilator at 10,000 cycles a second. The model is built before the clock

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Speed of the native engines beside Icarus Verilog and KyuPy, as transitions per core-second, in one run.
 
 Each measurement has a process of its own, so that CPU time and peak memory are its own; compiled code is warm. The two

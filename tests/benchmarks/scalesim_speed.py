@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Time, memory and cycles of the array models beside SCALE-Sim 3.0.0, on the same matrix products in one run.
 
 SCALE-Sim runs with its traces off, in an environment of its own (it needs numpy < 2.4): the one of ``--python``, or one

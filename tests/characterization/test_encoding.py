@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Values and their bits, by hand and against Python's own conversions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every library, end to end: exact <= bound <= longest path, and Icarus agrees with the engine, change by change.
 
 The full tables of every corner take minutes; scripts/validate_libraries.py makes them.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The per-weight table against hand-worked clocks and classes, its two files, and every way it can be wrong."""
 
 from __future__ import annotations

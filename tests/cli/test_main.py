@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How commands start and end: help, exit codes, two readable lines for every failure, nothing left behind."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo score`` as it is typed: a table of methods, figures beside it, and two lines for what cannot be."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo sim``: its list, its table, its files, its exit codes."""
 
 from __future__ import annotations

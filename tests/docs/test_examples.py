@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The examples are short, use public names only, and run."""
 
 from __future__ import annotations

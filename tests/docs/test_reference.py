@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the documentation says of commands, columns and data files is what the code has (scripts/refresh_docs.py)."""
 
 from __future__ import annotations

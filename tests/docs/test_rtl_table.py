@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of MAC families in rtl/README.md is what characterizing them gives."""
 
 from __future__ import annotations

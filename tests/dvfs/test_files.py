@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files of operating points: the paper's numbers, what users may write, and every way it can be wrong."""
 
 from __future__ import annotations

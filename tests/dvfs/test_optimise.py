@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layers in a row worked by hand, and the search against every possible choice."""
 
 from __future__ import annotations

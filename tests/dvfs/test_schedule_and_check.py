@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """schedule.json reads back what was written, and no planted violation escapes the check."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operating points from a table, which weights are safe at each, and what a MAC costs there: worked by hand."""
 
 from __future__ import annotations

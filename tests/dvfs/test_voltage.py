@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clocks and energies at any voltage against hand-worked cases, and against a corner that was really characterized."""
 
 from __future__ import annotations

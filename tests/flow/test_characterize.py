@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo.flow.characterize`` as a whole, on small multipliers: files, determinism, stimuli, registers."""
 
 from __future__ import annotations

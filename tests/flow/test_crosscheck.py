@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The event engine against Icarus: a real multiplier, pipelines, and a planted delay that must not get past."""
 
 from __future__ import annotations

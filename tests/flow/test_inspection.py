@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo inspect``: what a design looks like, clear or not."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Gates that can move while the weight is held, against every pair of operands of a small multiplier."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo quantize``: what the folder holds, an interruption that costs nothing, and errors before hours of work."""
 
 from __future__ import annotations

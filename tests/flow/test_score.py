@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo score`` from end to end: sums that add up, nothing lost, the paper's ratios, and errors before any work."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo synth``: a netlist and its record, whole or not at all."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small Liberty library that tests bend: every helper returns text, nothing is read here."""
 
 from __future__ import annotations

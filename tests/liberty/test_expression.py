@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Boolean expressions against hand-written truth tables and against Python's own evaluation."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The on-disk cache: same answer, path-independent, and never in the way."""
 
 from __future__ import annotations

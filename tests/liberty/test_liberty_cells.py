@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What small libraries with known traps read as."""
 
 from __future__ import annotations

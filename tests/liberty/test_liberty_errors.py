@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every kind of bad Liberty input is a HaloError that says where."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lexer and parser: comments, continuations, semicolons as seen in the wild, skipping, and broken files."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Delay and slew of single inverters against OpenSTA, inside and far outside the tables."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every real library at hand: complete, plausible, equal to numbers read off the files by eye, and read in time."""
 
 from __future__ import annotations

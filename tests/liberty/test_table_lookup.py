@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Look-up against hand-worked cases and against a textbook formula on random tables."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A hand-made library of a few cells whose functions are plain Python, so that no Liberty reader is needed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Netlists of other tools through the flow: what they write that ours does not, and what is wrong with some."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dependences under held inputs: which registers feed themselves, and that no value is changed by what is left out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Registered tops from RTL to results: load enables, pipelines, accumulators; each stage against what it is alone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Notebooks read well where they are stored: run top to bottom, free of a machine's paths, small, defining nothing.
 
 Whether their assertions hold is seen by running them again (marked slow).

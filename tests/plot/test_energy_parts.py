@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The energy of an array by cause adds up in the picture, too."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures show the numbers they are given: read back from the artists, not from pixels. All data are made up."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo plot`` of a folder of ``halo quantize``: which files, of which layers, and of no other weights."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures of scores draw the numbers they are given."""
 
 from __future__ import annotations

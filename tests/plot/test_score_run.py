@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A scored run draws its figures into its own folder."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Waves are drawn from what a recording holds."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small library with round numbers: energies linear in slew and load, so that each can be worked out by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Average power worked out by hand, against OpenSTA 3's published regression result, and against event counts."""
 
 from __future__ import annotations

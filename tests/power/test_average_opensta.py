@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Average power against Debian's OpenSTA 2.0.17 (2019), instance by instance.
 
 That version's rules differ from OpenSTA 3's, which ``average_power`` follows. So three things are compared: switching
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,7 +119,7 @@ class Expression:
         self.tokens = re.findall(r"[A-Za-z_]\w*|[!'&*|+^()]", text)
         self.tree = self.level(0)
 
-    def level(self, depth: int):
+    def level(self, depth: int) -> Any:
         operators = ("|+", "&*", "^")
         if depth == len(operators):
             return self.term()
@@ -130,7 +132,7 @@ class Expression:
             left = (operators[depth][0], left, self.level(depth + 1))
         return left
 
-    def term(self):
+    def term(self) -> Any:
         token = self.tokens.pop(0)
         if token == "!":
             return ("!", self.term())
@@ -145,7 +147,7 @@ class Expression:
         return tree
 
 
-def probability(tree) -> float:
+def probability(tree: Any) -> float:
     """Operator by operator, every pin at the global duty."""
     if tree[0] == "pin":
         return DUTY
@@ -155,7 +157,7 @@ def probability(tree) -> float:
     return {"&": a * b, "|": a + b - a * b, "^": a * (1 - b) + b * (1 - a)}[tree[0]]
 
 
-def inferred(tree, pin: str) -> float | None:
+def inferred(tree: Any, pin: str) -> float | None:
     """Probability of the condition the 2019 version infers from the outermost operator."""
     if tree[0] == "pin":
         return 1.0 if tree[1] == pin else None
@@ -212,7 +214,7 @@ def leakage_2019(cell: Cell) -> float:
     return sum(g.power_w for g in cell.leakage) if cell.leakage else cell.cell_leakage_w
 
 
-def compare(tmp_path: Path, liberty: Path, netlist: Path, clock: str = ""):
+def compare(tmp_path: Path, liberty: Path, netlist: Path, clock: str = "") -> Any:
     """Ours (OpenSTA 3 rules), theirs, and the 2019 rules on our tables: arrays [instances] each."""
     if shutil.which("sta") is None:
         pytest.skip("OpenSTA is not installed: apt-get install opensta")
@@ -240,7 +242,7 @@ def unpacked(tmp_path: Path, archive: Path) -> Path:
     return path
 
 
-def assert_close(ours, theirs, relative: float) -> None:
+def assert_close(ours: Any, theirs: Any, relative: float) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=relative)
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Vectorised tables, look-ups and sums against plain loops, on random libraries, nets and counts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every energy of a few gates, worked out by hand from the small library of conftest.py."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy of simulated weights: event-accurate against the averaging model fed with the same simulation's activity."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Event energies of every usable cell of every real library, entry by entry against the plain reference."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tiny models need no threads: waiting for one another takes them longer than the sums."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Figures of a real trained model, as others measured them; windows counted; perplexity and divergence by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """AWQ: its search against the errors of outputs computed one by one, and its grid against the published code's."""
 
 from __future__ import annotations

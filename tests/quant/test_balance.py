@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The multiplier of time in a whole model, beside the front of all its tiles."""
 
 from __future__ import annotations

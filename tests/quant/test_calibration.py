@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Block-by-block statistics against hooks on whole forward passes, in every family."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models in floating point: every family's layers equal the torch modules', and damage is named."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Quantized checkpoints: bit for bit what compressed-tensors and gguf dequantize, and worked out by hand."""
 
 from __future__ import annotations

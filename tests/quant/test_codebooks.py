@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Codebooks from tables made up so that the answer is known, and the best ones beside every subset there is."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exports run in transformers with the logits of the fake-quantized model: same weights, same quantized activations."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fake quantization against integer arithmetic, weights written into a copy, and attention done by hand."""
 
 from __future__ import annotations

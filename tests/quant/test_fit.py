@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scales and codes: the kernel beside its reference, nearest codes beside their definition, grids returned exactly."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """GPTQ against the update it is derived from, done column by column with a fresh inverse each time."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HALO's promises on random layers: codes in their codebooks, every weight covered once, the same bytes again."""
 
 from __future__ import annotations

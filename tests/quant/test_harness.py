@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """lm-evaluation-harness on local tasks against likelihoods summed by hand."""
 
 from __future__ import annotations

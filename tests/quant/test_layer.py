@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A quantized layer means what its equation says, counts what it stores, and notices what does not fit."""
 
 from __future__ import annotations

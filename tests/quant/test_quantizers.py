@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of methods: which method each layer gets, what options belong to whom, and what the command line shows."""
 
 from __future__ import annotations

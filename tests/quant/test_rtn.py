@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Round to nearest and its left-aligned form against sums done by hand and grids searched one by one."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fisher diagonals against gradients taken one sequence at a time, their file, and the stand-in."""
 
 from __future__ import annotations

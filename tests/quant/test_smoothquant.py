@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SmoothQuant: the published formula, and that a smoothed layer is the same function."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Salient weights and outliers beside a full sort and the definition, and the bytes they are kept in."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SqueezeLLM: exact k-means against every partition there is, and the sparse part counted."""
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from halo.errors import HaloError
 from halo.quant.kmeans_kernel import cluster_rows
+from halo.quant.layer import QuantizedLayer
 from halo.quant.options import SqueezeOptions
 from halo.quant.rtn import UniformFormat, rtn
 from halo.quant.squeezellm import dequantized_float, squeezellm
@@ -107,7 +109,7 @@ def test_the_tables_count_as_bits() -> None:
     assert layer.sparse is None and layer.true_bits() == pytest.approx(4 + (16 * 8 + 32) / 100)
 
 
-def sparse_scale(layer) -> np.ndarray:  # type: ignore[no-untyped-def]
+def sparse_scale(layer: QuantizedLayer) -> np.ndarray:
     return np.asarray(layer.sparse.scale)
 
 

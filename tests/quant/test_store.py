@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The quantized folder: what is loaded is what was saved, to the bit; damage and interruptions show."""
 
 from __future__ import annotations

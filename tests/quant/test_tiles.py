@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The choice of tiles beside every choice there is."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The text of a report: what stands where, and how columns line up."""
 
 from __future__ import annotations

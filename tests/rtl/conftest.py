@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fixtures for tests of the Verilog: the tools, and the cocotb benches run in a simulator."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The scoreboard, the streams and the coverage fail when they should: by themselves, and in a real simulation."""
 
 from __future__ import annotations

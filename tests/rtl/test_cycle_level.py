@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cycle-level simulation is the Verilog: same sums, and every beat in the same clock, stalled and clock-changed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The clocked proof at gate level: a class runs at its period without one wrong result, and nothing faster does."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All Verilog is clean in Verilator, Icarus and Yosys for every kind of parameters, and wrong ones stop all three."""
 
 from __future__ import annotations

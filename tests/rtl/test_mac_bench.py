@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every MAC and multiplier equals ``psum + weight * activation``: RTL in simulators, gates of a real library."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The floating-point MAC equals binary32 arithmetic bit by bit: model, RTL in simulators, gates of a real library."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Faults planted in the Verilog, one at a time: the benches must find every one, and pass the Verilog as it is."""
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ FAULTS = (
 @pytest.mark.slow
 @pytest.mark.parametrize("design", DESIGNS)
 def test_the_design_without_a_fault_passes(simulated: Simulated, design: str) -> None:
-    result = simulated(design.split()[0], "icarus", DESIGNS[design])
+    result = simulated(design.split(maxsplit=1)[0], "icarus", DESIGNS[design])
     assert result.passed, result.log[-3000:]
 
 

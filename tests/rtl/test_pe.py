@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Both processing elements equal their models in every cycle, in both simulators, whatever is inside them."""
 
 from __future__ import annotations

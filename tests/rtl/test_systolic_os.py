@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The output-stationary array on both simulators: right sums, and the cycle contract to the clock."""
 
 from __future__ import annotations

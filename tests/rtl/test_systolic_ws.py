@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The weight-stationary array in simulators: sums, stalls, clock changes, resets, and each beat in its clock."""
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def told(test: TestRow) -> tuple[object, ...]:
 
 @pytest.mark.tools
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "columns", "depth", "tiles", "width"), ARRAYS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("rows", "columns", "depth", "tiles", "width"), ARRAYS, ids=str)
 def test_both_simulators_agree(
     simulated: Simulated, rows: int, columns: int, depth: int, tiles: int, width: int
 ) -> None:

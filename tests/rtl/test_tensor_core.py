@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The dot-product unit and the matrix unit on both simulators."""
 
 from __future__ import annotations

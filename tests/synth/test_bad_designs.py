@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Designs that cannot be synthesised or timed: each is refused with its name, place and a way out."""
 
 from __future__ import annotations

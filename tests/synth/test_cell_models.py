@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Verilog models of cells: the expressions have the Liberty truth tables, flip-flops clear, preset and clock right."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The equivalence check accepts what synthesis makes and finds a single wrong cell."""
 
 from __future__ import annotations

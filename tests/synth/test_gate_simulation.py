@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The packed gate simulation against integers, and Yosys in a process of its own."""
 
 from __future__ import annotations

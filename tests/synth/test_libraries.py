@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Libraries for synthesis: every real one maps and is proven, poor ones are refused."""
 
 from __future__ import annotations

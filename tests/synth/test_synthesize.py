@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Synthesis of the default MAC and of small designs on osu018."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small Liberty library whose every number can be worked out by hand, and circuits on it."""
 
 from __future__ import annotations

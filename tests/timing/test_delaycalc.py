@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Delays worked out by hand on the hand library, and OpenSTA's SDF of a real multiplier."""
 
 from __future__ import annotations

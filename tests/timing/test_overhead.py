@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Register overhead: the choice of flip-flop and its numbers, by hand and on real libraries."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The timed netlist in Icarus: last-change times to the femtosecond on hand cases, races, registers, real libraries."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A model small enough to work its passes by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Model shapes: built-in ones against published parameter counts, others against models that transformers makes."""
 
 from __future__ import annotations

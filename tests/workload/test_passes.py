@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Prefill and decode: a case worked by hand, and what holds of every model."""
 
 from __future__ import annotations

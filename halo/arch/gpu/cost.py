@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a layer costs on a GPU's tensor cores: one kernel at one clock, or a kernel for each clock that its tiles allow.
 
 **The table's MAC stands for the tensor core's.** Whether a weight is safe at a clock, and what its MAC takes, are those

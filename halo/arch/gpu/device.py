@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """GPUs as data files: what an SM holds, how its tensor cores issue, and the memories behind it, each with a source."""
 
 from __future__ import annotations

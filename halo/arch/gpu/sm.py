@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Programs for the SM of ``sm_kernel``: the microbenchmark loop, and the main loop of a thread block's tile."""
 
 from __future__ import annotations

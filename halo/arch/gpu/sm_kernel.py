@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One SM, cycle by cycle: warps of a program share the tensor cores, shared memory and the port to L2.
 
 Every warp runs the same program, a matrix of int64 with a row ``(operation, x, y)`` for each instruction: rows before
@@ -11,6 +12,8 @@ instructions stay in order.
                          the last iteration would copy nobody needs, and it does not
     BARRIER              waits for all warps of the thread block, and until all they copied has landed
     BRANCH cycles        until the next instruction, from when the warp's last MMA has entered the tensor core
+
+Tests: tests/arch/gpu/test_sm.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The SM of ``sm_kernel`` as a text to read: every cycle is looked at, and every warp keeps its own state."""
+# SPDX-License-Identifier: Apache-2.0
+"""The SM of ``sm_kernel`` as a text to read: every cycle is looked at, and every warp keeps its own state.
+
+Tests: tests/arch/gpu/test_sm.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A matrix product as a kernel launch: tiles of thread blocks (CTAs), waves of them over the SMs, bytes moved.
 
 **Tiles.** A launch takes the tiling of ``TILINGS`` and the split of k that need least time; shared memory, registers,

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Systolic arrays: cycle contracts, cycle-level models and references, memory, and the cost of layers."""

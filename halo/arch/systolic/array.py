@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A systolic array with its buffers, DRAM and side units, read from a file in which every number has a source."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a layer costs on a systolic array, for each sensible way to run it.
 
 Every way goes through the same loads of the array. They differ in the operating point of each class, in the order of

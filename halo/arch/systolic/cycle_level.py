@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycle-level simulation of the arrays of ``rtl/systolic`` with real operands, any stalls and any changes of the clock.
 
 The outputs and the clock of every beat are those of the Verilog. Controllers run clock by clock in ``ws_kernel`` and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clocks of whole matrix products without going through their tiles: the sums of ``ws_schedule`` and ``os_schedule``.
 
 Weight-stationary: what can hold a tile up depends on the tiles before it only through the rows of results that have

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which class each load of an array has: that of the slowest tile it covers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clocks of the loads of an array that run at changing operating points: the terms of ``ws_schedule``, ``os_schedule``.
 
 A *segment* is what runs between two changes of the operating point: an interval of ``gemm_cycles`` with waits of 0. The

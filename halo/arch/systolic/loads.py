@@ -1,4 +1,8 @@
-"""What an array is given to do: parts of a matrix product, one load of it after the other, and streams that stall."""
+# SPDX-License-Identifier: Apache-2.0
+"""What an array is given to do: parts of a matrix product, one load of it after the other, and streams that stall.
+
+Tests: tests/arch/systolic/test_cycle_level.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What moves between DRAM, buffers and an array, and when the array waits for it.
 
 A GEMM runs in *passes*: a group of columns of weight tiles times a chunk of rows of activations, whose sums fit the

@@ -1,6 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """The mesh of a systolic array, slot by slot: sums, weights that activations meet, and elements at work in each clock.
 
 Why ``halo.arch.systolic.cycle_level`` does not have to move every register in every clock is said there.
+
+Tests: tests/arch/systolic/test_cycle_level.py.
 """
 
 from __future__ import annotations

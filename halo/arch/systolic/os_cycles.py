@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycle contract of the output-stationary array ``systolic_os``: when everything happens if nobody stalls.
 
 Clock 0 takes the first command. Whole numbers only; the header of ``rtl/systolic/systolic_os.v`` states the same
 formulas, and its bench measures them.
+
+Tests: tests/arch/systolic/test_gemm_cycles.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Controller of the output-stationary array, clock by clock: ``os_control.v`` with its streams and result store."""
+# SPDX-License-Identifier: Apache-2.0
+"""Controller of the output-stationary array, clock by clock: ``os_control.v`` with its streams and result store.
+
+Tests: tests/arch/systolic/test_cycle_level.py.
+"""
 
 from __future__ import annotations
 

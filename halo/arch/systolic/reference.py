@@ -1,4 +1,8 @@
-"""What the references of both arrays share: streams, delay lines, the clock generator, and what they record."""
+# SPDX-License-Identifier: Apache-2.0
+"""What the references of both arrays share: streams, delay lines, the clock generator, and what they record.
+
+Tests: tests/arch/systolic/test_cycle_level.py.
+"""
 
 from __future__ import annotations
 

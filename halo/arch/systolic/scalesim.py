@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compute cycles as SCALE-Sim 3.0.0 counts them, for comparison with published results.
 
 Its stall-free totals follow from its fold count and the length of a fold, in which weights (or inputs) load, stream and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycle contract of the weight-stationary array ``systolic_ws``: when everything happens if nobody stalls.
 
 Clock 0 takes the first command and the first row of weights. Whole numbers only; the header of

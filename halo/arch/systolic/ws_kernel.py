@@ -1,4 +1,8 @@
-"""Controller of the weight-stationary array, clock by clock: ``ws_control.v`` with its streams, loader and buffer."""
+# SPDX-License-Identifier: Apache-2.0
+"""Controller of the weight-stationary array, clock by clock: ``ws_control.v`` with its streams, loader and buffer.
+
+Tests: tests/arch/systolic/test_cycle_level.py.
+"""
 
 from __future__ import annotations
 

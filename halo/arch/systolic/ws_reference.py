@@ -1,4 +1,8 @@
-"""The weight-stationary array written to be read: every register of ``systolic_ws.v`` in every clock."""
+# SPDX-License-Identifier: Apache-2.0
+"""The weight-stationary array written to be read: every register of ``systolic_ws.v`` in every clock.
+
+Tests: tests/arch/systolic/test_cycle_level.py.
+"""
 
 from __future__ import annotations
 

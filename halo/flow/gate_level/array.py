@@ -1,4 +1,8 @@
-"""A weight-stationary element or mesh as gates: synthesis, delays, the cut at its registers, and how to drive it."""
+# SPDX-License-Identifier: Apache-2.0
+"""A weight-stationary element or mesh as gates: synthesis, delays, the cut at its registers, and how to drive it.
+
+Tests: tests/flow/gate_level/test_clocked_designs.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Switching energy of a weight-stationary mesh, all its gates simulated, against the sum of its weights' energies.
 
 An energy model of an accelerator adds up, for every multiply-accumulate, the mean energy of its weight from a table

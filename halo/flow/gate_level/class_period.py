@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The clock period of a frequency class on a registered array: weights at rest, swaps within the class, and beyond it.
 
 **Weights at rest.** The weight registers hold one value; activations, partial sums, the loading of the next tile and
@@ -21,6 +22,8 @@ periods (the same argument). Sums of the slots between are wrong and must not co
 
 Which registers hold the weight in use is not read from names: they are those that a zero-delay run leaves still while
 all else moves, and that provably stay so until a swap (``Registered.kept``).
+
+Tests: tests/flow/gate_level/test_clocked_designs.py.
 """
 
 from __future__ import annotations

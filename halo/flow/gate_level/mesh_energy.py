@@ -1,4 +1,8 @@
-"""Energy of streams of tiles on a weight-stationary mesh, all gates simulated, split by what causes it."""
+# SPDX-License-Identifier: Apache-2.0
+"""Energy of streams of tiles on a weight-stationary mesh, all gates simulated, split by what causes it.
+
+Tests: tests/test_api.py.
+"""
 
 from __future__ import annotations
 

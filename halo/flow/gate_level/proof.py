@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo sim pe --gates`` and ``halo sim systolic_ws --gates``: the clocked proof at gate level, in a run folder."""
 
 from __future__ import annotations

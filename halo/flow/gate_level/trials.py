@@ -1,8 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is tried with a registered array at gate level: a clock that must hold, and clocks and weights that must not.
 
 Every trial is a stimulus at a clock period, and what ``halo.flow.simulators.clocked_cycles`` counts. Activations of a
 tile are random in every second tile and slow transitions of its weights in the others; each tile is swapped in with its
 first activation.
+
+Tests: tests/rtl/test_gates.py.
 """
 
 from __future__ import annotations

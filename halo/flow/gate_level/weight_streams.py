@@ -1,9 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clock-by-clock stimulus of weight-stationary elements and meshes, and the sums that they must give.
 
 An element is a mesh of one row and one column whose partial sum comes from a port. A *slot* is one clock at the corner
 element (0, 0): the slot's activation of row r enters r clocks later, and its sum leaves column c after R + c + 1 clocks
 (one more with a pipeline register). Row r of the next tile's weights enters column c with the r + c-th clock of a load
 and is taken over by the load enable of row r; a swap makes it the weight in use.
+
+Tests: tests/flow/gate_level/test_clocked_designs.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
 """Slow transitions of an element with its weight at rest: activation pairs and partial sums that come near the bound.
 
 Partial sums cannot be enumerated (2^2b transitions), so they are searched: from the activation transitions with the
 latest settle bounds and random sums, the native event engine keeps the slowest and changes a few of their bits, round
 after round. The result is exact for the transitions it names, and a lower limit of the slowest one.
+
+Tests: tests/rtl/test_gates.py.
 """
 
 from __future__ import annotations

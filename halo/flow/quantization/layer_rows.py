@@ -1,4 +1,8 @@
-"""The layers of a quantized folder: their files, and their rows in ``layers.csv``, written as each is finished."""
+# SPDX-License-Identifier: Apache-2.0
+"""The layers of a quantized folder: their files, and their rows in ``layers.csv``, written as each is finished.
+
+Tests: tests/flow/test_quantize.py.
+"""
 
 from __future__ import annotations
 

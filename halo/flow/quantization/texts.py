@@ -1,4 +1,8 @@
-"""How a text file becomes windows of tokens for calibration and evaluation."""
+# SPDX-License-Identifier: Apache-2.0
+"""How a text file becomes windows of tokens for calibration and evaluation.
+
+Tests: tests/flow/test_quantize.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Where the Verilog and the testbenches are: in the checkout when installed editable, inside the package in a wheel."""
+# SPDX-License-Identifier: Apache-2.0
+"""Where the Verilog and the testbenches are: in the checkout when installed editable, inside the package in a wheel.
+
+Tests: tests/flow/test_characterize.py.
+"""
 
 from __future__ import annotations
 

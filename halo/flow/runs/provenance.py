@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a run did: ``run.json`` (options, input hashes, versions, assumptions, times) and ``log.txt``."""
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """A run folder whose finished part outlives an interruption, for runs of hours.
 
 It is built as ``DIR.partial`` beside its place and renamed to ``DIR`` at the end. An interrupted run leaves it there,
 with ``resume.json``: the options and the hashes of the inputs, which a run that goes on must share.
+
+Tests: tests/flow/test_quantize.py.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A folder of results, or a file, that is there whole or not at all.
 
 It is built under a hidden name beside its place and renamed at the end, so a reader never meets half a run. An error,
@@ -196,7 +197,7 @@ def signals_held() -> Iterator[None]:
         return
     held: list[int] = []
 
-    def hold(number: int, frame: FrameType | None) -> None:
+    def hold(number: int, _frame: FrameType | None) -> None:
         held.append(number)
 
     before = [(number, signal.signal(number, hold)) for number in _SIGNALS]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find the external tools, check their versions, and say how to get what is missing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The columns of ``score.csv``, each declared once: name, unit, meaning, and which way is better."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Period and energy of a floating-point MAC in the library and under the conditions of a characterized run.
 
 Method FP16 of a comparison needs a MAC of its own: ``rtl/fp16`` multiplies binary16 operands exactly and adds the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What ``--arch`` names: a systolic array or a GPU, behind one protocol."""
 
 from __future__ import annotations

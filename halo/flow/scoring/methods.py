@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a quantization method makes of a model's layers: from stated statistics, or from a folder of ``halo quantize``.
 
 A method is known before any clock is. ``WeightFormat`` holds which values the tiles may take and how much is stored;

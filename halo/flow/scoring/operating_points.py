@@ -1,4 +1,8 @@
-"""Operating points of a score with what weights and elements cost at them, for the integer and the FP16 MAC."""
+# SPDX-License-Identifier: Apache-2.0
+"""Operating points of a score with what weights and elements cost at them, for the integer and the FP16 MAC.
+
+Tests: tests/flow/test_score.py.
+"""
 
 from __future__ import annotations
 

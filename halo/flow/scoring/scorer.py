@@ -1,4 +1,8 @@
-"""A pass through a model on a machine, scored method by method: ways to run each layer, choice, sums, schedule."""
+# SPDX-License-Identifier: Apache-2.0
+"""A pass through a model on a machine, scored method by method: ways to run each layer, choice, sums, schedule.
+
+Tests: tests/flow/test_score.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Methods with stated statistics: definitions of formats, and the figures of the HALO paper, from ``methods.toml``."""
+# SPDX-License-Identifier: Apache-2.0
+"""Methods with stated statistics: definitions of formats, and the figures of the HALO paper, from ``methods.toml``.
+
+Tests: tests/flow/scoring/test_methods.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""``score.csv``: a row a layer and a total a method, in whole picoseconds and picojoules that add up exactly."""
+# SPDX-License-Identifier: Apache-2.0
+"""``score.csv``: a row a layer and a total a method, in whole picoseconds and picojoules that add up exactly.
+
+Tests: tests/flow/test_score.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run a testbench in a simulator: build or reuse the model, run the cocotb tests, collect what they report."""
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The testbenches that come with halo: what each one simulates, and the parameters it takes."""
+# SPDX-License-Identifier: Apache-2.0
+"""The testbenches that come with halo: what each one simulates, and the parameters it takes.
+
+Tests: tests/flow/simulators/test_bench_run.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Play a registered netlist with delays in Icarus Verilog at a clock period, cycle after cycle, without waiting.
 
 The top level around the timed netlist is written here and reads its stimulus from a file: at every clock edge it
@@ -12,6 +13,8 @@ compares the output ports, starts the next cycle, and changes the input ports wh
   edge, plus that pin's setup.
 
 The clock is ideal: every flip-flop sees its edge at the same instant.
+
+Tests: tests/flow/gate_level/test_clocked_designs.py.
 """
 
 from __future__ import annotations

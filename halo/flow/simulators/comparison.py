@@ -1,4 +1,8 @@
-"""The event engine against Icarus Verilog on one design, transition by transition, and a look into what differs."""
+# SPDX-License-Identifier: Apache-2.0
+"""The event engine against Icarus Verilog on one design, transition by transition, and a look into what differs.
+
+Tests: tests/flow/test_crosscheck.py.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
 """Built simulation models on disk, so that the same Verilog is built once.
 
 An entry is named by the SHA-256 of everything that shapes it: every source's content, parameters, macros, flags, and
 the versions of simulator and cocotb. A model is built in a temporary folder elsewhere and renamed into its place, so an
 entry is there whole or not at all, whoever else builds the same. Verilator's run-time library, most of the work of a
 build, is the same for every model and is kept as well.
+
+Tests: tests/flow/simulators/test_bench_run.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
 """How to carry one transition of a pipelined circuit out with a real clock.
 
 The native engines let every stage make its transition at once, each from its own clock edge: a flip-flop launches what
 the earlier stage gave it. A simulator with a clock does the same one stage after the other, if each source changes at
 the edge of the stage it feeds. ``plan_stages`` finds those edges, or says why there are none.
+
+Tests: tests/flow/test_crosscheck.py.
 """
 
 from __future__ import annotations

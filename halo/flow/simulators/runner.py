@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Start Icarus Verilog and Verilator through cocotb's runners: the one place that builds models and runs benches.
 
 Not for threads: cocotb's runners look for their programs on this process's PATH and copy its environment and
 ``sys.path``, so both are set for the time of a build or run, and put back. Processes do not disturb each other.
+
+Tests: tests/flow/simulators/test_bench_run.py.
 """
 
 from __future__ import annotations

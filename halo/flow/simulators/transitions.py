@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Play transitions of a timed netlist in Icarus Verilog, driven by the cocotb bench in ``sim/crosscheck``.
 
 The top level around the netlist is written here: it times the steps of a transition in whole femtoseconds, counts the
 changes of gate outputs and notes the last change of an endpoint. The bench only hands over vectors and reads back.
+
+Tests: tests/flow/test_crosscheck.py.
 """
 
 from __future__ import annotations
@@ -87,7 +90,7 @@ def play_in_icarus(
     (workdir / "top.v").write_text("".join(f"{line}\n" for line in top_level(timed, stages, settle_fs, each_gate)))
     np.savetxt(workdir / "transitions.txt", _text_rows(before, after), fmt="%s")
     _simulate(workdir, timed_netlist)
-    return _observations(circuit, workdir / "observations.txt", len(before))
+    return _observations(workdir / "observations.txt", len(before))
 
 
 def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bool) -> Iterator[str]:
@@ -186,7 +189,7 @@ def _text_rows(before: U8, after: U8) -> npt.NDArray[np.str_]:
     return np.array([row.tobytes().decode() for row in characters])
 
 
-def _observations(circuit: Circuit, path: Path, count: int) -> IcarusResult:
+def _observations(path: Path, count: int) -> IcarusResult:
     rows = [line.split() for line in path.read_text().splitlines()]
     if len(rows) != count:
         raise HaloError(

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models from disk: ``open_model`` gives the linear layers of a checkpoint one at a time, quantized or not."""
 
 from __future__ import annotations

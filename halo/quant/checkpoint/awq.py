@@ -1,4 +1,8 @@
-"""AWQ checkpoints, as AutoAWQ writes them (version gemm)."""
+# SPDX-License-Identifier: Apache-2.0
+"""AWQ checkpoints, as AutoAWQ writes them (version gemm).
+
+Tests: tests/quant/test_checkpoint.py.
+"""
 
 from __future__ import annotations
 

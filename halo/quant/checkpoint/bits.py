@@ -1,4 +1,8 @@
-"""Integers packed densely into 32-bit words, least significant bits first, as checkpoints store them."""
+# SPDX-License-Identifier: Apache-2.0
+"""Integers packed densely into 32-bit words, least significant bits first, as checkpoints store them.
+
+Tests: tests/quant/test_checkpoint_quantized.py.
+"""
 
 from __future__ import annotations
 

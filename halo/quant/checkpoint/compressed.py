@@ -1,4 +1,8 @@
-"""Compressed-tensors checkpoints (vLLM, llm-compressor): int-quantized and pack-quantized."""
+# SPDX-License-Identifier: Apache-2.0
+"""Compressed-tensors checkpoints (vLLM, llm-compressor): int-quantized and pack-quantized.
+
+Tests: tests/quant/test_checkpoint.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Hugging Face folders: ``config.json`` with ``model.safetensors``, whole or in shards."""
+# SPDX-License-Identifier: Apache-2.0
+"""Hugging Face folders: ``config.json`` with ``model.safetensors``, whole or in shards.
+
+Tests: tests/quant/test_checkpoint.py.
+"""
 
 from __future__ import annotations
 

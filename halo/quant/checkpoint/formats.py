@@ -1,8 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the formats of quantized Hugging Face folders share.
 
 Which integer the MAC sees. Symmetric codes come without a zero: the MAC sees q - z, which for unsigned q is
 q - 2^(bits - 1). Asymmetric codes keep their zero, and both are moved to the signed range (q - 2^(bits - 1), as
 compressed-tensors stores them): the MAC sees q, and z is handled apart.
+
+Tests: tests/quant/test_checkpoint.py.
 """
 
 from __future__ import annotations

@@ -1,9 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
 """GGUF files (llama.cpp), through the gguf package: layers in Q4_0, Q8_0, F32, F16 or BF16.
 
 Names are the file's own (``blk.0.attn_q``). In the llama architecture llama.cpp stores the rows of attn_q and attn_k
 in another order than transformers, which changes nothing inside a row.
 
 The MAC sees q - z: Q4_0 codes minus 8, and Q8_0 codes as they are.
+
+Tests: tests/quant/test_checkpoint_quantized.py.
 """
 
 from __future__ import annotations

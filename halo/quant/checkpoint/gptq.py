@@ -1,4 +1,8 @@
-"""GPTQ checkpoints, as AutoGPTQ and GPTQModel write them."""
+# SPDX-License-Identifier: Apache-2.0
+"""GPTQ checkpoints, as AutoGPTQ and GPTQModel write them.
+
+Tests: tests/quant/test_checkpoint.py.
+"""
 
 from __future__ import annotations
 

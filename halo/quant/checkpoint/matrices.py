@@ -1,4 +1,8 @@
-"""Single layers from ``.npy``, ``.npz`` or ``.safetensors``: every matrix in the file is a layer [out, in]."""
+# SPDX-License-Identifier: Apache-2.0
+"""Single layers from ``.npy``, ``.npz`` or ``.safetensors``: every matrix in the file is a layer [out, in].
+
+Tests: tests/quant/test_checkpoint_quantized.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A model as this package sees it: the linear layers of its transformer blocks, one at a time."""
+# SPDX-License-Identifier: Apache-2.0
+"""A model as this package sees it: the linear layers of its transformer blocks, one at a time.
+
+Tests: tests/quant/test_checkpoint_quantized.py.
+"""
 
 from __future__ import annotations
 

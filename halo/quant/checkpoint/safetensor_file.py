@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Safetensors files, mapped into memory tensor by tensor, and written as a stream.
 
 The safetensors package gives numpy no bfloat16 and writes only what stands in memory as a whole, so the format (a
 length, a JSON header, the bytes) is read and written here; tests hold both ways against the package.
+
+Tests: tests/quant/test_checkpoint.py.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settle bound of a circuit under case analysis: sound for every transition, in milliseconds."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Settle bound: a sound time after which each endpoint provably never changes, for every transition, without events.
 
 Per node and transition: the settled value (0, 1 or unknown) and a bound T on its last change, -1 for a node that does
@@ -9,6 +10,8 @@ Glitches are included: an input that may pulse has T >= 0 although it ends where
 
 Each node is stored over the space of the bits it depends on (``engine_kernel``), as 4 T + settled value; sources that
 are not enumerated are unknown and may change at their launch: the partial sum of a MAC.
+
+Tests: tests/timing/event/test_bound.py.
 """
 
 from __future__ import annotations
@@ -237,7 +240,7 @@ def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ig
                 either = max(to0, to1)
                 for i in range(count):
                     delay = to0 if fixed0[i] < LATE else (to1 if fixed1[i] < LATE else either)
-                    when = min(row[i], min(fixed0[i], fixed1[i])) + delay
+                    when = min(row[i], fixed0[i], fixed1[i]) + delay
                     latest[i] = max(latest[i], np.int32(-1) if (row[i] < 0) | (delay < 0) else when)
             places = my_settle[begin : begin + count]
             for i in range(count):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Readable reference of the settle bound: one transition, the whole circuit, prime implicants by trying every cube.
 
 For each net two things are known of a transition: the value it settles at (None: unknown) and a time after which it
@@ -11,6 +12,8 @@ provably never changes (STILL: it never moves at all). Sources start with their 
 3. No node changes towards a value later than on the longest path towards that value.
 
 Glitches are included: a net that may pulse has a time although it ends as it began.
+
+Tests: tests/timing/event/test_references.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Clock cycles of a registered design without delays: the truth that a clocked simulation is compared with."""
+# SPDX-License-Identifier: Apache-2.0
+"""Clock cycles of a registered design without delays: the truth that a clocked simulation is compared with.
+
+Tests: tests/flow/gate_level/test_clocked_designs.py.
+"""
 
 from __future__ import annotations
 

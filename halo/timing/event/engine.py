@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exact dynamic delay and event counts of a reduced circuit.
 
 The delay is the largest arrival over all transitions of the stimulus in an event-driven simulation with pin-to-pin

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exact event simulation of a reduced circuit, gate by gate over all transitions at once.
 
 A loop-free circuit needs no global event queue: once the waveforms of a gate's inputs are complete, so is its output's.
@@ -10,6 +11,8 @@ Three facts make it fast without giving up a femtosecond:
 * counters take the number of transitions behind a combination as a weight, so nothing is counted one by one.
 
 For listed transitions (partial sums, wide operands) all nodes share one space, the list.
+
+Tests: tests/timing/event/test_bound.py.
 """
 
 from __future__ import annotations

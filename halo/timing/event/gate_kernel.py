@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One gate, every different combination of input waveforms: the exact output waveforms, numbered.
 
 A waveform is a first value and the times of its changes. The semantics are those of Verilog module paths as Icarus
@@ -12,6 +13,8 @@ executes them, which the readable version in ``reference.py`` spells out:
 This is one long function on purpose: numba counts references of every array at each call, which would cost as much as
 the simulation of a combination. Whether a step changes anything is unpredictable, so the inner loops always write and
 advance by a flag instead of branching.
+
+Tests: tests/timing/event/test_engine.py.
 """
 
 from __future__ import annotations

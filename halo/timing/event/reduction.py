@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Case analysis for the engines: a timed circuit reduced under constant nets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Case analysis: what is left of a circuit once some of its nets, such as a weight, are constant.
 
 A gate's constant pins are folded into its table and its arcs; a gate whose reduced table is constant drives a
@@ -7,6 +8,8 @@ structural constant. What remains is renumbered so that the kernels touch nothin
 The same pass computes, per node and edge, the longest structural path under the constants: no change of the node
 towards that value can come later. Only arcs that :func:`answers` admits take part, which makes the path follow the
 unateness of the reduced function and leave out pins that it ignores.
+
+Tests: tests/timing/event/test_bound.py.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Readable reference of the event engine: one transition, one queue of events in time, the whole circuit.
 
 What the engine computes gate by gate over numbered waveforms, this computes as a textbook simulator does, so that each
@@ -16,6 +17,8 @@ chapter 14; vvp/delay.cc):
    A change of a data pin counts in the state of the other pins before the transition.
 
 Delays must be positive: with a delay of zero the order of events within an instant would matter.
+
+Tests: tests/timing/event/test_references.py.
 """
 
 from __future__ import annotations

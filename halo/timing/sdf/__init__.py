@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Standard Delay Format files: read, checked, laid on a circuit, and written."""

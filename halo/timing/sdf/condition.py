@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conditions of SDF paths (``COND``) as truth tables.
 
 SDF 3.0 (IEEE 1497-2001, annex A, ``conditional_port_expr``): Verilog's scalar operators and constants. A condition
 holds where its value is 1.
+
+Tests: tests/timing/sdf/test_sdf.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """Standard Delay Format files (SDF 3.0, IEEE 1497-2001), read into what they say, without a circuit.
 
 Paths, port and wire delays and setup times are kept; other timing checks, pulse limits and retain times are skipped
 and counted in the notes. Times become integer femtoseconds.
+
+Tests: tests/timing/sdf/test_sdf.py.
 """
 
 from __future__ import annotations

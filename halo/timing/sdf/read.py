@@ -1,4 +1,8 @@
-"""Delays of a circuit from an SDF file: each path spread over the states in which it holds, wires as gates."""
+# SPDX-License-Identifier: Apache-2.0
+"""Delays of a circuit from an SDF file: each path spread over the states in which it holds, wires as gates.
+
+Tests: tests/timing/sdf/test_sdf.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Write the delays of a circuit as SDF 3.0 (IEEE 1497-2001)."""
+# SPDX-License-Identifier: Apache-2.0
+"""Write the delays of a circuit as SDF 3.0 (IEEE 1497-2001).
+
+Tests: tests/timing/sdf/test_sdf.py.
+"""
 
 from __future__ import annotations
 

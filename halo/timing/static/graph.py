@@ -1,8 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
 """A circuit's delay arcs as flat arrays: each table reduced to a curve over input slew at its net's load.
 
 The load of a net is known before any slew is, so a two-axis NLDM table collapses to one axis without loss: bilinear
 interpolation is linear in the load first, then in the slew. Outside its axes a table is continued along its last
 segment, as OpenSTA does.
+
+Tests: tests/timing/static/test_timer.py.
 """
 
 from __future__ import annotations

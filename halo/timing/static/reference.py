@@ -1,6 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
 """The static timer in plain Python, one case at a time, straight from the tables: slow, to be read and compared with.
 
 It follows the rules stated in :mod:`halo.timing.static.timer_kernel`.
+
+Tests: tests/timing/static/test_timer.py.
 """
 
 from __future__ import annotations

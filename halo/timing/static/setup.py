@@ -1,4 +1,8 @@
-"""Setup times of flip-flop data pins from constraint tables over data and clock slew."""
+# SPDX-License-Identifier: Apache-2.0
+"""Setup times of flip-flop data pins from constraint tables over data and clock slew.
+
+Tests: tests/timing/static/test_timer.py.
+"""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Static timing under case analysis: the worst arrival for each weight, equal to OpenSTA 3.1's.
 
 Paths start at input-port bits at time 0 and at flip-flop outputs at their clock-to-output delay; they end at

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Arrival and slew of every net under held nets: one pass over the gates in order, for many cases.
 
 Rules of OpenSTA 3.1 (``search/Sim.cc``, ``search/SearchPred.cc``, ``dcalc/GraphDelayCalc.cc``):
@@ -11,6 +12,8 @@ Rules of OpenSTA 3.1 (``search/Sim.cc``, ``search/SearchPred.cc``, ``dcalc/Graph
   the sets that are off (``dead_slew`` false), which is the only difference between the two.
 - A gate without constant inputs uses all its arcs, conditioned or not.
 - Slew is at least zero. A net that no arc drives to an edge has slew 0 there and no arrival.
+
+Tests: tests/timing/static/test_timer.py.
 """
 
 from __future__ import annotations

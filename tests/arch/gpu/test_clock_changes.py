@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whether a change of the clock within a layer pays depends on who makes it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a layer costs on a GPU: conservation, the choice of clocks, energy by hand, and errors."""
 
 from __future__ import annotations

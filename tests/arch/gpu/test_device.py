@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Devices as data: peaks on paper, and what a bad file says."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The SM: equal to its reference on random programs, and to published throughput against warps."""
 
 from __future__ import annotations

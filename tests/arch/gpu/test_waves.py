@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Products as launches: what an SM holds, waves, traffic, and both bounds of the roofline."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Costs of layers on systolic arrays: conservation, the schedules' clocks, and figures by hand."""
 
 from __future__ import annotations

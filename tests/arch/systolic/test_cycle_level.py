@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cycle-level simulation against the registers moved one by one, the schedules, and small numbers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Closed forms of whole products against the schedules that go through every tile, and a few small numbers."""
 
 from __future__ import annotations

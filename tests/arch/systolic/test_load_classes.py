@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Classes of loads: against one weight after the other, and shares that are dealt."""
 
 from __future__ import annotations

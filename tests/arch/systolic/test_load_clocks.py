@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clocks of segments against the schedules that the RTL's benches measure."""
 
 from __future__ import annotations

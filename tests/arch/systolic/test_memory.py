@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Traffic and stalls against one pass, one transfer after the other."""
 
 from __future__ import annotations

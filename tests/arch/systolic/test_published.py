@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Systolic costs against what was published: the HALO paper's time ratios, and the counters of TPU v1."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SCALE-Sim's compute cycles: what it reported when it was run, and a product by hand."""
 
 from __future__ import annotations

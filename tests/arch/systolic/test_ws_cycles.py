@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cycle contract of the weight-stationary array: closed forms, and bad tiles. The benches measure it on the RTL."""
 
 from __future__ import annotations

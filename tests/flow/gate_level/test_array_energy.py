@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Energy of a small mesh, part by part, against sums that can be done by hand and toggles that Icarus counts."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The clocked player, the cut at the registers and the class period, on designs small enough to work out by hand."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``halo sim --gates`` from the library to the run folder, on a small element and a small mesh."""
 
 from __future__ import annotations

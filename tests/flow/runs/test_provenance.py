@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """run.json and log.txt: what goes in comes out, and damage is named."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A run folder is there whole or not at all, whatever ends the run."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Finding tools: fake executables for every way it can go, and the real ones where they are installed."""
 
 from __future__ import annotations

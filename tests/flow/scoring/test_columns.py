@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The columns of score.csv: declared once, found by their headers."""
 
 from __future__ import annotations

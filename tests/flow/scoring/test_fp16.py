@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The floating-point MAC of a run: its numbers against what its gates do, its cache, and what it refuses."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What --arch names: arrays and GPUs as one protocol, with their peaks by hand."""
 
 from __future__ import annotations

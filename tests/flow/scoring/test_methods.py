@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What methods make of layers: the paper's figures by its own formula, and quantized layers turned to K x N."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Running benches: models are cached by content, bad input is named, what is reported arrives."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cocotb bench that plays ``stimulus.json`` into an array and writes what it saw to ``recorded.json``; judges nothing.
 
 Clock 0 of a case is the first in which a stream may offer a beat.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // slice: a two-beat buffer between two streams, right unless a fault is planted.
 //
 // FAULT  0 none, 1 drops a beat in 16, 2 sends one in 16 twice, 3 flips a bit in 16 beats, 4 withdraws tvalid,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """cocotb bench of ``slice``: what goes in comes out. ``+disconnected``: no monitor; ``+silent``: no report."""
 
 from __future__ import annotations

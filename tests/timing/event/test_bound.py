@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The settle bound: worked out by hand, above every exact arrival, below the longest path, on a real multiplier."""
 
 from __future__ import annotations

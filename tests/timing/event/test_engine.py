@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The event engine on circuits worked out by hand, at its edges, and on the reference multiplier."""
 
 from __future__ import annotations

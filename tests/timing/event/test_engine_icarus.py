@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The event engine against Icarus itself: random circuits of real cells, transition by transition.
 
 Equal delays of a few femtoseconds make many events meet in one instant; wide ranges and the library's own delays make

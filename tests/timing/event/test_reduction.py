@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What holding nets leaves of a circuit: reduced tables and arcs, structural constants, longest paths by edge."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The kernels against the readable references, on random circuits: every number, not the summary alone."""
 
 from __future__ import annotations

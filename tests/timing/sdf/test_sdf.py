@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SDF: grammar, annotation state by state, wires, wrong files, and the round trip to the femtosecond."""
 
 from __future__ import annotations

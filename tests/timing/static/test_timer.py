@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Static delays: OpenSTA 3.1's table, the plain Python timer, and Debian's OpenSTA on every library."""
 
 from __future__ import annotations
