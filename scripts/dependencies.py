@@ -6,7 +6,9 @@
     python scripts/dependencies.py highest [PYTEST...] # the newest versions of each range, with the quick tests
 
 Each makes an environment of its own in a temporary folder and leaves nothing behind. Where pytest's arguments are
-given, they replace the quick tests. It takes some minutes and several GB, most of them PyTorch.
+given, they replace the quick tests. It takes some minutes and several GB, most of them PyTorch. Renew with the oldest
+Python that is served, Debian 12's 3.11.2 (newer packages may not install there), and try the result with
+scripts/bare_machine.sh.
 """
 
 from __future__ import annotations
