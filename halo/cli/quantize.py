@@ -154,9 +154,13 @@ def _defaults(name: str) -> tuple[Any, dict[Any, str]]:
     return usual, {value: names_where(rows) for value, rows in by_value.items() if value != usual}
 
 
+_TYPES = {row.name: get_type_hints(row.options) for row in QUANTIZERS.values()}
+"""Of every method's options, read once: every command waits for this."""
+
+
 def _parameter(row: Quantizer, field: dataclasses.Field[Any]) -> inspect.Parameter:
     """The parameter of the command for an option of a method."""
-    kind = get_type_hints(row.options)[field.name]
+    kind = _TYPES[row.name][field.name]
     flag = "--" + (field.metadata["flag"] or field.name).replace("_", "-")
     usual, unusual = _defaults(field.name)
     default = None if unusual else usual

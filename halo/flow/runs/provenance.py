@@ -14,13 +14,16 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from halo.errors import HaloError
 from halo.flow.runs.runfolder import RECORD
 from halo.progress import Progress
 from halo.schema import check_schema, split_known, stamped
 from halo.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOG = "log.txt"
 SCHEMA = 1
@@ -85,6 +88,21 @@ class RunRecord:
         values = asdict(self)
         text = json.dumps(stamped(SCHEMA, values | values.pop("extra")), indent=2, ensure_ascii=False, allow_nan=False)
         (folder / RECORD).write_text(text + "\n", encoding="utf-8")
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for each option, input, tool, assumption and stage: section, name and value, all text."""
+        import pandas as pd
+
+        rows = [("run", name, getattr(self, name)) for name in ("command", "halo", "started", "python", "platform")]
+        rows += [("config", name, json.dumps(value)) for name, value in self.config.items()]
+        rows += [("inputs", file.path, f"sha256 {file.sha256}, {file.size} bytes") for file in self.inputs]
+        rows += [("tools", name, version) for name, version in self.tools.items()]
+        rows += [("assumptions", str(number), text) for number, text in enumerate(self.assumptions, 1)]
+        rows += [("stages", name, f"{seconds} s") for name, seconds in self.stages.items()]
+        return pd.DataFrame(rows, columns=["section", "name", "value"])
+
+    def _repr_html_(self) -> str:
+        return str(self.to_pandas().to_html(index=False))
 
 
 _KEYS = frozenset(field.name for field in fields(RunRecord)) - {"extra"}

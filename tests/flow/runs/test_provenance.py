@@ -44,6 +44,10 @@ def test_a_record_reads_back_as_written(tmp_path: Path, config: CharacterizeConf
     assert read.results == {"gates": 374}
     assert list(read.stages) == ["timing", "energy"]
     assert read.tools["iverilog"] == "11.0" and "numpy" in read.tools
+    shown = read.to_pandas()
+    assert list(shown.columns) == ["section", "name", "value"]
+    assert ["assumptions", "1", "The clock has no uncertainty."] in shown.to_numpy().tolist()
+    assert source.sha256 in read._repr_html_()
     assert read.wall_time_s >= sum(read.stages.values()) - 0.002
     log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert log.count("assumes: The clock") == 1
