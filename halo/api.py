@@ -60,7 +60,7 @@ CONFIGS: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "EvaluateOptions": (EvaluateConfig, ("run",)),
     "ScoreOptions": (ScoreConfig, ("model", "run_folder")),
 }
-"""Of each class in ``halo.options``: the configuration, and the fields that are parameters of the function itself."""
+"""For each class in ``halo.options``: the configuration, and the fields that are parameters of the function itself."""
 
 
 @overload
@@ -94,7 +94,7 @@ def characterize(
         options: see ``halo.config.CharacterizeConfig``.
 
     Returns:
-        The table, one row a corner and weight.
+        The table, one row for each corner and weight.
     """
     if len(files) == 1 and isinstance(files[0], CharacterizeConfig):
         refuse_options(
@@ -321,7 +321,7 @@ def check_schedule(schedule: Schedule, table: WeightTable) -> tuple[Violation, .
 
 
 def _given(**values: Any) -> dict[str, Any]:
-    """Those that are something."""
+    """Those that were given."""
     return {name: value for name, value in values.items() if value is not None and value != ()}
 
 

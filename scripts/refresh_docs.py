@@ -40,7 +40,6 @@ MEANINGS = {
     "liberty": "Liberty libraries, read into SI units",
     "netlist": "gate netlists as flat arrays; Verilog front ends",
     "synth": "Yosys, and proof that gates and source agree",
-    "parasitics": "capacitance and delay of wires",
     "timing": "delay calculation; static timing, settle bound, event simulation; SDF",
     "power": "switching, internal and leakage energy",
     "characterization": "ports, corners, stimulus, the per-weight table",

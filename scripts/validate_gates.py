@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure at the gates what scoring and its documentation rest on; one line a case. Takes minutes.
+"""Measure at the gates what scoring and its documentation rest on; one line per case. Takes minutes.
 
 python scripts/validate_gates.py swaps cells.lib [FAMILY...]   # period of a class at rest, and when weights swap
 python scripts/validate_gates.py energy cells.lib              # what a table of weights leaves out of an array

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Characterize the default multiplier in many corners, crosscheck each with Icarus, and print one line a corner.
+"""Characterize the default multiplier in many corners, crosscheck each with Icarus, and print one line per corner.
 
 Usage: validate_libraries.py FOLDER OUTPUT [--samples 2000]
 
-FOLDER holds one folder a library family with Liberty files in it; the files of a folder whose name is given with
+FOLDER holds one folder for each library family with Liberty files in it; the files of a folder whose name is given with
 --merge make one corner together. Takes minutes.
 """
 

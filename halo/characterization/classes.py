@@ -86,7 +86,7 @@ def best_periods(periods: FloatArray, n: int) -> list[float]:
 def trailing_zeros(weights: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Trailing zeros of each weight's magnitude, int64[W]; -1 for the weight zero, which has no last one.
 
-    In an array multiplier with one row a weight bit, as many of the first rows stay still.
+    In an array multiplier with one row for each weight bit, as many of the first rows stay still.
     """
     values = np.abs(np.asarray(weights, dtype=np.int64))
     return np.where(values == 0, -1, np.log2(np.maximum(values & -values, 1))).astype(np.int64)

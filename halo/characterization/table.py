@@ -24,7 +24,7 @@ _ORDERED_TIMES = (("delay_ps", "bound_ps"), ("mean_ps", "delay_ps"))
 
 @dataclass(frozen=True, eq=False)
 class WeightTable:
-    """One row a corner and weight, with the columns of ``halo.characterization.columns`` in that order.
+    """One row for each corner and weight, with the columns of ``halo.characterization.columns`` in that order.
 
     Corners keep their order; within one, weights ascend, and every corner has the same weights. Values hold the
     digits their files hold, so a table read back equals the table written. NaN (or NA) means not computed.
@@ -73,7 +73,7 @@ class WeightTable:
         return rows.reset_index(drop=True)
 
     def fmax(self, weights: Iterable[int]) -> pd.Series[float]:
-        """The highest clock at which all the weights are safe, in GHz, one value a corner (name ``fmax_ghz``).
+        """The highest clock at which all the weights are safe, in GHz, one value per corner (name ``fmax_ghz``).
 
         Infinite where none of them ever moves an output and nothing else takes time.
 
@@ -167,7 +167,7 @@ def corner_rows(
     Args:
         corner, voltage_v, temperature_c: written to every row.
         weights: int[W].
-        columns: column name to one value a weight [W], or one for all; in the column's unit.
+        columns: column name to one value per weight [W], or one for all; in the column's unit.
 
     Raises:
         KeyError: a name is no column of the table.

@@ -42,14 +42,14 @@ def _command(
         typer.Option(
             metavar="FILE",
             help=f"{_FISHER}: how much each weight matters, as fisher.safetensors of another run. Default: from the "
-            "calibration text, if there is one.",
+            "calibration text, if one is given.",
         ),
     ] = None,
     calibration: Annotated[
         Path | None,
         typer.Option(
             metavar="TEXT",
-            help=f"Text to calibrate on. {_NEEDY} need it; it needs PyTorch.",
+            help=f"Text to calibrate on; needs PyTorch. Required for {_NEEDY}.",
         ),
     ] = None,
     convention: Annotated[
@@ -137,7 +137,7 @@ def _help(field: dataclasses.Field[Any]) -> str:
     said: str = field.metadata["help"]
     usual, unusual = _defaults(field.name)
     if unusual:
-        said += "; none: " + "".join(f"{value} for {names}, " for value, names in unusual.items()) + f"else {usual}"
+        said += ". Default: " + "".join(f"{value} for {names}, " for value, names in unusual.items()) + f"else {usual}"
     if len(others) <= 2:
         return f"{said[0].upper()}{said[1:]}." + (f" Not for {' and '.join(others)}." if others else "")
     return f"{', '.join(owners)}: {said}."

@@ -45,7 +45,7 @@ class EvaluateConfig:
         run: folder of ``halo quantize``.
         text: file to score; None: none.
         options: how it becomes windows.
-        activations: ``int8``, a scale a token; ``int8-static``, one a layer, from the calibration text; None: float.
+        activations: ``int8``: one scale per token; ``int8-static``: one per layer, from the calibration; None: float.
         calibration: text for static scales.
         kv: bits of the cache; None: float.
         model: folder of the model; None: where it was when it was quantized.
@@ -105,7 +105,7 @@ class EvaluateResult:
     run_folder: Path | None = None
 
     def to_pandas(self) -> pd.DataFrame:
-        """A row a figure: ``task`` (``text`` for the text), ``metric``, ``float32``, ``quantized``, ``samples``."""
+        """A row for each figure, as in ``results.csv``; ``task`` is ``text`` for those of the text."""
         return pd.DataFrame(self._rows(), columns=["task", "metric", "float32", "quantized", "samples", "shots"])
 
     def to_dict(self) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class QuantizeResult:
     Attributes:
         run_folder: where it is.
         record: its ``run.json``.
-        layers: its ``layers.csv``, a row a layer in the model's order.
+        layers: its ``layers.csv``, a row for each layer, in the model's order.
     """
 
     run_folder: Path

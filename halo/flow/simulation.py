@@ -22,7 +22,7 @@ from halo.flow.simulators.runner import RUN_LOG, SimulatorName
 from halo.progress import Progress
 
 TESTS = "tests.csv"
-"""One row a test."""
+"""One row for each test."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,9 @@ class SimulationConfig:
 
     Attributes:
         bench: a key of ``BENCHES``.
+        simulator: ``icarus`` or ``verilator``.
         params: of its top level.
+        seed: of every random choice.
         tests: names; empty: all.
         waves: FST file to write, if any.
         junit: XML file to write, if any.

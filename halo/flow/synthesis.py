@@ -88,7 +88,7 @@ class SynthesisRun:
         return sorted(self.cells.items(), key=lambda item: (-item[1], item[0]))
 
     def to_pandas(self) -> pd.DataFrame:
-        """A row a kind of cell, the most frequent first."""
+        """A row for each kind of cell, the most frequent first."""
         import pandas as pd  # half a second that the command need not pay
 
         return pd.DataFrame(self.by_count, columns=["cell", "count"])
@@ -98,7 +98,7 @@ class SynthesisRun:
 
 
 def synthesize_into(config: SynthesisConfig, report: Progress) -> SynthesisRun:
-    """Synthesise, and write ``netlist.v``, ``netlist.json``, ``run.json`` and the logs.
+    """Synthesise, and write ``netlist.v``, ``netlist.json``, ``run.json`` ``log.txt`` and the folder ``synthesis``.
 
     Raises:
         HaloError: bad input, or a folder that cannot be written.

@@ -26,7 +26,7 @@ QUIET = "#c9c9c9"
 def delay_histograms(
     table: WeightTable, histograms: Histograms, weights: Sequence[int], corner: str | None = None, subject: str = ""
 ) -> Figure:
-    """Share of a weight's transitions over their settling time (ps), one panel a weight, maximum and bound marked.
+    """Share of a weight's transitions over their settling time (ps), one panel per weight, maximum and bound marked.
 
     Args:
         table: where maximum (``delay_ps``), settle bound and number of transitions are read.

@@ -16,7 +16,7 @@ from halo.plot.style import ACCENT, NOTE, WIDTH_IN, publication, signed, title, 
 
 @publication
 def error_rate(rates: pd.DataFrame, class_period_ps: float | None = None, subject: str = "") -> Figure:
-    """Share of wrong results (%) over the clock period (ns), a line a weight.
+    """Share of wrong results (%) over the clock period (ns), one line per weight.
 
     Below, for each weight: from the slowest transition found (filled) to the settle bound (open), registers included.
 

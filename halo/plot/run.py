@@ -30,9 +30,9 @@ HISTOGRAMS = "histograms.npz"
 def draw_run(run_folder: str | Path, layers: Sequence[str] = (), model: Path | None = None) -> list[Path]:
     """Draw every figure for which the run has numbers, into ``plots/``; the old ones stay until the new are complete.
 
-    Of a run of ``halo characterize`` one file a figure and corner: ``frequency_per_weight.png``, with several corners
-    ``frequency_per_weight.CORNER.png``. Of ``halo quantize`` and ``halo score`` as ``halo.plot.quantized_run`` and
-    ``halo.plot.score_run`` say.
+    Of a run of ``halo characterize`` one file for each figure and corner: ``frequency_per_weight.png``, with several
+    corners ``frequency_per_weight.CORNER.png``. Of ``halo quantize`` and ``halo score`` as
+    ``halo.plot.quantized_run`` and ``halo.plot.score_run`` say.
 
     Args:
         run_folder: of ``halo characterize``, ``halo quantize`` or ``halo score``.

@@ -28,7 +28,7 @@ class Activations:
 
     Attributes:
         bits: 2 to 8; scale = max|x| / (2^(bits-1) - 1).
-        largest: None: dynamic, a scale for every token from that token. Else static, one scale a layer: max|x| by
+        largest: None: dynamic, a scale for every token from that token. Else static, one scale per layer: max|x| by
             layer name (of ``calibrate_activations``); larger inputs saturate.
 
     Raises:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HALO (Juneja et al., AAAI 2026, Algorithm 1): tiles rounded to fast weights, the few that matter most kept apart.
 
-1. Salient weights (largest diagonal Fisher) and outliers go to a sparse int8 part with a scale an output channel.
+1. Salient weights (largest diagonal Fisher) and outliers go to a sparse int8 part with one scale per output channel.
 2. The rest is cut into square tiles, and each tile gets the codebook of a clock. ``perf`` gives every tile the fastest;
    ``acc`` keeps the tiles that carry a share of the loss slow; ``bal`` stops at the knee of error over mean period.
    Share and knee are those of the layer, or of the whole model (``halo.quant.balance``).

@@ -56,7 +56,7 @@ class Codebook:
 
 @dataclass(frozen=True, eq=False)
 class Sparse:
-    """Weights kept apart from the dense part, as int8 with one scale an output channel (CSR).
+    """Weights kept apart from the dense part, as int8 with one scale per output channel (CSR).
 
     Attributes:
         indptr: int64[out + 1]; row r holds entries ``indptr[r]`` to ``indptr[r + 1]``.

@@ -37,15 +37,15 @@ def _bits(default: int) -> Any:
 
 
 def _group() -> Any:
-    return option(None, "input channels that share a scale; none: an output channel")
+    return option(None, "input channels that share a scale. Default: all of an output channel")
 
 
 def _asymmetric() -> Any:
-    return option(False, "with zero points")
+    return option(False, "use zero points")
 
 
 def _damping() -> Any:
-    return option(0.01, "share of its mean diagonal that is added to the Hessian")
+    return option(0.01, "add this share of the Hessian's mean diagonal to its diagonal")
 
 
 def _require_uniform(bits: int, group: int | None) -> None:
@@ -122,7 +122,7 @@ class SmoothQuantOptions(QuantizerOptions):
     bits: int = _bits(8)
     group: int | None = _group()
     asymmetric: bool = _asymmetric()
-    alpha: float = option(0.5, "strength, 0 to 1")
+    alpha: float = option(0.5, "smoothing strength, 0 to 1")
 
     def __post_init__(self) -> None:
         _require_uniform(self.bits, self.group)
@@ -150,9 +150,9 @@ class GptqOptions(QuantizerOptions):
     bits: int = _bits(4)
     group: int | None = _group()
     asymmetric: bool = _asymmetric()
-    act_order: bool = option(False, "columns by descending activations")
-    static_groups: bool = option(False, "scales of groups come from the original weights")
-    align_left: bool = option(False, "codes in the upper bits, where they are fast")
+    act_order: bool = option(False, "quantize columns in descending order of their activations")
+    static_groups: bool = option(False, "take the scales of groups from the original weights")
+    align_left: bool = option(False, "put the codes in the upper bits, where they are fast")
     damping: float = _damping()
 
     def __post_init__(self) -> None:
@@ -197,8 +197,8 @@ class SqueezeOptions(QuantizerOptions):
     """
 
     bits: int = _bits(4)
-    sensitive: float = option(0.0005, "weights of largest Fisher kept apart, as a share")
-    outliers: float = option(0.0045, "weights of largest magnitude kept apart, as a share")
+    sensitive: float = option(0.0005, "share of the weights to keep apart for their Fisher information")
+    outliers: float = option(0.0045, "share of the weights to keep apart for their magnitude")
 
     def __post_init__(self) -> None:
         _require_uniform(self.bits, None)
@@ -251,42 +251,48 @@ class HaloOptions(QuantizerOptions):
         HaloError: a number out of range, or options that contradict each other.
     """
 
-    tile: int = option(128, "side of a tile, such as that of the array")
+    tile: int = option(128, "side of a tile, usually that of the array")
     pad: bool = option(False, "allow tiles larger than a layer")
     variant: Literal["perf", "bal", "acc"] = option(
         "bal",
-        "all tiles fast; as many as the knee of error over clock allows; all but those that carry the loss",
+        "all tiles fast (perf); as many as the knee of error over clock allows (bal); all but those that carry the "
+        "loss (acc)",
     )
-    share: float = option(0.95, "in acc, the part of the loss that the slow tiles carry, 0 to 1")
+    share: float = option(0.95, "with acc, the part of the loss that the slow tiles carry, 0 to 1")
     criterion: Literal["loss", "sensitivity"] = option(
         "loss",
-        "tiles turn fast in the order of the loss added for each nanosecond saved; or of their mean Fisher, as in "
-        "the paper",
+        "make tiles fast in the order of the loss added for each nanosecond saved, or of their mean Fisher "
+        "information, as in the paper",
     )
     balance: Literal["model", "layer"] = option(
         "model",
-        "by loss: knee or share over all layers, which needs Fisher information; or in each, as the paper's",
+        "with the criterion loss, find the knee or share over all layers, which needs Fisher information, or in each, "
+        "as in the paper",
     )
     scale: Literal["row", "tile", "channel"] = option(
-        "row", "weights that share a scale: of one output in a tile; a tile; an output"
+        "row", "weights that share a scale: those of one output in a tile (row), a tile, or an output (channel)"
     )
     signed_scale: bool = True
     fit_weights: Literal["fisher", "uniform"] = "fisher"
     outlier_sigmas: float | None = option(
-        3.0, "weights so many standard deviations from the mean are kept apart in int8; 0: none are", absent=0.0
+        3.0, "keep weights further than this many standard deviations from the mean apart in int8; 0: none", absent=0.0
     )
     outlier_scope: Literal["layer", "channel"] = option(
-        "layer", "mean and deviation are of all weights; or of an output"
+        "layer", "take the mean and deviation of all weights of the layer, or of each output channel"
     )
-    salient_share: float = option(0.0005, "weights of largest Fisher kept apart, as a share; 0.0005 is 0.05 %")
+    salient_share: float = option(
+        0.0005, "share of the weights to keep apart for their Fisher information; 0.0005 is 0.05 %"
+    )
     first: Literal["salient", "outliers"] = "salient"
     missing_fisher: Literal["magnitude", "refuse"] = "magnitude"
-    codebooks: Literal["best", "class"] = option("best", "the best 16 and 8 values of a clock; or all that are as fast")
+    codebooks: Literal["best", "class"] = option(
+        "best", "the best 16 and 8 values that are safe at a clock, or all of them (class)"
+    )
     clock_ghz: tuple[float, ...] = option(
-        (), "clocks of the classes; none: those of INT4 << 4 and INT3 << 5", metavar="GHZ", flag="clock"
+        (), "clock of a class. Repeatable. Default: those of INT4 << 4 and INT3 << 5", metavar="GHZ", flag="clock"
     )
     energy_weight: float = option(
-        0.0, "in best codebooks, worth of the mean energy of a product, as a share of the weights' mean square"
+        0.0, "with best codebooks, how much the mean energy of a product counts, as a share of the weights' mean square"
     )
     feedback: bool = option(True, "with a calibration text, let later weights absorb the error of earlier ones")
     damping: float = _damping()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The quantization methods: one row each, from which the command line, the checks and the flow follow.
+"""The quantization methods: one row each, which the command line, the checks and the flow read.
 
 A new method is a file with its ``LayerQuantizer``, its options in ``halo.quant.options`` and a row here.
 """
@@ -34,7 +34,7 @@ class Fallback:
     """What a method makes of layers that it cannot treat.
 
     Attributes:
-        method: that these layers have in ``layers.csv``.
+        method: the name that these layers get in ``layers.csv``.
         treatment: what is done instead, for a sentence.
         reason: why, for a sentence.
     """
@@ -56,7 +56,7 @@ class Quantizer:
         inputs: whether it ``needs`` the inputs of the layers, ``uses`` them where they are known, or ``ignores`` them.
         fisher: it weights errors with the Fisher information where there is one.
         table: it needs the table of a MAC's weights.
-        chained: its calibration sees the inputs that quantized blocks give; else those of the float model.
+        chained: it is calibrated on inputs that have passed the quantized blocks; else on those of the float model.
         fallback: None: it treats every layer.
     """
 

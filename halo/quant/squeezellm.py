@@ -6,7 +6,7 @@ magnitude. The others of each output channel are clustered by k-means with the F
 ones where they sum to 0), here exactly.
 
 What the MAC sees: SqueezeLLM looks floating-point values up and multiplies in floating point; there is no integer.
-To run on an int8 MAC its centroids are rounded to int8 with one scale an output channel, as is the sparse part, and
+To run on an int8 MAC its centroids are rounded to int8 with one scale per output channel, as is the sparse part, and
 the codes are those integers: any int8 value may occur, so no clock but the slowest is safe. ``details`` holds the
 mean squared error with the centroids as found beside the one after this rounding, and ``dequantized_float`` the weights
 of the method as published.

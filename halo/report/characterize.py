@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo characterize`` tells: clocks, weights by their trailing zeros, energy, assumptions and files.
+"""What ``halo characterize`` prints: clocks, weights by their trailing zeros, energy, assumptions and files.
 
 Tests: tests/cli/test_main.py.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo crosscheck`` tells: how many transitions are equal, and the first that is not in full.
+"""What ``halo crosscheck`` prints: how many transitions are equal, and in full the first that is not.
 
 Tests: tests/flow/test_crosscheck.py.
 """

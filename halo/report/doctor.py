@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo doctor`` tells: each tool and how to get it, packages, and what can run.
+"""What ``halo doctor`` prints: each tool and how to get it, packages, and what can run.
 
 Tests: tests/cli/test_main.py.
 """

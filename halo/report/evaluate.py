@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo evaluate`` tells: perplexity and tasks of a quantized model beside those of the float model.
+"""What ``halo evaluate`` prints: perplexity and tasks of a quantized model beside those of the float model.
 
 Tests: tests/flow/test_quantize.py.
 """

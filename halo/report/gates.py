@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo sim NAME --gates`` tells: the class, its clock and every trial.
+"""What ``halo sim NAME --gates`` prints: the class, its clock and every trial.
 
 Tests: tests/flow/gate_level/test_proof.py.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo inspect`` tells: modules, the top's ports, and the roles that they would get.
+"""What ``halo inspect`` prints: modules, the top's ports, and the roles that they would get.
 
 Tests: tests/flow/test_inspection.py.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report is made of. Renderers decide how it looks; nothing here knows a terminal or HTML.
+"""What a report is made of. Renderers decide what it looks like; nothing here knows a terminal or HTML.
 
 Tests: tests/report/test_text.py.
 """
@@ -17,8 +17,8 @@ class Table:
 
     Attributes:
         columns: headings; empty: no line of headings.
-        rows: cells, one a column.
-        alignment: a letter a column, ``l`` or ``r``; the last letter holds for all further columns.
+        rows: cells, one per column.
+        alignment: one letter per column, ``l`` or ``r``; the last letter holds for all further columns.
         units: a second line of headings; empty: none.
 
     Raises:
@@ -74,7 +74,7 @@ Block = str | Table | Bullets | File | Figure
 
 @dataclass(frozen=True)
 class Section:
-    """Blocks under a title. Without a title they go on from what stands before."""
+    """Blocks under a title. Without a title they continue the section before."""
 
     title: str
     blocks: Sequence[Block]
@@ -82,7 +82,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """What a command tells: a headline, if any, and sections."""
+    """What a command prints: a headline, if any, and sections."""
 
     title: str
     sections: Sequence[Section]

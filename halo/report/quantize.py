@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo quantize`` tells: layers, bits and clock, assumptions and files.
+"""What ``halo quantize`` prints: layers, bits and clock, assumptions and files.
 
 Tests: tests/flow/test_quantize.py.
 """

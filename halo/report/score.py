@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo score`` tells: time, energy and memory of each method, assumptions and files.
+"""What ``halo score`` prints: time, energy and memory of each method, assumptions and files.
 
 Tests: tests/flow/test_score.py.
 """

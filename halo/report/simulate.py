@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo sim`` tells: the table of tests, the coverage, what failed; and the list of benches.
+"""What ``halo sim`` prints: the table of tests, the coverage, what failed; and the list of benches.
 
 Tests: tests/cli/test_sim.py.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo synth`` tells: cells, area, warnings and where the netlist is.
+"""What ``halo synth`` prints: cells, area, warnings and where the netlist is.
 
 Tests: tests/flow/test_synthesis.py.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Functional Verilog models of library cells, made from their Liberty functions: one module a cell, no delays.
+"""Functional Verilog models of library cells, made from their Liberty functions: one module per cell, no delays.
 
 Tests: tests/synth/test_cell_models.py.
 """

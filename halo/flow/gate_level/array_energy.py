@@ -61,7 +61,6 @@ class ArrayEnergy:
     Attributes:
         table_j ... transport_j: the steps above, each the difference to the one before.
         slots: slots computed; macs: slots times elements; cycles: clocks of the whole schedule.
-        parts_j: sum of the steady parts and the transport.
     """
 
     table_j: float

@@ -111,8 +111,8 @@ class GatesResult:
     Attributes:
         run_folder: where it is.
         record: its ``run.json``; ``record.results["class"]`` is the class of weights and its clock.
-        trials: its ``trials.csv``, a row a trial.
-        error_rates: its ``error_rates.csv``, a row a weight and period.
+        trials: its ``trials.csv``, a row for each trial.
+        error_rates: its ``error_rates.csv``, a row for each weight and period.
     """
 
     run_folder: Path

@@ -181,7 +181,7 @@ class Recorder:
             self.onward(stage, done, total)
 
     def assume(self, sentence: str) -> None:
-        """State an assumption behind the numbers. Said twice, it is written once; capital and full stop are seen to."""
+        """State an assumption behind the numbers. Stated twice, it is written once; capital and full stop are added."""
         sentence = sentence[:1].upper() + sentence[1:].rstrip(".") + "."
         if sentence not in self._assumptions:
             self._assumptions[sentence] = None
@@ -221,7 +221,7 @@ def read_record(folder: Path) -> RunRecord:
 
 
 def require_unchanged(record: RunRecord, files: Iterable[Path], path: Path, *, again: str) -> None:
-    """Hold that files are those that a run read.
+    """Check that files are those that a run read.
 
     Args:
         record: of the run; path: of the record.

@@ -34,7 +34,7 @@ def partial_folder(target: Path) -> Path:
 def resumable_run(target: Path, force: bool, resume: bool, kept: Callable[[Path], int]) -> Iterator[Path]:
     """Give a folder to fill, new or as an interrupted run left it; rename it to ``target`` when the block ends well.
 
-    When the block is cut short, by whatever, the folder stays if something in it was finished.
+    When the block is cut short for any reason, the folder stays if something in it was finished.
 
     Args:
         target: the run folder; parents are made.
@@ -77,7 +77,7 @@ def resumable_run(target: Path, force: bool, resume: bool, kept: Callable[[Path]
 
 
 def same_run(folder: Path, config: Mapping[str, Any], inputs: Sequence[InputFile]) -> None:
-    """Hold that an interrupted run had these options and inputs; in a new folder, write them down.
+    """Check that an interrupted run had these options and inputs; in a new folder, write them down.
 
     Raises:
         HaloError: it had others; the first that differs is named.

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parts of a score: methods, machines, operating points, the FP16 MAC, tables and text."""
+"""The parts of a score: methods, machines, operating points, the FP16 MAC, and the table."""

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``score.csv``: a row a layer and a total a method, in whole picoseconds and picojoules that add up exactly.
+"""``score.csv``: a row for each layer and a total for each method, in whole picoseconds and picojoules.
+
+Rows add up to their total exactly.
 
 Tests: tests/flow/test_score.py.
 """

@@ -87,7 +87,7 @@ class SimulationResult:
         return bool(self.tests) and all(test.passed for test in self.tests)
 
     def to_pandas(self) -> pd.DataFrame:
-        """A row a test, as in ``tests.csv``: its name, whether it passed, and what it counted."""
+        """A row for each test, as in ``tests.csv``: its name, whether it passed, and what it counted."""
         import pandas as pd  # half a second that the command need not pay
 
         return pd.DataFrame(self.rows(), columns=[*COLUMNS])
