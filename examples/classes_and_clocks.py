@@ -22,7 +22,7 @@ def main(run: str, picture: str) -> None:
         gain = table.fmax(range(-128, 128, step)) / everything
         print(f"multiples of {step}: {gain.iloc[0]:.2f} times as fast")
 
-    print("\nThree classes, chosen so that the mean weight loses least:")
+    print("\nThree classes, chosen so that weights lose the least on average:")
     for found in table.classes(3, corner=table.corners[0]):
         print(f"{found.fmax_ghz:.4f} GHz: {len(found.weights)} weights, such as {found.weights[:6]}")
 

@@ -2,12 +2,13 @@
 """Per-weight timing and power of a multiply-accumulate unit (MAC), and what they are worth to language models.
 
     table = halo.characterize("mac.v", liberty="cells.lib", run_folder="runs/mac")
-    table.fmax([0, 32, 64])                                  # clock at which these weights are safe, GHz
+    table.fmax([0, 32, 64])                                  # highest clock that is safe for these weights, GHz
     halo.quantize("llama", table="runs/mac", run_folder="runs/quantized")
     halo.score("llama", table="runs/mac", quantized="runs/quantized")
 
-The functions are those of the command line (``halo --help``). ``halo.plot`` draws, ``halo.quant`` holds layers and
-their options, ``halo.arch`` the arrays, ``halo.liberty`` the cell libraries. Everything else is private.
+The functions are those of the command line (``halo --help``). ``halo.plot`` draws, ``halo.quant`` holds quantized
+layers and the options of the methods, ``halo.arch`` the arrays, ``halo.liberty`` the cell libraries. Everything else
+is private.
 """
 
 from importlib import import_module

@@ -39,7 +39,7 @@ class CharacterizeConfig:
         weight, activation, accumulator, output, clock: port names; None: found where only one reading fits.
         params: Verilog parameters set on the top module, whole numbers or words.
         ties: constant value of every other input port that needs one (unsigned, or negative in two's complement).
-        netlist: a gate netlist to take instead of synthesising ``files``.
+        netlist: a gate netlist to take instead of synthesizing ``files``.
         sdf: its delays by another timer; None: delays are calculated from the library.
         sdf_corner: which value of the SDF's triples is taken.
         synth: ``structural`` keeps the source's structure, ``flat`` lets ABC restructure across it.
@@ -173,7 +173,7 @@ class CharacterizeConfig:
     def _check_sources(self) -> None:
         if self.netlist is not None and self.files:
             raise HaloError(
-                "Verilog to synthesise and a gate netlist are both given",
+                "Verilog to synthesize and a gate netlist are both given",
                 "Give Verilog files, or the gate netlist, not both.",
             )
         if self.netlist is not None and self.params:

@@ -61,7 +61,7 @@ def configuration(function: str, config: type[C], first: Any, options: Mapping[s
 
 
 def refuse_options(function: str, options: Mapping[str, Any]) -> None:
-    """Hold that no option stands beside a configuration object, which has every option already.
+    """Check that no option stands beside a configuration object, which has every option already.
 
     Raises:
         HaloError: one does.
@@ -72,7 +72,7 @@ def refuse_options(function: str, options: Mapping[str, Any]) -> None:
 
 
 def check_names(function: str, given: Iterable[str], names: Iterable[str]) -> None:
-    """Hold that every option given is one of a function's.
+    """Check that every option given is one of a function's.
 
     Raises:
         HaloError: it is not; the message names near ones.

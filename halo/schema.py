@@ -26,7 +26,7 @@ def stamped(schema: int, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_schema(values: Mapping[str, Any], path: Path, *, newest: int, oldest: int = 0, again: str) -> int:
-    """Hold that a file can be read.
+    """Check that a file can be read.
 
     Args:
         values: the file's outermost object; its ``halo``, where it has one, names the version that wrote it.

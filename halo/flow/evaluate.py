@@ -205,7 +205,7 @@ def _evaluate(config: EvaluateConfig, folder: Path, record: RunRecord, report: P
 
 
 def _same_model(folder: Path, record: RunRecord) -> None:
-    """Hold that the weights are those the run read."""
+    """Check that the weights are those the run read."""
     before = {Path(file.path).name: file.sha256 for file in record.inputs}
     for path in model_files(open_model(folder)):
         if path.suffix == ".safetensors" and input_file(path).sha256 != before.get(path.name):

@@ -98,7 +98,7 @@ class SynthesisRun:
 
 
 def synthesize_into(config: SynthesisConfig, report: Progress) -> SynthesisRun:
-    """Synthesise, and write ``netlist.v``, ``netlist.json``, ``run.json`` ``log.txt`` and the folder ``synthesis``.
+    """Synthesize, and write ``netlist.v``, ``netlist.json``, ``run.json``, ``log.txt`` and the folder ``synthesis``.
 
     Raises:
         HaloError: bad input, or a folder that cannot be written.

@@ -184,7 +184,7 @@ def _input(work: _Work, instance: Instance, cell: Cell, pin: str) -> int:
 def _unknown_cell(work: _Work, instance: Instance) -> HaloError:
     near = get_close_matches(instance.cell, work.library.cells, 3)
     if instance.cell.startswith("$"):
-        fix = "Map the netlist to the library's cells, or give the RTL as FILE.v and let it be synthesised."
+        fix = "Map the netlist to the library's cells, or give the RTL as FILE.v and let it be synthesized."
     elif near:
         fix = f"Near names: {', '.join(near)}; or give the Liberty file that holds it with --liberty."
     else:
@@ -267,7 +267,7 @@ def _clock_tree(work: _Work, driver_gate: dict[int, int], found: Dependence) -> 
                 how = "divided by a flip-flop" if gate.template.kind == FLOP else "gated"
                 raise work.error(
                     f"the clock at {flop} is {how} in instance {instances[gate.instance].name}",
-                    "Use one free-running clock: synthesise without clock gating and dividers, or hold the enable with "
+                    "Use one free-running clock: synthesize without clock gating and dividers, or hold the enable with "
                     "--tie NAME=VALUE.",
                     instances[gate.instance],
                 )

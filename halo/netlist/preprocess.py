@@ -44,7 +44,7 @@ _DEPTH = 64
 
 
 class UnreadableHdlError(HaloError):
-    """The text is beyond this reader (a syntax error, or SystemVerilog); a full synthesiser may read it."""
+    """The text is beyond this reader (a syntax error, or SystemVerilog); a full synthesizer may read it."""
 
 
 @dataclass

@@ -4,7 +4,7 @@
 Covers what synthesis, placement and test tools write (IEEE 1364-2005, clauses 4, 6.1, 7.1 and 12, without behaviour):
 ANSI and non-ANSI ports, vectors in either direction, escaped names, selects, concatenations, replications, constants,
 ``assign``, ``supply0``/``supply1``, named and ordered connections. Anything that computes or stores is refused with
-the advice to synthesise it.
+the advice to synthesize it.
 
 Tests: tests/netlist/test_verilog_reader.py.
 """
@@ -20,7 +20,7 @@ from halo.netlist.tokens import Tokens
 X = 2
 Z = 3
 
-_RTL_FIX = "This is RTL, not a gate netlist: give it as FILE.v (it is then synthesised), not as --netlist."
+_RTL_FIX = "This is RTL, not a gate netlist: give it as FILE.v (it is then synthesized), not as --netlist."
 _MODEL_FIX = (
     "Leave the simulation models of the cells out of the netlist, or put them between `celldefine and `endcelldefine."
 )

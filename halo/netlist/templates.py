@@ -61,7 +61,7 @@ def cell_template(cell: Cell) -> CellTemplate:
         )
         raise HaloError(
             f"cell {cell.name} is {what}, which has no place in a timed MAC",
-            "Use flip-flops, and synthesise without clock gating and latches.",
+            "Use flip-flops, and synthesize without clock gating and latches.",
             cell.path or None,
             cell.line or None,
         )

@@ -114,7 +114,7 @@ def export_w8a8(
 
 
 def require_exportable(model: Model) -> FolderModel:
-    """Hold that a model's quantized layers can be exported, before they are made.
+    """Check that a model's quantized layers can be exported, before they are made.
 
     Raises:
         HaloError: no Hugging Face folder in floating point, or a family whose layers are no ``Linear``.

@@ -94,7 +94,7 @@ def load(spec: Spec) -> Design:
 
 
 def multiplier(width: int, liberty: tuple[Path, ...], cell_models: Path | None, folder: Path) -> Spec:
-    """Synthesise the default multiplier, ``width`` bits by ``width`` bits."""
+    """Synthesize the default multiplier, ``width`` bits by ``width`` bits."""
     made = synthesize(
         mac_sources(),
         DEFAULT_TOP,

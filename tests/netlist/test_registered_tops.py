@@ -79,7 +79,7 @@ def libraries(osu018: Path, shared: Path) -> dict[str, tuple[Path, ...]]:
 
 @pytest.fixture(scope="session")
 def load(libraries: dict[str, tuple[Path, ...]], tmp_path_factory: pytest.TempPathFactory) -> Load:
-    """Synthesise RTL (once) and load it with some inputs tied."""
+    """Synthesize RTL (once) and load it with some inputs tied."""
     netlists: dict[tuple[str, str], Path] = {}
 
     def loaded(rtl: str, library: str, **ties: int) -> DesignCorner:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Designs that cannot be synthesised or timed: each is refused with its name, place and a way out."""
+"""Designs that cannot be synthesized or timed: each is refused with its name, place and a way out."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class GateArray:
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """What is synthesised.
+    """What is synthesized.
 
     Attributes:
         shape: rows, columns and widths.
@@ -175,7 +175,7 @@ def build_array(
     *,
     dont_use: Sequence[str] = (),
 ) -> GateArray:
-    """Synthesise an element or a mesh, calculate its delays and cut it at its registers.
+    """Synthesize an element or a mesh, calculate its delays and cut it at its registers.
 
     Args:
         bench: ``pe`` or ``systolic_ws`` (whose mesh it is: the streams around it are not timed).

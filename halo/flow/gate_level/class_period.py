@@ -176,7 +176,7 @@ def array_bounds(array: GateArray) -> ArrayBounds:
                 if not len(same):
                     raise HaloError(
                         f"no register of {array.synthesis.top} holds bit {bit} of the activation of row {r}",
-                        "Synthesise it with its structure kept.",
+                        "Synthesize it with its structure kept.",
                     )
                 nets.append(int(design.state[same[0]]))
             found.append(tuple(nets))

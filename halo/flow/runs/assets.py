@@ -21,7 +21,7 @@ def mac_sources() -> tuple[Path, ...]:
 
 
 def rtl_folder() -> Path:
-    """Folder of the synthesisable Verilog.
+    """Folder of the synthesizable Verilog.
 
     Raises:
         HaloError: the installation is incomplete.

@@ -97,7 +97,7 @@ class Model(ABC):
 
 
 def require_finite(weight: Float32, name: str, path: Path) -> None:
-    """Hold that every weight is a number.
+    """Check that every weight is a number.
 
     Raises:
         HaloError: one is NaN or infinite; it says where.
