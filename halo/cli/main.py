@@ -42,8 +42,8 @@ class _Commands(TyperGroup):
 app = typer.Typer(
     name="halo",
     cls=_Commands,
-    help="Time and power a multiply-accumulate unit (MAC) weight by weight, from its Verilog and a Liberty cell "
-    "library; quantize language models to its fast weights, and score them on arrays.",
+    help="Measure delay, clock and energy of a multiply-accumulate unit (MAC) for each weight, from its Verilog and a "
+    "Liberty cell library; quantize language models to its fast weights, and score them on arrays and GPUs.",
     epilog="Try: halo characterize --liberty cells.lib -o runs/default",
     add_completion=False,
     rich_markup_mode=None,

@@ -120,7 +120,7 @@ class Recorder:
     Attributes:
         folder: the folder being built.
         results: free; JSON values only.
-        tools: name to version; packages are added by themselves.
+        tools: name to version; those of Python packages are added automatically.
     """
 
     folder: Path
