@@ -46,9 +46,8 @@ def check_schema(values: Mapping[str, Any], path: Path, *, newest: int, oldest: 
     writer = values.get("halo")
     if schema > newest:
         by = f"halo {writer}" if isinstance(writer, str) else "a newer halo"
-        what = (
-            f"{path.name} was written by {by} (schema {schema}), newer than this halo {__version__} (schema {newest})"
-        )
+        what = f"{path.name} was written by {by} (schema {schema}), but"
+        what += f" this halo {__version__} reads up to schema {newest}"
         raise HaloError(what, f"Install the version of halo that wrote it. Or use this one: {again}", path)
     if schema < oldest:
         by = f"halo {writer}" if isinstance(writer, str) else f"halo {UNNUMBERED}" if schema == 0 else "an older halo"

@@ -8,6 +8,7 @@ after the last: the project's own code must be free of warnings, but what others
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from pathlib import Path
 
@@ -21,6 +22,12 @@ _deprecations: dict[str, int] = {}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require-all", action="store_true", help="stop before the first test if anything is missing")
+
+
+def pytest_configure() -> None:
+    # A shell that starts a job in the background lets it, and all that it starts, ignore Ctrl-C: tests send it.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

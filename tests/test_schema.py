@@ -31,7 +31,7 @@ def test_a_newer_file_names_its_writer(values: dict[str, object], by: str) -> No
     with pytest.raises(HaloError) as caught:
         check_schema({"schema": 2, **values}, PATH, newest=1, again=AGAIN)
     assert caught.value.what == (
-        f"layers.json was written by {by} (schema 2), newer than this halo {__version__} (schema 1)"
+        f"layers.json was written by {by} (schema 2), but this halo {__version__} reads up to schema 1"
     )
     assert caught.value.path == str(PATH) and AGAIN in caught.value.fix and "Install" in caught.value.fix
 

@@ -73,14 +73,15 @@ def write_histograms(path: Path, corners: Mapping[str, Histograms]) -> None:
     np.savez_compressed(path, **arrays)
 
 
-def load_histograms(path: Path) -> dict[str, Histograms]:
+def load_histograms(path: Path | str) -> dict[str, Histograms]:
     """Read them by corner, in the order written.
 
     Raises:
         HaloError: no such file, or not what ``write_histograms`` writes.
     """
+    path = Path(path)
     if not path.is_file():
-        raise HaloError("there are no histograms here", "Characterize with --method exact or bound.", path)
+        raise HaloError("there are no histograms here", "Give the histograms.npz of a run with --method exact.", path)
     try:
         with path.open("rb") as file, np.load(file) as arrays:
             corners = dict.fromkeys(name.rpartition("/")[0] for name in arrays.files)

@@ -139,12 +139,13 @@ def write_schedules(path: Path, schedules: Sequence[Schedule]) -> None:
     path.write_text(_text(data, 4) + "\n", encoding="utf-8", newline="\n")
 
 
-def read_schedules(path: Path) -> tuple[Schedule, ...]:
+def read_schedules(path: Path | str) -> tuple[Schedule, ...]:
     """Read what ``write_schedules`` wrote.
 
     Raises:
         HaloError: no such file, no schedule, one of a newer halo, or a part that is missing or cannot be.
     """
+    path = Path(path)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError) as error:

@@ -169,6 +169,8 @@ def quantize_model(config: QuantizeConfig, report: Progress) -> QuantizeResult:
     chosen = _chosen(model, config)
     _check(config, model)
     table = None if config.table is None else load_table(config.table)
+    if table is not None:
+        table.rows(config.corner)  # a corner there is, named where there are several
     quantizer = config.method.make(config.options, table, config.corner)
     quantizer.check(chosen, model.path)
     fisher = None if config.fisher is None else open_fisher(config.fisher)

@@ -34,7 +34,7 @@ _SAME_CORNER = (
 )
 
 
-def read_corner(paths: Sequence[Path | str], *, cache: bool = True) -> Library:
+def read_corner(paths: Path | str | Sequence[Path | str], *, cache: bool = True) -> Library:
     """Read the Liberty files that together describe one corner.
 
     Args:
@@ -48,6 +48,8 @@ def read_corner(paths: Sequence[Path | str], *, cache: bool = True) -> Library:
         HaloError: a file is missing, damaged, not Liberty or not understood; two files describe the same cell or
             were characterized under different conditions; there is no timing at all.
     """
+    if isinstance(paths, str | Path):
+        paths = (paths,)
     if not paths:
         raise HaloError("no Liberty file is given", "Give one or more files of one corner.")
     with _no_garbage_collection():

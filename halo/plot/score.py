@@ -181,7 +181,7 @@ def _bars(
     """Stacked horizontal bars, methods downwards in the order of their first row, a panel a model."""
     _require_rows(totals)
     models, methods = (list(dict.fromkeys(totals[column])) for column in ("model", "method"))
-    figure = Figure(figsize=(WIDTH_IN, 1.1 + 0.2 * len(methods)))
+    figure = Figure(figsize=(WIDTH_IN, 1.1 + 0.2 * max(len(methods), 5)))
     panels = figure.subplots(1, len(models), sharex=True, sharey=True, squeeze=False)[0]
     furthest = 0.0
     shown = {column: told for column, told in parts.items() if totals[column].astype(float).sum() > 0}

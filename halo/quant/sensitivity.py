@@ -115,6 +115,8 @@ def open_fisher(path: Path) -> FisherFile:
     """
     from safetensors import SafetensorError, safe_open
 
+    if not path.is_file():
+        raise HaloError("there is no such file", "Give the fisher.safetensors of another run.", path)
     try:
         with safe_open(path, framework="numpy") as file:
             about = json.loads((file.metadata() or {})["fisher"])

@@ -58,12 +58,13 @@ def save_layer(folder: Path, layer: QuantizedLayer) -> None:
     _write_index(folder, {**index, layer.name: entry}, extra)
 
 
-def load_layer(folder: Path, name: str) -> QuantizedLayer:
+def load_layer(folder: Path | str, name: str) -> QuantizedLayer:
     """Load a layer exactly as it was saved.
 
     Raises:
         HaloError: no such layer, or its file is missing or not what was saved.
     """
+    folder = Path(folder)
     index, _ = _read_index(folder)
     if name not in index:
         raise HaloError(f"the folder has no layer {name!r}", f"It has {len(index)}: see {INDEX}.", folder)
@@ -77,12 +78,13 @@ def load_layer(folder: Path, name: str) -> QuantizedLayer:
     return _layer(name, entry, values)
 
 
-def list_layers(folder: Path) -> tuple[str, ...]:
+def list_layers(folder: Path | str) -> tuple[str, ...]:
     """Names of the finished layers, in the order they were saved; none where there is no folder yet.
 
     Raises:
         HaloError: the index is damaged.
     """
+    folder = Path(folder)
     return tuple(_read_index(folder)[0]) if (folder / INDEX).is_file() else ()
 
 

@@ -93,7 +93,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["quantize", "m", "-o", "r", "--bits", "4"], ["bits is an option of"]),
         (["quantize", "m", "-o", "r", "--method", "rtn", "--bits", "9"], ["9 bits"]),
         (["quantize", "m", "-o", "r", "--method", "best"], ["best", "gptq"]),
-        (["evaluate", "gone", "--text", "t"], ["gone: this is no run folder"]),
+        (["evaluate", "gone", "--text", "t"], ["gone: there is no such folder"]),
         (["evaluate", "gone"], ["nothing to score"]),
         (["inspect"], ["FILE.v"]),
         (["characterize", "-o", "r"], ["no Liberty library", "--liberty FILE"]),
@@ -108,8 +108,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["synth", "-o", "r", "--liberty", "gone.lib"], ["gone.lib: there is no such file"]),
         (["synth", "gone.v", "-o", "r", "--liberty", __file__], ["gone.v: there is no such file"]),
         (["inspect", "gone.v"], ["gone.v"]),
-        (["plot", "gone"], ["gone: this is no run folder"]),
-        (["crosscheck", "gone"], ["gone: this is no run folder"]),
+        (["plot", "gone"], ["gone: there is no such folder"]),
+        (["crosscheck", "gone"], ["gone: there is no such folder"]),
     ],
 )
 def test_wrong_arguments(

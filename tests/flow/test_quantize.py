@@ -236,6 +236,14 @@ def _narrow(folder: Path) -> list[str]:
     return ["model.npz", "--table", "narrow", "--tile", "16"]
 
 
+def _two_corners(folder: Path) -> list[str]:
+    rows, _ = corner()
+    both = pd.concat([rows, rows.assign(corner="other", voltage_v=1.2)], ignore_index=True)
+    (folder / "both").mkdir()
+    WeightTable(both).write(folder / "both")
+    return ["model.npz", "--method", "rtn", "--table", "both"]
+
+
 def _empty_fisher(folder: Path) -> list[str]:
     about = {"fisher": json.dumps({"label": "empty", "key": "0"})}
     save_file({name: np.zeros(shape, np.float32) for name, shape in SHAPES.items()}, folder / "f.safetensors", about)
@@ -267,6 +275,9 @@ def _given(*arguments: str) -> Callable[[Path], list[str]]:
         (_nan, ["nan at row 0, column 0", "every weight must be a finite number"]),
         (_narrow, ["weights run from -8 to 7", "signed 8-bit"]),
         (_empty_fisher, ["zero everywhere"]),
+        (_two_corners, ["the table has several corners", "Name one of: "]),
+        (_given("--method", "rtn", "--table", "mac", "--corner", "ff"), ["the table has no corner 'ff'"]),
+        (_given("--method", "rtn", "--fisher", "gone.safetensors"), ["gone.safetensors: there is no such file"]),
         (_architecture, ["'bert' is unknown", "enc.{0}.q.weight 4 x 4"]),
         (_shards, ["1 of 1 shards are missing: model-00002-of-00002"]),
         (_given("--tile", "16"), ["needs the table", "halo characterize"]),

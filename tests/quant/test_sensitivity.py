@@ -104,7 +104,9 @@ def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
 
     (tmp_path / "text").write_text("no tensors", encoding="utf-8")
     save_file({"a": np.zeros(1)}, tmp_path / "other")
-    for name in ("missing", "text", "other"):
+    with pytest.raises(HaloError, match="there is no such file"):
+        open_fisher(tmp_path / "missing")
+    for name in ("text", "other"):
         with pytest.raises(HaloError, match="no file of Fisher information"):
             open_fisher(tmp_path / name)
     save_file(

@@ -207,6 +207,8 @@ def read_record(folder: Path) -> RunRecord:
         HaloError: the folder is no run, or its record is damaged or of a newer version.
     """
     path = folder / RECORD
+    if not folder.exists():
+        raise HaloError("there is no such folder", "Give a folder that a halo command wrote.", folder)
     if not path.is_file():
         raise HaloError("this is no run folder", "Give a folder that a halo command wrote.", folder)
     try:

@@ -63,6 +63,8 @@ def test_a_run_that_fails_writes_no_record(tmp_path: Path, config: CharacterizeC
 def test_no_run_and_a_damaged_run_are_told_apart(tmp_path: Path, config: CharacterizeConfig) -> None:
     with pytest.raises(HaloError, match="no run folder"):
         read_record(tmp_path)
+    with pytest.raises(HaloError, match="there is no such folder"):
+        read_record(tmp_path / "gone")
     with Recorder(tmp_path, "characterize", config.to_dict(), ()):
         pass
     values = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
@@ -87,5 +89,5 @@ def test_a_record_of_another_version_is_read_where_it_can_be(tmp_path: Path, con
     path.write_text(json.dumps(values), encoding="utf-8")
     assert read_record(tmp_path).config == read.config
     path.write_text(json.dumps({**values, "schema": 2, "halo": "7.0"}), encoding="utf-8")
-    with pytest.raises(HaloError, match=r"written by halo 7\.0 \(schema 2\), newer than this halo"):
+    with pytest.raises(HaloError, match=r"written by halo 7\.0 \(schema 2\), but this halo"):
         read_record(tmp_path)
