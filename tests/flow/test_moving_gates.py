@@ -29,4 +29,4 @@ def test_every_gate_that_moves_is_counted(tmp_path: Path, osu018: Path) -> None:
         inputs = {**drive_port(netlist, "w", np.full(8, weight)), **drive_port(netlist, "a", lanes)}
         values = evaluate(circuit, inputs)[circuit.out]
         assert counts[weight] >= int((values != values[:, :1]).any(axis=1).sum())
-    assert counts[0] == counts.min() < counts.max() and counts.index.tolist() == list(range(-4, 4))
+    assert counts.min() < counts.max() and counts.index.tolist() == list(range(-4, 4))
