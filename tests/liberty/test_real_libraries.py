@@ -299,12 +299,10 @@ def test_gf180_ihp_and_gt2n_by_eye(request: pytest.FixtureRequest) -> None:
     assert inverter.outputs[0].timing[0].tables["cell_fall"].values[1, 2] == pytest.approx(67.42e-12)
 
 
-def test_time_and_content_of_a_cached_library(request: pytest.FixtureRequest) -> None:
+def test_a_cached_library_is_the_one_parsed(request: pytest.FixtureRequest) -> None:
     parsed = read("sky130_tt_1v80", request)
     read_corner(parsed.paths)
-    start = time.process_time()
     library = read_corner(parsed.paths)
-    assert time.process_time() - start < 0.5
     assert list(library.cells) == list(parsed.library.cells)
     for name in ("sky130_fd_sc_hd__xor2_1", "sky130_fd_sc_hd__dfrtp_1", "sky130_fd_sc_hd__conb_1"):
         assert repr(library.cells[name]) == repr(parsed.library.cells[name])
