@@ -103,7 +103,7 @@ in_tree() {
         shift 2
         rm -rf --one-file-system "$tree" && cp -a "$work/base" "$tree"
         cp /etc/resolv.conf "$tree/etc/"
-        for settings in /etc/pip.conf /etc/xdg/pip; do  # pip's settings, so that it works there as it does here
+        for settings in /etc/pip.conf /etc/xdg/pip; do  # so that pip works there as it does here
             [ ! -e $settings ] || { mkdir -p "$tree$(dirname $settings)"; cp -rL $settings "$tree$(dirname $settings)/"; }
         done
         [ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp -L /etc/ssl/certs/ca-certificates.crt "$tree/trusted.crt"
