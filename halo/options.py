@@ -72,6 +72,7 @@ class SimulateOptions(TypedDict, total=False):
     params: Mapping[str, int | str]
     seed: int
     tests: str | Sequence[str]
+    max_failures: int
     waves: PathLike | None
     junit: PathLike | None
     run_folder: PathLike | None

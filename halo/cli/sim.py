@@ -31,6 +31,9 @@ def command(
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of every random choice.")] = 1,
     test: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run only this test. Repeatable.")] = None,
+    max_failures: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Stop after N failing tests. Default: run them all.")
+    ] = None,
     waves: Annotated[
         Path | None, typer.Option(metavar="FILE.fst", help="Write a waveform of every signal, for GTKWave or Surfer.")
     ] = None,
@@ -109,7 +112,13 @@ def command(
         "--weights": weights,
         "--class-of": class_of,
     }
-    only_benches = {"--test": test, "--waves": waves, "--junit": junit, "--simulator verilator": simulator != "icarus"}
+    only_benches = {
+        "--test": test,
+        "--max-failures": max_failures,
+        "--waves": waves,
+        "--junit": junit,
+        "--simulator verilator": simulator != "icarus",
+    }
     _refuse_options(only_benches if gates else {**only_gates, "--cycles": cycles}, gates)
     if gates:
         from halo.flow.gate_level.proof import GatesConfig, parse_weights, play_gates
@@ -141,6 +150,7 @@ def command(
         params=parse_parameters(param or ()),
         seed=seed,
         tests=tuple(test or ()),
+        max_failures=max_failures or 0,
         waves=waves,
         junit=junit,
         run_folder=run_folder,

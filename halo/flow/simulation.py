@@ -35,6 +35,7 @@ class SimulationConfig:
         params: of its top level.
         seed: of every random choice.
         tests: names; empty: all.
+        max_failures: after this many failing tests the others fail without being run; 0: run them all.
         waves: FST file to write, if any.
         junit: XML file to write, if any.
         run_folder: folder to write, if any.
@@ -46,6 +47,7 @@ class SimulationConfig:
     params: tuple[tuple[str, Value], ...] = ()
     seed: int = 1
     tests: tuple[str, ...] = ()
+    max_failures: int = 0
     waves: Path | None = None
     junit: Path | None = None
     run_folder: Path | None = None
@@ -85,6 +87,7 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
             workdir=workdir,
             seed=config.seed,
             tests=config.tests or None,
+            max_failures=config.max_failures,
             waves=waves,
             report=report,
         )

@@ -162,6 +162,8 @@ def test_a_failing_test_ends_with_1(
     assert suite.attrib["failures"] == "2"
     failure = suite.find("testcase/failure")
     assert failure is not None and "are wrong, first: " in failure.attrib["message"]
+    assert main(["sim", "pe", *SMALL, "--max-failures", "1"]) == 1
+    assert "reset_in_the_middle failed: Regression stopped after 1 failures" in capsys.readouterr().out
 
 
 def require_junit(path: Path) -> ElementTree.Element:

@@ -167,7 +167,9 @@ def test_wrong_parameters_stop_icarus(tool: FindTool) -> None:
 
 @pytest.mark.slow
 def test_wrong_parameters_stop_yosys(tmp_path: Path) -> None:
-    for number, (top, values, name) in enumerate(BAD):
+    # One of each top: every value is tried above, and Yosys takes longer to read the files.
+    one_a_top = {top: (top, values, name) for top, values, name in BAD}.values()
+    for number, (top, values, name) in enumerate(one_a_top):
         folder = tmp_path / str(number)
         folder.mkdir()
         run = run_yosys(read_commands(SOURCES, top, values), folder, "check")

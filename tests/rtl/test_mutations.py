@@ -136,6 +136,6 @@ def test_the_design_without_a_fault_passes(simulated: Simulated, design: str) ->
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.file}: {fault.wrong}")
 def test_every_planted_fault_is_found(simulated: Simulated, tmp_path: Path, fault: Fault) -> None:
     sources = fault.sources(tmp_path)
-    result = simulated(fault.design.split()[0], "icarus", DESIGNS[fault.design], sources=sources)
+    result = simulated(fault.design.split()[0], "icarus", DESIGNS[fault.design], sources=sources, max_failures=1)
     assert not result.passed, f"no test found it: {fault}"
     assert any(test.message and not test.passed for test in result.tests)

@@ -108,6 +108,7 @@ def simulate(
     workdir: Path,
     seed: int = 1,
     tests: Sequence[str] | None = None,
+    max_failures: int = 0,
     settings: Mapping[str, Value] | None = None,
     waves: Path | None = None,
     sources: Sequence[Path] | None = None,
@@ -121,6 +122,7 @@ def simulate(
         workdir: folder for everything the run writes; made if it is not there.
         seed: of every random choice.
         tests: names; None: all.
+        max_failures: after this many failing tests the others fail without being run; 0: run them all.
         settings: reach the bench as ``cocotb.plusargs``.
         waves: FST file to record.
         sources: Verilog instead of the bench's own.
@@ -155,6 +157,7 @@ def simulate(
         workdir,
         seed=seed,
         tests=tests,
+        max_failures=max_failures,
         plusargs=[f"+{name}={value}" for name, value in (settings or {}).items()],
         waves=waves,
         watch=lambda: tell(stage, *_progress(workdir / RUN_LOG, count)),

@@ -140,6 +140,7 @@ def run_bench(
     *,
     seed: int | None = None,
     tests: Sequence[str] | None = None,
+    max_failures: int = 0,
     plusargs: Sequence[str] = (),
     waves: Path | None = None,
     watch: Callable[[], None] | None = None,
@@ -149,6 +150,7 @@ def run_bench(
     Args:
         built: folder that ``build_model`` filled.
         tests: names; None: all.
+        max_failures: after this many failing tests the others fail without being run; 0: run them all.
         waves: FST file to record, of a model built with ``waves``.
 
     Raises:
@@ -169,6 +171,7 @@ def run_bench(
                 seed=seed,
                 test_filter=None if tests is None else rf"\.({'|'.join(map(re.escape, tests))})(/.*)?$",
                 test_args=arguments,
+                extra_env={"COCOTB_MAX_FAILURES": str(max_failures)},
                 plusargs=[*plusargs, *(recording if simulator.name == "icarus" else [])],
                 waves=waves is not None,
                 log_file=workdir / RUN_LOG,
