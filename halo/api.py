@@ -30,13 +30,14 @@ from halo.flow.crosscheck import CrosscheckConfig, CrosscheckResult
 from halo.flow.crosscheck import crosscheck as run_crosscheck
 from halo.flow.evaluate import EvaluateConfig, EvaluateResult, evaluate_folder
 from halo.flow.gate_level.proof import GatesConfig, GatesResult, play_gates
+from halo.flow.quantization.texts import TextOptions
 from halo.flow.quantize import QuantizeConfig, QuantizeResult, quantize_model
 from halo.flow.runs.provenance import RunRecord, read_record
 from halo.flow.score import ScoreConfig, ScoreResult, score_model
 from halo.flow.simulation import SimulationConfig, run_simulation
 from halo.flow.simulators.bench_run import SimulationResult
 from halo.flow.synthesis import SynthesisConfig, SynthesisRun, synthesize_into
-from halo.keywords import check_names, configuration, configure, option_names, refuse_options, shaped, signed
+from halo.keywords import check_names, configuration, configure, fitted, option_names, refuse_options, signed
 from halo.options import (
     CharacterizeOptions,
     CrosscheckOptions,
@@ -101,7 +102,7 @@ def characterize(
             "halo.characterize", {**options, **_given(liberty=liberty, corners=corners, run_folder=run_folder)}
         )
         return load_table(run_characterization(files[0], report, _figures))
-    with _folder(run_folder) as folder:
+    with _folder("halo.characterize", run_folder) as folder:
         config = characterize_config(files, liberty, corners, folder, options)
         finish = None if run_folder is None else _figures
         return load_table(run_characterization(config, report, finish))
@@ -118,11 +119,12 @@ def characterize_config(
     function = "halo.characterize"
     names = option_names(CharacterizeConfig)
     check_names(function, options, ["liberty", *(name for name in names if name != "files")])
-    paths = shaped(tuple[Path, ...], liberty)
-    if corners and paths:
+    paths = fitted(function, "liberty", tuple[Path, ...], liberty)
+    by_name = fitted(function, "corners", Mapping | None, corners) or {}
+    if by_name and paths:
         fix = "Give liberty for one corner, or corners={'tt': 'tt.lib', 'ss': 'ss.lib'} for several."
         raise HaloError("liberty and corners are both given", fix)
-    chosen = tuple((name, shaped(tuple[Path, ...], own)) for name, own in (corners or {}).items())
+    chosen = tuple((name, fitted(function, f"corner {name}", tuple[Path, ...], own)) for name, own in by_name.items())
     if paths:
         chosen = (one_corner(paths),)
     given = {**options, "files": files, "corners": chosen, "run_folder": run_folder}
@@ -239,12 +241,15 @@ def quantize(
         run_folder: to write.
         report: told about progress.
         options: see ``halo.flow.quantize.QuantizeConfig``; ``options`` among them says which method, as
-            ``halo.quant.GptqOptions(bits=4)``; without them it is HALO.
+            ``halo.quant.GptqOptions(bits=4)``; without them it is HALO. ``text_options`` say how the calibration text
+            is read.
 
     Returns:
         The rows of ``layers.csv`` and the record of the run; ``layer`` of it reads a quantized layer.
     """
     given = {**options, **_given(run_folder=run_folder)}
+    _refuse_tables("halo.quantize", given)
+    _refuse_inner_options("halo.quantize", QuantizeConfig, given)
     return quantize_model(configuration("halo.quantize", QuantizeConfig, model, given, "model"), report)
 
 
@@ -264,6 +269,7 @@ def evaluate(run: PathLike | EvaluateConfig, *, report: Progress = silent, **opt
     Returns:
         Perplexity, KL divergence and shares of equal predictions; and the figures of tasks, where some are given.
     """
+    _refuse_inner_options("halo.evaluate", EvaluateConfig, options)
     return evaluate_folder(configuration("halo.evaluate", EvaluateConfig, run, options, "run"), report)
 
 
@@ -288,7 +294,8 @@ def score(
     Returns:
         The rows of ``score.csv``, the schedules and the assumptions.
     """
-    with _folder(run_folder) as folder:
+    _refuse_tables("halo.score", options)
+    with _folder("halo.score", run_folder) as folder:
         if isinstance(model, ScoreConfig):
             refuse_options("halo.score", {**options, **_given(run_folder=run_folder)})
             return score_model(model, report, _figures)
@@ -304,7 +311,7 @@ def read_run(run_folder: PathLike) -> RunRecord:
     Args:
         run_folder: that any command wrote.
     """
-    return read_record(Path(run_folder))
+    return read_record(fitted("halo.read_run", "run_folder", Path, run_folder))
 
 
 def check_schedule(schedule: Schedule, table: WeightTable) -> tuple[Violation, ...]:
@@ -317,7 +324,42 @@ def check_schedule(schedule: Schedule, table: WeightTable) -> tuple[Violation, .
     Returns:
         What is unsafe; empty: nothing.
     """
-    return check(schedule, table)
+    own = fitted("halo.check_schedule", "schedule", Schedule, schedule)
+    return check(own, fitted("halo.check_schedule", "table", WeightTable, table))
+
+
+def _refuse_tables(function: str, options: Mapping[str, Any]) -> None:
+    """Say where a table that was read stands on disk: a run names its files with their hashes."""
+    if isinstance(options.get("table"), WeightTable):
+        fix = "Give the folder or file that it was read from; WeightTable.write(folder) writes one."
+        raise HaloError(f"{function}: table is a WeightTable, where a path is needed", fix)
+
+
+def _refuse_inner_options(function: str, config: type, options: Mapping[str, Any]) -> None:
+    """Say where an option of a method or a text belongs, which the command line has beside the others.
+
+    Raises:
+        HaloError: one is given as a keyword.
+    """
+    from halo.quant.quantizers import QUANTIZERS, options_class, owners_of
+
+    known = option_names(config)
+    for name, value in options.items():
+        if name in known:
+            continue
+        if name in option_names(TextOptions):
+            fix = f"Write text_options=halo.TextOptions({name}={value!r})."
+            raise HaloError(f"{function}: {name} is an option of texts", fix)
+        if "options" not in known:
+            continue
+        if name == "method" and value in QUANTIZERS:
+            fix = f"Write options=halo.quant.{options_class(value)}()."
+            raise HaloError(f"{function}: the class of options says which method", fix)
+        owners = owners_of("clock_ghz" if name == "clock" else name)
+        if owners:
+            own = options_class("halo" if "halo" in owners else owners[0])
+            fix = f"Write options=halo.quant.{own}({'clock_ghz' if name == 'clock' else name}={value!r})."
+            raise HaloError(f"{function}: {name} is an option of a method ({', '.join(owners)})", fix)
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -326,10 +368,10 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def _folder(run_folder: PathLike | None) -> Iterator[Path]:
+def _folder(function: str, run_folder: PathLike | None) -> Iterator[Path]:
     """The folder to write; a temporary one where none is asked for."""
     if run_folder is not None:
-        yield Path(run_folder)
+        yield fitted(function, "run_folder", Path, run_folder)
         return
     with tempfile.TemporaryDirectory(prefix="halo-") as scratch:
         yield Path(scratch) / "run"

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from halo.errors import HaloError
+from halo.keywords import checked
 
 TimingMethod = Literal["exact", "bound", "static"]
 Synthesis = Literal["structural", "flat"]
@@ -27,6 +28,7 @@ IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
 _CORNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
 
 
+@checked
 @dataclass(frozen=True)
 class CharacterizeConfig:
     """The options of one characterization. Immutable; building one checks every value, not the files.
@@ -91,7 +93,7 @@ class CharacterizeConfig:
     def __post_init__(self) -> None:
         self._check_corners()
         self._check_sources()
-        self._check_choices()
+        self._check_stimulus()
         self._check_numbers()
 
     @property
@@ -142,22 +144,13 @@ class CharacterizeConfig:
                 else "the options name no corners or no run folder"
             )
             raise HaloError(what, "Characterize again with this version of halo.")
-        read = dict(values)
-        read["corners"] = tuple((name, tuple(Path(p) for p in paths)) for name, paths in values["corners"])
-        read["files"] = tuple(Path(p) for p in values.get("files", ()))
-        read["dont_use"] = tuple(values.get("dont_use", ()))
-        for name in ("params", "ties"):
-            read[name] = tuple((key, value) for key, value in values.get(name, ()))
-        for name in ("run_folder", "netlist", "sdf", "activations"):
-            if values.get(name) is not None:
-                read[name] = Path(values[name])
-        return cls(**read)
+        return cls(**values)
 
     def _check_corners(self) -> None:
         if not self.corners:
             raise HaloError(
                 "no Liberty library is given",
-                "Add --liberty FILE (in Python liberty=), or --corner NAME=FILE[,FILE...] (corners=).",
+                "Add --liberty FILE, or --corner NAME=FILE[,FILE...] for each of several.",
             )
         for name, paths in self.corners:
             if not _CORNER_NAME.match(name):
@@ -180,14 +173,19 @@ class CharacterizeConfig:
             raise HaloError(
                 "a gate netlist has no parameters to set", "Leave the parameters out, or give the Verilog instead."
             )
+        if self.netlist is not None and self.synth != "structural":
+            raise HaloError(
+                "a gate netlist is not synthesized, so there is no kind of synthesis to choose",
+                "Leave out --synth, or give the Verilog instead of --netlist.",
+            )
         if self.sdf is not None and self.netlist is None:
             raise HaloError(
                 "an SDF belongs to a gate netlist, and none is given",
-                "Add the netlist that it was written for: --netlist FILE.v (in Python netlist=).",
+                "Add the netlist that it was written for: --netlist FILE.v.",
             )
         if self.sdf_corner != "max" and self.sdf is None:
             what = f"the {self.sdf_corner} delays of an SDF are asked for, and no SDF is given"
-            raise HaloError(what, "Add the SDF: --sdf FILE (in Python sdf=).")
+            raise HaloError(what, "Add the SDF: --sdf FILE.")
         if self.sdf is not None and len(self.corners) > 1:
             raise HaloError("one SDF holds the delays of one corner, and several are given", "Run each corner apart.")
         for kind, pairs in (("parameter", self.params), ("tied port", self.ties)):
@@ -203,14 +201,7 @@ class CharacterizeConfig:
                 f"port {tied[0]} is tied and has a role as well", "Give the port a constant value or a role, not both."
             )
 
-    def _check_choices(self) -> None:
-        for kind, value, choices in (
-            ("kind of synthesis", self.synth, get_args(Synthesis)),
-            ("method of timing", self.method, get_args(TimingMethod)),
-            ("value of an SDF triple", self.sdf_corner, get_args(SdfCorner)),
-        ):
-            if value not in choices:
-                raise HaloError(f"{value!r} is no {kind}", f"Use one of: {', '.join(choices)}.")
+    def _check_stimulus(self) -> None:
         count = self.stimulus.removeprefix("random:")
         if self.stimulus.startswith("random:") and not (count.isascii() and count.isdigit() and int(count) > 0):
             what = f"stimulus {self.stimulus!r} names no number of samples"

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from halo.wording import readers_words
+
 
 class HaloError(Exception):
     """A problem with the user's input, files or tools.
 
-    The command line prints ``what`` with its place on one line and ``fix`` on the next, and exits with code 2.
+    The command line prints ``what`` with its place on one line and ``fix`` on the next, and exits with code 2. Both are
+    written with options of the command line, and read from Python with keywords (``halo.wording``).
 
     Args:
         what: one sentence that names the thing that is wrong.
@@ -22,11 +25,21 @@ class HaloError(Exception):
     """
 
     def __init__(self, what: str, fix: str, path: str | Path | None = None, line: int | None = None) -> None:
-        self.what = what
-        self.fix = fix
+        self._what = what
+        self._fix = fix
         self.path = None if path is None else str(path)
         self.line = line
-        super().__init__(str(self))
+        super().__init__(what, fix, self.path, line)
+
+    @property
+    def what(self) -> str:
+        """The sentence that names what is wrong."""
+        return readers_words(self._what)
+
+    @property
+    def fix(self) -> str:
+        """The sentence that says what to do."""
+        return readers_words(self._fix)
 
     def __str__(self) -> str:
         place = "" if self.path is None else self.path + (f":{self.line}" if self.line is not None else "") + ": "
@@ -35,3 +48,6 @@ class HaloError(Exception):
 
 class Interrupted(Exception):
     """The user stopped a run that keeps what it has finished; the message says so. The command line exits with 130."""
+
+    def __str__(self) -> str:
+        return readers_words(super().__str__())

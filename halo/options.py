@@ -101,7 +101,7 @@ class QuantizeOptions(TypedDict, total=False):
     corner: str | None
     fisher: PathLike | None
     calibration: PathLike | None
-    text: TextOptions
+    text_options: TextOptions
     threads: int
     layers: str | Sequence[str]
     export: Literal["w8a8"] | None
@@ -113,7 +113,7 @@ class EvaluateOptions(TypedDict, total=False):
     """Options as of ``halo.flow.evaluate.EvaluateConfig``: meanings and defaults are there."""
 
     text: PathLike | None
-    options: TextOptions
+    text_options: TextOptions
     activations: Literal["int8", "int8-static"] | None
     calibration: PathLike | None
     kv: Literal["int8", "int4"] | None

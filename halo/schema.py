@@ -7,6 +7,7 @@ change it, for readers keep keys that they do not know. Version 0.1.0 wrote no n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ KEY = "schema"
 """The first key of the file."""
 UNNUMBERED = "0.1.0"
 """The version that wrote files without a number."""
+RUN_RECORD = "run.json"
+"""The record of a run, which marks its folder."""
+RUN_SCHEMA = 1
+"""Of the record."""
 
 
 def stamped(schema: int, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,6 +59,26 @@ def check_schema(values: Mapping[str, Any], path: Path, *, newest: int, oldest: 
         what = f"{path.name} was written by {by} (schema {schema}), older than schema {oldest}, the oldest that is read"
         raise HaloError(what, again, path)
     return schema
+
+
+def read_stamped(path: Path, *, newest: int, again: str) -> dict[str, Any]:
+    """The outermost object of a JSON file, its schema number checked.
+
+    Args:
+        path: of the file.
+        newest, again: as of ``check_schema``.
+
+    Raises:
+        HaloError: the file cannot be read, is no JSON object, or is of another version.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise HaloError(f"the file is damaged: it is no JSON ({error})", again, path) from error
+    if not isinstance(values, dict):
+        raise HaloError("the file is damaged: it holds no JSON object", again, path)
+    check_schema(values, path, newest=newest, again=again)
+    return values
 
 
 def split_known(values: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], dict[str, Any]]:

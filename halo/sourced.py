@@ -96,7 +96,7 @@ def read_parameters(
     for key in tables:
         if key != "name" and key not in wanted:
             near = get_close_matches(key, wanted, n=1)
-            fix = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(wanted)}."
+            fix = f"Did you mean {near[0]}?" if near else f"Give one of: {', '.join(wanted)}."
             raise HaloError(f"{key!r} is unknown", fix, path)
     values: dict[str, float | str] = {}
     sources: dict[str, str] = {}
@@ -109,7 +109,7 @@ def read_parameters(
         value = entry["value"]
         if key in words:
             if value not in tuple(words[key]):
-                raise HaloError(f"{key} = {value!r} is unknown", f"Known: {', '.join(words[key])}.", path)
+                raise HaloError(f"{key} = {value!r} is unknown", f"Give one of: {', '.join(words[key])}.", path)
             values[key] = str(value)
         else:
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):

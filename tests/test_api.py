@@ -71,7 +71,7 @@ def test_a_run_without_a_folder_keeps_nothing_but_the_table(tmp_path: Path, osu0
 @pytest.mark.parametrize(
     ("call", "what", "fix"),
     [
-        (lambda lib: halo.characterize(), "no Liberty library", "--liberty"),
+        (lambda lib: halo.characterize(), "no Liberty library", "liberty='FILE', or corners={"),
         (lambda lib: halo.characterize(liberty="gone.lib"), "no such file", ""),
         (lambda lib: halo.characterize("gone.v", liberty=lib), "no such file", ""),
         (lambda lib: halo.characterize(liberty=lib, corners={"tt": lib}), "both given", ""),
@@ -134,3 +134,42 @@ def test_names_promised_by_the_package() -> None:
     assert set(halo.__all__) <= set(dir(halo))
     with pytest.raises(AttributeError, match="no attribute 'speed'"):
         halo.speed  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("call", "what", "fix"),
+    [
+        (lambda t: halo.score("m", table=t), "table is a WeightTable, where a path is needed", "WeightTable.write"),
+        (lambda t: halo.quantize("m", run_folder="q", table=t), "table is a WeightTable", "WeightTable.write"),
+        (
+            lambda t: halo.quantize("m", run_folder="q", tile=16),
+            "option of a method",
+            "halo.quant.HaloOptions(tile=16)",
+        ),
+        (
+            lambda t: halo.quantize("m", run_folder="q", alpha=1),
+            "smoothquant",
+            "halo.quant.SmoothQuantOptions(alpha=1)",
+        ),
+        (lambda t: halo.quantize("m", run_folder="q", method="rtn"), "which method", "options=halo.quant.RtnOptions()"),
+        (lambda t: halo.evaluate("q", windows=3), "option of texts", "text_options=halo.TextOptions(windows=3)"),
+        (lambda t: halo.quantize("m", run_folder="q", options="rtn"), "options is 'rtn'", "one of RtnOptions, "),
+        (lambda t: halo.quant.HaloOptions(tiles=16), "HaloOptions has no option 'tiles'", "Did you mean 'tile'?"),
+        (lambda t: halo.TextOptions(length="9"), "TextOptions: length is '9'", "a whole number"),
+        (lambda t: halo.score("m", table="t", phase="both"), "halo.score: phase is 'both'", "'prefill', 'decode'"),
+        (lambda t: halo.load_table(None), "halo.load_table: path is None", "Give a path."),
+        (lambda t: halo.read_run(3), "halo.read_run: run_folder is 3", "Give a path."),
+        (lambda t: halo.check_schedule("x", t), "halo.check_schedule: schedule is 'x'", "Give a Schedule."),
+        (lambda t: halo.characterize(liberty=3), "liberty is 3", "Give a path or several."),
+        (lambda t: halo.characterize(corners="tt=a.lib"), "corners is 'tt=a.lib'", "Give a mapping"),
+    ],
+)
+def test_what_stands_in_the_wrong_place_is_told_where_it_belongs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[Any], object], what: str, fix: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = halo.load_table(write_run(tmp_path / "run", corner()))
+    with pytest.raises(HaloError) as caught:
+        call(table)
+    assert what in caught.value.what and fix in caught.value.fix
+    assert "--" not in caught.value.fix

@@ -19,10 +19,22 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # From the foundations up. A module imports its own layer and those before it, wherever the import stands in its text.
 LAYERS = [
-    *("errors", "units", "version", "jit", "progress", "cachedir", "schema", "config", "sourced"),
+    *(
+        "wording",
+        "errors",
+        "keywords",
+        "units",
+        "version",
+        "jit",
+        "progress",
+        "cachedir",
+        "schema",
+        "config",
+        "sourced",
+    ),
     *("liberty", "netlist", "synth", "timing", "power", "characterization"),
     *("dvfs", "workload", "quant", "arch"),
-    *("flow", "plot", "report", "keywords", "options", "api", "cli"),
+    *("flow", "plot", "report", "options", "api", "cli"),
     "",  # the package itself, the face of all
 ]
 

@@ -6,6 +6,7 @@ Tests: tests/flow/test_characterize.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from halo.netlist.model import FLOP, Circuit, Netlist
 from halo.netlist.resets import require_inactive_resets
 from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
-from halo.synth.libraries import without_cells
+from halo.synth.libraries import matching_cells, without_cells
 from halo.timing.arcs import delay_arcs
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
@@ -153,10 +154,10 @@ def port_conditions(library: Library, slew_ps: float | None, load_ff: float | No
     return PortConditions(slew, load, tuple(said))
 
 
-def roles_of(netlist: Netlist, config: CharacterizeConfig, declared: tuple[PortInfo, ...] | None) -> Roles:
-    """Roles of the ports, from the source's ports where there is one (a netlist seldom keeps ``signed``)."""
+def given_roles(ports: Sequence[PortInfo], config: CharacterizeConfig) -> Roles:
+    """Roles of the ports, those that the options name and those that are found."""
     return find_roles(
-        declared or netlist_ports(netlist),
+        ports,
         weight=config.weight,
         activation=config.activation,
         accumulator=config.accumulator,
@@ -204,14 +205,17 @@ def load_corner(
 
     Args:
         roles: of an earlier corner; None: found.
-        declared: ports of the RTL behind the netlist, if there is any.
+        declared: ports of the RTL behind the netlist, if there is any (a netlist seldom keeps ``signed``).
 
     Raises:
         HaloError: bad library, netlist, ports or SDF.
     """
-    library = without_cells(read_corner(liberty), config.dont_use)
+    library = read_corner(liberty)
+    if config.netlist is not None:
+        require_registers(library, config.dont_use)
+    library = without_cells(library, config.dont_use)
     netlist = without_supplies(read_netlist(netlist_path, top), library)
-    known = roles or roles_of(netlist, config, declared)
+    known = roles or given_roles(declared or netlist_ports(netlist), config)
     held = tied_nets(netlist, known)
     circuit = compile_circuit(netlist, library, held)
     constant = propagate_constants(circuit, held)
@@ -251,6 +255,18 @@ def load_corner(
             said.append(boundary.at_the_ports)
         corner = replace(corner, boundary=boundary)
     return replace(corner, assumptions=tuple(said))
+
+
+def require_registers(library: Library, patterns: Sequence[str]) -> None:
+    """Check that cells to avoid beside a given netlist are flip-flops: nothing else is chosen then.
+
+    Raises:
+        HaloError: a pattern matches no cell, or no flip-flop.
+    """
+    for pattern in patterns:
+        if all(library.cells[name].flipflop is None for name in matching_cells(library, [pattern])):
+            what = f"{pattern!r} names cells that synthesis may not use, and a gate netlist is not synthesized"
+            raise HaloError(what, f"Leave out --dont-use {pattern!r}: only the flip-flop at the ports is chosen here.")
 
 
 def boundary_of(corner: DesignCorner) -> RegisterOverhead:

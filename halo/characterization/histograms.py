@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
+from halo.keywords import fitted
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +80,7 @@ def load_histograms(path: Path | str) -> dict[str, Histograms]:
     Raises:
         HaloError: no such file, or not what ``write_histograms`` writes.
     """
-    path = Path(path)
+    path = Path(fitted("halo.load_histograms", "path", Path, path))
     if not path.is_file():
         raise HaloError("there are no histograms here", "Give the histograms.npz of a run with --method exact.", path)
     try:

@@ -232,9 +232,10 @@ class _Finder:
 
     def port(self, name: str, option: str) -> PortInfo:
         if name not in self.ports:
-            near = get_close_matches(name, self.ports, 3, 0.5) or list(self.ports)
+            fitting = [p.name for p in self.ports.values() if option == "output" or p.direction == "input"]
+            near = get_close_matches(name, fitting, 3, 0.5) or fitting
             raise HaloError(
-                f"no port {name} (--{option})", f"{'Ports' if len(near) > 3 else 'Near names'}: {', '.join(near)}."
+                f"there is no port {name!r}, which --{option} names", f"Give one of the ports: {', '.join(near)}."
             )
         return self.ports[name]
 
@@ -252,7 +253,7 @@ class _Finder:
         if port.direction != role.direction:
             fitting = [other for other in self.ports.values() if other.direction == role.direction]
             raise HaloError(
-                f"port {name} (--{role.option}) is an {port.direction}",
+                f"port {name}, which --{role.option} names, is an {port.direction}",
                 f"Give an {role.direction}: {self.listed(fitting)}.",
             )
         if name in self.taken:
@@ -267,14 +268,16 @@ class _Finder:
         for name, value in self.tie.items():
             port = self.port(name, "tie")
             if port.direction != "input":
-                raise HaloError(f"port {name} (--tie) is an {port.direction}", "Tie inputs only.")
+                raise HaloError(f"port {name}, which --tie names, is an {port.direction}", "Tie inputs only.")
             if name in self.taken:
                 raise HaloError(
                     f"port {name} is tied and also the {self.taken[name]}", "Leave out the --tie, or the role."
                 )
             bits = self.width(name)
             if not -(1 << (bits - 1)) <= value < 1 << bits:
-                raise HaloError(f"--tie {name}={value} does not fit its {bits} bits", "Give a value that fits.")
+                raise HaloError(
+                    f"the value {value} of tied port {name} does not fit its {bits} bits", "Give a value that fits."
+                )
             self.tie[name] = value & ((1 << bits) - 1)
             self.taken[name] = "tied input"
 
@@ -358,7 +361,7 @@ class _Finder:
     def missing(self, role: _Role) -> HaloError:
         candidates = self.free(role.direction)
         return HaloError(
-            f"no port is recognised as the {role.text}",
+            f"no port is recognized as the {role.text}",
             f"Say which with --{role.option} NAME: {self.listed(candidates)}."
             if candidates
             else f"The module has no {role.direction} left for it: check --top and the roles given.",

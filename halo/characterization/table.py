@@ -15,6 +15,8 @@ import pandas as pd
 from halo.characterization.classes import FrequencyClass, best_periods
 from halo.characterization.columns import COLUMNS, NAMES
 from halo.errors import HaloError
+from halo.keywords import fitted
+from halo.schema import RUN_RECORD, RUN_SCHEMA, read_stamped
 
 _CHARACTERIZE_AGAIN = "Take weights.csv as halo characterize wrote it, or characterize again."
 _FLOATS = tuple(c.name for c in COLUMNS if c.style not in ("text", "integer"))
@@ -53,6 +55,12 @@ class WeightTable:
         """A copy as a DataFrame: floats are float64 with NaN, ``transitions`` is nullable Int64."""
         return self.frame.copy()
 
+    def __repr__(self) -> str:
+        first, last = self.weights[0], self.weights[-1]
+        return (
+            f"<WeightTable: weights {first} to {last}, corner{'s' * (len(self.corners) > 1)} {', '.join(self.corners)}>"
+        )
+
     def _repr_html_(self) -> str:
         """As a notebook shows it: the columns that hold something."""
         return str(self.frame.dropna(axis="columns", how="all").to_html(max_rows=12, index=False))
@@ -69,7 +77,7 @@ class WeightTable:
             corner = self.corners[0]
         rows = self.frame[self.frame["corner"] == corner]
         if rows.empty:
-            raise HaloError(f"the table has no corner {corner!r}", f"Its corners: {', '.join(self.corners)}.")
+            raise HaloError(f"the table has no corner {corner!r}", f"Name one of: {', '.join(self.corners)}.")
         return rows.reset_index(drop=True)
 
     def fmax(self, weights: Iterable[int]) -> pd.Series[float]:
@@ -80,7 +88,7 @@ class WeightTable:
         Raises:
             HaloError: no weights, a weight that the table lacks, or one without a period.
         """
-        chosen = sorted(set(weights))
+        chosen = sorted(set(fitted("WeightTable.fmax", "weights", tuple[int, ...], weights)))
         if not chosen:
             raise HaloError("no weight is given", "Name at least one weight.")
         clocks = [float(self._clocks(corner, chosen).min()) for corner in self.corners]
@@ -102,6 +110,8 @@ class WeightTable:
         Raises:
             HaloError: neither or both of n and targets, no weight reaches a target, or periods were not computed.
         """
+        n = fitted("WeightTable.classes", "n", int | None, n)
+        targets_ghz = fitted("WeightTable.classes", "targets_ghz", tuple[float, ...] | None, targets_ghz)
         weights = np.array(self.weights, dtype=np.int64)
         name = str(self.rows(corner)["corner"].iloc[0])
         clocks = self._clocks(name, self.weights)
@@ -114,10 +124,8 @@ class WeightTable:
         else:
             thresholds = sorted(targets_ghz or ())
             if not thresholds or thresholds[-1] > clocks.max():
-                raise HaloError(
-                    "no weight reaches that clock" if thresholds else "no target clock is given",
-                    f"The fastest weight reaches {clocks.max():.4g} GHz.",
-                )
+                what = f"no weight reaches {thresholds[-1]:g} GHz" if thresholds else "no target clock is given"
+                raise HaloError(what, f"Give clocks up to {_below(clocks.max())} GHz, that of the fastest weight.")
         slack = 1.0 - 1e-12  # a threshold that is the reciprocal of a reciprocal may be one rounding above its clock
         found = [weights[clocks >= threshold * slack] for threshold in thresholds]
         made = [FrequencyClass(float(clocks[np.isin(weights, s)].min()), tuple(int(w) for w in s)) for s in found]
@@ -146,7 +154,7 @@ class WeightTable:
         if missing:
             raise HaloError(
                 f"the table has no weight {missing[0]}",
-                f"Its weights run from {rows.index.min()} to {rows.index.max()}.",
+                f"Name weights from {rows.index.min()} to {rows.index.max()}.",
             )
         periods = rows.loc[list(weights), "period_ps"].to_numpy(dtype=np.float64)
         if np.isnan(periods).any():
@@ -186,13 +194,16 @@ def load_table(path: str | Path) -> WeightTable:
     """Read a table from a run folder, a ``.csv`` or a ``.parquet``.
 
     Raises:
-        HaloError: nothing there, not a table, or a table that breaks a rule of ``WeightTable``.
+        HaloError: nothing there, a run whose record is damaged or of another version, not a table, or a table that
+            breaks a rule of ``WeightTable``.
     """
-    path = Path(path)
+    path = Path(fitted("halo.load_table", "path", Path, path))
     file = path / "weights.csv" if path.is_dir() else path
     if not file.is_file():
         fix = "Give a run folder of halo characterize, its weights.csv or its weights.parquet."
         raise HaloError("no table of weights here" if path.is_dir() else "there is no such file", fix, path)
+    if path.is_dir() and (path / RUN_RECORD).is_file():
+        read_stamped(path / RUN_RECORD, newest=RUN_SCHEMA, again="Characterize again, or give its weights.csv alone.")
     try:
         if file.suffix == ".parquet":
             frame = pd.read_parquet(file, engine="pyarrow")
@@ -213,7 +224,7 @@ def _canonical(frame: pd.DataFrame) -> pd.DataFrame:
     if tuple(frame.columns) != NAMES:
         odd = [c for c in NAMES if c not in frame.columns] + [str(c) for c in frame.columns if c not in NAMES]
         what = f"column {odd[0]!r} is missing or unknown" if odd else "the columns stand in another order"
-        raise HaloError(what, f"The columns are: {', '.join(NAMES)}.")
+        raise HaloError(what, f"{_CHARACTERIZE_AGAIN} The columns are: {', '.join(NAMES)}.")
     if frame.empty:
         raise HaloError("the table has no rows", _CHARACTERIZE_AGAIN)
     read = pd.DataFrame({c.name: _typed(frame[c.name].reset_index(drop=True), c.name, c.style) for c in COLUMNS})
@@ -290,6 +301,14 @@ def _formatted(values: pd.Series, style: str) -> list[str]:
     if style == "integer":
         return ["" if v is pd.NA else str(int(v)) for v in values]
     return ["" if np.isnan(v) else format(v, style) for v in values]
+
+
+def _below(value: float) -> str:
+    """Four digits, rounded down, so that they may be asked for."""
+    if not np.isfinite(value) or value <= 0:
+        return f"{value:g}"
+    step = 10.0 ** (np.floor(np.log10(value)) - 3)
+    return f"{np.floor(value / step) * step:.4g}"
 
 
 def _first_line(error: Exception) -> str:

@@ -80,7 +80,7 @@ def command(
     config = EvaluateConfig(
         run=run,
         text=text,
-        options=TextOptions(convention, length, windows),
+        text_options=TextOptions(convention, length, windows),
         activations=activations,
         calibration=calibration,
         kv=kv,

@@ -7,6 +7,7 @@ Bad input, a missing tool or a full disk: two lines on stderr, exit code 2. Ctrl
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from typer.core import TyperGroup
 from halo.cli import characterize, crosscheck, doctor, evaluate, inspection, plot, quantize, score, sim, synth
 from halo.errors import HaloError, Interrupted
 from halo.version import __version__
+from halo.wording import command_line
 
 _GROUPS = {
     "Start": {"doctor": doctor, "inspect": inspection},
@@ -54,6 +56,18 @@ for _names in _GROUPS.values():
     for _name, _module in _names.items():
         app.command(_name)(_module.command)
 
+_PLAIN = (
+    (re.compile(r": Value error, "), ": "),
+    (re.compile(r": Input should be greater than or equal to (\S+?)\.?$"), r": it must be \1 or more"),
+    (re.compile(r": Input should be less than or equal to (\S+?)\.?$"), r": it must be \1 or less"),
+    (re.compile(r": Input should be a valid integer.*$"), ": it must be a whole number"),
+    (re.compile(r": Input should be a valid number.*$"), ": it must be a number"),
+    (re.compile(r": Input should be a valid (?:bool|boolean).*$"), ": it must be true or false"),
+    (re.compile(r" is not in the range x>=(\S+?)\.?$"), r": it must be \1 or more"),
+    (re.compile(r"'(\S*)' is not a valid (?:integer|int)\.?$"), r"'\1' is no whole number"),
+    (re.compile(r"'(\S*)' is not a valid float\.?$"), r"'\1' is no number"),
+)
+"""What Typer's versions say of a value, in words that name no library's own."""
 _INTERRUPTED = 128 + signal.SIGINT
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Click's, wherever this version of Typer keeps it
 
@@ -81,6 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: those after ``halo``; None: the process's own.
     """
+    with command_line():
+        return _run(sys.argv[1:] if arguments is None else list(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     from halo.flow.runs.runfolder import explain
 
     try:
@@ -92,6 +111,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HaloError as error:
         return _fail(error)
     except _UsageError as error:
+        context = getattr(error, "ctx", None)
+        if context is not None and {"-h", "--help"} & set(
+            arguments
+        ):  # who asks for help gets it, whatever else is wrong
+            typer.echo(context.get_help())
+            return 0
         return _fail(_explain_usage(error))
     except Interrupted as stopped:
         return _interrupted(str(stopped))
@@ -116,6 +141,8 @@ def _fail(error: HaloError) -> int:
 
 def _explain_usage(error: Exception) -> HaloError:
     message = getattr(error, "format_message", lambda: str(error))()
+    for pattern, plain in _PLAIN:
+        message = pattern.sub(plain, message)
     context = getattr(error, "ctx", None)
     return HaloError(message, f"See: {context.command_path if context else 'halo'} --help")
 

@@ -108,7 +108,7 @@ def _command(
         corner=corner,
         fisher=fisher,
         calibration=calibration,
-        text=TextOptions(convention, length, windows),
+        text_options=TextOptions(convention, length, windows),
         threads=threads,
         layers=tuple(layers or ()),
         export=export,

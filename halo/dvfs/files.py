@@ -157,7 +157,7 @@ def _preset(name: Any) -> tuple[Transition, Parameters]:
     known = load_toml(_TRANSITIONS)
     if not isinstance(name, str) or name not in known:
         near = get_close_matches(str(name), known, n=1)
-        fix = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
+        fix = f"Did you mean {near[0]}?" if near else f"Give one of: {', '.join(known)}."
         raise HaloError(f"there is no transition preset {name!r}", fix)
     return _numbers({"name": name, **known[name]}, _TRANSITIONS)
 

@@ -70,7 +70,7 @@ def choose(
         HaloError: a layer without an option, or another objective.
     """
     if objective not in ("time", "energy", "edp"):
-        raise HaloError(f"objective {objective!r} is unknown", "Known: time, energy, edp.")
+        raise HaloError(f"objective {objective!r} is unknown", "Give one of: time, energy, edp.")
     if not options:
         return ()
     if not all(options):

@@ -23,6 +23,7 @@ from halo.dvfs.files import allowed_words, read_allowed, read_timing
 from halo.dvfs.points import Allowed, AlphaPower, Dvfs, OperatingPoint, Transition
 from halo.dvfs.voltage import BoundDvfs
 from halo.errors import HaloError
+from halo.keywords import fitted
 from halo.schema import check_schema, stamped
 
 FORMAT, SCHEMA = "halo schedules", 1
@@ -145,7 +146,7 @@ def read_schedules(path: Path | str) -> tuple[Schedule, ...]:
     Raises:
         HaloError: no such file, no schedule, one of a newer halo, or a part that is missing or cannot be.
     """
-    path = Path(path)
+    path = Path(fitted("halo.read_schedules", "path", Path, path))
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, IsADirectoryError) as error:

@@ -173,8 +173,13 @@ def rows_of(table: WeightTable, values: Sequence[int]) -> npt.NDArray[np.int64]:
     known = {weight: i for i, weight in enumerate(table.weights)}
     missing = [value for value in values if value not in known]
     if missing or not len(values):
-        what = f"the table has no weight {missing[0]}" if missing else "no weight is given"
-        raise HaloError(what, f"Its weights run from {table.weights[0]} to {table.weights[-1]}.")
+        if not len(values):
+            raise HaloError("no weight is given", "Name at least one weight.")
+        run = f"its weights run from {table.weights[0]} to {table.weights[-1]}"
+        raise HaloError(
+            f"the table has no weight {missing[0]}: {run}",
+            "Give the table of a MAC whose weight port holds all values in use; codes of int8 take a signed 8-bit one.",
+        )
     return np.array([known[value] for value in values], np.int64)
 
 
@@ -193,7 +198,7 @@ def _column(table: WeightTable, corner: str, column: str) -> F64:
     values = table.rows(corner)[column].to_numpy(np.float64)
     if np.isnan(values).any():
         what = f"corner {corner} has weights without {column}"
-        raise HaloError(what, "Characterize with a method that computes it, such as exact.")
+        raise HaloError(what, "Characterize with --method exact, and a library that states it.")
     return values
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from halo.characterization.design import DesignCorner, load_corner
+from halo.characterization.design import DesignCorner, given_roles, load_corner
 from halo.characterization.engine import CornerResult, characterize_corner
 from halo.characterization.histograms import write_histograms
 from halo.characterization.interface import read_ports
@@ -95,6 +95,7 @@ def _gates(
     parameters = dict(config.params)
     record.report("ports", 0, 1)
     top, declared = read_ports(sources, config.top or (None if config.files else DEFAULT_MAC), parameters)
+    given_roles(declared, config)  # wrong ports are told before the minutes that synthesis may take
     record.report("ports", 1, 1)
     record.report("synthesis", 0, 1)
     liberty = config.corners[0][1]
@@ -119,7 +120,7 @@ def _gates(
         record.report("equivalence", 1, 1)
     record.tools["yosys"] = made.yosys_version
     record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))
-    record.assume(f"Synthesised with the cells of corner {config.corners[0][0]}, {config.synth}.")
+    record.assume(f"Synthesized with the cells of corner {config.corners[0][0]}, {config.synth}.")
     return made.top, declared
 
 

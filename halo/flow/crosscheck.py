@@ -21,19 +21,23 @@ from halo.characterization.ports import Roles
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.characterize import NETLIST, TIMED_NETLIST, file_of
-from halo.flow.runs.provenance import Recorder, RunRecord, read_record, require_unchanged
+from halo.flow.runs.assets import mac_sources
+from halo.flow.runs.provenance import Recorder, RunRecord, input_file, read_record, require_unchanged
 from halo.flow.runs.runfolder import RECORD, new_run
 from halo.flow.runs.tools import find_tool
 from halo.flow.simulators.comparison import Comparison, Difference, compare, draw_samples, spread
+from halo.keywords import checked
 from halo.netlist.verilog import read_netlist
 from halo.progress import Progress
 
 STAGE = "crosscheck"
 ROWS = "crosscheck.csv"
+_AGAIN = "Characterize again."
 BLOCK = 5000
 """Transitions in one run of the simulator."""
 
 
+@checked
 @dataclass(frozen=True)
 class CrosscheckConfig:
     """Options of ``halo crosscheck``.
@@ -95,7 +99,7 @@ class CrosscheckResult:
         return self.rows.copy()
 
     def _repr_html_(self) -> str:
-        return str(self.rows.to_html(max_rows=20))
+        return str(self.rows.to_html(max_rows=20, index=False))
 
 
 def crosscheck(config: CrosscheckConfig, report: Progress) -> CrosscheckResult:
@@ -115,7 +119,10 @@ def crosscheck(config: CrosscheckConfig, report: Progress) -> CrosscheckResult:
     options = CharacterizeConfig.from_dict(record.config)
     read = [path for _, paths in options.corners for path in paths]
     read += [] if options.sdf is None else [options.sdf]
-    require_unchanged(record, dict.fromkeys(read), config.run / RECORD, again="Characterize again.")
+    read += [*options.files, *(() if options.netlist is None else (options.netlist,))]
+    require_unchanged(record, dict.fromkeys(read), config.run / RECORD, again=_AGAIN)
+    if not options.files and options.netlist is None:
+        _require_default_mac(record)
     if config.run_folder is None:
         return _play(config, record, options, report)
     alone = len(options.corners) == 1
@@ -138,6 +145,18 @@ def crosscheck(config: CrosscheckConfig, report: Progress) -> CrosscheckResult:
             first_difference=None if first is None else asdict(first),
         )
     return replace(result, run_folder=config.run_folder)
+
+
+def _require_default_mac(record: RunRecord) -> None:
+    """Check that this halo's default MAC is that of the run, which another installation may have made elsewhere.
+
+    Raises:
+        HaloError: it is not.
+    """
+    known = {Path(item.path).name: item.sha256 for item in record.inputs}
+    for source in mac_sources():
+        if input_file(source).sha256 != known.get(source.name):
+            raise HaloError("the default MAC of this halo is not the one of the run", _AGAIN, source)
 
 
 def _play(
@@ -185,4 +204,4 @@ def _roles(run: Path, record: RunRecord) -> Roles:
         netlist = read_netlist(run / NETLIST, record.results["design"])
         return Roles.from_dict(record.results["roles"], netlist_ports(netlist))
     except (KeyError, TypeError, AttributeError) as error:
-        raise HaloError("the record lacks the roles of the ports", "Characterize again.", run / RECORD) from error
+        raise HaloError("the record lacks the roles of the ports", _AGAIN, run / RECORD) from error

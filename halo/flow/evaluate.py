@@ -20,6 +20,7 @@ from halo.flow.quantization.texts import TextOptions
 from halo.flow.quantize import model_files
 from halo.flow.runs.provenance import Recorder, RunRecord, input_file, read_record
 from halo.flow.runs.runfolder import RECORD, new_run
+from halo.keywords import checked
 from halo.progress import Progress
 from halo.quant.accuracy import Accuracy, measure
 from halo.quant.checkpoint import open_model
@@ -37,6 +38,7 @@ SCHEMA = 1
 """Of ``results.json``."""
 
 
+@checked
 @dataclass(frozen=True)
 class EvaluateConfig:
     """Options of ``halo evaluate``.
@@ -44,7 +46,7 @@ class EvaluateConfig:
     Attributes:
         run: folder of ``halo quantize``.
         text: file to score; None: none.
-        options: how it becomes windows.
+        text_options: how it becomes windows.
         activations: ``int8``: one scale per token; ``int8-static``: one per layer, from the calibration; None: float.
         calibration: text for static scales.
         kv: bits of the cache; None: float.
@@ -60,7 +62,7 @@ class EvaluateConfig:
 
     run: Path
     text: Path | None = None
-    options: TextOptions = field(default_factory=TextOptions)
+    text_options: TextOptions = field(default_factory=TextOptions)
     activations: Literal["int8", "int8-static"] | None = None
     calibration: Path | None = None
     kv: Literal["int8", "int4"] | None = None
@@ -183,13 +185,13 @@ def _evaluate(config: EvaluateConfig, folder: Path, record: RunRecord, report: P
     layers = {name: load_layer(config.run, name) for name in list_layers(config.run)}
     largest = None
     if config.calibration is not None:
-        largest = calibrate_activations(model, config.options.read(config.calibration, model).tokens, layers)
+        largest = calibrate_activations(model, config.text_options.read(config.calibration, model).tokens, layers)
     activations = None if config.activations is None else Activations(8, largest)
     cache = None if config.kv is None else KvCache(int(config.kv.removeprefix("int")))
     fake = FakeQuantized(model, layers, activations, cache)
     accuracy = None
     if config.text is not None:
-        accuracy = measure(fake, config.options.read(config.text, model), report=report)
+        accuracy = measure(fake, config.text_options.read(config.text, model), report=report)
     tasks: tuple[tuple[TaskFigure, TaskFigure], ...] = ()
     if config.tasks is not None:
         both = []

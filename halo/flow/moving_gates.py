@@ -12,6 +12,7 @@ from halo.characterization.table import load_table
 from halo.config import CharacterizeConfig
 from halo.flow.characterize import NETLIST
 from halo.flow.runs.provenance import read_record
+from halo.keywords import fitted
 from halo.liberty import read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import drive_port, propagate_constants_lanes
@@ -30,7 +31,7 @@ def moving_gates(run_folder: str | Path) -> pd.Series[int]:
     Raises:
         HaloError: no such run, or its Liberty files are gone.
     """
-    run = Path(run_folder)
+    run = fitted("halo.moving_gates", "run_folder", Path, run_folder)
     record = read_record(run)
     _, liberty = CharacterizeConfig.from_dict(record.config).corners[0]
     netlist = read_netlist(run / NETLIST, record.results["design"])

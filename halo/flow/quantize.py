@@ -19,6 +19,7 @@ from halo.flow.quantization.layer_rows import LAYERS, LayerRows, finished_rows, 
 from halo.flow.quantization.texts import TextOptions
 from halo.flow.runs.provenance import Recorder, RunRecord, read_record
 from halo.flow.runs.resumable import resumable_run, same_run
+from halo.keywords import checked
 from halo.progress import Progress
 from halo.quant.calibration import LayerInputs, calibrate
 from halo.quant.checkpoint import LayerInfo, Model, open_model
@@ -39,6 +40,7 @@ EXPORT = "w8a8"
 _READ = (".safetensors", ".json", ".model")
 
 
+@checked
 @dataclass(frozen=True)
 class QuantizeConfig:
     """Options of ``halo quantize``.
@@ -52,7 +54,7 @@ class QuantizeConfig:
         fisher: file of diagonal Fisher information, such as ``fisher.safetensors`` of another run.
         calibration: text that gives the inputs of the layers, and the Fisher information where the method uses it and
             no file is given.
-        text: how it becomes windows.
+        text_options: how it becomes windows.
         threads: of PyTorch in calibration; the last bits of its sums depend on it.
         layers: patterns of names; empty: all.
         export: ``w8a8`` also writes a compressed-tensors checkpoint.
@@ -67,7 +69,7 @@ class QuantizeConfig:
     corner: str | None = None
     fisher: Path | None = None
     calibration: Path | None = None
-    text: TextOptions = field(default_factory=lambda: TextOptions(windows=128))
+    text_options: TextOptions = field(default_factory=lambda: TextOptions(windows=128))
     threads: int = 1
     layers: tuple[str, ...] = ()
     export: Literal["w8a8"] | None = None
@@ -222,7 +224,7 @@ def _calibration_text(config: QuantizeConfig, record: Recorder) -> _Text | None:
     if config.calibration is None:
         return None
     running = load_model(config.model)
-    windows = config.text.read(config.calibration, running)
+    windows = config.text_options.read(config.calibration, running)
     record.assume(f"Calibration: {windows.label}")
     return _Text(running, windows)
 

@@ -26,6 +26,7 @@ from halo.flow.scoring.operating_points import MacOperatingPoints, float_points,
 from halo.flow.scoring.scorer import Scorer
 from halo.flow.scoring.stated import METHODS, Operand
 from halo.flow.scoring.table import SCHEDULE, MethodScore, read_scores, write_scores
+from halo.keywords import checked
 from halo.progress import Progress
 from halo.quant.store import INDEX
 from halo.sourced import Told
@@ -38,6 +39,7 @@ _SHOWN = 3
 _SHOWN_ROWS = 60
 
 
+@checked
 @dataclass(frozen=True)
 class ScoreConfig:
     """Options of ``halo score``.
@@ -121,7 +123,7 @@ class ScoreResult:
 
     def _repr_html_(self) -> str:
         """The rows as a notebook shows a DataFrame."""
-        return self.rows.to_html(max_rows=_SHOWN_ROWS)
+        return self.rows.to_html(max_rows=_SHOWN_ROWS, index=False)
 
 
 def score_model(config: ScoreConfig, report: Progress, finish: Callable[[Path], object] | None = None) -> ScoreResult:

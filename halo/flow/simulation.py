@@ -19,12 +19,14 @@ from halo.flow.runs.runfolder import check_file, check_target, new_file, new_run
 from halo.flow.simulators.bench_run import COLUMNS, SimulationResult, simulate
 from halo.flow.simulators.benches import Value, find_bench
 from halo.flow.simulators.runner import RUN_LOG, SimulatorName
+from halo.keywords import checked
 from halo.progress import Progress
 
 TESTS = "tests.csv"
 """One row for each test."""
 
 
+@checked
 @dataclass(frozen=True)
 class SimulationConfig:
     """Options of ``halo sim``.

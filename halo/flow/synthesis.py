@@ -14,6 +14,7 @@ from halo.errors import HaloError
 from halo.flow.runs.assets import DEFAULT_MAC, mac_sources
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
+from halo.keywords import checked
 from halo.progress import Progress
 from halo.synth import SynthesisResult, synthesize
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked
 @dataclass(frozen=True)
 class SynthesisConfig:
     """Options of ``halo synth``.
@@ -104,7 +106,7 @@ def synthesize_into(config: SynthesisConfig, report: Progress) -> SynthesisRun:
         HaloError: bad input, or a folder that cannot be written.
     """
     if not config.liberty:
-        raise HaloError("no Liberty library is given", "Add --liberty FILE (in Python liberty=).")
+        raise HaloError("no Liberty library is given", "Add --liberty FILE.")
     sources = config.files or mac_sources()
     for path in (*sources, *config.liberty):
         if not path.is_file():

@@ -221,7 +221,7 @@ class _Flattener:
                 near = get_close_matches(port, inner.ports, 3) or inner.ports[:8]
                 raise self.error(
                     f"module {inner.name} has no port {port} (instance {instance.name})",
-                    f"Its ports: {', '.join(near)}.",
+                    f"Use one of its ports: {', '.join(near)}.",
                     instance.line,
                 )
             if expr is not None:

@@ -104,7 +104,9 @@ def inspect(
             near = get_close_matches(name, known, 3, 0.4) or known
             raise HaloError(
                 f"module {chosen.name} has no parameter {name}",
-                f"Its parameters: {', '.join(near)}." if near else "It has none: leave out --param.",
+                f"Use one of its parameters: {', '.join(near)}."
+                if near
+                else "Leave out --param: it has no parameters.",
                 chosen.path,
                 chosen.line,
             )

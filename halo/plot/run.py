@@ -16,6 +16,7 @@ from halo.characterization.table import WeightTable, load_table
 from halo.errors import HaloError
 from halo.flow.runs.provenance import RunRecord, read_record
 from halo.flow.runs.runfolder import replaced_part
+from halo.keywords import fitted
 from halo.plot.delays import delay_histograms, delay_map, telling_weights
 from halo.plot.quantized_run import quantized_figures
 from halo.plot.score_run import score_figures
@@ -44,23 +45,25 @@ def draw_run(run_folder: str | Path, layers: Sequence[str] = (), model: Path | N
     Raises:
         HaloError: no run folder, one of another command, damaged files, or the folder cannot be written.
     """
-    run_folder = Path(run_folder)
-    record = read_record(run_folder)
+    home: Path = fitted("halo.plot.draw_run", "run_folder", Path, run_folder)
+    layers = fitted("halo.plot.draw_run", "layers", tuple[str, ...], layers)
+    model = fitted("halo.plot.draw_run", "model", Path | None, model)
+    record = read_record(home)
     if record.command == "quantize":
-        figures = quantized_figures(run_folder, record, layers, model)
+        figures = quantized_figures(home, record, layers, model)
     elif layers or model is not None:
         fix = "Leave out --layers and --model."
-        raise HaloError(f"a run of halo {record.command} has no layers to draw", fix, run_folder)
+        raise HaloError(f"a run of halo {record.command} has no layers to draw", fix, home)
     elif record.command == "score":
-        figures = score_figures(run_folder)
+        figures = score_figures(home)
     elif record.command != "characterize":
-        raise HaloError(f"halo plot draws no run of halo {record.command}", "Give another run.", run_folder)
+        raise HaloError(f"halo plot draws no run of halo {record.command}", "Give another run.", home)
     else:
-        figures = figures_of(run_folder, load_table(run_folder), record)
-    with replaced_part(run_folder / PLOTS) as folder:
+        figures = figures_of(home, load_table(home), record)
+    with replaced_part(home / PLOTS) as folder:
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png")
-    return [run_folder / PLOTS / f"{name}.png" for name in figures]
+    return [home / PLOTS / f"{name}.png" for name in figures]
 
 
 def figures_of(run_folder: Path, table: WeightTable, record: RunRecord) -> dict[str, Figure]:

@@ -39,7 +39,7 @@ def delay_across_voltage(table: WeightTable, subject: str = "") -> Figure:
     corners = sorted(table.corners, key=lambda c: float(table.rows(c)["voltage_v"].iloc[0]))
     voltages = np.array([float(table.rows(c)["voltage_v"].iloc[0]) for c in corners])
     if len(np.unique(voltages)) < 2:
-        raise HaloError("the table holds one voltage only", "Characterize with several --corner options.")
+        raise HaloError("the table holds one voltage only", "Characterize several corners.")
     kind, delays = _delays(table, corners)
     weights = np.array(table.weights, dtype=np.int64)
     usable = np.isfinite(delays).all(axis=0) & (delays > 0).all(axis=0)

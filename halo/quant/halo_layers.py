@@ -158,5 +158,5 @@ def left_aligned_codebooks(table: WeightTable, corner: str | None = None) -> tup
     slow, fast = (left_aligned_codebook(bits, table, corner=corner) for bits in CODE_BITS)
     if not (slow.frequency_ghz or 0) < (fast.frequency_ghz or 0):
         what = f"{fast.name} is not faster than {slow.name} in this table"
-        raise HaloError(what, "Choose clocks of your own: --codebooks class --clock GHZ --clock GHZ.")
+        raise HaloError(what, "Choose clocks of your own: --codebooks class, with --clock GHZ for each.")
     return slow, fast

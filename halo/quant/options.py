@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from halo.errors import HaloError
+from halo.keywords import checked
 
 
 def option(
@@ -65,6 +66,7 @@ class QuantizerOptions:
     """The options of a method; their class says which method."""
 
 
+@checked
 @dataclass(frozen=True)
 class RtnOptions(QuantizerOptions):
     """Round to nearest.
@@ -86,6 +88,7 @@ class RtnOptions(QuantizerOptions):
         _require_uniform(self.bits, self.group)
 
 
+@checked
 @dataclass(frozen=True)
 class LeftAlignedOptions(QuantizerOptions):
     """Round to nearest, codes in the upper bits of the operand.
@@ -105,6 +108,7 @@ class LeftAlignedOptions(QuantizerOptions):
         _require_uniform(self.bits, self.group)
 
 
+@checked
 @dataclass(frozen=True)
 class SmoothQuantOptions(QuantizerOptions):
     """SmoothQuant.
@@ -130,6 +134,7 @@ class SmoothQuantOptions(QuantizerOptions):
             raise HaloError(f"a smoothing strength of {self.alpha} is impossible", "Give 0 to 1; 0.5 is usual.")
 
 
+@checked
 @dataclass(frozen=True)
 class GptqOptions(QuantizerOptions):
     """GPTQ.
@@ -162,6 +167,7 @@ class GptqOptions(QuantizerOptions):
             raise HaloError("only symmetric codes are shifted", "Leave out --asymmetric, or --align-left.")
 
 
+@checked
 @dataclass(frozen=True)
 class AwqOptions(QuantizerOptions):
     """AWQ. Its authors use groups of 128 and zero points.
@@ -183,6 +189,7 @@ class AwqOptions(QuantizerOptions):
         _require_uniform(self.bits, self.group)
 
 
+@checked
 @dataclass(frozen=True)
 class SqueezeOptions(QuantizerOptions):
     """SqueezeLLM; the defaults are the authors'.
@@ -207,6 +214,7 @@ class SqueezeOptions(QuantizerOptions):
             raise HaloError(what, "Give shares such as 0.0005 and 0.0045.")
 
 
+@checked
 @dataclass(frozen=True)
 class HaloOptions(QuantizerOptions):
     """HALO (see ``halo.quant.halo_method``).

@@ -178,6 +178,11 @@ def owners_of(option: str) -> tuple[str, ...]:
     return tuple(row.name for row in QUANTIZERS.values() if option in _names(row))
 
 
+def options_class(method: str) -> str:
+    """Name of the class of a method's options."""
+    return QUANTIZERS[method].options.__name__
+
+
 def names_where(rows: Iterable[Quantizer]) -> str:
     """Names of methods for a sentence: ``smoothquant, gptq and awq``."""
     names = [row.name for row in rows]

@@ -20,7 +20,7 @@ import numpy as np
 from halo.errors import HaloError
 from halo.quant.checkpoint.safetensor_file import Array, Planned, read_tensors, write_tensors
 from halo.quant.layer import Codebook, QuantizedLayer, Sparse
-from halo.schema import check_schema, split_known, stamped
+from halo.schema import read_stamped, split_known, stamped
 
 INDEX = "layers.json"
 """Names, shapes, methods, codebooks, details, and the SHA-256 of every layer's file."""
@@ -69,13 +69,16 @@ def load_layer(folder: Path | str, name: str) -> QuantizedLayer:
     if name not in index:
         raise HaloError(f"the folder has no layer {name!r}", f"It has {len(index)}: see {INDEX}.", folder)
     entry = index[name]
-    path = folder / entry["file"]
-    if not path.is_file():
-        raise HaloError(f"the file of layer {name!r} is missing", _AGAIN, path)
-    if _sha256(path) != entry["sha256"]:
-        raise HaloError(f"the file of layer {name!r} is damaged: it is not what was saved", _AGAIN, path)
-    values = {key: np.array(tensor.array()) for key, tensor in read_tensors(path).items()}
-    return _layer(name, entry, values)
+    try:
+        path = folder / entry["file"]
+        if not path.is_file():
+            raise HaloError(f"the file of layer {name!r} is missing", _AGAIN, path)
+        if _sha256(path) != entry["sha256"]:
+            raise HaloError(f"the file of layer {name!r} is damaged: it is not what was saved", _AGAIN, path)
+        values = {key: np.array(tensor.array()) for key, tensor in read_tensors(path).items()}
+        return _layer(name, entry, values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise HaloError(f"the index is damaged where it tells of layer {name!r}", _AGAIN, folder / INDEX) from error
 
 
 def list_layers(folder: Path | str) -> tuple[str, ...]:
@@ -172,12 +175,11 @@ def _read_index(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise HaloError(f"this is no quantized folder: it has no {INDEX}", "Give one of halo quantize.", folder)
     again = "Quantize the model again."
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-        check_schema(read, path, newest=SCHEMA, again=again)
+        read = read_stamped(path, newest=SCHEMA, again=again)
         known, extra = split_known(read, ("layers", "version"))  # 0.1.0 counted versions of its own
         return dict(known["layers"]), extra
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HaloError(f"the index is damaged: {error}", again, path) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise HaloError("the index is damaged: it names no layers", again, path) from error
 
 
 def _write_index(folder: Path, layers: Mapping[str, Any], extra: Mapping[str, Any]) -> None:

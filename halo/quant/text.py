@@ -28,7 +28,7 @@ class Convention:
             where that is shorter.
         join_lines: put the lines together as the papers do with WikiText: every line with its newline (blank ones
             without), joined by two newlines. False: the text as it is.
-        bos_each: every window begins with BOS and the text is tokenised without special tokens; ``<|endoftext|>``
+        bos_each: every window begins with BOS and the text is tokenized without special tokens; ``<|endoftext|>``
             between documents becomes a newline. False: the tokenizer's own special tokens, once.
     """
 
@@ -96,7 +96,10 @@ def windows_of(
     """
     length = convention.length if convention.length is not None else min(2048, context)
     if not 2 <= length <= context:
-        raise HaloError(f"windows of {length} tokens do not fit the model", f"Give 2 to {context} tokens.")
+        raise HaloError(
+            f"a window of {length} token{'s' * (length != 1)} does not fit the model",
+            f"Give --length 2 to {context}.",
+        )
     if limit is not None and limit < 1:
         raise HaloError(f"{limit} windows are none", "Give 1 or more.")
     if convention.join_lines:
@@ -117,8 +120,12 @@ def windows_of(
         windows = np.concatenate((np.full((taken, 1), tokenizer.bos_token_id), windows), axis=1)
     parts = [
         'lines joined by "\\n\\n"' if convention.join_lines else "text as it is",
-        "tokenised once",
-        (f"{taken} windows of " + (f"BOS + {payload}" if convention.bos_each else f"{length}") + " tokens")
+        "tokenized once",
+        (
+            f"{taken} window{'s' * (taken != 1)} of "
+            + (f"BOS + {payload}" if convention.bos_each else f"{length}")
+            + " tokens"
+        )
         + ("" if taken == whole else f" (the first of {whole})"),
         "no overlap",
         "tail dropped",

@@ -15,14 +15,14 @@ import pandas as pd
 from halo.characterization.classes import trailing_zeros
 from halo.characterization.table import WeightTable, load_table
 from halo.flow.runs.provenance import RunRecord, read_record
-from halo.report.model import Report, Section, Table, closing
+from halo.report.model import Report, Section, Table, closing, four_digits
 
 _LISTED = 4
 _CLASS_COLUMNS = (
     ("delay_ps", "delay ps", "max", ",.1f"),
     ("bound_ps", "bound ps", "max", ",.1f"),
     ("static_ps", "static ps", "max", ",.1f"),
-    ("fmax_ghz", "f_max GHz", "min", ".4g"),
+    ("fmax_ghz", "f_max GHz", "min", ""),
     ("energy_fj", "energy fJ", "mean", ""),
 )
 
@@ -68,7 +68,7 @@ def _clocks(rows: pd.DataFrame) -> list[str]:
 
 def _clock(label: str, rows: pd.DataFrame, clock: float) -> str:
     same = rows.loc[rows["fmax_ghz"] == clock, "weight"].to_numpy(dtype=np.int64)
-    return f"{label:<14}{clock:>9.4g} GHz   weight{'s' if len(same) > 1 else ''} {_listed(same)}"
+    return f"{label:<14}{four_digits(clock):>9} GHz   weight{'s' if len(same) > 1 else ''} {_listed(same)}"
 
 
 def _listed(weights: npt.NDArray[np.int64]) -> str:
@@ -92,7 +92,9 @@ def _classes(rows: pd.DataFrame) -> Table:
 
 def _number(value: float, style: str) -> str:
     """In the style given; without one, four digits, but never a power of ten."""
-    return format(value, style or (",.0f" if abs(value) >= 1000 else ".4g"))
+    if style or abs(value) >= 1000:
+        return format(value, style or ",.0f")
+    return four_digits(value)
 
 
 def _energy(rows: pd.DataFrame) -> str:
@@ -101,5 +103,5 @@ def _energy(rows: pd.DataFrame) -> str:
     if rows["glitch_energy_fj"].notna().any() and energy > 0:
         text += f", {100 * float(rows['glitch_energy_fj'].mean()) / energy:.0f} % of it in glitches"
     if rows["leakage_nw"].notna().any():
-        text += f"; leakage {float(rows['leakage_nw'].mean()):.4g} nW"
+        text += f"; leakage {four_digits(float(rows['leakage_nw'].mean()))} nW"
     return text

@@ -99,11 +99,16 @@ def closing(assumptions: Sequence[str], files: Iterable[Path], plots: Iterable[P
 
 
 def scaled(value: float, unit: str) -> str:
-    """A value with four digits and the SI prefix that keeps them before the point: ``1.5 m`` + unit."""
+    """A value with four digits and the SI prefix that keeps them before the point: ``1.500 m`` + unit."""
     for prefix, size in _SI:
         if value >= size:
-            return f"{value / size:.4g} {prefix}{unit}"
-    return f"{value:.4g} {unit}"
+            return f"{four_digits(value / size)} {prefix}{unit}"
+    return f"{four_digits(value)} {unit}"
+
+
+def four_digits(value: float) -> str:
+    """A value with four significant digits, zeros at the end too: ``0.3740`` stands under ``0.3666``."""
+    return format(value, "#.4g").rstrip(".") if value else "0"
 
 
 _SI = (("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("µ", 1e-6), ("n", 1e-9), ("p", 1e-12))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from halo.flow.quantize import QuantizeResult
-from halo.report.model import Report, Section, closing
+from halo.report.model import Report, Section, closing, four_digits
 
 
 def quantize_report(run: QuantizeResult) -> Report:
@@ -25,7 +25,7 @@ def quantize_report(run: QuantizeResult) -> Report:
         f"({mean['bits_per_weight_fp16_scales']:.3f} with scales of 16 bits)"
     ]
     if "period_ns" in mean:
-        lines.append(f"mean clock period {mean['period_ns']:.3f} ns, {1 / mean['period_ns']:.4g} GHz")
+        lines.append(f"mean clock period {mean['period_ns']:.3f} ns, {four_digits(1 / mean['period_ns'])} GHz")
     if results["kept"]:
         lines.append(f"{results['kept']} layers are those of the interrupted run")
     return Report(title, [Section("", lines), *closing(record.assumptions, sorted(run.run_folder.iterdir()))])

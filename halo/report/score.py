@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from halo.flow.runs.provenance import RunRecord, read_record
-from halo.report.model import Report, Section, Table, closing, scaled
+from halo.report.model import Report, Section, Table, closing, four_digits, scaled
 
 BASELINE = "w8a8"
 """Method that the others are compared with, where it is scored."""
@@ -54,7 +54,7 @@ def _row(name: str, own: Mapping[str, float], baseline: Mapping[str, float] | No
         *ratios,
         f"{own['memory_bound_share']:.0%}",
         f"{own['utilisation']:.1%}",
-        f"{own['mean_clock_ghz']:.4g} GHz",
+        f"{four_digits(own['mean_clock_ghz'])} GHz",
     )
 
 
@@ -65,6 +65,6 @@ def _memory_row(name: str, own: Mapping[str, float]) -> tuple[str, ...]:
 
 def _points(record: RunRecord) -> str:
     told: Sequence[Mapping[str, Any]] = record.results["operating_points"]
-    points = ", ".join(f"{p['name']} {p['voltage_v']:g} V {p['frequency_ghz']:.4g} GHz" for p in told)
+    points = ", ".join(f"{p['name']} {p['voltage_v']:g} V {four_digits(p['frequency_ghz'])} GHz" for p in told)
     timing = "clocks by the table" if record.results["timing"] == "table" else "clocks assumed"
     return f"operating points ({record.results['voltages']}-voltage, {timing}): {points}"

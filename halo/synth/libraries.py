@@ -19,7 +19,7 @@ _MARKS = (b"is_isolation_cell", b"is_level_shifter", b"always_on", b"dont_touch"
 _TRUE = re.compile(rb'\s*:\s*"?true\b')
 _CELL = re.compile(rb'cell\s*\(\s*"?([^")]+?)"?\s*\)')
 _SHOWN = 4
-_AND_LIKE = {(0, 0, 0, 1), (1, 1, 1, 0), (0, 1, 1, 1), (1, 0, 0, 0)}
+_AND_LIKE: set[tuple[int, ...]] = {(0, 0, 0, 1), (1, 1, 1, 0), (0, 1, 1, 1), (1, 0, 0, 0)}
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,12 @@ def prepare_liberty(liberty: Sequence[str | Path], folder: Path, dont_use: Seque
             that matches no cell.
     """
     if not liberty:
-        raise HaloError("no Liberty file is given", "Name at least one with --liberty.")
+        raise HaloError("no Liberty file is given", "Give at least one: --liberty FILE.")
     library = read_corner(list(liberty))
     paths = []
     forbidden = {cell.name for cell in library.cells.values() if cell.dont_use}
-    forbidden.update(matching_cells(library, dont_use))
+    barred = set(matching_cells(library, dont_use)) - forbidden
+    forbidden.update(barred)
     for number, source in enumerate(map(Path, liberty)):
         text = source.read_bytes()
         path = source.resolve()
@@ -73,7 +74,7 @@ def prepare_liberty(liberty: Sequence[str | Path], folder: Path, dont_use: Seque
         paths.append(path)
         forbidden.update(_marked_cells(text))
     usable = [cell for cell in library.cells.values() if cell.sequential is None and cell.name not in forbidden]
-    _check_gates(library, usable)
+    _check_gates(library, usable, [library.cells[name] for name in sorted(barred)])
     return PreparedLiberty(library, tuple(paths), tuple(sorted(forbidden)), _tie_cell(usable, 1), _tie_cell(usable, 0))
 
 
@@ -123,23 +124,37 @@ def _marked_cells(text: bytes) -> Iterator[str]:
             at = text.find(mark, at + 1)
 
 
-def _check_gates(library: Library, usable: Sequence[Cell]) -> None:
-    tables = {
-        tuple(int(v) for v in cell.outputs[0].function.table)
-        for cell in usable
-        if len(cell.outputs) == 1 and cell.outputs[0].function is not None and not cell.outputs[0].three_state
+def _check_gates(library: Library, usable: Sequence[Cell], barred: Sequence[Cell]) -> None:
+    """Check that there is an inverter and a gate of two inputs.
+
+    Raises:
+        HaloError: there is not; cells that only the caller forbids (``barred``) and that would do are named.
+    """
+    tables = {_function(cell) for cell in usable}
+    wanted: dict[str, set[tuple[int, ...]]] = {
+        "an inverter": {(1, 0)},
+        "a two-input NAND, NOR, AND or OR gate": _AND_LIKE,
     }
-    missing = []
-    if (1, 0) not in tables:
-        missing.append("an inverter")
-    if not tables & _AND_LIKE:
-        missing.append("a two-input NAND, NOR, AND or OR gate")
-    if missing:
-        raise HaloError(
-            f"library {library.name} lacks what every mapping needs: {' and '.join(missing)} that synthesis may use",
-            "Add the Liberty file that holds the simple gates.",
-            library.paths[0] if library.paths else None,
-        )
+    missing = [name for name, own in wanted.items() if not tables & own]
+    if not missing:
+        return
+    fix = "Add the Liberty file that holds the simple gates."
+    for name in missing:
+        allowed = [cell.name for cell in barred if _function(cell) in wanted[name]]
+        if allowed:
+            fix = f"Allow one, such as {allowed[0]}: leave out the --dont-use that matches it."
+    raise HaloError(
+        f"library {library.name} lacks what every mapping needs: {' and '.join(missing)} that synthesis may use",
+        fix,
+        library.paths[0] if library.paths else None,
+    )
+
+
+def _function(cell: Cell) -> tuple[int, ...]:
+    """The truth table of a gate of one output; of other cells an empty one."""
+    if len(cell.outputs) != 1 or cell.outputs[0].function is None or cell.outputs[0].three_state:
+        return ()
+    return tuple(int(v) for v in cell.outputs[0].function.table)
 
 
 def _tie_cell(usable: Sequence[Cell], value: int) -> tuple[str, str] | None:

@@ -16,6 +16,8 @@ from halo.timing.arcs import delay_arcs
 from halo.timing.delays import Delays
 from halo.timing.static.setup import setup_times
 
+_SHOWN = 4
+
 
 @dataclass(frozen=True)
 class RegisterOverhead:
@@ -68,10 +70,19 @@ def plain_flip_flop(library: Library) -> tuple[Cell, FlipFlop]:
         cell = library.cells[min(found)[3]]
         if cell.flipflop is not None:
             return cell, cell.flipflop
+    place = library.paths[0] if library.paths else None
+    barred = [c.name for c in library.cells.values() if c.flipflop is not None and _is_plain(c, c.flipflop)]
+    if barred:
+        raise HaloError(
+            f"library {library.name} has D flip-flops ({', '.join(barred[:_SHOWN])}), but none that may be used",
+            f"Allow one, such as {barred[0]}: leave out the --dont-use that matches it, or the mark in the library.",
+            place,
+        )
     raise HaloError(
         f"library {library.name} has no D flip-flop without scan and enable",
-        "Add the library's sequential cells, or leave the register out with --no-register-overhead.",
-        library.paths[0] if library.paths else None,
+        "Add the library's sequential cells, or do without: --no-register-overhead --input-slew-ps X "
+        "--output-load-ff X.",
+        place,
     )
 
 

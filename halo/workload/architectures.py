@@ -179,7 +179,7 @@ def family_of(model_type: str, matrices: Mapping[str, Iterable[int]], path: obje
         return FAMILIES[model_type]
     raise HaloError(
         f"architecture {model_type!r} is unknown; it has {summary(matrices)}",
-        f"Known: {', '.join(FAMILIES)}. Any one matrix can be given by itself, as .npy, .npz or .safetensors.",
+        f"Give one of: {', '.join(FAMILIES)}. Any one matrix can be given by itself, as .npy, .npz or .safetensors.",
         str(path),
     )
 

@@ -120,7 +120,7 @@ def read_config(name_or_path: str | Path) -> LlmConfig:
     folder = Path(name_or_path)
     if not folder.is_dir():
         near = get_close_matches(name, built_in_names(), n=1)
-        fix = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(built_in_names())}."
+        fix = f"Did you mean {near[0]}?" if near else f"Give one of: {', '.join(built_in_names())}."
         raise HaloError(f"there is no model {name!r}", f"{fix} Or give a folder with {CONFIG}.")
     path = folder / CONFIG
     values = read_json(path, f"Give a model folder with {CONFIG}, or one of: {', '.join(built_in_names())}.")
@@ -131,7 +131,7 @@ def read_config(name_or_path: str | Path) -> LlmConfig:
 def _config(values: Mapping[str, Any], name: str, source: str, path: Path) -> LlmConfig:
     family = values.get("model_type")
     if not isinstance(family, str) or family not in FAMILIES:
-        raise HaloError(f"model_type {family!r} is unknown", f"Known: {', '.join(FAMILIES)}.", path)
+        raise HaloError(f"model_type {family!r} is unknown", f"Give one of: {', '.join(FAMILIES)}.", path)
     form = FAMILIES[family].config
     for key, wanted in (form.fixed or {}).items():
         if values.get(key, wanted) != wanted:
@@ -225,7 +225,7 @@ def _activation(values: Mapping[str, Any], key: str, path: Path) -> Activation:
     if value is None:
         raise HaloError(f"{key} is missing", _FETCH, path)
     if value not in _ACTIVATIONS:
-        raise HaloError(f"{key} = {value!r} is unknown", f"Known: {', '.join(_ACTIVATIONS)}.", path)
+        raise HaloError(f"{key} = {value!r} is unknown", f"Give one of: {', '.join(_ACTIVATIONS)}.", path)
     return _ACTIVATIONS[value]
 
 

@@ -60,7 +60,7 @@ def test_errors_when_neither_reads_it(tmp_path: Path) -> None:
     with pytest.raises(HaloError, match=r"m.sv:2"):
         read_ports([source(tmp_path, broken, "m.sv")])
     two = broken + "\nmodule other(input a); endmodule"
-    with pytest.raises(HaloError, match=r"the top module cannot be found(.|\n)*--top"):
+    with pytest.raises(HaloError, match=r"the top module cannot be found(.|\n)*module with top,"):
         read_ports([source(tmp_path, two)])
     with pytest.raises(HaloError, match="no module tops"):
         read_ports([source(tmp_path, "module top(input a); endmodule")], "tops")

@@ -9,6 +9,7 @@ from halo.characterization.encoding import Encoding
 from halo.characterization.ports import Roles, find_roles
 from halo.errors import HaloError
 from halo.netlist.hdl import PortInfo
+from halo.wording import command_line
 
 
 def ports(text: str) -> list[PortInfo]:
@@ -118,10 +119,15 @@ def test_given_names_go_first() -> None:
 @pytest.mark.parametrize(
     ("text", "given", "message", "fix"),
     [
-        ("w:8 a:8 > y:16", {"weight": "weigth"}, "no port weigth (--weight)", "w, a, y"),
-        ("weight:8 a:8 > y:16", {"weight": "weigth"}, "no port weigth", "Near names: weight"),
-        ("w:8 a:8 > y:16", {"weight": "y"}, "port y (--weight) is an output", "Give an input: w (8 bit), a (8 bit)"),
-        ("w:8 a:8 > y:16", {"output": "a"}, "port a (--output) is an input", "Give an output: y (16 bit)"),
+        ("w:8 a:8 > y:16", {"weight": "weigth"}, "there is no port 'weigth', which --weight names", "w, a."),
+        ("weight:8 a:8 > y:16", {"weight": "weigth"}, "no port 'weigth'", "Give one of the ports: weight."),
+        (
+            "w:8 a:8 > y:16",
+            {"weight": "y"},
+            "port y, which --weight names, is an output",
+            "Give an input: w (8 bit), a (8 bit)",
+        ),
+        ("w:8 a:8 > y:16", {"output": "a"}, "port a, which --output names, is an input", "Give an output: y (16 bit)"),
         ("w:8 a:8 > y:16", {"weight": "w", "activation": "w"}, "given two roles, weight and activation", "own port"),
         ("w:8 a:8 > y:16", {"clock": "w"}, "the clock w has 8 bits", "--clock"),
         ("w:8 a:8 c:24 > y:16", {}, "accumulator c has 24 bits, output y only 16", "--output"),
@@ -129,17 +135,17 @@ def test_given_names_go_first() -> None:
         ("w:8 x:8 a:8 > y:16", {}, "several ports could be the activation: x (8 bit), a (8 bit)", "--activation"),
         ("w:8 a:8 > y:16 p:16", {}, "several ports could be the output: y (16 bit), p (16 bit)", "--output"),
         ("clk clock w:8 a:8 > y:16", {}, "several ports could be the clock", "--clock"),
-        ("u:8 v:8 > y:16", {}, "no port is recognised as the weight", "--weight NAME: u (8 bit), v (8 bit)"),
-        ("w:8 u:8 v:8 > y:16", {}, "no port is recognised as the activation", "--activation NAME: u (8 bit)"),
-        ("w:8 a:8 > u:16 v:16", {}, "no port is recognised as the output", "u (16 bit), v (16 bit)"),
-        ("w:8 a:8", {}, "no port is recognised as the output", "The module has no output left"),
+        ("u:8 v:8 > y:16", {}, "no port is recognized as the weight", "--weight NAME: u (8 bit), v (8 bit)"),
+        ("w:8 u:8 v:8 > y:16", {}, "no port is recognized as the activation", "--activation NAME: u (8 bit)"),
+        ("w:8 a:8 > u:16 v:16", {}, "no port is recognized as the output", "u (16 bit), v (16 bit)"),
+        ("w:8 a:8", {}, "no port is recognized as the output", "The module has no output left"),
         ("w:8 a:8 en mode:2 > y:16", {}, "inputs en, mode have no role", "--tie en=VALUE --tie mode=VALUE"),
         ("w:8 a:8 phi > y:16", {}, "input phi has no role", "--tie phi=VALUE, or give it its role (--accumulator or"),
         ("clk w:8 a:8 c:8 en > y:16", {}, "input en has no role", "Hold it constant with --tie en=VALUE."),
-        ("w:8 a:8 en > y:16", {"tie": {"enable": 1}}, "no port enable (--tie)", "en"),
-        ("w:8 a:8 m:2 > y:16", {"tie": {"m": 4}}, "--tie m=4 does not fit its 2 bits", "fits"),
-        ("w:8 a:8 m:2 > y:16", {"tie": {"m": -3}}, "--tie m=-3 does not fit", "fits"),
-        ("w:8 a:8 > y:16", {"tie": {"y": 0}}, "port y (--tie) is an output", "inputs only"),
+        ("w:8 a:8 en > y:16", {"tie": {"enable": 1}}, "no port 'enable', which --tie names", "en"),
+        ("w:8 a:8 m:2 > y:16", {"tie": {"m": 4}}, "the value 4 of tied port m does not fit its 2 bits", "fits"),
+        ("w:8 a:8 m:2 > y:16", {"tie": {"m": -3}}, "the value -3 of tied port m does not fit", "fits"),
+        ("w:8 a:8 > y:16", {"tie": {"y": 0}}, "port y, which --tie names, is an output", "inputs only"),
         ("w:8 a:8 > y:16", {"tie": {"w": 0}, "weight": "w"}, "port w is tied and also the weight", "Leave out"),
         ("w:? a:8 > y:16", {}, "the width of port w is no expression of known parameters", "--param"),
     ],
@@ -147,8 +153,10 @@ def test_given_names_go_first() -> None:
 def test_refusals_of_roles(text: str, given: dict[str, object], message: str, fix: str) -> None:
     with pytest.raises(HaloError) as caught:
         find_roles(ports(text), **given)  # type: ignore[arg-type]
-    assert message in caught.value.what
-    assert fix in caught.value.fix
+    with command_line():
+        assert message in caught.value.what
+        assert fix in caught.value.fix
+    assert "--" not in str(caught.value)
 
 
 def test_bidirectional_ports_are_refused() -> None:

@@ -217,3 +217,40 @@ def test_a_bad_value_is_refused_with_file_and_line(tmp_path: Path) -> None:
 def test_a_missing_table_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(HaloError, match=r"no table of weights here|no such file"):
         load_table(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", ["the file is damaged: it is no JSON", "Characterize again"]),
+        ("[]", ["holds no JSON object"]),
+        ('{"schema": 9, "halo": "7.0"}', ["was written by halo 7.0 (schema 9)", "Install the version"]),
+    ],
+)
+def test_a_run_whose_record_cannot_be_read_is_not_taken(tmp_path: Path, text: str, words: list[str]) -> None:
+    csv, _ = table().write(tmp_path)
+    (tmp_path / "run.json").write_text(text, encoding="utf-8")
+    with pytest.raises(HaloError) as caught:
+        load_table(tmp_path)
+    assert all(word in str(caught.value) for word in words) and caught.value.path == str(tmp_path / "run.json")
+    assert load_table(csv).weights == (-2, -1, 0, 1, 2)
+
+
+def test_a_table_shows_itself_in_a_line() -> None:
+    assert repr(table()) == "<WeightTable: weights -2 to 2, corner tt>"
+    both = WeightTable(pd.concat([rows(), rows("ss", 2)]))
+    assert repr(both) == "<WeightTable: weights -2 to 2, corners tt, ss>"
+
+
+def test_fixes_can_be_done() -> None:
+    made = table(
+        period_ps=[1000.0, 999.0, 998.0, 997.0, 996.03], fmax_ghz=[1.0, 1.001001, 1.002004, 1.003009, 1.003986]
+    )
+    with pytest.raises(HaloError, match=r"no weight reaches 9 GHz\nGive clocks up to 1\.003 GHz"):
+        made.classes(targets_ghz=[9])
+    assert made.classes(targets_ghz=[1.003])
+    with pytest.raises(HaloError, match=r"no corner 'ff'\nName one of: tt\."):
+        made.rows("ff")
+    for call in (lambda: made.fmax(3), lambda: made.classes("two"), lambda: made.classes(targets_ghz=1.0)):  # type: ignore
+        with pytest.raises(HaloError, match=r"WeightTable\.\w+: \w+ is "):
+            call()

@@ -204,7 +204,7 @@ def test_characterize_hands_over_its_options_and_ends_with_the_summary(
     assert "fastest but 0" in out and "weight -128" in out
     assert "\n               0      128   2,810.9   2,867.1     0.3215" in out
     assert "\n        weight 0        1       0.0       0.0      3.333" in out
-    assert "% of it in glitches; leakage 3.2 nW" in out
+    assert "% of it in glitches; leakage 3.200 nW" in out
     assert "  - The numbers are made up." in out
     for name in ("weights.csv", "run.json", "plots/frequency_per_weight.png"):
         assert f"\n  {tmp_path / 'run' / name}" in out
@@ -325,3 +325,36 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     for _ in range(3):
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
         assert done.stdout.strip() in ("0", "1") and done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evaluate", "q", "--tasks", "t", "--limit", "0"], ["'--limit': it must be 1 or more"]),
+        (["evaluate", "q", "--tasks", "t", "--limit", "x"], ["'--limit'", "whole number"]),
+        (["score", "m", "--table", "t", "-o", "s", "--phase", "both"], ["'--phase': 'both' is not one of 'prefill'"]),
+        (["characterize", "-o", "r", "--margin-ps", "much"], ["'--margin-ps'", "number"]),
+        (
+            ["characterize", "--netlist", "g.v", "--synth", "flat", "--liberty", "a.lib", "-o", "r"],
+            ["Leave out --synth"],
+        ),
+        (["characterize", "-o", "r"], ["Add --liberty FILE, or --corner NAME=FILE"]),
+    ],
+)
+def test_values_are_refused_in_plain_words(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    words: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = failed(capsys, main(arguments), *words)
+    assert "Value error" not in said and "Input should" not in said
+
+
+def test_who_asks_for_help_gets_it(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["score", "--help", "--machine"], ["score", "--machine", "-h"], ["--nothing", "--help"]):
+        assert main(arguments) == 0
+        assert capsys.readouterr().out.startswith("Usage: halo")
+    failed(capsys, main(["score", "--machine"]), "No such option: --machine", "halo score --help")

@@ -101,3 +101,10 @@ def test_between_real_corners_the_clock_errs_to_the_safe_side(shared: Path) -> N
     ratio = guess / own
     assert (ratio < 1).all() and (ratio > 0.95).all()
     assert table.rows("1v40")["voltage_v"].iloc[0] == 1.40 and set(FOURS) <= set(table.weights)
+
+
+def test_a_narrow_table_is_told_with_its_range() -> None:
+    with pytest.raises(HaloError, match=rf"no weight 99: its weights run from {WEIGHTS[0]} to {WEIGHTS[-1]}\nGive the"):
+        rows_of(small_table(CORNERS), [0, 99])
+    with pytest.raises(HaloError, match="no weight is given"):
+        rows_of(small_table(CORNERS), [])

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from halo.characterization.design import require_registers
 from halo.characterization.histograms import load_histograms
 from halo.characterization.table import load_table
 from halo.config import CharacterizeConfig
@@ -22,6 +23,7 @@ from halo.errors import HaloError
 from halo.flow.characterize import characterize
 from halo.flow.runs.assets import mac_sources
 from halo.flow.runs.provenance import read_record
+from halo.liberty import read_corner
 
 SMALL = (("WEIGHT_WIDTH", 4), ("ACTIVATION_WIDTH", 4))
 
@@ -233,3 +235,26 @@ def test_record_names_inputs_by_hash(tmp_path: Path, osu018: Path) -> None:
     values = json.loads((folder / "run.json").read_text())
     assert [item["path"] for item in values["inputs"]][-1] == str(osu018)
     assert all(len(item["sha256"]) == 64 for item in values["inputs"])
+
+
+@pytest.mark.parametrize("options", [{"ties": (("foo", 1),)}, {"weight": "ww"}, {"output": "activation_i"}])
+def test_wrong_ports_are_told_before_synthesis(tmp_path: Path, osu018: Path, options: dict[str, object]) -> None:
+    stages: list[str] = []
+    config = CharacterizeConfig(
+        corners=(("tt", (osu018,)),),
+        run_folder=tmp_path / "run",
+        files=mac_sources(),
+        top="mul_csa_array",
+        **options,  # type: ignore[arg-type]
+    )
+    with pytest.raises(HaloError, match="port"):
+        characterize(config, lambda stage, *_: stages.append(stage))
+    assert set(stages) == {"ports"}
+
+
+def test_beside_a_netlist_only_flip_flops_are_left_out(osu018: Path) -> None:
+    library = read_corner([osu018])
+    require_registers(library, ["DFFNEG*", "*X1"])
+    with pytest.raises(HaloError, match=r"'XNOR\*' names cells that synthesis may not use") as caught:
+        require_registers(library, ["XNOR*"])
+    assert "dont_use='XNOR*'" in caught.value.fix

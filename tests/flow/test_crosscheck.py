@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -345,3 +346,28 @@ def test_no_icarus(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALO_IVERILOG", "no-such-simulator")
     with pytest.raises(HaloError, match="HALO_IVERILOG names no-such-simulator"):
         crosscheck(CrosscheckConfig(finished, 5, 1), quiet)
+
+
+def test_a_source_changed_since_the_run(tmp_path: Path, osu018: Path) -> None:
+    source = tmp_path / "mul.v"
+    text = "module mul(input [1:0] w, input [1:0] a, output [3:0] y); assign y = w * a; endmodule\n"
+    source.write_text(text)
+    config = CharacterizeConfig((("tt", (osu018,)),), tmp_path / "run", files=(source,), method="static")
+    characterize(config, quiet)
+    source.write_text(text.replace("w * a", "a * w"))
+    with pytest.raises(HaloError, match="changed since the run") as caught:
+        crosscheck(CrosscheckConfig(tmp_path / "run", 5, 1), quiet)
+    assert caught.value.path == str(source)
+
+
+def test_a_default_mac_of_another_version(tmp_path: Path, osu018: Path) -> None:
+    config = CharacterizeConfig((("tt", (osu018,)),), tmp_path / "run", method="static")
+    characterize(config, quiet)
+    record = tmp_path / "run" / "run.json"
+    values = json.loads(record.read_text())
+    for item in values["inputs"]:
+        if item["path"].endswith("mac_csa_array.v"):
+            item["sha256"] = "0" * 64
+    record.write_text(json.dumps(values))
+    with pytest.raises(HaloError, match="the default MAC of this halo is not the one of the run"):
+        crosscheck(CrosscheckConfig(tmp_path / "run", 5, 1), quiet)

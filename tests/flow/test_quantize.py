@@ -186,7 +186,7 @@ def test_resuming_other_weights_is_refused_and_force_starts_anew(model: Path) ->
     given = config(model, RtnOptions())
     with pytest.raises(HaloError, match="No space left") as full:
         quantize_model(given, stopping_after(3, OSError(28, "No space left on device", "x")))
-    assert "3 layers finished: go on with --resume" in full.value.fix
+    assert "3 layers finished: go on with resume=True" in full.value.fix
     changed = {name: weight + 1 for name, weight in weights().items()}
     np.savez(model, **changed)
     with pytest.raises(HaloError, match="not what the interrupted run read"):
@@ -394,7 +394,7 @@ class TestOnARealModel:
         options = HALO if method == "halo" else GptqOptions(4)
         text = tmp_path / "calibration.txt"
         text.write_bytes((shared / "text" / "wiki.test.raw").read_bytes()[:20000])
-        how = {"calibration": text, "text": TextOptions("documents", 64, 8), "table": table}
+        how = {"calibration": text, "text_options": TextOptions("documents", 64, 8), "table": table}
         whole = self.quantized(stories, tmp_path / "whole", options, **how)
         given = QuantizeConfig(stories, tmp_path / "q", options, **how)
         with pytest.raises(Interrupted):

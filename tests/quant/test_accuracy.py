@@ -55,7 +55,7 @@ def rounded(model: RunningModel, format: UniformFormat) -> dict[str, QuantizedLa
 def test_the_sample_is_three_windows(sample: Windows) -> None:
     assert sample.tokens.shape == (3, 512) and sample.scored == 1533
     assert (sample.tokens[:, 0] == 1).all()
-    assert sample.label == ("text as it is, tokenised once, 3 windows of BOS + 511 tokens, no overlap, tail dropped")
+    assert sample.label == ("text as it is, tokenized once, 3 windows of BOS + 511 tokens, no overlap, tail dropped")
 
 
 def test_float_perplexity(stories: RunningModel, sample: Windows) -> None:
@@ -203,7 +203,7 @@ def test_wikitext_lines_are_joined_as_the_papers_do(shared: Path, stories: Runni
     windows = windows_of("".join(rows), Tokenizer(), 4, PAPERS)
     assert seen == ["\n\n = Title = \n\n\n\n\n Text . \n"]
     assert windows.tokens.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]] and windows.scored == 6
-    assert windows.label.startswith('lines joined by "\\n\\n", tokenised once, 2 windows of 4 tokens')
+    assert windows.label.startswith('lines joined by "\\n\\n", tokenized once, 2 windows of 4 tokens')
     text = read_text(shared / "text" / "wiki.test.raw")
     limited = windows_of(text, stories.tokenizer, stories.context, PAPERS, limit=2)
     assert limited.tokens.shape == (2, 512) and limited.tokens[0, 0] == 1 and limited.tokens[1, 0] != 1

@@ -80,7 +80,7 @@ def test_each_layer_gets_the_method_that_the_table_promises(name: str) -> None:
 def test_a_method_that_needs_inputs_says_so(name: str) -> None:
     row = QUANTIZERS[name]
     if row.inputs == "needs":
-        with pytest.raises(HaloError, match=f"{name} needs the inputs of the layers\nGive a text: --calibration"):
+        with pytest.raises(HaloError, match=f"{name} needs the inputs of the layers\nGive a text: calibration="):
             next(row.make(row.options()).quantize(group(("o",), None, known=False)))
     elif row.table:
         with pytest.raises(HaloError, match="needs the table of a MAC's weights"):

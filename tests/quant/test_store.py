@@ -153,6 +153,9 @@ def test_damage_is_reported(tmp_path: Path) -> None:
     (tmp_path / INDEX).write_text(json.dumps(index | {"schema": 99}), encoding="utf-8")
     with pytest.raises(HaloError, match="written by a newer halo"):
         list_layers(tmp_path)
+    (tmp_path / INDEX).write_text(json.dumps({"schema": 1, "layers": {name: {"file": 3}}}), encoding="utf-8")
+    with pytest.raises(HaloError, match="damaged where it tells of layer"):
+        load_layer(tmp_path, name)
     (tmp_path / INDEX).write_text("[", encoding="utf-8")
     with pytest.raises(HaloError, match="damaged"):
         list_layers(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from halo.report.model import Bullets, Report, Section, Table, closing, scaled
+from halo.report.model import Bullets, Report, Section, Table, closing, four_digits, scaled
 from halo.report.text import render
 
 
@@ -45,6 +45,15 @@ def test_a_table_needs_one_cell_a_column() -> None:
         Table((), [], "c")
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.0015, "1.5 ms"), (12345.0, "12.35 ks"), (1.0, "1 s"), (0.0, "0 s")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0015, "1.500 ms"), (12345.0, "12.35 ks"), (1.0, "1.000 s"), (0.0, "0 s")]
+)
 def test_si_prefixes(value: float, text: str) -> None:
     assert scaled(value, "s") == text
+
+
+def test_four_digits_keep_their_zeros() -> None:
+    assert [four_digits(v) for v in (0.374, 0.3666, 12.5, 999.96, 1000.0, 0.0)] == [
+        *("0.3740", "0.3666", "12.50", "1000", "1000", "0"),
+    ]
+    assert scaled(1.5e-3, "s") == "1.500 ms"

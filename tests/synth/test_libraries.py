@@ -119,3 +119,10 @@ def test_no_library(tmp_path: Path) -> None:
         synthesize(PE, "pe_ws", [], workdir=tmp_path)
     with pytest.raises(HaloError, match=r"gone\.lib"):
         synthesize(PE, "pe_ws", [tmp_path / "gone.lib"], workdir=tmp_path)
+
+
+@pytest.mark.parametrize(("patterns", "cell"), [(["INV*"], "INVX1"), (["NAND*", "NOR*", "AND*", "OR*"], "AND2X1")])
+def test_gates_that_the_caller_forbids_are_named(tmp_path: Path, osu018: Path, patterns: list[str], cell: str) -> None:
+    with pytest.raises(HaloError, match="lacks what every mapping needs") as caught:
+        prepare_liberty([osu018], tmp_path, patterns)
+    assert caught.value.fix == f"Allow one, such as {cell}: leave out the dont_use that matches it."

@@ -60,3 +60,10 @@ def test_real_libraries(shared: Path, pattern: str, cell: str, output: str) -> N
     assert (overhead.cell, overhead.output) == (cell, output)
     assert 10e-12 < overhead.clk_to_q_s < 300e-12
     assert 0 < overhead.setup_s < 150e-12
+
+
+def test_flip_flops_that_may_not_be_used_are_named(hand: Library) -> None:
+    barred = {name: replace(cell, dont_use=True) for name, cell in hand.cells.items()}
+    with pytest.raises(HaloError, match=r"D flip-flops \(.*DFFN.*none that may be used") as caught:
+        plain_flip_flop(replace(hand, cells=barred))
+    assert "leave out the dont_use that matches it" in caught.value.fix

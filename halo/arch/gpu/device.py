@@ -209,5 +209,5 @@ def read_device(name_or_path: str | Path) -> Device:
         return _read(DATA / f"{name_or_path}.toml")
     path = Path(name_or_path)
     if not path.is_file():
-        raise HaloError(f"no device {name_or_path}", f"Known: {', '.join(device_names())}; or give a file.")
+        raise HaloError(f"no device {name_or_path}", f"Give one of: {', '.join(device_names())}; or give a file.")
     return _read.__wrapped__(path)

@@ -38,5 +38,5 @@ def scalesim_cycles(dataflow: Dataflow, rows: int, columns: int, m: int, k: int,
         case "os":
             along_rows, along_columns, fold = m, n, rows + columns + k - 2
         case _:
-            raise HaloError(f"dataflow {dataflow!r} is unknown", "Known: ws, is, os.")
+            raise HaloError(f"dataflow {dataflow!r} is unknown", "Give one of: ws, is, os.")
     return -(-along_rows // rows) * -(-along_columns // columns) * fold - 1

@@ -137,13 +137,13 @@ def array_spec(bench: str, parameters: Mapping[str, int | str]) -> ArraySpec:
         HaloError: another bench, or a parameter that the gates do not have.
     """
     if bench not in ("pe", "systolic_ws"):
-        raise HaloError(f"{bench} cannot be played as gates", "Use --gates with pe or systolic_ws.")
+        raise HaloError(
+            f"{bench} cannot be played as gates", "Gates are played of pe and systolic_ws: name one of these."
+        )
     allowed = DEFAULTS | (SIZES if bench == "systolic_ws" else {})
     for name in parameters:
         if name not in allowed:
-            raise HaloError(
-                f"the gates of {bench} have no parameter {name}", f"Parameters with --gates: {', '.join(allowed)}."
-            )
+            raise HaloError(f"the gates of {bench} have no parameter {name}", f"Set one of: {', '.join(allowed)}.")
     values = allowed | dict(parameters)
     numbers = {}
     for name in (n for n in values if n != "MULTIPLIER"):

@@ -21,6 +21,7 @@ from halo.flow.gate_level.trials import ErrorCurve, Trial, Trials
 from halo.flow.runs.provenance import Recorder, RunRecord, read_record
 from halo.flow.runs.runfolder import new_run
 from halo.flow.simulators.clocked_cycles import ClockedPlayer
+from halo.keywords import checked
 from halo.progress import Progress, silent
 from halo.units import FS_PER_PS
 
@@ -42,6 +43,7 @@ _SWEEP_SLOTS = (100, 1000)
 """Fewest and most slots of one point: an error rate of a per cent shows, and at most one of a per mille."""
 
 
+@checked
 @dataclass(frozen=True)
 class GatesConfig:
     """Options of ``halo sim NAME --gates``.
@@ -160,7 +162,7 @@ def play_gates(
     """
     array_spec(config.bench, dict(config.params))
     if not config.liberty:
-        raise HaloError("no Liberty library is given", "Add --liberty FILE (in Python liberty=).")
+        raise HaloError("no Liberty library is given", "Add --liberty FILE.")
     for path in config.liberty:
         if not path.is_file():
             raise HaloError("there is no such file", "Check the path.", path)

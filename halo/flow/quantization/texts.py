@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from halo.keywords import checked
 from halo.quant.text import Convention, Windows, read_text, windows_of
 from halo.quant.torch_model import RunningModel
 
 
+@checked
 @dataclass(frozen=True)
 class TextOptions:
     """How a text becomes windows of tokens.

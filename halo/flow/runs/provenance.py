@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,16 +20,17 @@ from typing import TYPE_CHECKING, Any, Self
 from halo.errors import HaloError
 from halo.flow.runs.runfolder import RECORD
 from halo.progress import Progress
-from halo.schema import check_schema, split_known, stamped
+from halo.schema import RUN_SCHEMA, read_stamped, split_known, stamped
 from halo.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LOG = "log.txt"
-SCHEMA = 1
-"""Schema number of ``run.json``."""
 _AGAIN = "Run the command again."
+_WORD = re.compile(r"[a-z]+[,']?(?= |\.?$)")
+"""A first word that takes a capital; what holds a digit, hyphen, underscore or colon is a name."""
+_NAMED = re.compile(r"'(\w+)'")
 _PACKAGES = (
     "numpy",
     "numba",
@@ -86,7 +88,9 @@ class RunRecord:
     def write(self, folder: Path) -> None:
         """Write ``run.json``, the keys of another version behind its own."""
         values = asdict(self)
-        text = json.dumps(stamped(SCHEMA, values | values.pop("extra")), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(
+            stamped(RUN_SCHEMA, values | values.pop("extra")), indent=2, ensure_ascii=False, allow_nan=False
+        )
         (folder / RECORD).write_text(text + "\n", encoding="utf-8")
 
     def to_pandas(self) -> pd.DataFrame:
@@ -181,8 +185,14 @@ class Recorder:
             self.onward(stage, done, total)
 
     def assume(self, sentence: str) -> None:
-        """State an assumption behind the numbers. Stated twice, it is written once; capital and full stop are added."""
-        sentence = sentence[:1].upper() + sentence[1:].rstrip(".") + "."
+        """State an assumption behind the numbers. Stated twice, it is written once.
+
+        A full stop is added, and a capital unless the sentence begins with a name: of a corner (``tt: ...``), a method
+        or a port.
+        """
+        if _WORD.match(sentence):
+            sentence = sentence[:1].upper() + sentence[1:]
+        sentence = sentence.rstrip(".") + "."
         if sentence not in self._assumptions:
             self._assumptions[sentence] = None
             self.log(f"assumes: {sentence}")
@@ -212,14 +222,12 @@ def read_record(folder: Path) -> RunRecord:
     if not path.is_file():
         raise HaloError("this is no run folder", "Give a folder that a halo command wrote.", folder)
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-        check_schema(read, path, newest=SCHEMA, again=_AGAIN)
-        values, extra = split_known(read, _KEYS)
+        values, extra = split_known(read_stamped(path, newest=RUN_SCHEMA, again=_AGAIN), _KEYS)
         values["inputs"] = tuple(InputFile(**item) for item in values["inputs"])
         values["assumptions"] = tuple(values["assumptions"])
         return RunRecord(**values, extra=extra)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HaloError(f"the record is damaged: {error}", _AGAIN, path) from error
+        raise HaloError(f"the record is damaged: {_told(error)}", _AGAIN, path) from error
 
 
 def require_unchanged(record: RunRecord, files: Iterable[Path], path: Path, *, again: str) -> None:
@@ -243,6 +251,14 @@ def require_unchanged(record: RunRecord, files: Iterable[Path], path: Path, *, a
             raise HaloError(f"the record has no hash of {file}", again, path)
         if input_file(file).sha256 != hashed:
             raise HaloError("this file has changed since the run", again, file)
+
+
+def _told(error: Exception) -> str:
+    """What a record lacks or holds, without the words of Python's constructors."""
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]!r}"
+    missing = sorted(_NAMED.findall(str(error)))
+    return f"it lacks or misplaces {', '.join(missing)}" if missing else str(error)
 
 
 def package_versions() -> dict[str, str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from halo.errors import HaloError, Interrupted
 from halo.flow.runs.provenance import InputFile
-from halo.flow.runs.runfolder import check_target, explain, put_in_place, signals_held
+from halo.flow.runs.runfolder import check_target, explain, make_folder, put_in_place, remove_empty, signals_held
 
 KEY = "resume.json"
 _ANEW = "Give the same again, or start anew with --force."
@@ -54,8 +54,8 @@ def resumable_run(target: Path, force: bool, resume: bool, kept: Callable[[Path]
             what = f"an interrupted run stands here, {_layers(kept(folder))} of it finished"
             raise HaloError(what, "Go on with it: --resume; or start anew: --force.", partial_folder(target))
         shutil.rmtree(folder)
+    made = make_folder(folder, target)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         yield folder
         with signals_held():
             (folder / KEY).unlink()
@@ -64,6 +64,7 @@ def resumable_run(target: Path, force: bool, resume: bool, kept: Callable[[Path]
         count = kept(folder) if folder.is_dir() else 0
         if count == 0:
             shutil.rmtree(folder, ignore_errors=True)
+            remove_empty(made)
         left = f"{_layers(count)} finished: go on with --resume." if count else ""
         if isinstance(error, KeyboardInterrupt) and count:
             raise Interrupted(f"interrupted; {left}") from error

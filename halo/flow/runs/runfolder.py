@@ -19,8 +19,9 @@ from pathlib import Path
 from types import FrameType
 
 from halo.errors import HaloError
+from halo.schema import RUN_RECORD
 
-RECORD = "run.json"
+RECORD = RUN_RECORD
 """The file that marks a folder as a run."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -69,7 +70,7 @@ def new_file(target: Path, force: bool = False) -> Iterator[Path]:
     beside = _hidden(target)
     made: list[Path] = []
     try:
-        made = _make_parents(target.parent)
+        made = _make_parents(target)
         yield beside
         with signals_held():
             beside.replace(target)
@@ -79,7 +80,7 @@ def new_file(target: Path, force: bool = False) -> Iterator[Path]:
     finally:
         with signals_held():
             beside.unlink(missing_ok=True)
-            _remove_empty(made)
+            remove_empty(made)
 
 
 def check_file(target: Path, force: bool) -> None:
@@ -110,8 +111,7 @@ def _built_beside(target: Path) -> Iterator[Path]:
     made: list[Path] = []
     folder = _hidden(target)
     try:
-        made = _make_parents(target.parent)
-        folder.mkdir()
+        made = make_folder(folder, target)
         yield folder
         with signals_held():
             put_in_place(folder, target)
@@ -127,7 +127,7 @@ def _built_beside(target: Path) -> Iterator[Path]:
         with signals_held():
             if folder.exists():
                 shutil.rmtree(folder)
-            _remove_empty(made)
+            remove_empty(made)
 
 
 def check_target(target: Path, force: bool) -> None:
@@ -137,9 +137,11 @@ def check_target(target: Path, force: bool) -> None:
         HaloError: it is a file, a folder and not ``force``, or a folder that is no run.
     """
     if target.is_dir():
+        finished = (target / RECORD).is_file()
         if not force:
-            raise HaloError("this folder exists", "Choose another with -o, or replace it with --force.", target)
-        if not (target / RECORD).is_file():
+            fix = "Choose another with -o" + (", or replace it with --force." if finished else ".")
+            raise HaloError("this folder exists", fix, target)
+        if not finished:
             raise HaloError(
                 f"--force replaces finished runs only, and this folder holds no {RECORD}",
                 "Choose another folder with -o, or delete this one yourself.",
@@ -154,19 +156,54 @@ def _hidden(target: Path) -> Path:
     return target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(3)}.partial")
 
 
-def _remove_empty(made: list[Path]) -> None:
+def _make_parents(target: Path) -> list[Path]:
+    """The parents of a file or folder to write that were missing.
+
+    Raises:
+        HaloError: they cannot be made; nothing is left then.
+    """
+    made: list[Path] = []
+    try:
+        for parent in reversed([p for p in target.parents if not p.exists()]):
+            parent.mkdir(exist_ok=True)
+            made.append(parent)
+    except OSError as error:
+        remove_empty(made)
+        raise _refused(error, target) from error
+    return made
+
+
+def make_folder(folder: Path, target: Path) -> list[Path]:
+    """Make a folder where results for ``target`` are collected, and the parents that are missing.
+
+    Returns:
+        The parents made, for ``remove_empty``.
+
+    Raises:
+        HaloError: it cannot be made; nothing is left then.
+    """
+    made = _make_parents(target)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        remove_empty(made)
+        raise _refused(error, target) from error
+    return made
+
+
+def remove_empty(made: list[Path]) -> None:
+    """Remove those of some folders, each inside the one before it, that hold nothing."""
     for parent in reversed(made):
-        if not any(parent.iterdir()):
+        if parent.is_dir() and not any(parent.iterdir()):
             parent.rmdir()
 
 
-def _make_parents(parent: Path) -> list[Path]:
-    missing = [p for p in (parent, *parent.parents) if not p.exists()]
-    made = []
-    for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
-        made.append(folder)
-    return made
+def _refused(error: OSError, target: Path) -> HaloError:
+    """What to say where results cannot be written at all."""
+    if error.errno in _FULL:
+        return explain(error, target)
+    reason = error.strerror or str(error)
+    return HaloError(f"nothing can be written here: {reason}", "Choose a place that can be written to.", target)
 
 
 def put_in_place(folder: Path, target: Path) -> None:

@@ -220,7 +220,7 @@ def _measure(
         area=made.area,
         source=f"{top}.v of halo {__version__}, gates of {corner.library.name}, static timing, event simulation",
         assumptions=(
-            f"The FP16 MAC is {top}, synthesised flat: sized and buffered for speed, at about a "
+            f"The FP16 MAC is {top}, synthesized flat: sized and buffered for speed, at about a "
             "quarter more energy (osu018).",
             *corner.assumptions,
             "Its clock period is the longest static path, sound for every operand.",
@@ -313,7 +313,7 @@ def _corner_name(config: CharacterizeConfig, corner: str | None, path: Path) -> 
     if corner is None:
         raise HaloError("the run has several corners", f"Name one of: {', '.join(names)}.", path)
     if corner not in names:
-        raise HaloError(f"the run has no corner {corner!r}", f"Its corners: {', '.join(names)}.", path)
+        raise HaloError(f"the run has no corner {corner!r}", f"Name one of: {', '.join(names)}.", path)
     return corner
 
 

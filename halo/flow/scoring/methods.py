@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from halo.arch.weights import INT8_VALUES, INT8_ZERO
 from halo.errors import HaloError
+from halo.flow.runs.provenance import read_record
+from halo.flow.runs.runfolder import RECORD
 from halo.flow.scoring.stated import METHODS, Operand
 from halo.quant.codebooks import left_aligned_codebook
 from halo.quant.layer import QuantizedLayer
@@ -24,6 +26,7 @@ from halo.sourced import Told
 from halo.workload.gemm import Gemm
 
 _OWN_MODEL = "Give the folder and the model that it was made from."
+_HEAD = "The head is no layer of a block: it runs as w8a8"
 _BAND = 128  # rows worked on at a time
 _FAST_BITS, _MIDDLE_BITS, _SPARSE_BITS = 3, 4, 8  # of the paper's effective bits
 
@@ -117,7 +120,7 @@ def stated_method(name: str, model: str, kv_bits: int) -> Method:
         HaloError: unknown name.
     """
     if name not in METHODS:
-        raise HaloError(f"method {name!r} is unknown", f"Known: {', '.join(METHODS)}.")
+        raise HaloError(f"method {name!r} is unknown", f"Give one of: {', '.join(METHODS)}.")
     stated = METHODS[name]
     figures = stated.figures
     if stated.family == "floating point":
@@ -126,7 +129,7 @@ def stated_method(name: str, model: str, kv_bits: int) -> Method:
     keys = (stated.bits_key(model), "sparse_share")
     bits, sparse = (figures.number(key) for key in keys)
     sources = figures.told(name, keys)
-    said = ["Stated bits a weight count no scales", "The head is no layer of a block: it runs as w8a8"]
+    said = ["Stated bits a weight count no scales", _HEAD]
     sets: tuple[ValueSet, ...]
     share: tuple[float, ...]
     if stated.family == "HALO":
@@ -151,9 +154,13 @@ def quantized_method(folder: Path, kv_bits: int, gemms: Iterable[Gemm]) -> Metho
         gemms: of the model, to check the shapes.
 
     Raises:
-        HaloError: no such folder, or one of another model.
+        HaloError: no such folder, a damaged one, or one of another model.
     """
     wanted = {gemm.layer: (gemm.n, gemm.k) for gemm in gemms if gemm.layer is not None}
+    if (folder / RECORD).is_file():
+        record = read_record(folder)
+        if record.command != "quantize":
+            raise HaloError(f"this is a run of halo {record.command}", "Give one of halo quantize.", folder)
     names = list_layers(folder)
     if not names:
         raise HaloError("this is no quantized folder: it has no layers.json", "Give one of halo quantize.", folder)
@@ -168,8 +175,9 @@ def quantized_method(folder: Path, kv_bits: int, gemms: Iterable[Gemm]) -> Metho
         formats[name] = layer_format(layer)
     said = [f"Bits, tile classes and values of the weights of {folder.name} are those in its folder"]
     missing = len(wanted) - len(names)
-    rest = "The head runs" if not missing else f"The head and {missing} of {len(wanted)} layers are not in it: they run"
-    said.append(f"{rest} as w8a8")
+    said.append(_HEAD)
+    if missing:
+        said.append(f"The folder {folder.name} lacks {missing} of {len(wanted)} layers: they run as w8a8")
     return Method(folder.name, _W8A8, _W8A8, _cache(kv_bits), formats, tuple(said))
 
 

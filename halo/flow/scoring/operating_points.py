@@ -179,7 +179,7 @@ def float_points(
         HaloError: a bare table, or a library that is gone or without power tables.
     """
     if not (run_folder / RECORD).is_file():
-        fix = "Give --table the folder of halo characterize, or leave out fp16."
+        fix = "Give the folder of halo characterize as --table, or leave out fp16."
         raise HaloError("fp16 needs the cell library of the table, and a bare table names none", fix, run_folder)
     dvfs, table = integer.dvfs, integer.bound.table
     mac = fp16_mac(run_folder, dvfs.corners[0], report)

@@ -91,3 +91,28 @@ def test_a_record_of_another_version_is_read_where_it_can_be(tmp_path: Path, con
     path.write_text(json.dumps({**values, "schema": 2, "halo": "7.0"}), encoding="utf-8")
     with pytest.raises(HaloError, match=r"written by halo 7\.0 \(schema 2\), but this halo"):
         read_record(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("port w is the weight", "Port w is the weight."),
+        ("tt_1p8: port w is the weight.", "tt_1p8: port w is the weight."),
+        ("tt: Wires have no delay.", "tt: Wires have no delay."),
+        ("fp16 is left out", "fp16 is left out."),
+        ("psum_o is tied", "psum_o is tied."),
+        ("halo-bal is stated", "halo-bal is stated."),
+        ("wires", "Wires."),
+    ],
+)
+def test_a_sentence_takes_a_capital_but_no_name_does(tmp_path: Path, said: str, kept: str) -> None:
+    with Recorder(tmp_path, "x", {}, ()) as record:
+        record.assume(said)
+    assert read_record(tmp_path).assumptions == (kept,)
+
+
+def test_what_a_record_lacks_is_named(tmp_path: Path) -> None:
+    for text, said in (("[]", "holds no JSON object"), ('{"schema": 1}', "it has no 'inputs'"), ("{", "it is no JSON")):
+        (tmp_path / "run.json").write_text(text, encoding="utf-8")
+        with pytest.raises(HaloError, match=said):
+            read_record(tmp_path)

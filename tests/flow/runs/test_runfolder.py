@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from halo.errors import HaloError
+from halo.flow.runs.resumable import resumable_run
 from halo.flow.runs.runfolder import explain, new_run, replaced_part
 
 
@@ -167,3 +168,32 @@ def test_interrupt_from_outside_leaves_nothing(tmp_path: Path) -> None:
             time.sleep(0.002)
         child.wait(timeout=20)
     assert tree(tmp_path) == set()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc")
+@pytest.mark.parametrize("place", ["/proc/run", "/proc/deep/run"])
+def test_a_folder_that_cannot_be_made_is_said_so(place: str) -> None:
+    with pytest.raises(HaloError, match="nothing can be written here") as caught, new_run(Path(place)):
+        pytest.fail("the block must not run")
+    assert caught.value.path == place and "can be written to" in caught.value.fix
+    with pytest.raises(HaloError, match="nothing can be written here"), resumable_run(Path(place), False, False, none):
+        pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("error", [RuntimeError(), KeyboardInterrupt(), HaloError("bad", "Mend it.")])
+def test_a_resumable_run_without_a_finished_part_leaves_no_parents(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)), resumable_run(tmp_path / "a" / "b" / "run", False, False, none) as folder:
+        assert folder.is_dir()
+        raise error
+    assert tree(tmp_path) == set()
+    with pytest.raises(HaloError, match="1 layer finished"), resumable_run(tmp_path / "a" / "run", False, False, one):
+        raise HaloError("bad", "Mend it.")
+    assert tree(tmp_path) == {"a", "a/run.partial"}
+
+
+def none(_folder: Path) -> int:
+    return 0
+
+
+def one(_folder: Path) -> int:
+    return 1

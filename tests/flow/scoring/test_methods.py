@@ -115,7 +115,7 @@ def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
     method = quantized_method(tmp_path / "bal", 8, [gemm(), other, head()])
     assert method.label == "bal"
     assert method.format_of(gemm()).tile == 2 and method.format_of(other).stored_bits == 8
-    assert any("head and 1 of 2 layers" in sentence for sentence in method.assumptions)
+    assert any("The folder bal lacks 1 of 2 layers" in sentence for sentence in method.assumptions)
 
 
 def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:
@@ -127,3 +127,24 @@ def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:
     save_layer(tmp_path, tiled("model.layers.9.mlp.up_proj"))
     with pytest.raises(HaloError, match="has no layer 'model"):
         quantized_method(tmp_path, 8, [gemm()])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "it is no JSON"),
+        ('{"schema": 9, "halo": "7.0"}', r"was written by halo 7\.0"),
+    ],
+)
+def test_a_folder_whose_record_cannot_be_read_is_not_scored(tmp_path: Path, text: str, said: str) -> None:
+    save_layer(tmp_path, tiled())
+    (tmp_path / "run.json").write_text(text, encoding="utf-8")
+    with pytest.raises(HaloError, match=said):
+        quantized_method(tmp_path, 8, [gemm(), head()])
+
+
+def test_stated_and_quantized_methods_say_the_same_of_the_head(tmp_path: Path) -> None:
+    save_layer(tmp_path / "q", tiled())
+    own = quantized_method(tmp_path / "q", 8, [gemm(), head()])
+    stated = stated_method("halo-bal", "llama2-7b", 8)
+    assert sum("head" in sentence for sentence in {*own.assumptions, *stated.assumptions}) == 1
