@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the same commands in two checkouts and compares what they write, byte by byte, and the CPU time they take.
 
-    git worktree add /tmp/old v0.1.0
-    .venv/bin/python scripts/compare_releases.py /tmp/old . --liberty LIB [--model FOLDER --text FILE] [--only NAME]
+    git worktree add ../old v0.1.0
+    .venv/bin/python scripts/compare_releases.py ../old . --liberty LIB [--model FOLDER --text FILE] [--only NAME]
 
 Both run in this Python environment, in turns, each command as often as `--repeat` says; the least CPU time counts.
 Exit code 1 if a compared file differs. A figure of CPU time means something only on a quiet machine.

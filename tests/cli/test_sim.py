@@ -59,7 +59,7 @@ def test_the_list_teaches_every_bench(capsys: pytest.CaptureFixture[str], argume
         (["pe", "--seed", "-1"], ["--seed"]),
         (["pe", "--waves", "."], ["a folder stands where the file should go"]),
         (["pe", "--junit", "there.xml"], ["there.xml: this file exists", "--force"]),
-        (["pe", "-o", "run"], ["run: this folder exists", "--force"]),
+        (["pe", "-o", "run"], ["run: this folder exists", "Choose another with -o."]),
         (["pe", "-o", "run", "--force"], ["holds no run.json"]),
     ],
 )

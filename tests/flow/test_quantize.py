@@ -148,7 +148,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(model: Path, table: Path) 
         replace(config(model, HALO, table=table), run_folder=model.parent / "whole"), silent
     ).run_folder
     given = config(model, HALO, table=table)
-    with pytest.raises(Interrupted, match=r"2 layers finished: go on with --resume"):
+    with pytest.raises(Interrupted, match=r"2 layers finished: go on with resume=True"):
         quantize_model(given, stopping_after(2, KeyboardInterrupt()))
     partial = model.parent / "q.partial"
     assert not given.run_folder.exists() and list_layers(partial) == ("a", "b")
