@@ -49,7 +49,9 @@ class StatedMethod:
 def _stated(name: str, table: dict[str, Any]) -> StatedMethod:
     family = table.pop("family", None)
     if family not in get_args(Family):
-        raise HaloError(f"{name}: family = {family!r} is unknown", f"Give one of: {', '.join(get_args(Family))}.", _DATA)
+        raise HaloError(
+            f"{name}: family = {family!r} is unknown", f"Give one of: {', '.join(get_args(Family))}.", _DATA
+        )
     models = [key for key in table if key.startswith(_OF_A_MODEL)]
     return StatedMethod(name, family, read_parameters(_DATA, table, ("bits", "sparse_share", *models), {}))
 
