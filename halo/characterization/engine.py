@@ -171,7 +171,7 @@ def _play(
     if len(activation) > ENUMERATED_BITS or events.arrivals_fs is None:
         return events
     following = sum(after[net].astype(np.int64) << i for i, net in enumerate(activation))
-    worst = np.zeros(1 << len(activation), np.int32)
+    worst = np.full(1 << len(activation), -1, np.int32)
     np.maximum.at(worst, following, events.arrivals_fs)
     return replace(events, worst_by_next_fs=worst)
 
@@ -219,7 +219,7 @@ def _histograms(corner: DesignCorner, found: tuple[WeightResult, ...], bins: Bin
         order = np.argsort(activations)
         activations = activations[order]
         worst_fs = np.array([e.worst_by_next_fs for e in events])[:, order]
-        worst = np.where(worst_fs > 0, worst_fs / 1000, np.nan).astype(np.float32)
+        worst = np.where(worst_fs >= 0, worst_fs / 1000, np.nan).astype(np.float32)
     return Histograms(
         weights=np.array([result.weight for result in found], np.int64),
         histogram=np.array([e.histogram for e in events]),

@@ -28,8 +28,8 @@ class Histograms:
         histogram: int64[W, B], transitions whose last output change falls into the bin; those that change no output
             are in no bin.
         bin_edges_ps: float[B + 1], ascending.
-        worst_by_next_ps: float32[W, A], largest delay of the transitions that end in the activation; NaN where none
-            of them changes an output.
+        worst_by_next_ps: float32[W, A], largest delay of the transitions that end in the activation: 0 where none of
+            them changes an output, NaN where no transition ends there (files of 0.1.0: NaN for both).
         activations: int[A], ascending.
 
     Raises:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -75,13 +76,15 @@ def delay_histograms(
     panels[-1].set_xlabel(f"{_quantity(table, corner)} of a transition (ps)")
     figure.supylabel("share of transitions (%)", fontsize=8.0)
     counted = _facts(table, corner, weights[0])[2]
-    title(panels[0], f"Settling times of {counted:,} transitions a weight" if counted else "Settling times", subject)
+    title(panels[0], f"Settling times of {counted:,} transitions per weight" if counted else "Settling times", subject)
     return figure
 
 
 @publication
 def delay_map(table: WeightTable, histograms: Histograms, corner: str | None = None, subject: str = "") -> Figure:
-    """Largest settling time (ps) over weight and next activation; grey where no output was seen to change.
+    """Largest settling time (ps) over weight and next activation.
+
+    Grey: transitions were simulated and changed no output. White: none of the sampled transitions ends there.
 
     Args:
         table: tells exact settling times from bounds, and of how many transitions a point is the largest.
@@ -92,28 +95,36 @@ def delay_map(table: WeightTable, histograms: Histograms, corner: str | None = N
     Raises:
         HaloError: nothing was recorded by next activation.
     """
-    worst = np.ma.masked_invalid(histograms.worst_by_next_ps)
-    if worst.count() == 0:
-        raise HaloError("no delays by next activation were recorded", "Characterize with --method exact or bound.")
+    worst = histograms.worst_by_next_ps
     weights, activations = histograms.weights, histograms.activations
+    counted = _facts(table, corner, int(weights[0]))[2]
+    complete = counted == len(activations) ** 2
+    if complete:
+        worst = np.nan_to_num(worst, nan=0.0)  # in files of 0.1.0 a quiet activation is NaN as well
+    moved = np.ma.masked_invalid(np.where(worst > 0, worst, np.nan))
+    if moved.count() == 0:
+        raise HaloError("no delays by next activation were recorded", "Characterize with --method exact.")
     figure = Figure(figsize=(4.4, 3.7))
     axes = figure.subplots()
-    axes.set_facecolor(QUIET)
     axes.grid(visible=False)
-    mesh = axes.pcolormesh(activations, weights, worst, cmap="magma", shading="nearest", rasterized=True)
+    mesh = axes.pcolormesh(activations, weights, moved, cmap="magma", shading="nearest", rasterized=True)
+    keys = []
+    if (worst == 0).any():
+        quiet = np.ma.masked_where(worst != 0, worst)
+        axes.pcolormesh(activations, weights, quiet, cmap=ListedColormap([QUIET]), shading="nearest", rasterized=True)
+        keys.append(Patch(facecolor=QUIET, label="no output changes"))
+    if np.isnan(worst).any():
+        keys.append(Patch(facecolor="white", edgecolor=NOTE, linewidth=0.5, label="not sampled"))
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
-    counted = _facts(table, corner, int(weights[0]))[2]
-    about = "" if counted == len(activations) ** 2 else "about "
-    of = f" of {about}{counted / len(activations):.3g} transitions" if counted else ""
-    bar.set_label(f"largest {_quantity(table, corner)}{of} (ps)")
+    of = f", {counted:,} transitions per weight" if counted else ""
+    bar.set_label(f"largest {_quantity(table, corner)} (ps){of}")
     bar.outline.set_linewidth(0.5)
     axes.set_xticks(weight_ticks(activations)[::2])
     axes.set_yticks(weight_ticks(weights)[::2])
     axes.set_xlabel("next activation")
     axes.set_ylabel("weight value")
-    if np.ma.is_masked(worst):
-        key = [Patch(facecolor=QUIET, label="no output seen to change")]
-        figure.legend(handles=key, loc="outside lower right", handlelength=1.0)
+    if keys:
+        figure.legend(handles=keys, loc="outside lower right", handlelength=1.0, ncols=len(keys))
     title(axes, "Delay over weight and next activation", subject)
     return figure
 

@@ -130,11 +130,11 @@ def layer_profile(rows: pd.DataFrame, subject: str = "") -> Figure:
     """
     if rows.empty:
         raise HaloError("there is no layer to draw", "Quantize some.")
-    panels = {"sqnr_db": "SQNR (dB)", "bits_per_weight": "bits a weight,\nall counted"}
+    panels = {"sqnr_db": "SQNR (dB)", "bits_per_weight": "bits per weight,\nall counted"}
     shown = rows.assign(**_places(rows["layer"]))
     if "period_ns" in rows:
-        shown["clock_mhz"] = 1e3 / shown["period_ns"]
-        panels["clock_mhz"] = "mean clock (MHz)"
+        shown["clock_ghz"] = 1 / shown["period_ns"]
+        panels["clock_ghz"] = "mean clock (GHz)"
     kinds = list(dict.fromkeys(shown["kind"]))
     figure = Figure(figsize=(WIDTH_IN, 0.6 + 1.35 * len(panels)))
     all_axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
@@ -156,7 +156,7 @@ def layer_profile(rows: pd.DataFrame, subject: str = "") -> Figure:
     all_axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = all_axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper")
-    title(all_axes[0], "What became of the layers", subject)
+    title(all_axes[0], "Noise, bits and clock of each layer", subject)
     return figure
 
 
@@ -190,7 +190,7 @@ def accuracy_trade(points: pd.DataFrame, subject: str = "") -> Figure:
     figure = Figure(figsize=(WIDTH_IN, 3.6))
     panels = figure.subplots(1, 2, sharey=True)
     for axes, column, less, label in (
-        (panels[0], "bits", True, "bits a weight, all counted"),
+        (panels[0], "bits", True, "bits per weight, all counted"),
         (panels[1], "clock_ghz", False, "mean clock (GHz)"),
     ):
         shown = points[points[column].notna()]

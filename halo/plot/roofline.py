@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -25,6 +26,7 @@ _KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "h")
 """Shapes of points, one a label."""
 
+_LINE = 9.0  # points between names of roofs
 _BYTES = ["weight_bytes", "activation_bytes", "result_bytes"]
 
 
@@ -56,27 +58,8 @@ def roofline(layers: pd.DataFrame, peaks: Mapping[str, float], bandwidth_gb_s: f
     highest = max(peaks.values())
     slope = bandwidth_gb_s * 1e-3  # 1e12 a second for each a byte
     axes.plot([left, highest / slope], [left * slope, highest], color=NOTE, linewidth=1.1)
-    middle = float(np.sqrt(left * highest / slope))
-    axes.annotate(
-        f"DRAM: {bandwidth_gb_s:g} GB/s",
-        (middle, middle * slope),
-        xytext=(8, -8),
-        textcoords="offset points",
-        va="top",
-        fontsize=7,
-        color=NOTE,
-    )
     for peak in peaks.values():
         axes.plot([peak / slope, right], [peak, peak], color=NOTE, linewidth=1.1)
-    axes.annotate(
-        "peaks: " + ", ".join(f"{name} {peak:.3g}" for name, peak in peaks.items()),
-        (right, highest),
-        xytext=(-2, 9),
-        textcoords="offset points",
-        ha="right",
-        fontsize=7,
-        color=NOTE,
-    )
     for kind, (colour, roles) in _KINDS.items():
         for label, mark in zip(labels, MARKS, strict=False):
             mine = (shown["role"].isin(roles) & (shown["label"] == label)).to_numpy()
@@ -85,23 +68,71 @@ def roofline(layers: pd.DataFrame, peaks: Mapping[str, float], bandwidth_gb_s: f
                 axes.scatter(
                     points[:, 0],
                     points[:, 1],
-                    s=20,
+                    s=30,
                     marker=mark,
-                    color=colour,
+                    facecolors="none",  # equal products of several methods stay visible
+                    edgecolors=colour,
                     label=kind,
-                    linewidths=0,
-                    alpha=0.85,
+                    linewidths=1.0,
                     zorder=3,
                 )
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(left, right)
     axes.set_ylim(top=3 * highest)
-    axes.set_xlabel("multiply-accumulates a byte from and to DRAM")
-    axes.set_ylabel("multiply-accumulates a second (1e12)")
+    axes.set_xlabel("multiply-accumulates per byte of DRAM traffic")
+    axes.set_ylabel("10¹² multiply-accumulates per second")
     kinds = [kind for kind, (_, roles) in _KINDS.items() if shown["role"].isin(roles).any()]
     handles = [Line2D([], [], marker="o", linestyle="", markersize=4, color=_KINDS[kind][0]) for kind in kinds]
-    handles += [Line2D([], [], marker=MARKS[n], linestyle="", markersize=4, color=GREY) for n in range(len(labels))]
-    figure.legend(handles, [*kinds, *labels], loc="outside lower left", ncols=min(5, len(handles)), handletextpad=0.1)
+    figure.legend(handles, kinds, loc="outside lower left", ncols=len(kinds), handletextpad=0.1)
+    shapes = MARKS[: len(labels)]
+    handles = [Line2D([], [], marker=m, linestyle="", markersize=4.5, color=GREY, fillstyle="none") for m in shapes]
+    figure.legend(handles, labels, loc="outside right upper", handletextpad=0.1)
     title(axes, "Roofline: each product of the model", subject)
+    _name_roofs(axes, peaks, (left, highest / slope), bandwidth_gb_s)
     return figure
+
+
+def _name_roofs(axes: Axes, peaks: Mapping[str, float], sloped: tuple[float, float], bandwidth_gb_s: float) -> None:
+    """Names beside the ends of the level roofs, moved apart where these are close, and along the sloped one.
+
+    Args:
+        sloped: where the roof of the memory begins and ends, in multiply-accumulates per byte.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()  # places the axes, so that distances on the page are known
+    names = sorted(peaks, key=lambda name: peaks[name])
+    right = axes.get_xlim()[1]
+    point = 72 / figure.dpi
+    ends = point * axes.transData.transform([(right, peaks[name]) for name in names])[:, 1]
+    wanted = np.arange(len(names)) * _LINE
+    places = wanted + np.maximum.accumulate(ends - wanted)
+    places -= (places - ends).mean()
+    for name, height, place in zip(names, ends, places, strict=True):
+        axes.annotate(
+            f"{name} {peaks[name]:.3g}",
+            (1.0, peaks[name]),
+            xycoords=("axes fraction", "data"),
+            xytext=(12, place - height),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            color=NOTE,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": NOTE, "shrinkA": 0, "shrinkB": 0},
+        )
+    figure.draw_without_rendering()  # the names have narrowed the axes
+    start, end = axes.transData.transform([(x, x * bandwidth_gb_s * 1e-3) for x in sloped])
+    middle = float(np.sqrt(sloped[0] * sloped[1]))
+    axes.annotate(
+        f"DRAM {bandwidth_gb_s:g} GB/s",
+        (middle, middle * bandwidth_gb_s * 1e-3),
+        xytext=(-3, 3),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        rotation=float(np.degrees(np.arctan2(*(end - start)[::-1]))),
+        rotation_mode="anchor",
+        fontsize=7,
+        color=NOTE,
+    )

@@ -52,7 +52,7 @@ def time_bars(
     Args:
         totals: the ``total`` rows of ``score.csv``, with a column ``model``.
         subject: array, phase, batch and context, for the title.
-        baseline: method that is 1; None: seconds.
+        baseline: method that is 1; None: seconds, or milliseconds where all are short.
         published: ratios to the baseline to mark, one row a model and one column a method; NaN: none.
 
     Raises:
@@ -66,7 +66,8 @@ def time_bars(
     }
     parts |= {"stall_ps": ("stalls", "#cfcfcf"), "transition_ps": ("transitions", ACCENT)}
     what = "Execution time" if baseline is None else f"Execution time, {baseline} = 1"
-    return _bars(totals, "time_ps", parts, what, "time (s)", subject, baseline, published)
+    unit, scale = _time_unit(totals)
+    return _bars(totals, "time_ps", parts, what, f"time ({unit})", scale, subject, baseline, published)
 
 
 @publication
@@ -79,7 +80,7 @@ def energy_bars(
         totals, subject, baseline, published: as in ``time_bars``.
     """
     what = "Energy" if baseline is None else f"Energy, {baseline} = 1"
-    return _bars(totals, "energy_pj", ENERGY_PARTS, what, "energy (J)", subject, baseline, published)
+    return _bars(totals, "energy_pj", ENERGY_PARTS, what, "energy (J)", _PICO, subject, baseline, published)
 
 
 @publication
@@ -144,7 +145,8 @@ def time_against_energy(totals: pd.DataFrame, subject: str = "") -> Figure:
     _require_rows(totals)
     figure = Figure(figsize=(WIDTH_IN, 3.8))
     axes = figure.subplots()
-    time = totals["time_ps"].to_numpy(dtype=np.float64) * _PICO
+    unit, scale = _time_unit(totals)
+    time = totals["time_ps"].to_numpy(dtype=np.float64) * scale
     energy = totals["energy_pj"].to_numpy(dtype=np.float64) * _PICO
     near = (time <= _FAR * np.median(time)) & (energy <= _FAR * np.median(energy))
     families = list(dict.fromkeys(totals["family"]))
@@ -154,12 +156,12 @@ def time_against_energy(totals: pd.DataFrame, subject: str = "") -> Figure:
     best = pareto(time, energy)
     axes.plot(time[best], energy[best], color=GREY, linewidth=0.9, linestyle=_DASHED, zorder=1)
     axes.margins(0.28, 0.12)
-    axes.set_xlabel("time (s)")
+    axes.set_xlabel(f"time ({unit})")
     axes.set_ylabel("energy (J)")
     handles, names = axes.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower left", ncols=len(families), handletextpad=0.1)
     beyond = [
-        f"{label} ({t:.3g} s, {e:,.4g} J)"
+        f"{label} ({t:.3g} {unit}, {e:,.4g} J)"
         for label, t, e in zip(totals["label"][~near], time[~near], energy[~near], strict=True)
     ]
     what = "Time against energy; dashed: the Pareto front"
@@ -174,6 +176,7 @@ def _bars(
     parts: Mapping[str, tuple[str, str]],
     what: str,
     unit: str,
+    factor: float,
     subject: str,
     baseline: str | None,
     published: pd.DataFrame | None,
@@ -187,7 +190,7 @@ def _bars(
     shown = {column: told for column, told in parts.items() if totals[column].astype(float).sum() > 0}
     for axes, model in zip(panels, models, strict=True):
         mine = totals[totals["model"] == model].set_index("method").reindex(methods)
-        scale = _PICO if baseline is None else 1 / _value(mine, baseline, whole)
+        scale = factor if baseline is None else 1 / _value(mine, baseline, whole)
         left = np.zeros(len(methods))
         for column, (name, colour) in shown.items():
             length = mine[column].astype(float).fillna(0).to_numpy() * scale
@@ -226,6 +229,11 @@ def _bars(
     figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
     figure.suptitle(f"{what}\n{subject}" if subject else what, x=0.01, ha="left", fontsize=9)
     return figure
+
+
+def _time_unit(totals: pd.DataFrame) -> tuple[str, float]:
+    """The unit in which times are drawn, and how many of it a picosecond is."""
+    return ("ms", 1e-9) if totals["time_ps"].astype(float).max() < 1e11 else ("s", _PICO)
 
 
 def _value(rows: pd.DataFrame, method: str, column: str) -> float:

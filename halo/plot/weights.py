@@ -35,7 +35,7 @@ from halo.plot.style import (
 
 @publication
 def frequency_per_weight(table: WeightTable, corner: str | None = None, subject: str = "", note: str = "") -> Figure:
-    """Highest safe clock (GHz, MHz) of each weight, coloured by trailing zeros; stems start at the clock safe for all.
+    """Highest safe clock (GHz) of each weight, coloured by trailing zeros; stems start at the clock safe for all.
 
     The right axis counts in that clock. The weight zero, which may be far faster than any other, is named at the top
     edge where it would squeeze the rest.
@@ -58,26 +58,24 @@ def frequency_per_weight(table: WeightTable, corner: str | None = None, subject:
     zeros = trailing_zeros(weights)
     colours = zero_colours(zeros)
     shades = np.array([mcolors.to_hex(colours[int(z)]) for z in zeros])
-    unit, scale = ("MHz", 1e3) if clocks[shown].max() < 1.0 else ("GHz", 1.0)
-    clocks = clocks * scale
     slowest, fastest = float(np.nanmin(clocks)), float(clocks[shown].max())
     span = max(fastest - slowest, 0.02 * slowest)
     figure = Figure(figsize=(WIDTH_IN, 3.3 if note else 3.0))
     axes = figure.subplots()
     zero = rows.loc[rows["weight"] == 0, ["fmax_ghz", "period_ps"]]
     if not zero.empty:
-        clock, period = float(zero["fmax_ghz"].iloc[0]) * scale, float(zero["period_ps"].iloc[0])
+        clock, period = float(zero["fmax_ghz"].iloc[0]), float(zero["period_ps"].iloc[0])
         if clock <= fastest + 0.3 * span:
             shown |= weights == 0
             fastest = max(fastest, clock)
         elif clock > 0 or period == 0:
-            _mark_zero(axes, f"weight 0: {clock:,.4g} {unit}" if clock > 0 else "weight 0: any clock")
+            _mark_zero(axes, f"weight 0: {clock:,.4g} GHz" if clock > 0 else "weight 0: any clock")
     axes.axhline(slowest, color=ACCENT, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
     axes.vlines(weights[shown], slowest, clocks[shown], colors=list(shades[shown]), linewidth=1.0, zorder=2)
     axes.scatter(weights[shown], clocks[shown], s=9, c=list(shades[shown]), linewidths=0, zorder=3)
     axes.set_ylim(slowest - 0.14 * span, fastest + 0.08 * span)
     axes.annotate(
-        f"safe for every weight: {slowest:.4g} {unit}",
+        f"safe for every weight: {slowest:.4g} GHz",
         (1.0, slowest),
         xycoords=("axes fraction", "data"),
         xytext=(-2, -3),
@@ -88,7 +86,7 @@ def frequency_per_weight(table: WeightTable, corner: str | None = None, subject:
         fontsize=7.5,
     )
     weight_axis(axes, weights)
-    axes.set_ylabel(f"highest safe clock ({unit})")
+    axes.set_ylabel("highest safe clock (GHz)")
     relative = axes.secondary_yaxis(
         "right", functions=(partial(np.multiply, 1 / slowest), partial(np.multiply, slowest))
     )

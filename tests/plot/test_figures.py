@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +45,17 @@ def test_frequency_shows_every_clock_and_names_the_zero(one: tuple[WeightTable, 
     figure = frequency_per_weight(table, subject=SUBJECT, note="The clock period rests on a guess.")
     points = artist(figure, PathCollection).get_offsets()
     expected = table.rows().query("weight != 0")
-    np.testing.assert_allclose(points, expected[["weight", "fmax_ghz"]].to_numpy() * [1, 1e3], rtol=1e-6)
+    np.testing.assert_allclose(points, expected[["weight", "fmax_ghz"]], rtol=1e-6)
     assert len(artist(figure, LineCollection).get_segments()) == 255
     said = texts(figure)
-    assert f"safe for every weight: {expected['fmax_ghz'].min() * 1e3:.4g} MHz" in said
-    assert "weight 0: 3,333 MHz" in said
-    assert SUBJECT in said and "(MHz)" in said and "rests on a guess" in said
+    assert f"safe for every weight: {expected['fmax_ghz'].min():.4g} GHz" in said
+    assert "weight 0: 3.333 GHz" in said
+    assert SUBJECT in said and "(GHz)" in said and "rests on a guess" in said
     low, high = figure.axes[0].get_ylim()
-    assert low < expected["fmax_ghz"].min() * 1e3 and expected["fmax_ghz"].max() * 1e3 < high < 1000.0
+    assert low < expected["fmax_ghz"].min() and expected["fmax_ghz"].max() < high < 1.0
     figure.draw_without_rendering()
     relative = figure.axes[0].child_axes[0]
-    np.testing.assert_allclose(relative.get_ylim(), np.array([low, high]) / (expected["fmax_ghz"].min() * 1e3))
+    np.testing.assert_allclose(relative.get_ylim(), np.array([low, high]) / expected["fmax_ghz"].min())
 
 
 def test_fast_clocks_are_given_in_ghz() -> None:
@@ -103,7 +104,7 @@ def test_histograms_are_shares_of_all_transitions_with_the_maximum_marked(
         assert any(line.get_xdata()[0] == marked for line in axes.lines)  # type: ignore[index]
     said = texts(figure)
     assert "weight \N{MINUS SIGN}91 (0 trailing zeros)" in said and "change no output" in said
-    assert "Settling times of 65,536 transitions a weight" in said and f"bound {1.02 * marked:,.0f} ps" in said
+    assert "Settling times of 65,536 transitions per weight" in said and f"bound {1.02 * marked:,.0f} ps" in said
     assert "settling time of a transition (ps)" in said
 
 
@@ -112,30 +113,41 @@ def test_bounds_are_called_bounds(one: tuple[WeightTable, Histograms]) -> None:
     bounds = WeightTable(table.rows().assign(delay_ps=np.nan, mean_ps=np.nan))
     said = texts(delay_histograms(bounds, histograms, (3,)))
     assert "bound " in said and "settle bound of a transition (ps)" in said and "max " not in said
-    assert "largest settle bound of 256 transitions (ps)" in texts(delay_map(bounds, histograms))
+    assert "largest settle bound (ps), 65,536 transitions per weight" in texts(delay_map(bounds, histograms))
 
 
-def test_a_sampled_map_says_how_many_transitions_stand_behind_a_point(one: tuple[WeightTable, Histograms]) -> None:
+def test_a_sampled_map_says_how_many_transitions_stand_behind_it(one: tuple[WeightTable, Histograms]) -> None:
     table, histograms = one
     sampled = WeightTable(table.rows().assign(transitions=512))
-    assert "largest settling time of about 2 transitions (ps)" in texts(delay_map(sampled, histograms))
-    assert "Settling times of 512 transitions a weight" in texts(delay_histograms(sampled, histograms, (3,)))
+    assert "largest settling time (ps), 512 transitions per weight" in texts(delay_map(sampled, histograms))
+    assert "Settling times of 512 transitions per weight" in texts(delay_histograms(sampled, histograms, (3,)))
 
 
 def test_map_shows_delays_and_leaves_quiet_weights_out(one: tuple[WeightTable, Histograms]) -> None:
     table, histograms = one
+    worst = histograms.worst_by_next_ps
     figure = delay_map(table, histograms)
     shown = artist(figure, QuadMesh).get_array()
-    np.testing.assert_array_equal(shown.filled(np.nan), histograms.worst_by_next_ps)
-    assert shown.mask[WEIGHTS == 0].all() and "no output seen to change" in texts(figure)
-    busy = Histograms(
-        histograms.weights,
-        histograms.histogram,
-        histograms.bin_edges_ps,
-        np.nan_to_num(histograms.worst_by_next_ps, nan=5.0),
-        histograms.activations,
-    )
-    assert "no output seen to change" not in texts(delay_map(table, busy))
+    np.testing.assert_array_equal(shown.filled(0.0), worst)
+    assert shown.mask[WEIGHTS == 0].all() and not shown.mask[WEIGHTS != 0].any()
+    said = texts(figure)
+    assert "no output changes" in said and "not sampled" not in said
+    old = replace(histograms, worst_by_next_ps=np.where(worst > 0, worst, np.nan).astype(np.float32))
+    assert texts(delay_map(table, old)) == said, "a stimulus that is complete leaves nothing out"
+    busy = replace(histograms, worst_by_next_ps=worst + 5)
+    assert "no output changes" not in texts(delay_map(table, busy))
+
+
+def test_map_tells_what_was_not_sampled_from_what_is_quiet(one: tuple[WeightTable, Histograms]) -> None:
+    table, histograms = one
+    worst = histograms.worst_by_next_ps.copy()
+    worst[WEIGHTS != 0, 7] = np.nan
+    holed = replace(histograms, worst_by_next_ps=worst)
+    figure = delay_map(WeightTable(table.rows().assign(transitions=512)), holed)
+    moved, quiet = (m.get_array() for m in figure.axes[0].collections if isinstance(m, QuadMesh))
+    np.testing.assert_array_equal(~np.ma.getmaskarray(moved), worst > 0)
+    np.testing.assert_array_equal(~np.ma.getmaskarray(quiet), worst == 0)
+    assert "no output changes" in texts(figure) and "not sampled" in texts(figure)
 
 
 def test_telling_weights_are_the_slowest_of_their_kind(one: tuple[WeightTable, Histograms]) -> None:

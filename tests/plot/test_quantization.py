@@ -73,7 +73,7 @@ def test_profile_has_a_line_for_each_kind_over_the_blocks() -> None:
     drawn = {str(line.get_label()): line.get_xydata().tolist() for line in noise.lines}  # type: ignore[union-attr]
     assert drawn == {"mlp.up": [[0, 1], [1, 3], [10, 5]], "attn.q": [[0, 2], [1, 4], [10, 6]]}
     assert [line.get_ydata().tolist() for line in bits.lines] == [[4, 4, 4], [3, 3, 3]]
-    assert [line.get_ydata().tolist() for line in clock.lines] == [[1000, 250, 125], [500, 200, 100]]
+    assert [line.get_ydata().tolist() for line in clock.lines] == [[1, 0.25, 0.125], [0.5, 0.2, 0.1]]
     assert clock.get_xlabel() == "block"
     alone = layer_profile(rows.drop(columns="period_ns").assign(layer=list("abcdef"))).axes
     assert len(alone) == 2 and alone[0].lines[0].get_xdata().tolist() == [0, 1, 2, 3, 4, 5]

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from halo.dvfs.cost import Segment
 from halo.dvfs.files import read_dvfs
@@ -20,6 +22,7 @@ from halo.plot.score import energy_bars, tile_size_bars, time_against_energy, ti
 from halo.plot.timeline import schedule_timeline
 
 TIMES = ("time_slow_ps", "time_fast_ps", "stall_ps", "transition_ps")
+BYTES = ("weight_bytes", "activation_bytes", "result_bytes")
 ENERGIES = ("core_pj", "buffer_pj", "dram_pj", "static_pj", "transition_pj")
 
 
@@ -57,8 +60,13 @@ def test_stacks_end_at_the_totals_over_the_baseline() -> None:
 
 
 def test_stacks_are_seconds_and_joules_without_a_baseline() -> None:
-    assert np.allclose(ends(time_bars(totals()).axes[1]), [30e-12, 20e-12])
     assert np.allclose(ends(energy_bars(totals()).axes[0]), [14e-12, 11e-12])
+    brief = time_bars(totals()).axes[1]
+    assert np.allclose(ends(brief), [30e-9, 20e-9]) and brief.get_xlabel() == "time (ms)"
+    longer = totals()
+    longer[[*TIMES, "time_ps"]] *= 10**10
+    long = time_bars(longer).axes[1]
+    assert np.allclose(ends(long), [0.3, 0.2]) and long.get_xlabel() == "time (s)"
 
 
 def test_published_ratios_are_marked_where_there_are_any() -> None:
@@ -103,6 +111,18 @@ def test_the_front_joins_what_none_beats() -> None:
     assert [text.get_text() for text in axes.texts] == list("abc")
 
 
+@pytest.mark.parametrize("peaks", [{"only": 5.0}, {"a": 10.0, "b": 10.1, "c": 10.2, "d": 20.0}])
+def test_names_of_roofs_do_not_overlap(peaks: dict[str, float]) -> None:
+    frame = pd.DataFrame(
+        {"label": ["x"], "role": "q", "macs": 8, "time_ps": 1, **{key: [1] for key in BYTES}},
+    )
+    figure = roofline(frame, peaks, 100.0)
+    figure.draw_without_rendering()
+    extents = [Text.get_window_extent(text) for text in figure.axes[0].texts]  # without the line to the roof
+    assert len(extents) == len(peaks) + 1
+    assert not any(one.overlaps(other) for one, other in combinations(extents, 2))
+
+
 def test_roofline_places_each_product_once() -> None:
     frame = pd.DataFrame(
         {
@@ -121,6 +141,7 @@ def test_roofline_places_each_product_once() -> None:
     memory, *roofs = axes.lines
     assert np.allclose(np.divide(memory.get_ydata(), memory.get_xdata()), 0.1)
     assert [line.get_xydata()[0].tolist() for line in roofs] == [[100.0, 10.0], [200.0, 20.0]]
+    assert [text.get_text() for text in axes.texts] == ["slow 10", "fast 20", "DRAM 100 GB/s"]
     with pytest.raises(HaloError, match="no product"):
         roofline(frame.iloc[:0], {"slow": 1.0}, 1.0)
     many = pd.concat([frame.assign(label=str(n)) for n in range(13)])

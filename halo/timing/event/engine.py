@@ -42,7 +42,8 @@ class Events:
         delay_fs: largest arrival; period_fs: largest arrival + setup; mean_fs: weighted mean arrival, a transition that
             moves no endpoint counting as 0.
         histogram: int64[B], weight by arrival; transitions that move no endpoint are in no bin. None: not asked for.
-        worst_by_next_fs: int32[A] by next activation (exhaustive stimulus), else None.
+        worst_by_next_fs: int32[A], largest arrival by next activation, -1 where no transition ends there; None where
+            transitions are not told apart by it.
         arrivals_fs, toggles_each: int32[T] (listed stimulus), else None.
         out_counts, in_counts: int64[arcs]; functional, toggles: int64[G]; state_counts: int64[tables].
     """
