@@ -19,9 +19,12 @@ Tests: tests/flow/gate_level/test_clocked_designs.py.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +119,7 @@ class ClockedPlayer:
         lines = _top_level(design, library, each_cycle, toggles)
         (workdir / "top.v").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         sources = ["timed_netlist.v", "top.v"]
-        self._run("iverilog", "-g2005", "-gspecify", "-s", TOP, "-o", _PROGRAM, *sources)
+        self._run(workdir, "iverilog", "-g2005", "-gspecify", "-s", TOP, "-o", _PROGRAM, *sources)
 
     def play(self, cycles: Cycles, period_fs: int) -> Played:
         """Play all cycles at one clock period.
@@ -127,7 +130,7 @@ class ClockedPlayer:
         return self.sweep(cycles, [period_fs])[0]
 
     def sweep(self, cycles: Cycles, periods_fs: Sequence[int]) -> list[Played]:
-        """Play the same cycles at several clock periods."""
+        """Play the same cycles at several clock periods, on all cores; each run has a folder of its own."""
         least = 2 * int(self.design.timed.launch_fs.max(initial=0))
         if min(periods_fs) <= least:
             raise HaloError(
@@ -135,28 +138,31 @@ class ClockedPlayer:
                 f"Give a period above {least / 1000:g} ps.",
             )
         _write_rows(cycles, self.workdir / "cycles.txt")
-        return [self._play(cycles, period) for period in periods_fs]
+        folders = [self.workdir / f"run{i}" for i in range(len(periods_fs))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(partial(self._play, cycles), periods_fs, folders))
 
-    def _play(self, cycles: Cycles, period_fs: int) -> Played:
+    def _play(self, cycles: Cycles, period_fs: int, folder: Path) -> Played:
+        folder.mkdir(exist_ok=True)
         counted = np.flatnonzero(cycles.compared.any(axis=1))
         settings = {"period": period_fs, "cycles": len(cycles), "first": int(counted[0]) if len(counted) else 0}
-        self._run("vvp", "-n", _PROGRAM, *(f"+{name}={value}" for name, value in settings.items()))
-        result = (self.workdir / "result.txt").read_text().split()
+        self._run(folder, "vvp", "-n", f"../{_PROGRAM}", *(f"+{name}={value}" for name, value in settings.items()))
+        result = (folder / "result.txt").read_text().split()
         if len(result) != 6 or int(result[0]) != len(cycles):
             raise HaloError(
                 f"Icarus did not finish {len(cycles)} clock cycles", "Run halo doctor to check the installation."
             )
-        each = np.loadtxt(self.workdir / "needed.txt", np.int64, ndmin=1) if self.each_cycle else None
-        toggles = np.loadtxt(self.workdir / "toggles.txt", np.int64, ndmin=1) if self.toggles else None
+        each = np.loadtxt(folder / "needed.txt", np.int64, ndmin=1) if self.each_cycle else None
+        toggles = np.loadtxt(folder / "toggles.txt", np.int64, ndmin=1) if self.toggles else None
         count, wrong, late, needed, first_wrong = (int(value) for value in result[1:])
         return Played(period_fs, count, wrong, late, needed, first_wrong, each, toggles)
 
-    def _run(self, tool: str, *arguments: str) -> None:
+    def _run(self, folder: Path, tool: str, *arguments: str) -> None:
         found = find_tool(tool)
         done = subprocess.run(
-            [found.path, *arguments], cwd=self.workdir, env=found.environment, capture_output=True, text=True
+            [found.path, *arguments], cwd=folder, env=found.environment, capture_output=True, text=True
         )
-        (self.workdir / f"{tool}.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+        (folder / f"{tool}.log").write_text(done.stdout + done.stderr, encoding="utf-8")
         if done.returncode or done.stderr:
             said = (done.stderr or done.stdout).strip().splitlines()
             raise HaloError(f"{tool} failed: {said[0] if said else done.returncode}", "Run halo doctor.")
@@ -197,7 +203,7 @@ def _top_level(design: Registered, library: Library, each_cycle: bool, toggles: 
     yield "  initial begin"
     for name in ("period", "cycles", "first"):
         yield f'    found = $value$plusargs("{name}=%d", {name});'
-    yield '    rows = $fopen("cycles.txt", "r");'
+    yield '    rows = $fopen("../cycles.txt", "r");'
     if each_cycle:
         yield '    result = $fopen("needed.txt");'
     yield "    #period;"
