@@ -34,17 +34,17 @@ install_system_packages() {
         "${missing[@]}" >&2 || fail "apt-get could not install ${missing[*]}" "See its message above."
 }
 
-# The newest of the usual names that runs and is 3.11 or newer. A name alone proves nothing: version managers put
+# The newest of the usual names that runs and is 3.11 to 3.13, the versions tested. A name alone proves nothing: version managers put
 # launchers on PATH for versions that are not active.
 find_python() {
     local name
-    for name in "${HALO_PYTHON:-}" python3.13 python3.12 python3.11 python3 python3.14; do
-        if [ -n "$name" ] && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+    for name in "${HALO_PYTHON:-}" python3.13 python3.12 python3.11 python3; do
+        if [ -n "$name" ] && "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1; then
             command -v "$name"
             return
         fi
     done
-    fail "no Python 3.11 or newer was found" "Install one (apt-get install python3), or set HALO_PYTHON to it."
+    fail "no Python 3.11, 3.12 or 3.13 was found" "Install one (apt-get install python3), or set HALO_PYTHON to it."
 }
 
 make_environment() {

@@ -4,13 +4,12 @@
 Comments and line continuations are blanked without moving anything, so that the parser never sees them and an
 offset in the clean text is an offset in the file.
 
-Parsers from PyPI that were tried first, on an idle machine, against about 0.3 s (sky130, 13 MB) and 0.9 s (ASAP7 AO,
-22 MB) for the syntax tree made here, and 0.6 s and 1.5 s for the finished library in SI units:
+Parsers from PyPI that were tried before this one was written, both several times slower:
 
-- liberty-parser 0.0.29 reads every library we have, into strings only: 4.2 s and 8.2 s. Its groups do not know their
-  line, so nothing found later can be located. It brings sympy and lark, and it is under the GPL.
-- eda-liberty-parser 0.1.1 takes 1.8 s and 4.1 s for strings only, keeps no lines either, and reads 14 of 60 files
-  cut off at random places without complaint.
+- liberty-parser 0.0.29 yields strings only. Its groups do not know their line, so nothing found later can be located.
+  It brings sympy and lark, and it is under the GPL.
+- eda-liberty-parser 0.1.1 yields strings only, keeps no lines either, and reads many files that are cut off without
+  complaint.
 
 Tests: tests/liberty/test_liberty_syntax.py.
 """
