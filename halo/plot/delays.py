@@ -116,7 +116,7 @@ def delay_map(table: WeightTable, histograms: Histograms, corner: str | None = N
     if np.isnan(worst).any():
         keys.append(Patch(facecolor="white", edgecolor=NOTE, linewidth=0.5, label="not sampled"))
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)
-    of = f", {counted:,} transitions per weight" if counted else ""
+    of = f"\n{counted:,} transitions per weight" if counted else ""
     bar.set_label(f"largest {_quantity(table, corner)} (ps){of}")
     bar.outline.set_linewidth(0.5)
     axes.set_xticks(weight_ticks(activations)[::2])

@@ -85,7 +85,7 @@ def delay_across_voltage(table: WeightTable, subject: str = "") -> Figure:
     turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if many else {}
     right.set_xticks(range(len(corners)), labels, fontsize=6.5, **turned)
     right.set_xlabel("× median delay over that of the last corner")
-    title(right, "What one scale factor a corner misses", "")
+    title(right, "Error of one scale factor per corner", "")
     zeros_legend(figure, colours)
     return figure
 

@@ -113,13 +113,13 @@ def test_bounds_are_called_bounds(one: tuple[WeightTable, Histograms]) -> None:
     bounds = WeightTable(table.rows().assign(delay_ps=np.nan, mean_ps=np.nan))
     said = texts(delay_histograms(bounds, histograms, (3,)))
     assert "bound " in said and "settle bound of a transition (ps)" in said and "max " not in said
-    assert "largest settle bound (ps), 65,536 transitions per weight" in texts(delay_map(bounds, histograms))
+    assert "largest settle bound (ps)\n65,536 transitions per weight" in texts(delay_map(bounds, histograms))
 
 
 def test_a_sampled_map_says_how_many_transitions_stand_behind_it(one: tuple[WeightTable, Histograms]) -> None:
     table, histograms = one
     sampled = WeightTable(table.rows().assign(transitions=512))
-    assert "largest settling time (ps), 512 transitions per weight" in texts(delay_map(sampled, histograms))
+    assert "largest settling time (ps)\n512 transitions per weight" in texts(delay_map(sampled, histograms))
     assert "Settling times of 512 transitions per weight" in texts(delay_histograms(sampled, histograms, (3,)))
 
 
