@@ -21,7 +21,7 @@ COMPARED = (
     "timeline.csv", "histograms.npz",
 )  # fmt: skip
 
-# Name, arguments. {mac_sources} and {pe_sources} are files of rtl/; {lib}, {model} and {text} are given; {out} is the
+# Name, arguments. {mac_sources} are those of rtl/mac; {lib}, {model} and {text} are given; {out} is the
 # command's own folder, {NAME} that of another.
 COMMANDS: list[tuple[str, str]] = [
     ("import", ""),
@@ -38,7 +38,6 @@ COMMANDS: list[tuple[str, str]] = [
         "mac_random",
         "characterize {mac_sources} --top mac_booth_r4 --liberty {lib} --stimulus random:500 --seed 3 -o {out}",
     ),
-    ("pe", "characterize {mac_sources} {pe_sources} --top pe_ws --liberty {lib} --method bound -o {out}"),
     ("own_netlist", "characterize --netlist {mul}/netlist.v --sdf {mul}/delays.sdf --liberty {lib} -o {out}"),
     ("crosscheck", "crosscheck {mul} --samples 500"),
     ("plot", "plot {mul}"),
@@ -98,8 +97,7 @@ def main() -> None:
     given = parser.parse_args()
     arguments = {"lib": given.liberty.resolve(), "model": given.model, "text": given.text}
     arguments = {name: str(Path(path).resolve()) for name, path in arguments.items() if path}
-    for room in ("mac", "pe"):
-        arguments[f"{room}_sources"] = " ".join(str(path) for path in sorted(Path("rtl", room).glob("*.v")))
+    arguments["mac_sources"] = " ".join(str(path) for path in sorted(Path("rtl/mac").glob("*.v")))
     needed = set(given.only)
     for name, command in reversed(COMMANDS):
         if name in needed:

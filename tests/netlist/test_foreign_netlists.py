@@ -259,10 +259,10 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, osu018: Path, case
 @pytest.mark.parametrize(
     ("options", "what", "fix"),
     [
-        ({"weight": "ww"}, "no port ww (--weight)", "w"),
-        ({"activation": "p"}, "port p (--activation) is an output", "a"),
-        ({"output": "product"}, "no port product (--output)", "p"),
-        ({"ties": (("en", 1),)}, "no port en (--tie)", ""),
+        ({"weight": "ww"}, "no port 'ww', which weight names", "w"),
+        ({"activation": "p"}, "port p, which activation names, is an output", "a"),
+        ({"output": "product"}, "no port 'product', which output names", "p"),
+        ({"ties": (("en", 1),)}, "no port 'en', which ties names", ""),
         ({"top": "mul"}, "no module mul in the netlist", "mult"),
     ],
 )

@@ -139,7 +139,7 @@ def test_parameters_of_the_user(tmp_path: Path) -> None:
     assert inspect([path], "sub", {"W": 3})[0].ports[0].width == 3
     with pytest.raises(HaloError, match="module top has no parameter WIDTH"):
         inspect([path], parameters={"WIDTH": 5})
-    with pytest.raises(HaloError, match=r"no module tops\nGive one of these with --top: top"):
+    with pytest.raises(HaloError, match=r"no module tops\nGive one of these with top: top"):
         inspect([path], "tops")
 
 
