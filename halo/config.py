@@ -21,10 +21,14 @@ TimingMethod = Literal["exact", "bound", "static"]
 Synthesis = Literal["structural", "flat"]
 SdfCorner = Literal["min", "typ", "max"]
 """Which value of an SDF triple ``(min:typ:max)`` is taken."""
+Operand = Literal["weight", "activation"]
 CornerFiles = tuple[str, tuple[Path, ...]]
 """Name of a corner and its Liberty files."""
 
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
+PORT = re.compile(r"[A-Za-z_\\][^\s=]*\Z")
+"""A port: a name, also of an interface's signal (``m.a``) or an escaped one, or some bits of a port (``w[3:0]``)."""
+_WEIGHTS = re.compile(r"(?:all|-?\d+:-?\d+|random:\S*|-?\d+(?:,-?\d+)*)\Z")
 _CORNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
 
 
@@ -36,12 +40,18 @@ class CharacterizeConfig:
     Attributes:
         corners: ``(name, Liberty files)`` in the order of the table's rows. At least one.
         run_folder: folder to write.
-        files: Verilog sources; empty with no ``netlist``: the default MAC.
+        files: Verilog and SystemVerilog sources; empty with no ``netlist``: the default MAC.
+        file_lists: lists of sources as of ``-f``, read before ``files``.
+        defines: macros defined before the first source, and their text.
+        include_dirs: folders in which an ``include`` is looked for, after the including file's own.
         top: top module; None where only one module can be it.
-        weight, activation, accumulator, output, clock: port names; None: found where only one reading fits.
+        weight, activation, accumulator, output, clock: port names, or bits of a port (``w[3:0]``); None: found where
+            only one reading fits.
+        signed, unsigned: operands (``weight``, ``activation``) whose values are so, whatever is declared or seen.
         params: Verilog parameters set on the top module, whole numbers or words.
-        ties: constant value of every other input port that needs one (unsigned, or negative in two's complement).
-        netlist: a gate netlist to take instead of synthesizing ``files``.
+        ties: constant value of every other input port that needs one (unsigned, or negative in two's complement);
+            ``random`` (a seeded value in each transition) or ``any`` (one that changes in it): the bound holds for all.
+        netlist: a gate netlist to take instead of synthesizing ``files``: a file, or those of its modules.
         sdf: its delays by another timer; None: delays are calculated from the library.
         sdf_corner: which value of the SDF's triples is taken.
         synth: ``structural`` keeps the source's structure, ``flat`` lets ABC restructure across it.
@@ -49,6 +59,8 @@ class CharacterizeConfig:
             shell.
         method: ``exact`` event simulation, ``bound`` the sound settle bound only, ``static`` static timing only.
         stimulus: ``all`` activation transitions, ``random:N`` seeded ones, or the path of a trace file.
+        weights: values to exercise: ``all``, ``A:B``, ``random:N``, values with commas, or the path of a file with one
+            value a line.
         activations: histogram (.csv, .npz) or trace of activation values that weights the energy; None: uniform.
         input_slew_ps, output_load_ff: at the ports; None: what the library's own cells give (see ``run.json``).
         margin_ps: added to every clock period.
@@ -65,21 +77,27 @@ class CharacterizeConfig:
     corners: tuple[CornerFiles, ...]
     run_folder: Path
     files: tuple[Path, ...] = ()
+    file_lists: tuple[Path, ...] = ()
+    defines: tuple[tuple[str, str], ...] = ()
+    include_dirs: tuple[Path, ...] = ()
     top: str | None = None
     weight: str | None = None
     activation: str | None = None
     accumulator: str | None = None
     output: str | None = None
     clock: str | None = None
+    signed: tuple[Operand, ...] = ()
+    unsigned: tuple[Operand, ...] = ()
     params: tuple[tuple[str, int | str], ...] = ()
-    ties: tuple[tuple[str, int], ...] = ()
-    netlist: Path | None = None
+    ties: tuple[tuple[str, int | str], ...] = ()
+    netlist: tuple[Path, ...] = ()
     sdf: Path | None = None
     sdf_corner: SdfCorner = "max"
     synth: Synthesis = "structural"
     dont_use: tuple[str, ...] = ()
     method: TimingMethod = "exact"
     stimulus: str = "all"
+    weights: str = "all"
     activations: Path | None = None
     input_slew_ps: float | None = None
     output_load_ff: float | None = None
@@ -93,6 +111,7 @@ class CharacterizeConfig:
     def __post_init__(self) -> None:
         self._check_corners()
         self._check_sources()
+        self._check_operands()
         self._check_stimulus()
         self._check_numbers()
 
@@ -107,11 +126,17 @@ class CharacterizeConfig:
         return None if self.stimulus == "all" or self.stimulus.startswith("random:") else Path(self.stimulus)
 
     @property
+    def weights_file(self) -> Path | None:
+        """The file that lists the weights, or None where the option does."""
+        return None if _WEIGHTS.match(self.weights) else Path(self.weights)
+
+    @property
     def input_files(self) -> tuple[Path, ...]:
         """Every file the run reads, in a fixed order, each once."""
-        optional = (self.netlist, self.sdf, self.activations, self.stimulus_file)
+        optional = (self.sdf, self.activations, self.stimulus_file, self.weights_file)
         libraries = (path for _, paths in self.corners for path in paths)
-        return tuple(dict.fromkeys([*self.files, *(p for p in optional if p is not None), *libraries]))
+        own = (*self.file_lists, *self.files, *self.netlist, *(p for p in optional if p is not None))
+        return tuple(dict.fromkeys([*own, *libraries]))
 
     def require_files(self) -> None:
         """Check that every input file is there, before minutes are spent.
@@ -144,7 +169,9 @@ class CharacterizeConfig:
                 else "the options name no corners or no run folder"
             )
             raise HaloError(what, "Characterize again with this version of halo.")
-        return cls(**values)
+        read = dict(values)
+        read["netlist"] = values.get("netlist") or ()  # version 0.1.0 wrote one path, or null
+        return cls(**read)
 
     def _check_corners(self) -> None:
         if not self.corners:
@@ -164,21 +191,21 @@ class CharacterizeConfig:
         _reject_repeats([name for name, _ in self.corners], "corner")
 
     def _check_sources(self) -> None:
-        if self.netlist is not None and self.files:
+        if self.netlist and (self.files or self.file_lists):
             raise HaloError(
                 "Verilog to synthesize and a gate netlist are both given",
                 "Give Verilog files, or the gate netlist, not both.",
             )
-        if self.netlist is not None and self.params:
+        if self.netlist and self.params:
             raise HaloError(
                 "a gate netlist has no parameters to set", "Leave the parameters out, or give the Verilog instead."
             )
-        if self.netlist is not None and self.synth != "structural":
+        if self.netlist and self.synth != "structural":
             raise HaloError(
                 "a gate netlist is not synthesized, so there is no kind of synthesis to choose",
                 "Leave out --synth, or give the Verilog instead of --netlist.",
             )
-        if self.sdf is not None and self.netlist is None:
+        if self.sdf is not None and not self.netlist:
             raise HaloError(
                 "an SDF belongs to a gate netlist, and none is given",
                 "Add the netlist that it was written for: --netlist FILE.v.",
@@ -188,24 +215,43 @@ class CharacterizeConfig:
             raise HaloError(what, "Add the SDF: --sdf FILE.")
         if self.sdf is not None and len(self.corners) > 1:
             raise HaloError("one SDF holds the delays of one corner, and several are given", "Run each corner apart.")
-        for kind, pairs in (("parameter", self.params), ("tied port", self.ties)):
+        if (self.defines or self.include_dirs) and not (self.files or self.file_lists):
+            raise HaloError("macros or include folders are given, and no Verilog to read with them", "Add the Verilog.")
+        for kind, pairs in (("parameter", self.params), ("tied port", self.ties), ("macro", self.defines)):
             _reject_repeats([name for name, _ in pairs], kind)
         roles = [r for r in (self.weight, self.activation, self.accumulator, self.output, self.clock) if r is not None]
         _reject_repeats(roles, "port")
-        for name in [*roles, *(name for name, _ in (*self.params, *self.ties)), *([self.top] if self.top else [])]:
+        for name in [*(name for name, _ in self.params), *([self.top] if self.top else [])]:
             if not IDENTIFIER.match(name):
-                raise HaloError(f"{name!r} is no Verilog name", "Name a port, parameter or module as the Verilog does.")
+                raise HaloError(f"{name!r} is no Verilog name", "Name a parameter or module as the Verilog does.")
+        for name in [*roles, *(name for name, _ in self.ties)]:
+            if not PORT.match(name):
+                raise HaloError(f"{name!r} is no name of a port", "Name a port as halo inspect lists it.")
         tied = sorted({name for name, _ in self.ties} & set(roles))
         if tied:
             raise HaloError(
                 f"port {tied[0]} is tied and has a role as well", "Give the port a constant value or a role, not both."
             )
 
+    def _check_operands(self) -> None:
+        for name, value in self.ties:
+            if isinstance(value, str) and value not in ("random", "any"):
+                fix = "Give a whole number, or random or any."
+                raise HaloError(f"{value!r} is no value of tied port {name}", fix)
+        both = sorted(set(self.signed) & set(self.unsigned))
+        if both:
+            raise HaloError(f"the {both[0]} is said to be signed and unsigned", "Say one of the two.")
+
     def _check_stimulus(self) -> None:
         count = self.stimulus.removeprefix("random:")
         if self.stimulus.startswith("random:") and not (count.isascii() and count.isdigit() and int(count) > 0):
             what = f"stimulus {self.stimulus!r} names no number of samples"
             raise HaloError(what, "Write the number behind the colon, as in random:100000.")
+        number = self.weights.removeprefix("random:")
+        if self.weights.startswith("random:") and not (number.isascii() and number.isdigit() and int(number) > 0):
+            raise HaloError(f"weights {self.weights!r} name no number", "Write it behind the colon: random:4096.")
+        if not self.weights:
+            raise HaloError("the weights are empty", "Use all, A:B, random:N, values with commas, or a file.")
         if not self.stimulus:
             raise HaloError("the stimulus is empty", "Use all, random:N, or the path of a trace file.")
 

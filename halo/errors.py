@@ -22,14 +22,23 @@ class HaloError(Exception):
         fix: one sentence that says what to do.
         path: file the problem was found in, if any.
         line: line in that file, counted from 1.
+        column: column in that line, counted from 1.
     """
 
-    def __init__(self, what: str, fix: str, path: str | Path | None = None, line: int | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        fix: str,
+        path: str | Path | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
         self._what = what
         self._fix = fix
         self.path = None if path is None else str(path)
         self.line = line
-        super().__init__(what, fix, self.path, line)
+        self.column = column
+        super().__init__(what, fix, self.path, line, column)
 
     @property
     def what(self) -> str:
@@ -42,8 +51,14 @@ class HaloError(Exception):
         return readers_words(self._fix)
 
     def __str__(self) -> str:
-        place = "" if self.path is None else self.path + (f":{self.line}" if self.line is not None else "") + ": "
-        return f"{place}{self.what}\n{self.fix}"
+        return f"{self.place}{self.what}\n{self.fix}"
+
+    @property
+    def place(self) -> str:
+        """``path:line:column: `` as far as they are known."""
+        if self.path is None:
+            return ""
+        return ":".join([self.path, *(str(n) for n in (self.line, self.column) if n is not None)]) + ": "
 
 
 class Interrupted(Exception):

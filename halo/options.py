@@ -19,21 +19,27 @@ PathLike = str | Path
 class CharacterizeOptions(TypedDict, total=False):
     """Options as of ``halo.config.CharacterizeConfig``: meanings and defaults are there."""
 
+    file_lists: PathLike | Sequence[PathLike]
+    defines: Mapping[str, str]
+    include_dirs: PathLike | Sequence[PathLike]
     top: str | None
     weight: str | None
     activation: str | None
     accumulator: str | None
     output: str | None
     clock: str | None
+    signed: Sequence[Literal["weight", "activation"]]
+    unsigned: Sequence[Literal["weight", "activation"]]
     params: Mapping[str, int | str]
-    ties: Mapping[str, int]
-    netlist: PathLike | None
+    ties: Mapping[str, int | str]
+    netlist: PathLike | Sequence[PathLike]
     sdf: PathLike | None
     sdf_corner: Literal["min", "typ", "max"]
     synth: Literal["structural", "flat"]
     dont_use: str | Sequence[str]
     method: Literal["exact", "bound", "static"]
     stimulus: str
+    weights: str
     activations: PathLike | None
     input_slew_ps: float | None
     output_load_ff: float | None
@@ -49,6 +55,9 @@ class SynthesizeOptions(TypedDict, total=False):
     """Options as of ``halo.flow.synthesis.SynthesisConfig``: meanings and defaults are there."""
 
     liberty: Required[PathLike | Sequence[PathLike]]
+    file_lists: PathLike | Sequence[PathLike]
+    defines: Mapping[str, str]
+    include_dirs: PathLike | Sequence[PathLike]
     top: str | None
     params: Mapping[str, int | str]
     synth: Literal["structural", "flat"]

@@ -14,15 +14,20 @@ from contextvars import ContextVar
 
 _AT_THE_COMMAND_LINE: ContextVar[bool] = ContextVar("at the command line", default=False)
 
-_NAMES = {"o": "run_folder", "output-folder": "run_folder", "param": "params", "tie": "ties", "test": "tests"}
+_NAMES = {"o": "run_folder", "output-folder": "run_folder", "param": "params", "tie": "ties", "test": "tests"} | {
+    "file-list": "file_lists",
+    "define": "defines",
+    "include": "include_dirs",
+}
 """Options whose keyword is another word."""
 _SWITCHES = ("force", "resume", "pad", "asymmetric", "align-left", "act-order", "static-groups", "compute-bound")
-_PAIRS = ("params", "ties")
+_PAIRS = ("params", "ties", "defines")
 _FOREIGN = ("enable-shared", "force-reinstall")
 """Options of other programs that messages name."""
 _CHOICES = (
     *("exact", "bound", "static", "structural", "flat", "min", "typ", "max", "papers", "documents", "class", "best"),
     *("layer", "model", "row", "channel", "perf", "acc", "bal", "int8-static", "int8", "int4", "table", "raised"),
+    *("weight", "activation"),
     *("prefill", "decode", "icarus", "verilator"),
 )
 """Values that are words."""
@@ -75,6 +80,7 @@ def _keyword(option: re.Match[str]) -> str:
     if name == "clock" and value == "GHZ":
         return "clock_ghz=(GHZ, ...)"
     if "=" in value:
+        value = value.strip("'")
         key, _, own = value.partition("=")
         inside = own if keyword in _PAIRS else f"'{own.partition('[')[0]}'"
         return f"{'corners' if keyword == 'corner' else keyword}={{'{key}': {inside}}}"

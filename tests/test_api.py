@@ -46,7 +46,7 @@ def test_the_short_form(library: Path) -> None:
 def test_the_long_form(tmp_path: Path, library: Path) -> None:
     source = tmp_path / "mac.v"
     source.touch()
-    options = {"params": {"N": 8, "KIND": "booth"}, "ties": {"en": 1}, "netlist": None, "method": "bound", "seed": 7}
+    options = {"params": {"N": 8, "KIND": "booth"}, "ties": {"en": 1}, "netlist": (), "method": "bound", "seed": 7}
     corners: Any = {"ss": [library, str(library)], "tt": library}
     config = api.characterize_config([str(source)], (), corners, tmp_path / "run", options)
     assert config.corners == (("ss", (library, library)), ("tt", (library,)))

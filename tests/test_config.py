@@ -33,7 +33,9 @@ def test_options_survive_json() -> None:
         input_slew_ps=60.0,
         jobs=2,
         force=True,
-        netlist=None,
+        file_lists=(Path("mac.f"),),
+        defines=(("WIDTH", "8"),),
+        include_dirs=(Path("include"),),
         dont_use=("XNOR*", "AOI22X1"),
     )
     assert CharacterizeConfig.from_dict(json.loads(json.dumps(full.to_dict()))) == full
@@ -54,7 +56,7 @@ def test_stimulus_in_its_three_forms() -> None:
 
 def test_input_files_are_all_listed_once() -> None:
     made = config(
-        corners=(("tt", (LIB,)), ("again", (LIB,))), netlist=Path("n.v"), activations=Path("h.csv"), stimulus="t.csv"
+        corners=(("tt", (LIB,)), ("again", (LIB,))), netlist=(Path("n.v"),), activations=Path("h.csv"), stimulus="t.csv"
     )
     assert made.input_files == (Path("n.v"), Path("h.csv"), Path("t.csv"), LIB)
 
@@ -67,20 +69,20 @@ def test_input_files_are_all_listed_once() -> None:
         ({"corners": (("a,b", (LIB,)),)}, "cannot name a corner"),
         ({"corners": (("../tt", (LIB,)),)}, "cannot name a corner"),
         ({"corners": (("tt", (LIB,)), ("tt", (LIB,)))}, "corner tt is given twice"),
-        ({"files": (Path("m.v"),), "netlist": Path("n.v")}, "both given"),
-        ({"netlist": Path("n.v"), "params": (("N", 8),)}, "no parameters"),
-        ({"netlist": Path("n.v"), "synth": "flat"}, "a gate netlist is not synthesized"),
+        ({"netlist": (Path("n.v"),), "synth": "flat"}, "a gate netlist is not synthesized"),
+        ({"files": (Path("m.v"),), "netlist": (Path("n.v"),)}, "both given"),
+        ({"netlist": (Path("n.v"),), "params": (("N", 8),)}, "no parameters"),
         ({"sdf": Path("d.sdf")}, "belongs to a gate netlist"),
         (
-            {"netlist": Path("n.v"), "sdf": Path("d.sdf"), "corners": (("a", (LIB,)), ("b", (LIB,)))},
+            {"netlist": (Path("n.v"),), "sdf": Path("d.sdf"), "corners": (("a", (LIB,)), ("b", (LIB,)))},
             "delays of one corner",
         ),
         ({"sdf_corner": "typ"}, "typ delays of an SDF are asked for"),
-        ({"netlist": Path("n.v"), "sdf": Path("d.sdf"), "sdf_corner": "best"}, "sdf_corner is 'best'"),
+        ({"netlist": (Path("n.v"),), "sdf": Path("d.sdf"), "sdf_corner": "best"}, "sdf_corner is 'best'"),
         ({"params": (("N", 8), ("N", 9))}, "parameter N is given twice"),
         ({"weight": "w", "activation": "w"}, "port w is given twice"),
         ({"weight": "w", "ties": (("w", 0),)}, "tied and has a role"),
-        ({"weight": "w[3]"}, "no Verilog name"),
+        ({"weight": "w 3"}, "no name of a port"),
         ({"top": "a b"}, "no Verilog name"),
         ({"synth": "magic"}, "synth is 'magic'"),
         ({"method": "guess"}, "method is 'guess'"),
@@ -88,6 +90,12 @@ def test_input_files_are_all_listed_once() -> None:
         ({"stimulus": "random:0"}, "no number of samples"),
         ({"stimulus": "random:1e3"}, "no number of samples"),
         ({"stimulus": ""}, "the stimulus is empty"),
+        ({"weights": ""}, "the weights are empty"),
+        ({"weights": "random:many"}, "'random:many' name no number"),
+        ({"signed": ("weight",), "unsigned": ("weight",)}, "signed and unsigned"),
+        ({"signed": ("sum",)}, "signed is"),
+        ({"ties": (("m", "odd"),)}, "'odd' is no value of tied port m"),
+        ({"include_dirs": (Path("d"),)}, "no Verilog to read"),
         ({"input_slew_ps": -1.0}, "no physical value"),
         ({"output_load_ff": float("nan")}, "no physical value"),
         ({"margin_ps": float("inf")}, "no physical value"),

@@ -6,20 +6,22 @@ Tests: tests/flow/test_characterize.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from halo.characterization.interface import netlist_ports
-from halo.characterization.ports import Roles, find_roles
+from halo.characterization.chosen_roles import chosen_roles
+from halo.characterization.interface import netlist_ports, with_operands
+from halo.characterization.ports import Roles
 from halo.characterization.signedness import observe_signedness
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.liberty import lookup, read_corner
 from halo.liberty.model import Library
 from halo.netlist.compile import compile_circuit
+from halo.netlist.controls import Control, netlist_controls
 from halo.netlist.graph import I8, influenced, propagate_constants
 from halo.netlist.hdl import PortInfo
 from halo.netlist.model import FLOP, Circuit, Netlist
@@ -154,19 +156,6 @@ def port_conditions(library: Library, slew_ps: float | None, load_ff: float | No
     return PortConditions(slew, load, tuple(said))
 
 
-def given_roles(ports: Sequence[PortInfo], config: CharacterizeConfig) -> Roles:
-    """Roles of the ports, those that the options name and those that are found."""
-    return find_roles(
-        ports,
-        weight=config.weight,
-        activation=config.activation,
-        accumulator=config.accumulator,
-        output=config.output,
-        clock=config.clock,
-        tie=dict(config.ties),
-    )
-
-
 def tied_nets(netlist: Netlist, roles: Roles) -> dict[int, int]:
     """Bits of the tied input ports and their values."""
     return {net: value >> i & 1 for port, value in roles.tie.items() for i, net in enumerate(netlist.inputs[port])}
@@ -194,35 +183,42 @@ def require_operands_matter(circuit: Circuit, constant: I8, roles: Roles) -> Non
 def load_corner(
     name: str,
     liberty: tuple[Path, ...],
-    netlist_path: Path,
+    netlist_path: Path | Sequence[Path],
     top: str | None,
     config: CharacterizeConfig,
     *,
     roles: Roles | None = None,
     declared: tuple[PortInfo, ...] | None = None,
+    controls: Mapping[str, Control] | None = None,
 ) -> DesignCorner:
     """Read a corner's library and the netlist, find roles, compile, and calculate (or read) the delays.
 
     Args:
         roles: of an earlier corner; None: found.
         declared: ports of the RTL behind the netlist, if there is any (a netlist seldom keeps ``signed``).
+        controls: what the RTL's one-bit inputs do to its registers; None: seen in the netlist.
 
     Raises:
         HaloError: bad library, netlist, ports or SDF.
     """
     library = read_corner(liberty)
-    if config.netlist is not None:
+    if config.netlist:
         require_registers(library, config.dont_use)
     library = without_cells(library, config.dont_use)
-    netlist = without_supplies(read_netlist(netlist_path, top), library)
-    known = roles or given_roles(declared or netlist_ports(netlist), config)
+    own = without_supplies(read_netlist(netlist_path, top), library)
+    if roles is None:
+        found = netlist_controls(own, library) if controls is None else controls
+        known = chosen_roles(declared or netlist_ports(own), config, found)
+    else:
+        known = roles
+    netlist = with_operands(own, known.ports)
     held = tied_nets(netlist, known)
     circuit = compile_circuit(netlist, library, held)
     constant = propagate_constants(circuit, held)
     require_inactive_resets(circuit, library, constant)
     require_operands_matter(circuit, constant, known)
     if roles is None:
-        roles = observe_signedness(circuit, known)
+        roles = observe_signedness(circuit, known, told=(*config.signed, *config.unsigned))
     conditions = port_conditions(library, config.input_slew_ps, config.output_load_ff)
     delays = nominal_delays(
         circuit, library, input_slew_s=conditions.input_slew_s, output_load_f=conditions.output_load_f
@@ -281,7 +277,8 @@ def boundary_of(corner: DesignCorner) -> RegisterOverhead:
     circuit, netlist, roles = corner.circuit, corner.circuit.netlist, corner.roles
     if corner.registered:
         return ports_overhead(circuit, corner.delays, corner.library, input_slew_s=corner.input_slew_s)
-    moving = [port for port in (roles.activation, roles.accumulator) if port is not None]
+    changing = (port for port, how in roles.drawn.items() if how == "any")
+    moving = [port for port in (roles.activation, roles.accumulator, *changing) if port is not None]
     return ports_overhead(
         circuit,
         corner.delays,

@@ -7,6 +7,7 @@ Tests: tests/flow/test_characterize.py.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from halo.characterization.design import DesignCorner
 from halo.characterization.histograms import Histograms
-from halo.characterization.stimulus import ENUMERATED_BITS, Stimulus, listed_transitions
+from halo.characterization.stimulus import ENUMERATED_BITS, Stimulus, enumerated_bits, listed_transitions
 from halo.config import TimingMethod
 from halo.power.energy import WeightEnergy, weight_energy
 from halo.power.energy_tables import EventEnergies, event_energies
@@ -27,6 +28,10 @@ from halo.timing.static.timer import static_arrivals
 
 F64 = npt.NDArray[np.float64]
 
+CASES = 4096
+"""Weights that static timing takes at once: its arrays hold every net, or every endpoint, of each of them."""
+PLANNED = 1024
+"""From this number of weights on, the time that they take is estimated first."""
 BINS = 200
 """Histogram bins between zero and the longest path."""
 
@@ -63,24 +68,30 @@ class CornerResult:
 def characterize_corner(
     corner: DesignCorner,
     stimulus: Stimulus,
+    weights: npt.NDArray[np.int64],
     *,
     method: TimingMethod,
     seed: int,
     jobs: int | None,
     report: Callable[[int, int], None],
+    planned: Callable[[float], None] = lambda seconds: None,
 ) -> CornerResult:
-    """Exercise every weight.
+    """Exercise some weights.
 
     Args:
+        corner: the design.
+        stimulus: what is played to each.
+        weights: int64[W], values, ascending.
         method: ``static``, ``bound`` (static and bound), or ``exact`` (all three and energy).
         jobs: threads; None: one a core. Results do not depend on it.
         report: called with (weights done, weights).
+        planned: called with the seconds that many weights (``PLANNED``) will take about, before they are begun.
 
     Raises:
         HaloError: as the engines.
     """
     roles = corner.roles
-    values, patterns = roles.weight_encoding.values, roles.weight_encoding.patterns
+    values, patterns = weights.tolist(), roles.weight_encoding.pattern(weights)
     static, static_period = _static(corner, patterns)
     if method == "static":
         found = tuple(WeightResult(value, None, None, None, None) for value in values)
@@ -95,9 +106,11 @@ def characterize_corner(
     energies = event_energies(corner.circuit, corner.library, corner.delays) if method == "exact" else None
     track = energies is not None and energies.input_j is not None and bool(np.any(energies.input_j))
 
+    enumerated = _enumerated(corner, len(patterns))
+
     def exercise(pattern: int, value: int) -> WeightResult:
         reduced = reduce_circuit(timed, corner.held(pattern))
-        bound = bound_transitions(reduced, _enumerated(corner))
+        bound = bound_transitions(reduced, enumerated)
         if energies is None:
             return WeightResult(value, bound.delay_fs, bound.period_fs, None, None)
         events = _play(corner, stimulus, reduced, pattern, seed, bins, track)
@@ -105,9 +118,15 @@ def characterize_corner(
             value, bound.delay_fs, bound.period_fs, _slim(events), weight_energy(energies, events, events.total)
         )
 
+    threads = jobs or os.cpu_count() or 1
+    if len(patterns) >= PLANNED:
+        exercise(int(patterns[0]), values[0])  # compiles what is not compiled yet
+        start = time.perf_counter()
+        exercise(int(patterns[len(patterns) // 2]), values[len(patterns) // 2])
+        planned((time.perf_counter() - start) * len(patterns) / threads)
     done = 0
     results: list[WeightResult | None] = [None] * len(patterns)
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         futures = {pool.submit(exercise, int(p), v): i for i, (p, v) in enumerate(zip(patterns, values, strict=True))}
         try:
             for future in as_completed(futures):
@@ -129,6 +148,11 @@ def _static(corner: DesignCorner, patterns: npt.NDArray[np.int64]) -> tuple[F64,
         reduced = [reduce_circuit(timed, corner.held(int(p))) for p in patterns]
         paths = np.array([[h.longest_path_fs, h.longest_period_fs] for h in reduced]) * 1e-15
         return paths[:, 0], paths[:, 1]
+    parts = [_static_cases(corner, patterns[i : i + CASES]) for i in range(0, len(patterns), CASES)]
+    return np.concatenate([delay for delay, _ in parts]), np.concatenate([period for _, period in parts])
+
+
+def _static_cases(corner: DesignCorner, patterns: npt.NDArray[np.int64]) -> tuple[F64, F64]:
     weight_nets = corner.circuit.netlist.inputs[corner.roles.weight]
     case = {net: (patterns >> i & 1).astype(np.uint8) for i, net in enumerate(weight_nets)}
     for port in corner.roles.tie:
@@ -146,10 +170,11 @@ def _static(corner: DesignCorner, patterns: npt.NDArray[np.int64]) -> tuple[F64,
     return arrivals.delay_s, arrivals.delay_with_setup_s
 
 
-def _enumerated(corner: DesignCorner) -> tuple[int, ...]:
-    """Activation bits that the bound enumerates; the bits of a wider activation stay unknown."""
+def _enumerated(corner: DesignCorner, weights: int) -> tuple[int, ...]:
+    """Activation bits that the bound enumerates, the highest ones; the others stay unknown, which is sound."""
     nets = corner.circuit.netlist.inputs[corner.roles.activation]
-    return nets if len(nets) <= ENUMERATED_BITS else ()
+    bits = enumerated_bits(len(nets), weights)
+    return nets[len(nets) - bits :] if bits else ()
 
 
 def _play(

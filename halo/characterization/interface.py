@@ -1,55 +1,104 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ports of the design: from its Verilog (pyverilog, else Yosys' own view) or from a gate netlist.
+"""The ports of the design: from its Verilog (pyverilog, slang, else Yosys' own view) or from a gate netlist.
 
 Tests: tests/characterization/test_interface_and_signedness.py.
 """
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from halo.errors import HaloError
-from halo.netlist.hdl import PortInfo, find_top, inspect
+from halo.netlist.hdl import ModuleInfo, PortInfo, find_top, inspect
 from halo.netlist.model import Netlist
+from halo.netlist.port_groups import regroup
 from halo.netlist.preprocess import UnreadableHdlError
+from halo.netlist.sources import Sources
 
-_MODULE = re.compile(r"^\s*module\s+(?:automatic\s+)?([A-Za-z_]\w*)", re.MULTILINE)
+
+@dataclass(frozen=True)
+class DesignFace:
+    """A design from outside.
+
+    Attributes:
+        top: name of the top module.
+        ports: of the top, all widths known.
+        modules: of the design; empty where only Yosys' own reader takes the files.
+    """
+
+    top: str
+    ports: tuple[PortInfo, ...]
+    modules: tuple[ModuleInfo, ...] = ()
+
+
+def read_face(
+    sources: Sources | Sequence[str | Path],
+    top: str | None = None,
+    parameters: Mapping[str, int | str] | None = None,
+) -> DesignFace:
+    """Top module, ports and modules of some Verilog or SystemVerilog.
+
+    pyverilog reads plain Verilog. SystemVerilog, and what pyverilog cannot read (ranges given by functions), is
+    elaborated by slang, and what slang refuses by Yosys' own reader.
+
+    Raises:
+        HaloError: as ``halo.netlist.hdl.inspect``; if none reads the files, slang's error.
+    """
+    given = Sources.of(sources)
+    if not given.systemverilog:
+        try:
+            modules = inspect(given, top, parameters)
+            module = find_top(modules, top)
+            if all(port.width is not None for port in module.ports):
+                return DesignFace(module.name, module.ports, tuple(modules))
+            top = module.name
+        except UnreadableHdlError:
+            pass
+    # Synthesis stands beside this layer: loading it (pyosys) costs time that plain Verilog need not spend.
+    from halo.synth import ports_by_yosys
+    from halo.synth.slang import SlangRefusedError, elaborate, module_places
+
+    with tempfile.TemporaryDirectory(prefix="halo-ports-") as scratch:
+        folder = Path(scratch).resolve()
+        try:
+            found = elaborate(given, top, parameters or {}, folder)
+            return DesignFace(found.top.name, found.top.ports, found.modules)
+        except SlangRefusedError as refused:
+            names = list(module_places(given))
+            name = top or (names[0] if len(names) == 1 else None)
+            if name is None:
+                raise
+            try:
+                ports = ports_by_yosys(given, name, parameters or {}, workdir=folder)
+            except HaloError:
+                raise refused from None
+    return DesignFace(name, tuple(PortInfo(port.name, port.direction, port.width, port.signed) for port in ports))
 
 
 def read_ports(
-    sources: Sequence[str | Path], top: str | None = None, parameters: Mapping[str, int | str] | None = None
+    sources: Sources | Sequence[str | Path],
+    top: str | None = None,
+    parameters: Mapping[str, int | str] | None = None,
 ) -> tuple[str, tuple[PortInfo, ...]]:
-    """Name and ports of the top module of some Verilog or SystemVerilog.
-
-    pyverilog reads it first; where it cannot (SystemVerilog, ranges given by functions), Yosys elaborates the top.
+    """Name and ports of the top module, as ``read_face`` finds them.
 
     Raises:
-        HaloError: as ``halo.netlist.hdl.inspect``. If neither reads the files: pyverilog's error for Verilog, Yosys'
-            for SystemVerilog (``.sv``).
+        HaloError: as ``read_face``.
     """
-    try:
-        module = find_top(inspect(sources, top, parameters), top)
-    except UnreadableHdlError as unreadable:
-        name = top or _only_module(sources)
-        if name is None:
-            raise HaloError(
-                f"{unreadable.what}; the top module cannot be found without reading this file",
-                "Name the top module with --top, or correct the Verilog there.",
-                unreadable.path,
-                unreadable.line,
-            ) from None
-        try:
-            return name, _yosys(sources, name, parameters)
-        except HaloError:
-            if any(Path(source).suffix.lower() == ".sv" for source in sources):
-                raise
-            raise unreadable from None
-    if all(port.width is not None for port in module.ports):
-        return module.name, module.ports
-    return module.name, _yosys(sources, module.name, parameters)
+    face = read_face(sources, top, parameters)
+    return face.top, face.ports
+
+
+def with_operands(netlist: Netlist, asked: Iterable[str]) -> Netlist:
+    """The netlist in a view in which the named operands are ports (``halo.netlist.port_groups``).
+
+    Raises:
+        HaloError: as ``halo.netlist.port_groups.group_ports``.
+    """
+    return regroup(netlist, netlist_ports(netlist), asked)
 
 
 def netlist_ports(netlist: Netlist) -> tuple[PortInfo, ...]:
@@ -67,18 +116,3 @@ def netlist_ports(netlist: Netlist) -> tuple[PortInfo, ...]:
         for direction, ports in groups
         for name, bits in ports.items()
     )
-
-
-def _only_module(sources: Sequence[str | Path]) -> str | None:
-    names = [name for source in sources for name in _MODULE.findall(Path(source).read_text(errors="replace"))]
-    return names[0] if len(names) == 1 else None
-
-
-def _yosys(sources: Sequence[str | Path], top: str, parameters: Mapping[str, int | str] | None) -> tuple[PortInfo, ...]:
-    # Synthesis stands beside this layer: loading it (pyosys) costs time that plain Verilog need not spend.
-    from halo.synth import ports_by_yosys
-
-    with tempfile.TemporaryDirectory(prefix="halo-ports-") as scratch:
-        paths = [Path(source) for source in sources]
-        found = ports_by_yosys(paths, top, parameters or {}, workdir=Path(scratch))
-    return tuple(PortInfo(name, direction, width, signed) for name, direction, width, signed in found)

@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roles of a MAC's ports: which is the weight, the activation, the partial sum, the result, the clock.
 
-Names given by the user are checked; the rest is found by name, or because only one port is left, and only where a
-single reading fits. Every guess is written down in ``Roles.assumptions``.
+Names given by the user are checked; the rest is found by name, by what a port drives (clocks and resets), or because
+only one port is left, and only where a single reading fits. Every guess is written down in ``Roles.assumptions``; what
+is missing or unclear is said all at once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from shlex import quote
 from typing import Any
 
 from halo.characterization.encoding import Encoding
 from halo.errors import HaloError
+from halo.netlist.controls import Control
 from halo.netlist.hdl import PortInfo
+from halo.netlist.port_groups import group_ports
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Roles:
         weight_encoding, activation_encoding: how values are stored in the bits of the port; as declared.
         accumulator_bits, output_bits: widths; 0 for no accumulator.
         tie: inputs held constant, to their value: given ones and resets.
+        drawn: inputs that take seeded random values: ``random`` ones keep theirs through a transition, ``any`` change
+            in it. The bound holds for all their values.
         assumptions: one sentence for each guess.
     """
 
@@ -44,6 +50,7 @@ class Roles:
     output_bits: int
     tie: dict[str, int] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
+    drawn: dict[str, str] = field(default_factory=dict)
 
     @property
     def weight_bits(self) -> int:
@@ -55,6 +62,12 @@ class Roles:
         """Width of the activation."""
         return self.activation_encoding.bits
 
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Every port that has a role or is held or drawn; operands may be parts of the netlist's own ports."""
+        roles = (self.weight, self.activation, self.accumulator, self.output, self.clock)
+        return tuple(name for name in (*roles, *self.tie, *self.drawn) if name is not None)
+
     def of(self, port: str) -> str:
         """What a port is, in words; empty where it has no role."""
         named = {
@@ -64,7 +77,7 @@ class Roles:
             self.output: "output",
             self.clock: "clock",
         }
-        tied = f"held at {self.tie[port]}" if port in self.tie else ""
+        tied = f"held at {self.tie[port]}" if port in self.tie else DRAWN.get(self.drawn.get(port, ""), "")
         return "reset, " + tied if port in self.resets else named.get(port, tied)
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,7 +91,18 @@ class Roles:
             "weight_signed": self.weight_encoding.signed,
             "activation_signed": self.activation_encoding.signed,
             "ties": dict(self.tie),
+            "drawn": dict(self.drawn),
         }
+
+    @staticmethod
+    def names_in(values: Mapping[str, Any]) -> list[str]:
+        """The ports that ``to_dict`` names: operands may be parts of the netlist's own.
+
+        Raises:
+            KeyError, TypeError, AttributeError: the values are not of that form.
+        """
+        roles = [values[role] for role in ("weight", "activation", "accumulator", "output", "clock")]
+        return [name for name in (*roles, *values["ties"], *values.get("drawn", {})) if name is not None]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], ports: Sequence[PortInfo]) -> Roles:
@@ -101,7 +125,12 @@ class Roles:
             accumulator_bits=0 if accumulator is None else width[accumulator],
             output_bits=width[values["output"]],
             tie={str(port): int(value) for port, value in values["ties"].items()},
+            drawn={str(port): str(how) for port, how in values.get("drawn", {}).items()},
         )
+
+
+DRAWN = {"random": "random, held in a transition", "any": "any value, changes"}
+"""How an input may be tied to no one value, and what that is in words."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +165,8 @@ _OUTPUT = _Role(
 )
 _CLOCK = _Role("clock", "input", _names("clk clock ck mclk sysclk aclk"), "clock")
 
+_MOST_BITS = 62
+_LISTED = 8
 _RESET = re.compile(r"(?:a|s|async_|sync_|g)?(?:rst|reset)(?:_?(?P<low>n|ni|b|bi|l))?(?:_i|_in)?")
 _AFFIX = re.compile(r"^(?:i|o|in|out|io|s|m)_(?=.)|(?<=.)_(?:i|o|in|out|io|d|q|r|reg)$")
 _SPELLED = re.compile(r"(?<=[a-z])(?:in|out|_?port)$")
@@ -149,26 +180,51 @@ def find_roles(
     accumulator: str | None = None,
     output: str | None = None,
     clock: str | None = None,
-    tie: Mapping[str, int] | None = None,
+    tie: Mapping[str, int | str] | None = None,
+    signed: Collection[str] = (),
+    unsigned: Collection[str] = (),
+    controls: Mapping[str, Control] | None = None,
 ) -> Roles:
     """Give every port a role.
 
     Args:
         ports: of the top module, widths known.
-        weight, activation, accumulator, output, clock: names the user gave.
-        tie: inputs to hold constant.
+        weight, activation, accumulator, output, clock: names the user gave: ports, or bits of them (``w[3:0]``).
+        tie: inputs to hold constant, ``random`` or at ``any`` value.
+        signed, unsigned: operands (``weight``, ``activation``) whose values the user says are so, whatever is declared.
+        controls: what one-bit inputs do to registers, as far as it is known.
 
     Raises:
         HaloError: a named port does not exist (near names offered), has the wrong direction or width, or has two
             roles; several ports fit a role, or none does; an input has no role; an accumulator wider than the output.
     """
-    return _Finder(ports, dict(tie or {})).run(weight, activation, accumulator, output, clock)
+    given = [name for name in (weight, activation, accumulator, output, clock) if name is not None]
+    view = [group.info for group in group_ports(ports, [*given, *(tie or {})])]
+    roles = _Finder(view, dict(tie or {}), controls or {}).run(weight, activation, accumulator, output, clock)
+    return replace(
+        roles,
+        weight_encoding=_told("weight", roles.weight_encoding, signed, unsigned),
+        activation_encoding=_told("activation", roles.activation_encoding, signed, unsigned),
+    )
+
+
+def _told(operand: str, declared: Encoding, signed: Collection[str], unsigned: Collection[str]) -> Encoding:
+    if operand not in signed and operand not in unsigned:
+        return declared
+    return Encoding.of(operand in signed, declared.bits)
 
 
 class _Finder:
-    def __init__(self, ports: Sequence[PortInfo], tie: dict[str, int]) -> None:
+    def __init__(
+        self, ports: Sequence[PortInfo], tie: Mapping[str, int | str], controls: Mapping[str, Control]
+    ) -> None:
         self.ports = {port.name: port for port in ports}
-        self.tie = tie
+        self.asked = tie
+        self.controls = controls
+        self.tie: dict[str, int] = {}
+        self.drawn: dict[str, str] = {}
+        self.problems: list[tuple[str, str]] = []
+        self.unclear: set[str] = set()
         self.taken: dict[str, str] = {}
         self.assumptions: list[str] = []
 
@@ -190,7 +246,7 @@ class _Finder:
                 self.take(role, name)
         self.check_ties()
         resets = self.resets()
-        clock = clock or self.by_name(_CLOCK, narrow=True)
+        clock = clock or self.by_drive() or self.by_name(_CLOCK, narrow=True)
         # All by name before any by elimination, so that what is left over is really left over.
         accumulator = accumulator or self.by_name(_ACCUMULATOR)
         weight = weight or self.by_name(_WEIGHT)
@@ -200,14 +256,19 @@ class _Finder:
         elif activation is None and weight is not None:
             activation = self.by_elimination(_ACTIVATION)
         output = output or self.only_output() or self.by_name(_OUTPUT)
-        if weight is None:
-            raise self.missing(_WEIGHT)
-        if activation is None:
-            raise self.missing(_ACTIVATION)
-        if output is None:
-            raise self.missing(_OUTPUT)
-        self.check_all_inputs()
+        for role, found in ((_WEIGHT, weight), (_ACTIVATION, activation), (_OUTPUT, output)):
+            if found is None:
+                self.missing(role)
+        self.check_all_inputs(operands_known=weight is not None and activation is not None)
+        if self.problems or weight is None or activation is None or output is None:
+            raise self.all_problems()
         width = {name: self.width(name) for name in self.taken}
+        for role, name in ((_WEIGHT, weight), (_ACTIVATION, activation)):
+            if width[name] > _MOST_BITS:
+                raise HaloError(
+                    f"{role.text} {name} has {width[name]} bits, and values of up to {_MOST_BITS} bits are counted",
+                    f"Take a part of it: --{role.option} '{name}[{_MOST_BITS // 2 - 1}:0]', and tie the rest.",
+                )
         if accumulator is not None and width[accumulator] > width[output]:
             raise HaloError(
                 f"accumulator {accumulator} has {width[accumulator]} bits, output {output} only {width[output]}",
@@ -226,7 +287,13 @@ class _Finder:
             output_bits=width[output],
             tie=self.tie,
             assumptions=tuple(self.assumptions),
+            drawn=self.drawn,
         )
+
+    def all_problems(self) -> HaloError:
+        """One error for everything that is missing or unclear."""
+        fixes = dict.fromkeys(fix for _, fix in self.problems)
+        return HaloError("; ".join(what for what, _ in self.problems), " ".join(fixes))
 
     # Checks.
 
@@ -265,7 +332,7 @@ class _Finder:
         self.taken[name] = role.text
 
     def check_ties(self) -> None:
-        for name, value in self.tie.items():
+        for name, value in self.asked.items():
             port = self.port(name, "tie")
             if port.direction != "input":
                 raise HaloError(f"port {name}, which --tie names, is an {port.direction}", "Tie inputs only.")
@@ -274,27 +341,41 @@ class _Finder:
                     f"port {name} is tied and also the {self.taken[name]}", "Leave out the --tie, or the role."
                 )
             bits = self.width(name)
+            self.taken[name] = "tied input"
+            if isinstance(value, str):
+                self.drawn[name] = value
+                self.assumptions.append(
+                    f"port {name} takes seeded random values: {DRAWN[value]}; the bound holds for all"
+                )
+                continue
             if not -(1 << (bits - 1)) <= value < 1 << bits:
                 raise HaloError(
                     f"the value {value} of tied port {name} does not fit its {bits} bits", "Give a value that fits."
                 )
             self.tie[name] = value & ((1 << bits) - 1)
-            self.taken[name] = "tied input"
 
-    def check_all_inputs(self) -> None:
-        free = self.free("input")
+    def check_all_inputs(self, operands_known: bool) -> None:
+        free = [port for port in self.free("input") if operands_known or port.width == 1]
         if not free:
             return
         names = [port.name for port in free]
-        ties = " ".join(f"--tie {name}=VALUE" for name in names)
+        ties = " ".join(f"--tie {quote(f'{name}={self.tie_hint(name)}')}" for name in names)
         roles = [] if _ACCUMULATOR.text in self.taken.values() else ["--accumulator"]
         roles += [] if _CLOCK.text in self.taken.values() else ["--clock"]
         hint = f", or give it its role ({' or '.join(roles)} NAME)" if roles else ""
-        raise HaloError(
-            f"input{'s' if len(names) > 1 else ''} {', '.join(names)} "
-            f"{'have' if len(names) > 1 else 'has'} no role in a multiply-accumulate",
-            f"Hold {'them' if len(names) > 1 else 'it'} constant with {ties}{hint}.",
+        wide = ", or let it vary (VALUE random or any)" if any(port.width != 1 for port in free) else ""
+        self.problems.append(
+            (
+                f"input{'s' if len(names) > 1 else ''} {', '.join(names)} "
+                f"{'have' if len(names) > 1 else 'has'} no role in a multiply-accumulate",
+                f"Hold {'them' if len(names) > 1 else 'it'} constant with {ties}{hint}{wide}.",
+            )
         )
+
+    def tie_hint(self, name: str) -> str:
+        """The level to tie an input to, where what it drives tells."""
+        control = self.controls.get(name)
+        return "VALUE" if control is None or control.level is None else str(control.level)
 
     # Search.
 
@@ -302,25 +383,41 @@ class _Finder:
         return [port for port in self.ports.values() if port.direction == direction and port.name not in self.taken]
 
     def listed(self, ports: Sequence[PortInfo]) -> str:
-        return ", ".join(f"{port.name} ({port.width} bit)" for port in ports)
+        shown = ", ".join(f"{port.name} ({port.width} bit)" for port in ports[:_LISTED])
+        return shown + (f", and {len(ports) - _LISTED} more that halo inspect lists" if len(ports) > _LISTED else "")
 
     def resets(self) -> tuple[str, ...]:
         found = []
         for port in self.free("input"):
             match = _RESET.fullmatch(port.name.lower())
-            if match is None or port.width != 1:
+            control = self.controls.get(port.name)
+            driven = control is not None and control.kind == "reset" and control.level is not None
+            if (match is None and not driven) or port.width != 1:
                 continue
-            low = match.group("low") is not None
+            if control is not None and driven:
+                low, why = bool(control.level), "what it drives"
+            else:
+                low, why = match is not None and match.group("low") is not None, "its name"
             self.taken[port.name] = "reset"
             self.tie[port.name] = int(low)
             self.assumptions.append(
-                f"port {port.name} is a reset, active {'low' if low else 'high'} by its name, and held at {int(low)}"
+                f"port {port.name} is a reset, active {'low' if low else 'high'} by {why}, and held at {int(low)}"
             )
             found.append(port.name)
         found += [
             name for name in self.tie if name not in found and _RESET.fullmatch(name.lower()) and self.width(name) == 1
         ]
         return tuple(name for name in self.ports if name in found)
+
+    def by_drive(self) -> str | None:
+        """The one free port that clocks registers."""
+        found = [port for port in self.free("input") if port.name in self.controls]
+        clocks = [port.name for port in found if self.controls[port.name].kind == "clock"]
+        if len(clocks) != 1 or _spellings(clocks[0]) & _CLOCK.names:
+            return None
+        self.taken[clocks[0]] = _CLOCK.text
+        self.assumptions.append(f"port {clocks[0]} is the clock, by the registers that it drives")
+        return clocks[0]
 
     def by_name(self, role: _Role, *, narrow: bool = False) -> str | None:
         """The one free port with a usual name; a name that matches as it stands goes before one with affixes."""
@@ -332,10 +429,11 @@ class _Finder:
         if not narrow and len(fitting) > 1:
             fitting = [port for port in fitting if port.width != 1] or fitting
         if len(fitting) > 1:
-            raise HaloError(
-                f"several ports could be the {role.text}: {self.listed(fitting)}",
-                f"Say which with --{role.option} NAME.",
-            )
+            what = f"several ports could be the {role.text}: {self.listed(fitting)}"
+            self.problems.append((what, f"Say which with --{role.option} NAME."))
+            self.taken |= {port.name: f"candidate for the {role.text}" for port in fitting}
+            self.unclear.add(role.text)
+            return None
         if not fitting:
             return None
         name = fitting[0].name
@@ -358,13 +456,18 @@ class _Finder:
         self.taken[outputs[0].name] = _OUTPUT.text
         return outputs[0].name
 
-    def missing(self, role: _Role) -> HaloError:
+    def missing(self, role: _Role) -> None:
+        if role.text in self.unclear:
+            return
         candidates = self.free(role.direction)
-        return HaloError(
-            f"no port is recognized as the {role.text}",
-            f"Say which with --{role.option} NAME: {self.listed(candidates)}."
-            if candidates
-            else f"The module has no {role.direction} left for it: check --top and the roles given.",
+        candidates = [port for port in candidates if port.width != 1] or candidates
+        self.problems.append(
+            (
+                f"no port is recognized as the {role.text}",
+                f"Say which with --{role.option} NAME: {self.listed(candidates)}."
+                if candidates
+                else f"The module has no {role.direction} left for it: check --top and the roles given.",
+            )
         )
 
 

@@ -9,6 +9,7 @@ Tests: tests/characterization/test_interface_and_signedness.py.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -16,25 +17,31 @@ import numpy.typing as npt
 
 from halo.characterization.encoding import Encoding
 from halo.characterization.ports import Roles
-from halo.netlist.graph import drive_port, propagate_constants_lanes
-from halo.netlist.model import Circuit
+from halo.netlist.graph import drive_port, evaluate, propagate_constants_lanes
+from halo.netlist.model import U8, Circuit
 
 _SAMPLES = 192
 _CORNERS = 5
 _SEED = 20250
+_OPERANDS = 2
+# An approximate product errs by a few per cent of full scale; a wrong reading of the sign by a quarter of it.
+_APPROXIMATE = 0.05
+_CLEARLY = 2.0
 
 
-def observe_signedness(circuit: Circuit, roles: Roles) -> Roles:
+def observe_signedness(circuit: Circuit, roles: Roles, told: Collection[str] = ()) -> Roles:
     """Roles with the signedness that the gates show.
 
-    The steady output is evaluated for corner and random operands, registers loaded, ties held. Where the declared
-    reading fits (also where several do, as in a product cut to the operand width), it stays; where another fits, that
-    one is taken and noted; where none does or the output has no steady value (an accumulator in a loop), the declared
-    one stays and that is noted.
+    The output is evaluated for corner and random operands, registers loaded, ties held, and inputs that take random
+    values at 0; registers that accumulate make one step from 0. Where the declared reading fits (also where several
+    do, as in a product cut to the operand width), it stays; where another fits, that one is taken and noted. Where
+    none does, the output may be an approximate product: the reading that it is nearest to is taken if it is clearly
+    nearer than the others, else the declared one stays, and that is noted.
 
     Args:
         circuit: compiled top.
         roles: from ``find_roles``; at most 63 output bits take part.
+        told: operands (``weight``, ``activation``) whose signedness the user gave: it stays, and is only checked.
     """
     generator = np.random.default_rng(_SEED)
     weights = _operands(roles.weight_bits, generator, np.repeat(np.arange(_CORNERS), _CORNERS))
@@ -47,31 +54,83 @@ def observe_signedness(circuit: Circuit, roles: Roles) -> Roles:
         fixed |= drive_port(netlist, roles.accumulator, sums)
     for name, value in roles.tie.items():
         fixed |= drive_port(netlist, name, np.full(_SAMPLES, value, np.int64))
+    for name in roles.drawn:
+        fixed |= drive_port(netlist, name, np.zeros(_SAMPLES, np.int64))
+    fixed |= _one_step(circuit, fixed)
     nets = list(netlist.outputs[roles.output])[:63]
     bits = propagate_constants_lanes(circuit, fixed)[nets].astype(np.int64)
     if np.any(bits < 0):
         return _noted(roles, "the output has no steady value")
     seen = (bits << np.arange(len(nets))[:, None]).sum(axis=0)
     mask = (1 << len(nets)) - 1
+    declared = (roles.weight_encoding.signed, roles.activation_encoding.signed)
     readings = [(first, second) for first in (True, False) for second in (True, False)]
     fitting = [signs for signs in readings if _fits(seen, weights, activations, sums, signs, roles, mask)]
-    declared = (roles.weight_encoding.signed, roles.activation_encoding.signed)
     if declared in fitting:
         return roles
-    if not fitting:
-        return _noted(roles, "the output is not weight x activation (+ accumulator)")
-    weight_signed, activation_signed = fitting[0]
+    open_ = [
+        signs
+        for signs in (fitting or readings)
+        if ("weight" not in told or signs[0] == declared[0]) and ("activation" not in told or signs[1] == declared[1])
+    ]
     words = {True: "signed", False: "unsigned"}
-    note = (
-        f"the gates multiply weight {roles.weight} as {words[weight_signed]} and activation {roles.activation} as "
-        f"{words[activation_signed]}, and so are the values labelled"
-    )
+
+    def say(signs: tuple[bool, bool]) -> str:
+        return f"weight {roles.weight} as {words[signs[0]]} and activation {roles.activation} as {words[signs[1]]}"
+
+    if fitting:
+        if not open_:
+            note = f"the gates multiply {say(fitting[0])}; the values are labelled as the options say"
+            return replace(roles, assumptions=(*roles.assumptions, note))
+        chosen = open_[0]
+        note = f"the gates multiply {say(chosen)}, and so are the values labelled"
+    else:
+        errors = {s: _error(seen, weights, activations, sums, s, roles, len(nets)) for s in readings}
+        chosen = min(open_, key=lambda signs: (errors[signs], signs != declared))
+        others = min(errors[signs] for signs in readings if signs != chosen)
+        if len(told) == _OPERANDS or errors[chosen] > _APPROXIMATE or errors[chosen] * _CLEARLY > others:
+            return _noted(roles, "the output is not weight x activation (+ accumulator)")
+        note = (
+            f"the output is no exact product; it is nearest to one of {say(chosen)} (mean error "
+            f"{errors[chosen]:.2%} of full scale, of any other reading {others:.2%}), and so are the values labelled"
+        )
     return replace(
         roles,
-        weight_encoding=Encoding.of(weight_signed, roles.weight_bits),
-        activation_encoding=Encoding.of(activation_signed, roles.activation_bits),
+        weight_encoding=Encoding.of(chosen[0], roles.weight_bits),
+        activation_encoding=Encoding.of(chosen[1], roles.activation_bits),
         assumptions=(*roles.assumptions, note),
     )
+
+
+def _one_step(circuit: Circuit, fixed: dict[int, U8]) -> dict[int, U8]:
+    """Values of the registers that feed themselves after one step from 0; none where an input has no value."""
+    states = [int(net) for net in circuit.out[circuit.state_gates]]
+    given = fixed | {net: np.zeros(_SAMPLES, np.uint8) for net in states}
+    if not states or any(int(net) not in given for net in circuit.source):
+        return {}
+    nets = evaluate(circuit, given)
+    after = {}
+    for gate in circuit.state_gates:
+        pins = circuit.pin_net[circuit.pin_start[gate] : circuit.pin_start[gate + 1]]
+        index = (nets[pins].astype(np.int64) << np.arange(len(pins))[:, None]).sum(axis=0)
+        after[int(circuit.out[gate])] = circuit.table[circuit.table_start[gate] + index]
+    return after
+
+
+def _error(
+    seen: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.int64],
+    activations: npt.NDArray[np.int64],
+    sums: npt.NDArray[np.int64],
+    signs: tuple[bool, bool],
+    roles: Roles,
+    bits: int,
+) -> float:
+    """Mean distance, modulo the output width, between the output and a reading, as a share of the largest product."""
+    multiplied = _read(weights, roles.weight_bits, signs[0]) * _read(activations, roles.activation_bits, signs[1])
+    difference = (seen - multiplied - sums) & ((1 << bits) - 1)
+    distance = np.minimum(difference, (1 << bits) - difference)
+    return float(np.mean(distance)) / (1 << min(roles.weight_bits + roles.activation_bits, 62))
 
 
 def _operands(bits: int, generator: np.random.Generator, order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

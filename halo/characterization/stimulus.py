@@ -34,7 +34,23 @@ Values = dict[int, U8]
 ENUMERATED_BITS = 8
 SAMPLED_IN_ALL = 1 << 24
 COLUMN_ROWS = 64
+_FEWEST = 256  # a handful of weights gets no more transitions each than one of all 8-bit weights
 LANES = 64
+BOUND_IN_ALL = 1 << 28
+"""Activation transitions that the bounds of all weights together enumerate: minutes of work."""
+
+
+def enumerated_bits(activation_bits: int, weights: int) -> int:
+    """Activation bits that the bound of each of some weights enumerates.
+
+    All of an activation of up to ``ENUMERATED_BITS`` bits, and none of a wider one; of many thousand weights fewer,
+    so that all together stay within ``BOUND_IN_ALL`` transitions. Bits that are not enumerated are unknown: the bound
+    stays sound, and is looser.
+    """
+    if activation_bits > ENUMERATED_BITS:
+        return 0
+    affordable = (max(BOUND_IN_ALL // max(weights, 1), 1).bit_length() - 1) // 2
+    return min(activation_bits, affordable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +93,7 @@ def make_stimulus(
     trace: Path | None,
     activations: Path | None,
     psum_samples: int,
+    weights: int,
 ) -> Stimulus:
     """Choose the stimulus.
 
@@ -87,6 +104,7 @@ def make_stimulus(
         trace: activation trace to play, or None.
         activations: histogram or trace that weights the activation pairs.
         psum_samples: transitions a weight where partial sums are sampled.
+        weights: number of weights that are exercised.
 
     Raises:
         HaloError: a file cannot be read.
@@ -94,7 +112,7 @@ def make_stimulus(
     bits = roles.activation_bits
     joint = activation_statistics(activations, bits, roles.activation_encoding.signed)
     said = ["Activations are uniform." if joint is None else f"Activation pairs are weighted by {activations}."]
-    summed = roles.accumulator is not None or sequential
+    summed = roles.accumulator is not None or sequential or bool(roles.drawn)
     pairs = None
     if trace is not None:
         counted = from_trace(trace, bits, roles.activation_encoding.signed)
@@ -106,10 +124,10 @@ def make_stimulus(
         samples = random_samples or psum_samples
     elif random_samples is None and bits <= ENUMERATED_BITS:
         said.append(f"Every one of the {1 << (2 * bits):,} activation transitions is simulated.")
-        weights = transition_weights(np.ones((1 << bits, 1 << bits), np.int64) if joint is None else joint)
-        return Stimulus(weights, joint, None, 1 << (2 * bits), tuple(said))
+        each = transition_weights(np.ones((1 << bits, 1 << bits), np.int64) if joint is None else joint)
+        return Stimulus(each, joint, None, 1 << (2 * bits), tuple(said))
     else:
-        samples = random_samples or max(64, SAMPLED_IN_ALL >> roles.weight_bits)
+        samples = random_samples or max(64, SAMPLED_IN_ALL // max(weights, min(1 << roles.weight_bits, _FEWEST)))
         said.append(
             f"{samples:,} seeded random activation transitions a weight are simulated, not all {1 << (2 * bits):,}: "
             "the delay is the largest seen, the bound holds for all."
@@ -123,6 +141,11 @@ def make_stimulus(
         said.append(
             f"Partial sums are accumulations along an array column of up to {COLUMN_ROWS} rows with random weights, "
             f"{samples:,} seeded transitions a weight: the delay is the largest seen, the bound holds for every value."
+        )
+    if roles.drawn:
+        said.append(
+            f"{', '.join(roles.drawn)} took {samples:,} seeded random values a weight: the delay is the largest seen, "
+            "the bound holds for every value."
         )
     return Stimulus(None, joint, pairs, samples, tuple(said))
 
@@ -146,10 +169,11 @@ def listed_transitions(
         weights = np.ones(len(first), np.int64)
     fixed = _held(circuit, roles, pattern, len(first))
     states = circuit.out[circuit.state_gates]
+    drawn = _drawn(circuit, roles, generator, len(first))
     if len(states):
-        return *_accumulate(circuit, roles, fixed, generator, stimulus, first, second), weights
-    before = fixed | drive_port(circuit.netlist, roles.activation, first)
-    after = fixed | drive_port(circuit.netlist, roles.activation, second)
+        return *_accumulate(circuit, roles, fixed, drawn, generator, stimulus, first, second), weights
+    before = fixed | drawn[0] | drive_port(circuit.netlist, roles.activation, first)
+    after = fixed | drawn[1] | drive_port(circuit.netlist, roles.activation, second)
     if roles.accumulator is not None:
         sums = _column(generator, stimulus, roles, len(first))
         before |= drive_port(circuit.netlist, roles.accumulator, sums[0])
@@ -162,6 +186,17 @@ def _held(circuit: Circuit, roles: Roles, pattern: int, length: int) -> Values:
     for name, value in roles.tie.items():
         held |= drive_port(circuit.netlist, name, np.full(length, value, np.int64))
     return held
+
+
+def _drawn(circuit: Circuit, roles: Roles, generator: np.random.Generator, length: int) -> tuple[Values, Values]:
+    """Random values of the inputs that take them, before and after each transition."""
+    before: Values = {}
+    after: Values = {}
+    for name, how in roles.drawn.items():
+        for net in circuit.netlist.inputs[name]:
+            before[net] = generator.integers(0, 2, length, dtype=np.uint8)
+            after[net] = generator.integers(0, 2, length, dtype=np.uint8) if how == "any" else before[net]
+    return before, after
 
 
 def _draw(generator: np.random.Generator, stimulus: Stimulus, bits: int) -> tuple[I64, I64]:
@@ -191,6 +226,7 @@ def _accumulate(
     circuit: Circuit,
     roles: Roles,
     fixed: Values,
+    drawn: tuple[Values, Values],
     generator: np.random.Generator,
     stimulus: Stimulus,
     first: I64,
@@ -214,7 +250,7 @@ def _accumulate(
     for start in range(0, samples, lanes):
         now = slice(start, min(start + lanes, samples))
         width = now.stop - now.start
-        given = {net: values[now] for net, values in fixed.items()}
+        given = {net: values[now] for net, values in (fixed | drawn[0]).items()}
         given |= drive_port(netlist, roles.activation, first[now])
         if roles.accumulator is not None and sums is not None:
             given |= drive_port(netlist, roles.accumulator, sums[0][now])
@@ -227,8 +263,8 @@ def _accumulate(
             collected[net].append(given[net])
             following[net].append(circuit.table[circuit.table_start[gate] + index])
         state = {net: np.resize(following[net][-1], lanes) for net in state}
-    before = fixed | drive_port(netlist, roles.activation, first)
-    after = fixed | drive_port(netlist, roles.activation, second)
+    before = fixed | drawn[0] | drive_port(netlist, roles.activation, first)
+    after = fixed | drawn[1] | drive_port(netlist, roles.activation, second)
     if roles.accumulator is not None and sums is not None:
         before |= drive_port(netlist, roles.accumulator, sums[0])
         after |= drive_port(netlist, roles.accumulator, sums[1])

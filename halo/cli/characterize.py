@@ -11,15 +11,32 @@ from typing import Annotated
 
 import typer
 
-from halo.cli.parse import parse_corners, parse_parameters, parse_ties
+from halo.cli.design_options import (
+    Accumulator,
+    Activation,
+    Clock,
+    Defines,
+    FileLists,
+    Files,
+    Includes,
+    Netlists,
+    Output,
+    Params,
+    Signed,
+    Ties,
+    Top,
+    Unsigned,
+    Weight,
+)
+from halo.cli.parse import parse_corners, parse_defines, parse_operands, parse_parameters, parse_ties
 from halo.config import CharacterizeConfig, SdfCorner, Synthesis, TimingMethod
 
 
 def command(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="FILE.v", help="Verilog source. Without one, the default MAC is used."),
-    ] = None,
+    files: Files = None,
+    file_list: FileLists = None,
+    define: Defines = None,
+    include: Includes = None,
     liberty: Annotated[
         list[Path] | None,
         typer.Option(
@@ -33,25 +50,17 @@ def command(
             metavar="NAME=FILE[,FILE...]", help="A named corner, instead of --liberty. Repeat it for each corner."
         ),
     ] = None,
-    top: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Top module. Needed only if several modules could be it.")
-    ] = None,
-    weight: Annotated[str | None, typer.Option(metavar="PORT", help="Input port of the weight. ¹")] = None,
-    activation: Annotated[str | None, typer.Option(metavar="PORT", help="Input port of the activation. ¹")] = None,
-    accumulator: Annotated[str | None, typer.Option(metavar="PORT", help="Input port of the partial sum. ¹")] = None,
-    output: Annotated[str | None, typer.Option(metavar="PORT", help="Output port of the result. ¹")] = None,
-    clock: Annotated[str | None, typer.Option(metavar="PORT", help="Clock port, if the top has registers. ¹")] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Set a Verilog parameter of the top module. Repeatable."),
-    ] = None,
-    tie: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Hold any other input port at a constant value. Repeatable."),
-    ] = None,
-    netlist: Annotated[
-        Path | None, typer.Option(metavar="FILE.v", help="Use your own gate-level netlist instead of synthesizing.")
-    ] = None,
+    top: Top = None,
+    weight: Weight = None,
+    activation: Activation = None,
+    accumulator: Accumulator = None,
+    output: Output = None,
+    clock: Clock = None,
+    signed: Signed = None,
+    unsigned: Unsigned = None,
+    param: Params = None,
+    tie: Ties = None,
+    netlist: Netlists = None,
     sdf: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Delays of the netlist from another timer. Without it, they are calculated."),
@@ -82,6 +91,13 @@ def command(
         typer.Option(
             metavar="all|random:N|FILE",
             help="Activation transitions to simulate: all of them, N random ones, or a trace from a file.",
+        ),
+    ] = "all",
+    weights: Annotated[
+        str,
+        typer.Option(
+            metavar="all|A:B|random:N|LIST|FILE",
+            help="Weight values to exercise: all, a range, N random ones, values with commas, or a file of values.",
         ),
     ] = "all",
     activations: Annotated[
@@ -142,21 +158,27 @@ def command(
         corners=parse_corners(liberty or (), corner or ()),
         run_folder=run_folder,
         files=tuple(files or ()),
+        file_lists=tuple(file_list or ()),
+        defines=parse_defines(define or ()),
+        include_dirs=tuple(include or ()),
         top=top,
         weight=weight,
         activation=activation,
         accumulator=accumulator,
         output=output,
         clock=clock,
+        signed=parse_operands(signed or ()),
+        unsigned=parse_operands(unsigned or ()),
         params=parse_parameters(param or ()),
         ties=parse_ties(tie or ()),
-        netlist=netlist,
+        netlist=tuple(netlist or ()),
         sdf=sdf,
         sdf_corner=sdf_corner,
         synth=synth,
         dont_use=tuple(dont_use or ()),
         method=method,
         stimulus=stimulus,
+        weights=weights,
         activations=activations,
         input_slew_ps=input_slew_ps,
         output_load_ff=output_load_ff,

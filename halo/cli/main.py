@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from halo.cli import characterize, crosscheck, doctor, evaluate, inspection, plot, quantize, score, sim, synth
 from halo.errors import HaloError, Interrupted
@@ -41,6 +41,18 @@ class _Commands(TyperGroup):
                 formatter.write_dl([(name.ljust(width), text) for name, text in zip(names, texts, strict=True)])
 
 
+class _Once(TyperCommand):
+    """A command that refuses an option of one value given twice: the last would win without a word."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        order = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for option in order:
+            if option.param_type_name == "option" and not option.multiple and order.count(option) > 1:
+                name = max(option.opts, key=len)
+                raise HaloError(f"{name} is given twice, and takes one value", f"Give {name} once.")
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
     name="halo",
     cls=_Commands,
@@ -54,7 +66,7 @@ app = typer.Typer(
 )
 for _names in _GROUPS.values():
     for _name, _module in _names.items():
-        app.command(_name)(_module.command)
+        app.command(_name, cls=_Once)(_module.command)
 
 _PLAIN = (
     (re.compile(r": Value error, "), ": "),
@@ -134,8 +146,7 @@ def _run(arguments: list[str]) -> int:
 
 def _fail(error: HaloError) -> int:
     what, fix = (" ".join(text.split()) for text in (error.what, error.fix))
-    place = "" if error.path is None else error.path + (f":{error.line}" if error.line else "") + ": "
-    print(f"error: {place}{what}\n  fix: {fix}", file=sys.stderr)
+    print(f"error: {error.place}{what}\n  fix: {fix}", file=sys.stderr)
     return 2
 
 

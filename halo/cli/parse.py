@@ -6,17 +6,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import get_args
 
-from halo.config import IDENTIFIER, CornerFiles, one_corner
+from halo.config import IDENTIFIER, PORT, CornerFiles, Operand, one_corner
 from halo.errors import HaloError
 
 _PREFIXED = re.compile(r"-?0([xX][0-9a-fA-F]+|[bB][01]+)\Z")
 _DECIMAL = re.compile(r"-?[0-9]+\Z")
+_SIZED = re.compile(r"(-?)(\d*)'[sS]?([bBoOdDhH])([0-9a-fA-F_]+)\Z")
+_RADIX = {"b": 2, "o": 8, "d": 10, "h": 16}
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.+-]*\Z")
 
 
 def parse_parameters(texts: Iterable[str]) -> tuple[tuple[str, int | str], ...]:
-    """Read ``--param NAME=VALUE`` options; VALUE is decimal, 0x, 0b, or a word (a string parameter).
+    """Read ``--param NAME=VALUE`` options; VALUE is a number as of ``--tie``, or a word (a string parameter).
 
     Raises:
         HaloError: no such form.
@@ -31,19 +34,52 @@ def parse_parameters(texts: Iterable[str]) -> tuple[tuple[str, int | str], ...]:
     return tuple(pairs)
 
 
-def parse_ties(texts: Iterable[str]) -> tuple[tuple[str, int], ...]:
-    """Read ``--tie NAME=VALUE`` options; VALUE is decimal, 0x or 0b.
+def parse_operands(texts: Iterable[str]) -> tuple[Operand, ...]:
+    """Read ``--signed`` and ``--unsigned`` options.
+
+    Raises:
+        HaloError: the text names no operand.
+    """
+    operands: list[Operand] = []
+    for text in texts:
+        found = next((operand for operand in get_args(Operand) if operand == text), None)
+        if found is None:
+            raise HaloError(f"{text!r} is no operand", f"Use one of: {', '.join(get_args(Operand))}.")
+        operands.append(found)
+    return tuple(operands)
+
+
+def parse_ties(texts: Iterable[str]) -> tuple[tuple[str, int | str], ...]:
+    """Read ``--tie NAME=VALUE`` options; VALUE is decimal, 0x, 0b, a Verilog literal such as ``4'b1010``,
+    ``random`` or ``any``.
 
     Raises:
         HaloError: no such form.
     """
-    pairs: list[tuple[str, int]] = []
+    pairs: list[tuple[str, int | str]] = []
     for text in texts:
-        name, value = _split_assignment(text, "--tie")
-        number = _integer(value)
+        name, value = _split_assignment(text, "--tie", PORT)
+        number = value if value in ("random", "any") else _integer(value)
         if number is None:
-            raise HaloError(f"--tie {text} holds no whole number", "Write --tie enable=1.")
+            raise HaloError(f"--tie {text} holds no whole number", "Write --tie enable=1, or random or any for it.")
         pairs.append((name, number))
+    return tuple(pairs)
+
+
+def parse_defines(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Read ``-D NAME[=TEXT]`` options.
+
+    Raises:
+        HaloError: no such form.
+    """
+    from halo.netlist.filelist import parse_define
+
+    pairs = []
+    for text in texts:
+        pair = parse_define(text)
+        if pair is None:
+            raise HaloError(f"-D {text} is no macro", "Write -D NAME or -D NAME=VALUE, without blanks and quotes.")
+        pairs.append(pair)
     return tuple(pairs)
 
 
@@ -70,9 +106,9 @@ def parse_corners(liberty: Sequence[Path], corners: Iterable[str]) -> tuple[Corn
     return tuple(read)
 
 
-def _split_assignment(text: str, option: str) -> tuple[str, str]:
+def _split_assignment(text: str, option: str, names: re.Pattern[str] = IDENTIFIER) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or not IDENTIFIER.match(name):
+    if not equals or not names.match(name):
         raise HaloError(f"{option} {text} is not NAME=VALUE", f"Write {option} NAME=VALUE.")
     return name, value
 
@@ -80,4 +116,14 @@ def _split_assignment(text: str, option: str) -> tuple[str, str]:
 def _integer(text: str) -> int | None:
     if _PREFIXED.match(text):
         return int(text, 0)
-    return int(text) if _DECIMAL.match(text) else None
+    if _DECIMAL.match(text):
+        return int(text)
+    sized = _SIZED.match(text)
+    if sized is None:
+        return None
+    sign, bits, radix, digits = sized.groups()
+    try:
+        value = int(digits.replace("_", ""), _RADIX[radix.lower()])
+    except ValueError:
+        return None
+    return None if bits and value >> int(bits) else int(f"{sign}{value}")

@@ -11,22 +11,18 @@ from typing import Annotated
 
 import typer
 
-from halo.cli.parse import parse_parameters
+from halo.cli.design_options import Defines, FileLists, Files, Includes, Params, Top
+from halo.cli.parse import parse_defines, parse_parameters
 from halo.config import Synthesis
 
 
 def command(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="FILE.v", help="Verilog source. Without one, the default MAC is used."),
-    ] = None,
-    top: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Top module. Needed only if several modules could be it.")
-    ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Set a Verilog parameter of the top module. Repeatable."),
-    ] = None,
+    files: Files = None,
+    file_list: FileLists = None,
+    define: Defines = None,
+    include: Includes = None,
+    top: Top = None,
+    param: Params = None,
     synth: Annotated[
         Synthesis,
         typer.Option(
@@ -67,6 +63,9 @@ def command(
         liberty=tuple(liberty),
         run_folder=run_folder,
         files=tuple(files or ()),
+        file_lists=tuple(file_list or ()),
+        defines=parse_defines(define or ()),
+        include_dirs=tuple(include or ()),
         top=top,
         params=parse_parameters(param or ()),
         synth=synth,

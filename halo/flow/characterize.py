@@ -8,23 +8,28 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from halo.characterization.design import DesignCorner, given_roles, load_corner
-from halo.characterization.engine import CornerResult, characterize_corner
+from halo.characterization.chosen_roles import chosen_roles, controls_of_rtl
+from halo.characterization.design import DesignCorner, load_corner
+from halo.characterization.engine import PLANNED, CornerResult, characterize_corner
 from halo.characterization.histograms import write_histograms
 from halo.characterization.interface import read_ports
 from halo.characterization.stimulus import Stimulus, make_stimulus
 from halo.characterization.table import WeightTable, corner_rows
+from halo.characterization.weights import chosen_weights, lasting, plan
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
-from halo.flow.runs.assets import DEFAULT_MAC, mac_sources
+from halo.flow.runs.assets import DEFAULT_MAC, design_sources
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
+from halo.netlist.controls import Control
 from halo.netlist.hdl import PortInfo
+from halo.netlist.sources import Sources
 from halo.power.energy_tables import ASSUMPTIONS as ENERGY_ASSUMPTIONS
 from halo.progress import Progress
 from halo.synth import check_equivalence, synthesize
@@ -32,6 +37,7 @@ from halo.timing.sdf.write import write_sdf
 from halo.timing.timed_netlist import write_timed_netlist
 from halo.units import FS_PER_PS
 
+Weights = npt.NDArray[np.int64]
 NETLIST = "netlist.v"
 TIMED_NETLIST = "timed_netlist.v"
 GZIP = b"\x1f\x8b"
@@ -54,13 +60,20 @@ def characterize(config: CharacterizeConfig, report: Progress, finish: Callable[
         HaloError: bad input, a missing tool, or a folder that cannot be written.
     """
     config.require_files()
-    inputs = config.input_files if config.files or config.netlist else (*mac_sources(), *config.input_files)
+    sources, read = (
+        (None, ())
+        if config.netlist
+        else design_sources(config.files, config.file_lists, config.defines, config.include_dirs)
+    )
+    inputs = dict.fromkeys((*read, *config.input_files))
     with new_run(config.run_folder, config.force) as folder:
         with Recorder(folder, "characterize", config.to_dict(), inputs, report) as record:
-            top, declared = _gates(config, folder, record)
-            corners = _corners(config, folder, top, declared, record)
-            stimulus = _stimulus(config, corners[0], record)
-            results = [_exercise(config, corner, stimulus, record) for corner in corners]
+            rtl = None if sources is None else _read(config, sources, record)
+            top = _gates(config, sources, rtl, folder, record)
+            corners = _corners(config, folder, top, rtl, record)
+            weights = chosen_weights(config.weights, corners[0].roles.weight_encoding, config.seed)
+            stimulus = _stimulus(config, corners[0], weights, record)
+            results = [_exercise(config, corner, weights, stimulus, record) for corner in corners]
             rows = [_rows(config, result, stimulus, record) for result in results]
             record.report("files", 0, 1)
             WeightTable(pd.concat(rows, ignore_index=True)).write(folder)
@@ -83,20 +96,40 @@ def file_of(corner: str, name: str, alone: bool) -> str:
     return name if alone else f"{stem}.{corner}.{suffix}"
 
 
-def _gates(
-    config: CharacterizeConfig, folder: Path, record: Recorder
-) -> tuple[str | None, tuple[PortInfo, ...] | None]:
-    """Put the gate netlist into the run folder. Returns its top and the ports of the RTL it came from."""
-    if config.netlist is not None:
-        content = config.netlist.read_bytes()
-        (folder / NETLIST).write_bytes(gzip.decompress(content) if content[:2] == GZIP else content)
-        return config.top, None
-    sources = config.files or mac_sources()
-    parameters = dict(config.params)
+class _Rtl(NamedTuple):
+    """The top module of some RTL, its ports, and what its one-bit inputs do to registers."""
+
+    top: str
+    ports: tuple[PortInfo, ...]
+    controls: dict[str, Control]
+
+
+def _read(config: CharacterizeConfig, sources: Sources, record: Recorder) -> _Rtl:
+    """Read the ports, and find their roles: what is missing is said before anything is synthesized."""
     record.report("ports", 0, 1)
-    top, declared = read_ports(sources, config.top or (None if config.files else DEFAULT_MAC), parameters)
-    given_roles(declared, config)  # wrong ports are told before the minutes that synthesis may take
+    default = None if config.files or config.file_lists else DEFAULT_MAC
+    parameters = dict(config.params)
+    top, ports = read_ports(sources, config.top or default, parameters)
+    controls = controls_of_rtl(sources, top, parameters, ports, config)
+    roles = chosen_roles(ports, config, controls)
+    # What cannot be done is refused before synthesis; how the bits are read may still change, their number not.
+    if config.weights == "all":
+        chosen_weights("all", roles.weight_encoding, config.seed)
     record.report("ports", 1, 1)
+    return _Rtl(top, ports, controls)
+
+
+def _gates(
+    config: CharacterizeConfig, sources: Sources | None, rtl: _Rtl | None, folder: Path, record: Recorder
+) -> str | None:
+    """Put the gate netlist into the run folder. Returns its top."""
+    if sources is None or rtl is None:
+        contents = [path.read_bytes() for path in config.netlist]
+        plain = [gzip.decompress(content) if content[:2] == GZIP else content for content in contents]
+        (folder / NETLIST).write_bytes(b"\n".join(plain))
+        return config.top
+    top = rtl.top
+    parameters = dict(config.params)
     record.report("synthesis", 0, 1)
     liberty = config.corners[0][1]
     with tempfile.TemporaryDirectory(prefix="halo-synthesis-") as scratch:
@@ -119,13 +152,15 @@ def _gates(
         _compare(sources, top, folder / NETLIST, liberty, parameters, work, record)
         record.report("equivalence", 1, 1)
     record.tools["yosys"] = made.yosys_version
+    if made.reading is not None:
+        record.assume(made.reading)
     record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))
     record.assume(f"Synthesized with the cells of corner {config.corners[0][0]}, {config.synth}.")
-    return made.top, declared
+    return made.top
 
 
 def _compare(
-    sources: Sequence[Path],
+    sources: Sources,
     top: str,
     netlist: Path,
     liberty: Sequence[Path],
@@ -153,7 +188,7 @@ def _corners(
     config: CharacterizeConfig,
     folder: Path,
     top: str | None,
-    declared: tuple[PortInfo, ...] | None,
+    rtl: _Rtl | None,
     record: Recorder,
 ) -> list[DesignCorner]:
     corners: list[DesignCorner] = []
@@ -162,7 +197,8 @@ def _corners(
         roles = corners[0].roles if corners else None
         # a user's netlist is read from its own place, so that errors name a file that stays
         gates = config.netlist or folder / NETLIST
-        corner = load_corner(name, liberty, gates, top, config, roles=roles, declared=declared)
+        declared, controls = (None, None) if rtl is None else (rtl.ports, rtl.controls)
+        corner = load_corner(name, liberty, gates, top, config, roles=roles, declared=declared, controls=controls)
         label = f"{name}: " if len(config.corners) > 1 else ""
         for sentence in corner.assumptions:
             record.assume(label + sentence)
@@ -181,7 +217,7 @@ def _corners(
     return corners
 
 
-def _stimulus(config: CharacterizeConfig, corner: DesignCorner, record: Recorder) -> Stimulus:
+def _stimulus(config: CharacterizeConfig, corner: DesignCorner, weights: Weights, record: Recorder) -> Stimulus:
     stimulus = make_stimulus(
         corner.roles,
         sequential=len(corner.circuit.state_gates) > 0,
@@ -189,23 +225,31 @@ def _stimulus(config: CharacterizeConfig, corner: DesignCorner, record: Recorder
         trace=config.stimulus_file,
         activations=config.activations,
         psum_samples=config.psum_samples,
+        weights=len(weights),
     )
+    planned = plan(corner.roles, len(weights), config.method, stimulus.samples if config.method == "exact" else None)
+    if len(weights) < 1 << corner.roles.weight_bits or len(weights) >= PLANNED:
+        record.assume(planned)
     if config.method == "exact":
         for sentence in stimulus.assumptions:
             record.assume(sentence)
     return stimulus
 
 
-def _exercise(config: CharacterizeConfig, corner: DesignCorner, stimulus: Stimulus, record: Recorder) -> CornerResult:
+def _exercise(
+    config: CharacterizeConfig, corner: DesignCorner, weights: Weights, stimulus: Stimulus, record: Recorder
+) -> CornerResult:
     stage = "weights" if len(config.corners) == 1 else f"weights in {corner.name}"
-    record.report(stage, 0, 1 << corner.roles.weight_bits)
+    record.report(stage, 0, len(weights))
     result = characterize_corner(
         corner,
         stimulus,
+        weights,
         method=config.method,
         seed=config.seed,
         jobs=config.jobs,
         report=lambda done, total: record.report(stage, done, total),
+        planned=lambda seconds: record.report(f"plan: {len(weights):,} weights in about {lasting(seconds)}", 0, 1),
     )
     if result.energies is not None:
         for sentence in (*ENERGY_ASSUMPTIONS, *result.energies.notes):

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from halo.characterization.design import load_corner
-from halo.characterization.interface import netlist_ports
+from halo.characterization.interface import netlist_ports, with_operands
 from halo.characterization.ports import Roles
+from halo.characterization.table import load_table
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.characterize import NETLIST, TIMED_NETLIST, file_of
@@ -119,9 +120,9 @@ def crosscheck(config: CrosscheckConfig, report: Progress) -> CrosscheckResult:
     options = CharacterizeConfig.from_dict(record.config)
     read = [path for _, paths in options.corners for path in paths]
     read += [] if options.sdf is None else [options.sdf]
-    read += [*options.files, *(() if options.netlist is None else (options.netlist,))]
+    read += [*options.file_lists, *options.files, *options.netlist]
     require_unchanged(record, dict.fromkeys(read), config.run / RECORD, again=_AGAIN)
-    if not options.files and options.netlist is None:
+    if not options.files and not options.file_lists and not options.netlist:
         _require_default_mac(record)
     if config.run_folder is None:
         return _play(config, record, options, report)
@@ -166,12 +167,13 @@ def _play(
     generator = np.random.default_rng(config.seed)
     roles = _roles(config.run, record)
     shares = spread(generator, config.samples, len(options.corners))
+    weights = load_table(config.run).weights
     tables: list[pd.DataFrame] = []
     done = 0
     first: Difference | None = None
     for (name, liberty), share in zip(options.corners, shares, strict=True):
         corner = load_corner(name, liberty, config.run / NETLIST, record.results["design"], options, roles=roles)
-        drawn = draw_samples(corner, int(share), generator)
+        drawn = draw_samples(corner, int(share), generator, weights)
         timed_netlist = config.run / file_of(name, TIMED_NETLIST, len(options.corners) == 1)
         for start in range(0, int(share), BLOCK):
             block = drawn.rows(slice(start, start + BLOCK))
@@ -201,7 +203,8 @@ def _table(corner: str, found: Comparison) -> pd.DataFrame:
 def _roles(run: Path, record: RunRecord) -> Roles:
     """The roles that the run gave to the ports of its netlist."""
     try:
-        netlist = read_netlist(run / NETLIST, record.results["design"])
-        return Roles.from_dict(record.results["roles"], netlist_ports(netlist))
+        roles = record.results["roles"]
+        netlist = with_operands(read_netlist(run / NETLIST, record.results["design"]), Roles.names_in(roles))
+        return Roles.from_dict(roles, netlist_ports(netlist))
     except (KeyError, TypeError, AttributeError) as error:
         raise HaloError("the record lacks the roles of the ports", _AGAIN, run / RECORD) from error

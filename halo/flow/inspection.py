@@ -1,21 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Verilog design looks like to halo: modules, parameters, ports, and the roles they would get."""
+"""What a design looks like to halo: modules, parameters, ports, and the roles they get."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halo.characterization.interface import read_ports
-from halo.characterization.ports import Roles, find_roles
+from halo.characterization.chosen_roles import chosen_roles, controls_of_rtl
+from halo.characterization.interface import netlist_ports, read_face
+from halo.characterization.ports import Roles
+from halo.config import Operand
 from halo.errors import HaloError
-from halo.netlist.hdl import ModuleInfo, PortInfo, inspect
-from halo.netlist.preprocess import UnreadableHdlError
+from halo.flow.runs.assets import DEFAULT_MAC, design_sources
+from halo.liberty import read_corner
+from halo.netlist.controls import Control, netlist_controls
+from halo.netlist.hdl import ModuleInfo, NoSingleTopError, PortInfo
+from halo.netlist.port_groups import group_ports
+from halo.netlist.supplies import without_supplies
+from halo.netlist.verilog import read_netlist
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class InspectionConfig:
+    """Options of ``halo inspect``, with the names and meanings of ``halo.config.CharacterizeConfig``.
+
+    Attributes:
+        liberty: library of the netlist, to see its clocks and resets; none: they are found by name.
+    """
+
+    files: tuple[Path, ...] = ()
+    file_lists: tuple[Path, ...] = ()
+    defines: tuple[tuple[str, str], ...] = ()
+    include_dirs: tuple[Path, ...] = ()
+    top: str | None = None
+    weight: str | None = None
+    activation: str | None = None
+    accumulator: str | None = None
+    output: str | None = None
+    clock: str | None = None
+    signed: tuple[Operand, ...] = ()
+    unsigned: tuple[Operand, ...] = ()
+    params: tuple[tuple[str, int | str], ...] = ()
+    ties: tuple[tuple[str, int | str], ...] = ()
+    netlist: tuple[Path, ...] = ()
+    liberty: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -23,8 +56,7 @@ class Inspection:
     """A design as halo sees it.
 
     Attributes:
-        modules: of the files; empty where only Yosys can read them.
-        unreadable: why the modules are not listed; None: they are.
+        modules: of the files; empty where only Yosys' own reader takes them.
         top: name of the top module; None: not found.
         ports: of the top.
         roles: of the ports; None: not clear.
@@ -32,7 +64,6 @@ class Inspection:
     """
 
     modules: tuple[ModuleInfo, ...] = ()
-    unreadable: UnreadableHdlError | None = None
     top: str | None = None
     ports: tuple[PortInfo, ...] = ()
     roles: Roles | None = None
@@ -52,32 +83,44 @@ class Inspection:
         return str(self.to_pandas().to_html(index=False))
 
 
-def inspect_design(
-    files: Sequence[Path], top: str | None = None, parameters: Mapping[str, int | str] | None = None
-) -> Inspection:
-    """Read the modules of some files, and the top's ports with their likely roles in a MAC.
-
-    Args:
-        files: Verilog or SystemVerilog.
-        top: top module; None: the only one that no other instantiates.
-        parameters: of the top that differ from their defaults.
+def inspect_design(config: InspectionConfig) -> Inspection:
+    """Read the modules of a design, and the top's ports with their roles in a MAC.
 
     Raises:
-        HaloError: a file is missing or is no Verilog, or the named top or parameter is not there.
+        HaloError: a file is missing or cannot be read, or the named top or parameter is not there.
     """
-    modules: tuple[ModuleInfo, ...] = ()
-    unreadable = None
+    if config.netlist:
+        netlist = read_netlist(config.netlist, config.top)
+        controls: dict[str, Control] = {}
+        if config.liberty:
+            library = read_corner(config.liberty)
+            netlist = without_supplies(netlist, library)
+            controls = netlist_controls(netlist, library)
+        return _inspection((), netlist.name, netlist_ports(netlist), config, controls)
+    sources, _ = design_sources(config.files, config.file_lists, config.defines, config.include_dirs)
+    default = None if config.files or config.file_lists else DEFAULT_MAC
+    parameters = dict(config.params)
     try:
-        modules = tuple(inspect(files, top, parameters))
-    except UnreadableHdlError as beyond:  # Yosys may still read it
-        unreadable = beyond
-    try:
-        name, ports = read_ports(files, top, parameters)
-    except HaloError as unclear:
-        if unreadable is not None or top is not None or parameters:
+        face = read_face(sources, config.top or default, parameters)
+    except NoSingleTopError as unclear:
+        if parameters:
             raise
-        return Inspection(modules, unclear=unclear)
+        return Inspection(unclear.modules, unclear=unclear)
+    controls = controls_of_rtl(sources, face.top, parameters, face.ports, config)
+    return _inspection(face.modules, face.top, face.ports, config, controls)
+
+
+def _inspection(
+    modules: tuple[ModuleInfo, ...],
+    top: str,
+    ports: tuple[PortInfo, ...],
+    config: InspectionConfig,
+    controls: Mapping[str, Control],
+) -> Inspection:
+    named = (config.weight, config.activation, config.accumulator, config.output, config.clock)
+    asked = [name for name in (*named, *dict(config.ties)) if name is not None]
+    shown = tuple(group.info for group in group_ports(ports, asked))
     try:
-        return Inspection(modules, unreadable, name, tuple(ports), find_roles(ports))
+        return Inspection(modules, top, shown, chosen_roles(ports, config, controls))
     except HaloError as unclear:
-        return Inspection(modules, unreadable, name, tuple(ports), unclear=unclear)
+        return Inspection(modules, top, shown, unclear=unclear)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from halo.characterization.interface import with_operands
+from halo.characterization.ports import Roles
 from halo.characterization.table import load_table
 from halo.config import CharacterizeConfig
 from halo.flow.characterize import NETLIST
@@ -34,9 +36,10 @@ def moving_gates(run_folder: str | Path) -> pd.Series[int]:
     run = fitted("halo.moving_gates", "run_folder", Path, run_folder)
     record = read_record(run)
     _, liberty = CharacterizeConfig.from_dict(record.config).corners[0]
-    netlist = read_netlist(run / NETLIST, record.results["design"])
+    roles = record.results["roles"]
+    netlist = with_operands(read_netlist(run / NETLIST, record.results["design"]), Roles.names_in(roles))
     circuit = compile_circuit(netlist, read_corner(liberty))
     weights = np.array(load_table(run).weights, np.int64)
-    constants = propagate_constants_lanes(circuit, drive_port(netlist, record.results["roles"]["weight"], weights))
+    constants = propagate_constants_lanes(circuit, drive_port(netlist, roles["weight"], weights))
     counts = (constants[circuit.out] < 0).sum(axis=0)
     return pd.Series(counts, pd.Index(weights, name="weight"), name="moving gates")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from halo.characterization.interface import read_ports
 from halo.config import Synthesis
 from halo.errors import HaloError
-from halo.flow.runs.assets import DEFAULT_MAC, mac_sources
+from halo.flow.runs.assets import DEFAULT_MAC, design_sources
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
 from halo.keywords import checked
@@ -30,7 +30,10 @@ class SynthesisConfig:
     Attributes:
         liberty: all files of one corner.
         run_folder: folder to write.
-        files: Verilog; none: the default MAC.
+        files: Verilog and SystemVerilog; none: the default MAC.
+        file_lists: lists of sources as of ``-f``, read before ``files``.
+        defines: macros defined before the first source, and their text.
+        include_dirs: folders in which an ``include`` is looked for, after the including file's own.
         top: None where only one module can be it.
         params: values of the top's parameters.
         synth: ``structural`` or ``flat``.
@@ -41,6 +44,9 @@ class SynthesisConfig:
     liberty: tuple[Path, ...]
     run_folder: Path
     files: tuple[Path, ...] = ()
+    file_lists: tuple[Path, ...] = ()
+    defines: tuple[tuple[str, str], ...] = ()
+    include_dirs: tuple[Path, ...] = ()
     top: str | None = None
     params: tuple[tuple[str, int | str], ...] = ()
     synth: Synthesis = "structural"
@@ -53,6 +59,9 @@ class SynthesisConfig:
             "liberty": [str(p) for p in self.liberty],
             "run_folder": str(self.run_folder),
             "files": [str(p) for p in self.files],
+            "file_lists": [str(p) for p in self.file_lists],
+            "defines": [list(pair) for pair in self.defines],
+            "include_dirs": [str(p) for p in self.include_dirs],
             "top": self.top,
             "params": [list(pair) for pair in self.params],
             "synth": self.synth,
@@ -70,7 +79,8 @@ class SynthesisRun:
         top: module synthesized.
         area: in the library's units.
         cells: number of each cell.
-        warnings: of Yosys, that say something about the netlist.
+        warnings: of Yosys, that say something about the netlist; and which front end read the sources, where it is not
+            the one that their suffixes ask for.
     """
 
     run_folder: Path
@@ -107,17 +117,18 @@ def synthesize_into(config: SynthesisConfig, report: Progress) -> SynthesisRun:
     """
     if not config.liberty:
         raise HaloError("no Liberty library is given", "Add --liberty FILE.")
-    sources = config.files or mac_sources()
-    for path in (*sources, *config.liberty):
+    sources, read = design_sources(config.files, config.file_lists, config.defines, config.include_dirs)
+    for path in config.liberty:
         if not path.is_file():
             raise HaloError("there is no such file", "Check the path.", path)
     parameters = dict(config.params)
     with (
         new_run(config.run_folder, config.force) as folder,
-        Recorder(folder, "synth", config.to_dict(), (*sources, *config.liberty), report) as record,
+        Recorder(folder, "synth", config.to_dict(), (*read, *config.liberty), report) as record,
     ):
         record.report("ports", 0, 1)
-        top = config.top or (DEFAULT_MAC if not config.files else read_ports(sources, None, parameters)[0])
+        default = None if config.files or config.file_lists else DEFAULT_MAC
+        top, _ = read_ports(sources, config.top or default, parameters)
         record.report("ports", 1, 1)
         record.report("synthesis", 0, 1)
         made = synthesize(
@@ -131,11 +142,14 @@ def synthesize_into(config: SynthesisConfig, report: Progress) -> SynthesisRun:
         )
         record.report("synthesis", 1, 1)
         _keep(made, folder, record)
-    return SynthesisRun(config.run_folder, made.top, made.area, made.cell_counts, tuple(made.warnings))
+    said = () if made.reading is None else (made.reading,)
+    return SynthesisRun(config.run_folder, made.top, made.area, made.cell_counts, (*said, *made.warnings))
 
 
 def _keep(made: SynthesisResult, folder: Path, record: Recorder) -> None:
     made.netlist_verilog.rename(folder / "netlist.v")
     made.netlist_json.rename(folder / "netlist.json")
     record.tools["yosys"] = made.yosys_version
+    if made.reading is not None:
+        record.assume(made.reading)
     record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))

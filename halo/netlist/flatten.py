@@ -107,6 +107,7 @@ class _Flattener:
     def elaborate(self, module: ModuleText, prefix: str, depth: int) -> dict[str, list[int]]:
         """Enter a module's nets and contents; returns its signals' raw nets, least significant bit first."""
         self.stack.append(module.name)
+        outer, self.path = self.path, module.path
         scope: dict[str, list[int]] = {}
         for signal in module.signals.values():
             scope[signal.name] = self.allocate(signal, prefix, depth)
@@ -130,6 +131,7 @@ class _Flattener:
             else:
                 self.submodule(instance, inner, module, scope, prefix, depth)
         self.stack.pop()
+        self.path = outer
         return scope
 
     def allocate(self, signal: Signal, prefix: str, depth: int) -> list[int]:

@@ -21,7 +21,8 @@ from typing import Any
 from halo.errors import HaloError
 from halo.netlist.constants import Value, evaluate_constant
 from halo.netlist.ply_tables import verilog_parser
-from halo.netlist.preprocess import Source, UnreadableHdlError, preprocess
+from halo.netlist.preprocess import Preprocessor, Source, UnreadableHdlError
+from halo.netlist.sources import Sources
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,32 @@ class ModuleInfo:
     line: int
 
 
+class NoSingleTopError(HaloError):
+    """No module, or several, could be the top.
+
+    Attributes:
+        modules: those there are.
+    """
+
+    def __init__(self, modules: Sequence[ModuleInfo], candidates: Sequence[str], path: str | Path | None) -> None:
+        self.modules = tuple(modules)
+        listed = ", ".join(candidates)
+        super().__init__(
+            f"{len(candidates)} modules could be the top: {listed}" if candidates else "the files hold no module",
+            "Name the top module with --top." if candidates else "Give a Verilog file with a module.",
+            path,
+        )
+
+
 def inspect(
-    paths: Sequence[str | Path], top: str | None = None, parameters: Mapping[str, int | str] | None = None
+    sources: Sources | Sequence[str | Path],
+    top: str | None = None,
+    parameters: Mapping[str, int | str] | None = None,
 ) -> list[ModuleInfo]:
     """Read the modules of some files, in order.
 
     Args:
-        paths: Verilog files.
+        sources: Verilog files; a file without a module (of macros only) is fine beside others.
         top: module that the parameters are meant for; without it the one module that no other instantiates.
         parameters: values in place of the top's defaults.
 
@@ -84,7 +104,11 @@ def inspect(
             candidates for the top although parameters are given.
         UnreadableHdlError: pyverilog cannot read a file, with file, line and token.
     """
-    trees = [entry for path in paths for entry in _definitions(path)]
+    given = Sources.of(sources)
+    unit = Preprocessor(given.defines, given.include_dirs)
+    trees = [entry for path in given.files for entry in _definitions(unit.read(path))]
+    if not trees:
+        raise NoSingleTopError((), (), next(iter(given.files), None))
     by_name: dict[str, tuple[Any, Source]] = {}
     for tree, source in trees:
         name = _plain(tree.name)
@@ -111,15 +135,16 @@ def inspect(
                 chosen.line,
             )
     tree, source = by_name[chosen.name]
-    given = _module(tree, source, parameters or {})
-    return [given if module.name == chosen.name else module for module in defaults]
+    changed = _module(tree, source, parameters or {})
+    return [changed if module.name == chosen.name else module for module in defaults]
 
 
 def find_top(modules: Sequence[ModuleInfo], top: str | None = None) -> ModuleInfo:
     """The module of that name, or the only one that no other instantiates.
 
     Raises:
-        HaloError: no module of that name (near names offered), or several candidates.
+        NoSingleTopError: several candidates, or none.
+        HaloError: no module of that name (near names offered).
     """
     names = [module.name for module in modules]
     if top is not None:
@@ -135,11 +160,8 @@ def find_top(modules: Sequence[ModuleInfo], top: str | None = None) -> ModuleInf
     used = {name for module in modules for name in module.instantiates - {module.name}}
     roots = [module for module in modules if module.name not in used]
     if len(roots) != 1:
-        listed = ", ".join(module.name for module in roots or modules)
-        raise HaloError(
-            f"{len(roots) or 'no'} modules could be the top: {listed}" if modules else "the files hold no module",
-            "Name the top module with --top." if modules else "Give a Verilog file with a module.",
-            modules[0].path if modules else None,
+        raise NoSingleTopError(
+            modules, [module.name for module in roots or modules], modules[0].path if modules else None
         )
     return roots[0]
 
@@ -154,12 +176,11 @@ _INT_PARAMETER = re.compile(r"\bparameter(\s+)int\b(?:\s+unsigned\b)?")
 _PARSE_ERROR = re.compile(r"line:(\d+).*?: (?:before: \"(.*)\"|(.*))$", re.DOTALL)
 
 
-def _definitions(path: str | Path) -> list[tuple[Any, Source]]:
+def _definitions(source: Source) -> list[tuple[Any, Source]]:
     """Module definitions of one file as pyverilog's trees."""
-    source = preprocess(path)
     text = _INT_PARAMETER.sub(r"parameter\1integer", _INTEGER_ARGUMENT.sub(r"\1\2signed [31:0]", source.text()))
     if not text.strip():
-        raise HaloError("the file holds no module", "Give a Verilog file with a module.", path)
+        return []
     tree = _parse(_explicit_ports(text), source)
     return [(entry, source) for entry in tree.description.definitions if type(entry).__name__ == "ModuleDef"]
 

@@ -60,6 +60,7 @@ class Netlist:
         path: file it came from.
         signed_ports: ports declared ``signed``.
         inouts: bidirectional ports, as ``inputs``: supplies, or nothing that can be compiled.
+        bit_names: names of the bits of a port that is not in the file as it is here (``halo.netlist.port_groups``).
     """
 
     name: str
@@ -73,6 +74,7 @@ class Netlist:
     path: str = ""
     signed_ports: frozenset[str] = frozenset()
     inouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    bit_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

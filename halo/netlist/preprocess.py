@@ -12,6 +12,7 @@ Tests: tests/netlist/test_hdl_inspect.py.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,16 +70,28 @@ class _Macro:
     body: str
 
 
-def preprocess(path: str | Path) -> Source:
-    """Read a Verilog file and everything it includes (looked for beside the including file).
+class Preprocessor:
+    """Reads the files of one compilation unit in turn: macros of one hold in the next.
 
-    Raises:
-        HaloError: a file is missing or not text, or an ``include`` is not found.
-        UnreadableHdlError: an undefined macro, an unbalanced conditional.
+    Args:
+        defines: macros defined before the first file, and their text.
+        include_dirs: where an ``include`` is looked for after the including file's own folder.
     """
-    source = Source()
-    _Preprocessor(source).file(Path(path), None, 0)
-    return source
+
+    def __init__(self, defines: Iterable[tuple[str, str]] = (), include_dirs: Sequence[Path] = ()) -> None:
+        self._macros = {name: _Macro(None, text) for name, text in defines}
+        self._include_dirs = include_dirs
+
+    def read(self, path: str | Path) -> Source:
+        """Read a Verilog file and everything it includes.
+
+        Raises:
+            HaloError: a file is missing or not text, or an ``include`` is not found.
+            UnreadableHdlError: an undefined macro, an unbalanced conditional.
+        """
+        source = Source()
+        _Reading(source, self._macros, self._include_dirs).file(Path(path), None, 0)
+        return source
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -90,17 +103,19 @@ def _read(path: Path, where: tuple[str, int] | None) -> str:
     try:
         return path.read_text()
     except FileNotFoundError:
-        raise HaloError(f"file not found: {path}", "Check the path.", *(place if where else ())) from None
+        fix = "Give the folder it is in with --include DIR." if where else "Check the path."
+        raise HaloError(f"file not found: {path}", fix, *(place if where else ())) from None
     except UnicodeDecodeError:
         raise HaloError("not a text file", "Give Verilog source.", path) from None
     except OSError as error:
         raise HaloError(f"cannot read {path}: {error.strerror}", "Check the path.", *(place if where else ())) from None
 
 
-class _Preprocessor:
-    def __init__(self, source: Source) -> None:
+class _Reading:
+    def __init__(self, source: Source, macros: dict[str, _Macro], include_dirs: Sequence[Path]) -> None:
         self.source = source
-        self.macros: dict[str, _Macro] = {}
+        self.macros = macros
+        self.include_dirs = include_dirs
 
     def file(self, path: Path, where: tuple[str, int] | None, depth: int) -> None:
         lines = _HIDDEN.sub(_blank, _read(path, where)).split("\n")
@@ -168,7 +183,8 @@ class _Preprocessor:
             raise UnreadableHdlError(f"`include of {wanted or 'nothing'}", "Give a file name in quotes.", path, line)
         if depth >= _DEPTH:
             raise HaloError("files include each other without end", "Break the circle.", path, line)
-        self.file(path.parent / wanted[1:-1], (str(path), line), depth + 1)
+        places = [folder / wanted[1:-1] for folder in (path.parent, *self.include_dirs)]
+        self.file(next((place for place in places if place.is_file()), places[0]), (str(path), line), depth + 1)
 
     def expand(self, text: str, path: str, line: int, depth: int) -> str:
         """Replace macro calls until none is left."""

@@ -126,6 +126,7 @@ class ModuleText:
 
     name: str
     line: int
+    path: str = ""
     ports: list[str] = field(default_factory=list)
     signals: dict[str, Signal] = field(default_factory=dict)
     assigns: list[tuple[Expr, Expr, int]] = field(default_factory=list)
@@ -327,7 +328,7 @@ class _Parser:
         self.at += 1
 
     def module(self, is_cell: bool) -> ModuleText:
-        module = ModuleText("", self.line(), is_cell=is_cell)
+        module = ModuleText("", self.line(), self.tokens.path, is_cell=is_cell)
         self.inside = module.name = self.name("a module name")
         if self.is_("#") and not is_cell:
             raise self.tokens.error("a module with parameters in a gate netlist", self.at, _RTL_FIX)

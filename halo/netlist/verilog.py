@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -21,11 +22,11 @@ from halo.netlist.syntax import ModuleText, parse
 from halo.netlist.tokens import tokenize
 
 
-def read_netlist(path: str | Path, top: str | None = None) -> Netlist:
+def read_netlist(path: str | Path | Sequence[Path], top: str | None = None) -> Netlist:
     """Read a gate netlist and flatten it.
 
     Args:
-        path: Verilog file, also gzipped (whatever its suffix).
+        path: Verilog file, also gzipped (whatever its suffix), or the files of a hierarchical netlist.
         top: module to read; without it the one module that no other instantiates.
 
     Returns:
@@ -36,9 +37,18 @@ def read_netlist(path: str | Path, top: str | None = None) -> Netlist:
         HaloError: file missing or not text, syntax error, behavioural construct, top not found or not unique, several
             drivers of a net, width mismatch; with file and line.
     """
-    tokens = tokenize(_read(Path(path)), str(path))
-    modules = parse(tokens)
-    return flatten(modules, _top(modules, top, str(path)), str(path))
+    paths = [Path(path)] if isinstance(path, str | Path) else list(path)
+    modules: dict[str, ModuleText] = {}
+    for file in paths:
+        for name, module in parse(tokenize(_read(file), str(file))).items():
+            if name in modules and not (module.is_cell or modules[name].is_cell):
+                first = f"{modules[name].path}:{modules[name].line}"
+                what = f"module {name} is defined twice, before at {first}"
+                raise HaloError(what, "Give one of the two.", file, module.line)
+            if name not in modules or modules[name].is_cell:  # an empty shell stands for what another file holds
+                modules[name] = module
+    first_path = str(paths[0])
+    return flatten(modules, _top(modules, top, first_path), first_path)
 
 
 def _read(path: Path) -> str:

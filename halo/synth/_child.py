@@ -7,11 +7,16 @@ happen in the caller's process.
 Tests: tests/synth/test_bad_designs.py.
 """
 
+import shlex
 import sys
 
 
 def main(path: str) -> None:
-    """Run each line of the script at ``path`` as one Yosys command; lines that start with # are comments."""
+    """Run each line of the script at ``path`` as one Yosys command; lines that start with # are comments.
+
+    The words of commands that read sources are quoted as in a shell: ``read_slang`` and ``read_verilog -I`` would take
+    Yosys' own quotes for a part of a path.
+    """
     from pyosys import libyosys
 
     print(f"halo> {libyosys.yosys_maybe_version()}", flush=True)
@@ -21,7 +26,8 @@ def main(path: str) -> None:
             command = line.strip()
             if command and not command.startswith("#"):
                 print(f"\nhalo> {command}", flush=True)
-                design.run_pass(command)
+                words = shlex.split(command) if command.startswith(("read_slang ", "read_verilog ")) else command
+                libyosys.Pass.call(design, words)
     sys.stdout.flush()
 
 

@@ -21,11 +21,12 @@ import numpy as np
 
 from halo.errors import HaloError
 from halo.liberty import read_corner
+from halo.netlist.sources import Sources
 from halo.netlist.verilog import read_netlist
 from halo.synth.cellmodels import cell_models
 from halo.synth.explain import explain
 from halo.synth.gatesim import GateDesign, Words, evaluate, next_state, outputs, read_gates
-from halo.synth.sources import read_commands
+from halo.synth.sources import run_on_sources
 from halo.synth.yosys import quoted, run_yosys
 
 Method = Literal["proof", "exhaustive simulation", "random simulation", "random states", "random sequences"]
@@ -58,7 +59,7 @@ class EquivalenceResult:
 
 
 def check_equivalence(
-    sources: Sequence[str | Path],
+    sources: Sources | Sequence[str | Path],
     top: str,
     netlist: str | Path,
     liberty: Sequence[str | Path],
@@ -86,18 +87,17 @@ def check_equivalence(
     used = {instance.cell for instance in read_netlist(netlist, top).instances}
     models = workdir / "cell_models.v"
     models.write_text(cell_models(read_corner(list(liberty)), used), encoding="utf-8")
-    gold = _convert(read_commands(sources, top, values), top, values, workdir, "rtl")
-    gate = _convert(
-        [
-            f"read_verilog {quoted(Path(netlist).resolve())}",
-            f"read_verilog {quoted(models)}",
-            f"hierarchy -check -top {top}",
-        ],
-        top,
-        {},
-        workdir,
-        "netlist",
-    )
+    run_on_sources(sources, top, values, _conversion(top, workdir, "rtl"), workdir, "equivalence_rtl")
+    gold = read_gates(workdir / "rtl.json", top)
+    reading = [
+        f"read_verilog {quoted(Path(netlist).resolve())}",
+        f"read_verilog {quoted(models)}",
+        f"hierarchy -check -top {top}",
+    ]
+    run = run_yosys([*reading, *_conversion(top, workdir, "netlist")], workdir, "equivalence_netlist")
+    if run.error is not None:
+        raise explain(run, top, {})
+    gate = read_gates(workdir / "netlist.json", top)
     _check_ports(gold, gate, netlist)
     if gold.flops or gate.flops:
         if _same_steps(gold, gate):
@@ -108,12 +108,9 @@ def check_equivalence(
     return _patterns(gold, gate)
 
 
-def _convert(
-    read: Sequence[str], top: str, parameters: Mapping[str, int | str], workdir: Path, name: str
-) -> GateDesign:
+def _conversion(top: str, workdir: Path, name: str) -> list[str]:
     """Bring a design to simple gates; write ``name.json``, and ``name.aig`` with an and-inverter graph of its logic."""
-    commands = [
-        *read,
+    return [
         "proc",
         "flatten -noscopeinfo",
         "async2sync",  # simulated clock by clock, a clear or preset acts with the clock on both sides
@@ -125,10 +122,6 @@ def _convert(
         "aigmap",
         f"write_aiger -symbols -zinit {quoted(workdir / f'{name}.aig')}",
     ]
-    run = run_yosys(commands, workdir, f"equivalence_{name}")
-    if run.error is not None:
-        raise explain(run, top, parameters)
-    return read_gates(workdir / f"{name}.json", top)
 
 
 def _check_ports(gold: GateDesign, gate: GateDesign, netlist: str | Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from halo.errors import HaloError
 from halo.synth.yosys import YosysRun
@@ -16,6 +17,7 @@ from halo.synth.yosys import YosysRun
 _LATCH = re.compile(
     r"Latch inferred for signal `\\(?P<module>\S+?)\.\\(?P<signal>[^`]+?)' from process `(?P<process>\S+)'"
 )
+_LATCH_CELL = re.compile(r"Warning: Cell (?P<module>\S+?)\.\S+ is a latch of type")
 _PLACE = re.compile(r"\$proc\$(?P<path>.*):(?P<line>\d+)\$\d+$")
 _UNKNOWN_MODULE = re.compile(r"Module `\\?(?P<child>.+?)' referenced in module `\\?(?P<parent>.+?)' in cell")
 _TOP_MISSING = re.compile(r"Module `\\?.+?' not found!|selection contains 0 modules .*: \S+")
@@ -30,11 +32,16 @@ _CELL_PLACE = re.compile(r"\$(?P<path>[^$]*):(?P<line>\d+)\$\d+")
 _UNDRIVEN = re.compile(r"Warning: Wire (?P<signal>.+?) is used but has no driver")
 _LOOP = re.compile(r"Warning: found logic loop in module (?P<module>.+?):\n(?P<steps>(?:    .*\n)*)")
 _SOURCE = re.compile(r"source: (?P<path>[^\s|]+?):(?P<line>\d+)")
+_PARSING = re.compile(r"^Parsing (?:System)?Verilog input from `(.*)' to AST", re.MULTILINE)
 _DEFINED = re.compile(r"Generating RTLIL representation for module `\\(?P<name>[^$\n].*?)'\.$", re.MULTILINE)
 _UNMAPPED = re.compile(r"Warning: Cell (?P<cell>\S+) is an unmapped internal cell of type (?P<type>\S+?)\.")
 _FLIP_FLOP = re.compile(r"FF (?P<cell>\S+) \(type (?P<type>\S+)\) cannot be legalized: (?P<reason>.*)")
 _ABC_SAYS = re.compile(r"ABC: (?P<text>(?:Error|Library with|The current library).*)")
 _STOP = re.compile(r"^parameter_(?P<text>.+)$")
+
+
+class UnexplainedError(HaloError):
+    """Yosys' own message about the text it reads, such as a syntax error: another reader may take it."""
 
 
 def defined_modules(log: str) -> tuple[str, ...]:
@@ -61,8 +68,26 @@ def explain(run: YosysRun, top: str, parameters: Mapping[str, int | str]) -> Hal
         if explanation is not None:
             return explanation
     if run.error_path is not None:
-        return HaloError(f"Yosys: {error}", "Correct the Verilog there.", run.error_path, run.error_line)
-    return HaloError(f"Yosys: {error}", "See the log of the synthesis; the message is Yosys' own.")
+        return UnexplainedError(f"Yosys: {error}", "Correct the Verilog there.", run.error_path, run.error_line)
+    path, line = _being_read(run)
+    fix = f"See its log, {run.kept_log()}; if the Verilog is legal, report it to Yosys, whose message this is."
+    return UnexplainedError(f"Yosys: {error}", fix, path, line)
+
+
+def _being_read(run: YosysRun) -> tuple[str | None, int | None]:
+    """File and line of the module whose text Yosys read last, where the failed command reads."""
+    if not run.last_command.startswith(("read_verilog", "hierarchy", "chparam")):
+        return None, None
+    names = _DEFINED.findall(run.log) or [""]
+    name = names[-1].removeprefix("$paramod")
+    files = _PARSING.findall(run.log)
+    for file in files:
+        text = Path(file).read_text(encoding="utf-8", errors="replace") if Path(file).is_file() else ""
+        for number, line in enumerate(text.splitlines(), 1):
+            found = re.match(r"\s*module\s+(\w+)", line)
+            if found is not None and found.group(1) in re.split(r"[\\$]", name):
+                return file, number
+    return (files[-1], None) if files else (None, None)
 
 
 def _about_names(run: YosysRun, error: str, top: str, parameters: Mapping[str, int | str]) -> HaloError | None:
@@ -98,7 +123,7 @@ def _about_names(run: YosysRun, error: str, top: str, parameters: Mapping[str, i
     if match := _INCLUDE.search(error):
         return HaloError(
             f"the included file {match.group('file')} is not there",
-            "Put it beside the file that includes it.",
+            "Put it beside the file that includes it, or give the folder it is in with --include DIR.",
             run.error_path,
             run.error_line,
         )
@@ -134,6 +159,11 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
             place.group("path") if place else None,
             int(place.group("line")) if place else None,
         )
+    if match := _LATCH_CELL.search(run.log):
+        return HaloError(
+            f"module {_plain(match.group('module'))} has latches",
+            "Make them flip-flops (always_ff): latches cannot be timed per weight.",
+        )
     if match := _CONFLICT.search(run.log):
         drivers = [line.strip() for line in match.group("drivers").splitlines()]
         found = [_CELL_PLACE.search(line) for line in drivers]
@@ -149,7 +179,7 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
         wires = ", ".join(re.findall(r"wire \\(\S+)", match.group("steps"))[:6]) or "its cells"
         return HaloError(
             f"combinational loop in module {_plain(match.group('module'))} through {wires}",
-            "Break the loop with a register or correct the logic.",
+            "Break the loop with a register; assign what an always_comb block assigns in every branch of it.",
             source.group("path") if source else None,
             int(source.group("line")) if source else None,
         )

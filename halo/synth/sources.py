@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Yosys commands that read a design, and the ports it has.
+"""Reads a design into Yosys, by Yosys' own Verilog reader or by slang, and tells the ports it has.
 
-Tests: tests/rtl/test_lint.py.
+SystemVerilog (``.sv``) goes to slang, plain Verilog to Yosys' reader, and what one refuses to the other; a note says so
+then. Where both refuse, slang's message is shown, which names line and column.
+
+Tests: tests/synth/test_systemverilog.py.
 """
 
 from __future__ import annotations
@@ -14,8 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from halo.errors import HaloError
-from halo.synth.explain import explain
-from halo.synth.yosys import quoted, run_yosys
+from halo.netlist.sources import SYSTEMVERILOG, Sources
+from halo.synth.explain import UnexplainedError, explain
+from halo.synth.slang import SlangRefusedError, elaborate, slang_command, slang_error
+from halo.synth.yosys import YosysRun, quoted, run_yosys
+
+_NO_SLANG = "No such command: read_slang"
 
 
 class Port(NamedTuple):
@@ -27,17 +34,78 @@ class Port(NamedTuple):
     signed: bool
 
 
+def run_on_sources(
+    sources: Sources | Sequence[str | Path],
+    top: str,
+    parameters: Mapping[str, int | str],
+    then: Sequence[str],
+    workdir: Path,
+    name: str,
+) -> tuple[YosysRun, str | None]:
+    """Read and elaborate a design, and run further commands on it.
+
+    Args:
+        sources: Verilog and SystemVerilog files.
+        top: module to elaborate.
+        parameters: values for its parameters.
+        then: Yosys commands that follow.
+        workdir: existing folder; script and log stay there as ``name.ys`` and ``name.log``.
+        name: of script and log.
+
+    Returns:
+        The run, and a sentence about the reader where it is not the one that the files' suffixes ask for.
+
+    Raises:
+        HaloError: neither reader takes the sources, or one of the commands fails.
+    """
+    given = Sources.of(sources)
+    by_yosys = read_commands(given, top, parameters)
+    by_slang = [slang_command(given, top, parameters, workdir), f"hierarchy -check -top {top}"]
+    slang_first = given.systemverilog
+    first, second = (by_slang, by_yosys) if slang_first else (by_yosys, by_slang)
+    run = run_yosys([*first, *then], workdir, name)
+    if run.error is None:
+        if slang_first and parameters:
+            elaborate(given, top, parameters, workdir)  # read_slang does not mind a parameter that is not there
+        return run, None
+    if run.last_command not in first:
+        raise explain(run, top, parameters)
+    refused = _slang_refusal(run, given, top, workdir) if slang_first else explain(run, top, parameters)
+    if not isinstance(refused, SlangRefusedError | UnexplainedError):
+        raise refused  # something is missing, and named
+    again = run_yosys([*second, *then], workdir, name)
+    if again.error is None:
+        return again, _note(given, refused, slang_first)
+    if again.last_command not in second:
+        raise explain(again, top, parameters)
+    raise refused if slang_first or _NO_SLANG in again.error else _slang_refusal(again, given, top, workdir)
+
+
+def _slang_refusal(run: YosysRun, sources: Sources, top: str, workdir: Path) -> HaloError:
+    if _NO_SLANG in (run.error or ""):
+        return SlangRefusedError("this pyosys has no slang front end", "Run: pip install --upgrade pyosys.")
+    return slang_error(run, sources, top, workdir)
+
+
+def _note(sources: Sources, refused: HaloError, by_slang: bool) -> str:
+    said = f"({refused.place}{refused.what})"
+    if by_slang:
+        return f"Yosys' own reader took the sources, because slang refuses them {said}"
+    plain = ", ".join(str(path) for path in sources.files if path.suffix.lower() not in SYSTEMVERILOG)
+    return f"slang read {plain} as SystemVerilog, because Yosys' Verilog reader refuses it {said}; .sv says so at once"
+
+
 def ports_by_yosys(
-    sources: Sequence[str | Path],
+    sources: Sources | Sequence[str | Path],
     top: str,
     parameters: Mapping[str, int | str] | None = None,
     *,
     workdir: Path | None = None,
 ) -> list[Port]:
-    """The ports of a module, in the order it declares them; reads SystemVerilog too.
+    """The ports of a module by Yosys' own reader, in the order it declares them.
 
     Args:
-        sources: Verilog or SystemVerilog files.
+        sources: Verilog files, or the SystemVerilog that this reader knows.
         top: the module.
         parameters: values for its parameters.
         workdir: folder in which script and log stay; without one they are thrown away.
@@ -59,23 +127,24 @@ def ports_by_yosys(
     return [Port(name, p["direction"], len(p["bits"]), bool(p.get("signed", 0))) for name, p in ports.items()]
 
 
-def read_commands(sources: Sequence[str | Path], top: str, parameters: Mapping[str, int | str]) -> list[str]:
-    """Yosys commands that read the sources and elaborate the top with its parameters.
+def read_commands(sources: Sources | Sequence[str | Path], top: str, parameters: Mapping[str, int | str]) -> list[str]:
+    """Commands by which Yosys' own reader reads the sources, and elaborates the top with its parameters.
 
     Raises:
         HaloError: no source, a missing one, or a name that is no Verilog identifier.
     """
-    if not sources:
-        raise HaloError("no Verilog file given", "Name at least one.")
+    given = Sources.of(sources)
+    given.require()
     for name in (top, *parameters):
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", name):
             raise HaloError(f"{name!r} is not a Verilog name", "Give a plain identifier.")
-    commands = []
-    for source in map(Path, sources):
-        if not source.is_file():
-            raise HaloError("there is no such Verilog file", "Check the path.", source)
-        dialect = " -sv" if source.suffix == ".sv" else ""
-        commands.append(f"read_verilog{dialect} -I {quoted(source.resolve().parent)} {quoted(source.resolve())}")
+    # A definition goes before all files: those of one `read_verilog` end with it, those of `verilog_defines` stay.
+    commands = [f"verilog_defines -D{name}={text}" for name, text in given.defines]
+    folders = "".join(f" -I {quoted(folder.resolve())}" for folder in given.include_dirs)
+    for source in given.files:
+        dialect = " -sv" if source.suffix.lower() in SYSTEMVERILOG else ""
+        own = quoted(source.resolve().parent)
+        commands.append(f"read_verilog{dialect} -I {own}{folders} {quoted(source.resolve())}")
     if parameters:
         words = " ".join(f"-set {name} {_constant(name, value)}" for name, value in parameters.items())
         # Without this line a top that is not there would leave `chparam` with nothing to do.

@@ -19,11 +19,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from halo.synth.explain import explain
+from halo.netlist.sources import Sources
 from halo.synth.libraries import PreparedLiberty, prepare_liberty
 from halo.synth.result import Mode, SynthesisResult
-from halo.synth.sources import read_commands
-from halo.synth.yosys import YosysRun, quoted, run_yosys
+from halo.synth.sources import run_on_sources
+from halo.synth.yosys import YosysRun, quoted
 
 # Delay-optimal cover of the restructured logic, then buffers for large fanouts and cell sizes.
 _FLAT_ABC = """strash
@@ -41,7 +41,7 @@ _WARNING = re.compile(r"^Warning: (.*)$", re.MULTILINE)
 
 
 def synthesize(
-    sources: Sequence[str | Path],
+    sources: Sources | Sequence[str | Path],
     top: str,
     liberty: Sequence[str | Path],
     *,
@@ -74,15 +74,12 @@ def synthesize(
         abc_script = folder / "flat.abc"
         abc_script.write_text(_FLAT_ABC, encoding="utf-8")
         commands = [
-            *read_commands(sources, top, values),
             *_check_commands(),
             *_map_commands(top, mode, library, abc_script),
             *_write_commands(top, workdir, library),
         ]
-        run = run_yosys(commands, workdir, "synthesis")
-    if run.error is not None:
-        raise explain(run, top, values)
-    return _result(run, top, mode, workdir)
+        run, reading = run_on_sources(sources, top, values, commands, workdir, "synthesis")
+    return _result(run, top, mode, workdir, reading)
 
 
 @contextlib.contextmanager
@@ -143,7 +140,7 @@ def _write_commands(top: str, workdir: Path, library: PreparedLiberty) -> list[s
     ]
 
 
-def _result(run: YosysRun, top: str, mode: Mode, workdir: Path) -> SynthesisResult:
+def _result(run: YosysRun, top: str, mode: Mode, workdir: Path, reading: str | None) -> SynthesisResult:
     netlist = workdir / "netlist.v"
     text = netlist.read_text(encoding="utf-8")
     netlist.write_text(_PORT_SIGNED.sub(r"\1 ", text), encoding="utf-8")
@@ -159,4 +156,5 @@ def _result(run: YosysRun, top: str, mode: Mode, workdir: Path) -> SynthesisResu
         log=run.log,
         yosys_version=run.version,
         warnings=tuple(dict.fromkeys(_WARNING.findall(run.log))),
+        reading=reading,
     )

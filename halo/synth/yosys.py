@@ -14,11 +14,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from halo.cachedir import cache_folder, cache_key
 from halo.errors import HaloError
 
+_PROMPT = "\nhalo> "
 _CHILD = Path(__file__).with_name("_child.py")
 _FAILURE = re.compile(r"^(?:(?P<path>[^\n]*?):(?P<line>\d+)(?:[.\-][\d.\-]*)?: )?ERROR: ?(?P<text>.*)", re.MULTILINE)
 
@@ -42,6 +44,21 @@ class YosysRun:
     error_path: str | None = None
     error_line: int | None = None
 
+    def kept_log(self) -> Path:
+        """Write the log where it stays, under the user's cache folder, and return its path.
+
+        A failed run leaves no folder behind, and its log may be all that tells why.
+        """
+        path = cache_folder("logs") / f"yosys-{cache_key(self.script, self.log)[:12]}.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.log, encoding="utf-8")
+        return path
+
+    @property
+    def last_command(self) -> str:
+        """The command that ran last: of a failed run, the one that failed."""
+        return self.log[self.log.rfind(_PROMPT) + len(_PROMPT) :].split("\n", 1)[0]
+
 
 def quoted(path: Path) -> str:
     """Return a path as one word of a Yosys script.
@@ -58,7 +75,7 @@ def quoted(path: Path) -> str:
 def run_yosys(commands: Sequence[str], workdir: Path, name: str) -> YosysRun:
     """Run Yosys commands in a child process; script and log stay in ``workdir`` as ``name.ys`` and ``name.log``.
 
-    A failing pass is not an exception here: ``YosysRun.error`` holds its message, for the caller to explain.
+    A failing pass or a crash is no exception here: ``YosysRun.error`` holds its message, for the caller to explain.
 
     Args:
         commands: one Yosys command each.
@@ -66,7 +83,7 @@ def run_yosys(commands: Sequence[str], workdir: Path, name: str) -> YosysRun:
         name: stem of script and log.
 
     Raises:
-        HaloError: pyosys is not installed, or Yosys died without a message.
+        HaloError: pyosys is not installed.
     """
     script = "\n".join(commands) + "\n"
     script_path = workdir / f"{name}.ys"
@@ -99,13 +116,9 @@ def run_yosys(commands: Sequence[str], workdir: Path, name: str) -> YosysRun:
         raise HaloError("pyosys, the Python build of Yosys, is not installed", "Run: pip install pyosys.")
     failures = list(_FAILURE.finditer(log))
     if not failures:
-        last = "; ".join(line for line in log.strip().splitlines()[-3:])
         ending = f"crashed ({signal.Signals(-status).name})" if status < 0 else f"ended with status {status}"
-        raise HaloError(
-            f"Yosys {ending} without an error message: {last}",
-            "Look at the log: a part select outside its vector crashes Yosys; report the design to it if it is legal.",
-            log_path,
-        )
+        said = "; ".join(line for line in log.strip().splitlines()[-3:])
+        return replace(run, error=f"{ending} without an error message: {said}")
     failure = failures[-1]
     line = failure.group("line")
     return YosysRun(

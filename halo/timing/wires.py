@@ -128,6 +128,8 @@ def insert_wires(circuit: Circuit, wires: Mapping[tuple[int, str], int]) -> Wire
 def bit_name(circuit: Circuit, port: str, position: int) -> str:
     """Name of a port's bit, as in ``p[3]``; a port without range has its own name."""
     netlist = circuit.netlist
+    if port in netlist.bit_names:
+        return netlist.bit_names[port][position]
     return port if port in netlist.scalar_ports else f"{port}[{netlist.port_lsb[port] + position}]"
 
 

@@ -29,7 +29,7 @@ def test_plain_verilog_is_read_with_its_parameters(tmp_path: Path) -> None:
     assert [(p.name, p.width, p.signed) for p in ports] == [("w", 6, True), ("y", 1, False)]
 
 
-def test_systemverilog_goes_to_yosys(tmp_path: Path) -> None:
+def test_systemverilog_goes_to_slang(tmp_path: Path) -> None:
     text = (
         "module m #(parameter int W = 4) (input logic signed [W-1:0] w, input logic [7:0] a, output logic [W+7:0] y);\n"
         "always_comb y = w * a;\nendmodule\n"
@@ -43,7 +43,7 @@ def test_systemverilog_goes_to_yosys(tmp_path: Path) -> None:
     ]
 
 
-def test_a_range_that_a_function_gives_goes_to_yosys(tmp_path: Path) -> None:
+def test_a_range_that_a_function_gives_goes_to_slang(tmp_path: Path) -> None:
     text = (
         "module f #(parameter W = g(3)) (input [W-1:0] a, output y);\n"
         "function integer g; input integer n; g = 2 * n; endfunction\nassign y = ^a;\nendmodule\n"
@@ -55,12 +55,12 @@ def test_a_range_that_a_function_gives_goes_to_yosys(tmp_path: Path) -> None:
 
 def test_errors_when_neither_reads_it(tmp_path: Path) -> None:
     broken = "module broken(input a);\nassign = ;\nendmodule"
-    with pytest.raises(HaloError, match=r"m.v:2: syntax error before '='"):
+    with pytest.raises(HaloError, match=r"m.v:2:8: slang: expected expression"):
         read_ports([source(tmp_path, broken)])
-    with pytest.raises(HaloError, match=r"m.sv:2"):
+    with pytest.raises(HaloError, match=r"m.sv:2:8: slang: expected expression"):
         read_ports([source(tmp_path, broken, "m.sv")])
     two = broken + "\nmodule other(input a); endmodule"
-    with pytest.raises(HaloError, match=r"the top module cannot be found(.|\n)*module with top,"):
+    with pytest.raises(HaloError, match=r"m.v:2:8: slang: expected expression"):
         read_ports([source(tmp_path, two)])
     with pytest.raises(HaloError, match="no module tops"):
         read_ports([source(tmp_path, "module top(input a); endmodule")], "tops")
@@ -141,5 +141,5 @@ def test_signedness_that_cannot_be_observed_is_said(tmp_path: Path) -> None:
     other = observe_signedness(compile_circuit(netlist, _library(True, True, 1)), find_roles(ports, tie={"load": 1}))
     assert "not weight x activation" in other.assumptions[-1]
     held = observe_signedness(compile_circuit(netlist, _library(True, True)), find_roles(ports, tie={"load": 0}))
-    assert "no steady value" in held.assumptions[-1]
+    assert "not weight x activation" in held.assumptions[-1], "registers that never load keep the 0 they start from"
     assert (held.weight_encoding.signed, held.activation_encoding.signed) == (False, False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from halo.cli.parse import parse_corners, parse_parameters, parse_ties
+from halo.cli.parse import parse_corners, parse_defines, parse_parameters, parse_ties
 from halo.errors import HaloError
 from halo.wording import command_line
 
@@ -44,3 +44,18 @@ def test_corners_from_liberty_or_corner_options() -> None:
     for text in ("a.lib", "tt=", "tt=a.lib,"):
         with pytest.raises(HaloError, match="is not NAME=FILE"):
             parse_corners([], [text])
+
+
+def test_verilog_literals() -> None:
+    texts = ["A=4'b1010", "B=8'hff", "C='h1_0", "D=-4'sd3", "m.e=1'b1", "w[7:4]=0"]
+    expected = (("A", 10), ("B", 255), ("C", 16), ("D", -3), ("m.e", 1), ("w[7:4]", 0))
+    assert parse_ties(texts) == expected
+    for text in ("A=4'b12", "A=2'd4", "A=1'bx", "A=4'", "A='10"):
+        with pytest.raises(HaloError, match="no whole number"):
+            parse_ties([text])
+
+
+def test_macros() -> None:
+    assert parse_defines(["W=8", "FAST"]) == (("W", "8"), ("FAST", "1"))
+    with pytest.raises(HaloError, match="-D W=a b is no macro"):
+        parse_defines(["W=a b"])

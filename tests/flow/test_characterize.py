@@ -222,7 +222,7 @@ def test_each_value_of_an_sdf_can_be_taken(tmp_path: Path, osu018: Path) -> None
     sdf.write_text(tripled, encoding="utf-8")
     found = {}
     for value in ("min", "typ", "max"):
-        options = {"files": (), "params": (), "netlist": made / "netlist.v", "top": None, "register_overhead": False}
+        options = {"files": (), "params": (), "netlist": (made / "netlist.v",), "top": None, "register_overhead": False}
         folder = run(tmp_path / value, osu018, method="bound", sdf=sdf, sdf_corner=value, **options)
         assert read_record(folder).config["sdf_corner"] == value
         found[value] = load_table(folder).to_pandas()["bound_ps"].to_numpy()
@@ -258,3 +258,46 @@ def test_beside_a_netlist_only_flip_flops_are_left_out(osu018: Path) -> None:
     with pytest.raises(HaloError, match=r"'XNOR\*' names cells that synthesis may not use") as caught:
         require_registers(library, ["XNOR*"])
     assert "dont_use='XNOR*'" in caught.value.fix
+
+
+LANES = """module dot(input [3:0] w, input [3:0] a, output [4:0] y);
+  assign y = w[1:0] * a[1:0] + w[3:2] * a[3:2];
+endmodule
+"""
+
+
+def test_one_lane_with_the_others_at_any_value(tmp_path: Path, osu018: Path) -> None:
+    """The bound holds for every value of the other lane, checked with each of them held; drawing it stays below."""
+    source = tmp_path / "dot.v"
+    source.write_text(LANES)
+    lane: dict[str, object] = {
+        "files": (source,),
+        "top": None,
+        "params": (),
+        "weight": "w[1:0]",
+        "activation": "a[1:0]",
+    }
+    free = run(tmp_path / "free", osu018, ties=(("w[3:2]", "random"), ("a[3:2]", "any")), **lane)
+    table = load_table(free).to_pandas()
+    assert table["weight"].tolist() == [0, 1, 2, 3]
+    assert (table["delay_ps"] <= table["bound_ps"]).all() and table["period_ps"].min() > table["bound_ps"].min()
+    assert load_record_roles(free) == {"w[3:2]": "random", "a[3:2]": "any"}
+    for weight, activation in ((0, 0), (3, 3), (2, 1)):
+        ties = (("w[3:2]", weight), ("a[3:2]", activation))
+        held = load_table(run(tmp_path / f"held{weight}{activation}", osu018, ties=ties, **lane)).to_pandas()
+        assert (held["delay_ps"] <= table["bound_ps"]).all()
+
+
+def load_record_roles(folder: Path) -> dict[str, str]:
+    drawn: dict[str, str] = read_record(folder).results["roles"]["drawn"]
+    return drawn
+
+
+def test_what_is_missing_is_said_before_synthesis(tmp_path: Path, osu018: Path) -> None:
+    source = tmp_path / "dot.v"
+    source.write_text(LANES.replace("input [3:0] w", "input [1:0] mode, input [3:0] w"))
+    stages = []
+    config = CharacterizeConfig((("tt", (osu018,)),), tmp_path / "run", files=(source,))
+    with pytest.raises(HaloError, match="input mode has no role"):
+        characterize(config, lambda stage, done, total: stages.append(stage))
+    assert set(stages) == {"ports"}

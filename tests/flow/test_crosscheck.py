@@ -259,7 +259,7 @@ def finished(osu018: Path, osu035: Path, tmp_path_factory: pytest.TempPathFactor
     config = CharacterizeConfig(
         corners=tuple(corners),
         run_folder=folder / "run",
-        netlist=folder / "gates.v",
+        netlist=(folder / "gates.v",),
         output="y",
         method="static",
     )

@@ -77,7 +77,7 @@ endmodule
 
 
 def corner(netlist: Path, liberty: Path, top: str | None = None, **options: object) -> DesignCorner:
-    values: dict[str, object] = {"netlist": netlist, "top": top} | options
+    values: dict[str, object] = {"netlist": (netlist,), "top": top} | options
     config = CharacterizeConfig(  # type: ignore[arg-type]
         corners=(("c", (liberty,)),), run_folder=netlist.parent / "run", **values
     )

@@ -10,7 +10,7 @@ import pytest
 
 from halo.errors import HaloError
 from halo.netlist.hdl import ModuleInfo, PortInfo, find_top, inspect
-from halo.netlist.preprocess import UnreadableHdlError, preprocess
+from halo.netlist.preprocess import Preprocessor, UnreadableHdlError
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -220,7 +220,7 @@ endmodule
     with pytest.raises(HaloError, match=r"m.v:2: file not found"):
         inspect([write(tmp_path, text.replace("inc.vh", "none.vh"))])
     with pytest.raises(HaloError, match="include each other"):
-        preprocess(write(tmp_path, '`include "self.v"\n', "self.v"))
+        Preprocessor().read(write(tmp_path, '`include "self.v"\n', "self.v"))
 
 
 def test_no_debris_in_the_working_folder(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from halo.characterization.design import DesignCorner, load_corner
@@ -100,7 +101,7 @@ def load(libraries: dict[str, tuple[Path, ...]], tmp_path_factory: pytest.TempPa
 
 def config_for(name: str, liberty: tuple[Path, ...], netlist: Path, ties: dict[str, int]) -> CharacterizeConfig:
     return CharacterizeConfig(
-        corners=((name, liberty),), run_folder=netlist.parent / "run", netlist=netlist, ties=tuple(ties.items())
+        corners=((name, liberty),), run_folder=netlist.parent / "run", netlist=(netlist,), ties=tuple(ties.items())
     )
 
 
@@ -112,13 +113,20 @@ def stimulus_of(corner: DesignCorner, samples: int) -> Stimulus:
         trace=None,
         activations=None,
         psum_samples=samples,
+        weights=1 << corner.roles.weight_bits,
     )
+
+
+def every(corner: DesignCorner) -> npt.NDArray[np.int64]:
+    return np.array(corner.roles.weight_encoding.values, np.int64)
 
 
 def exact(corner: DesignCorner, samples: int = 500) -> CornerResult:
     """All weights; every result obeys exact <= bound <= longest path, without and with setup."""
     stimulus = stimulus_of(corner, samples)
-    result = characterize_corner(corner, stimulus, method="exact", seed=1, jobs=2, report=lambda done, total: None)
+    result = characterize_corner(
+        corner, stimulus, every(corner), method="exact", seed=1, jobs=2, report=lambda done, total: None
+    )
     for weight in result.weights:
         reduced = reduce_circuit(corner.timed, corner.held(weight.weight & 15))
         assert weight.events is not None and weight.bound_fs is not None and weight.bound_period_fs is not None
@@ -291,7 +299,9 @@ def test_ports_without_a_register_pay_for_one(load: Load) -> None:
     assert clk_to_q_s > 100e-12 and setup_s > 10e-12
     clk_to_q, setup = round(clk_to_q_s * 1e15), round(setup_s * 1e15)
     charged, bare = (
-        characterize_corner(c, stimulus_of(c, 1), method="bound", seed=1, jobs=2, report=lambda done, total: None)
+        characterize_corner(
+            c, stimulus_of(c, 1), every(c), method="bound", seed=1, jobs=2, report=lambda done, total: None
+        )
         for c in (corner, replace(corner, boundary=None))
     )
     zero = [weight.weight for weight in bare.weights].index(0)
@@ -311,7 +321,7 @@ def test_an_accumulator_adds_up(load: Load, library: str) -> None:
     assert len(circuit.state_gates) == 10
     exact(corner, 200)
     stimulus = make_stimulus(
-        roles, sequential=True, random_samples=None, trace=None, activations=None, psum_samples=300
+        roles, sequential=True, random_samples=None, trace=None, activations=None, psum_samples=300, weights=16
     )
     before, after, _ = listed_transitions(stimulus, circuit, roles, 5, 1)
     seen = [read_port(circuit.netlist, evaluate(circuit, lanes), "y", signed=True) for lanes in (before, after)]

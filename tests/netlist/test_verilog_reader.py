@@ -314,3 +314,18 @@ def test_bidirectional_ports_stand_apart(tmp_path: Path) -> None:
     netlist = read(tmp_path, "module top(input a, inout vdd); INV u(.A(a), .VDD(vdd)); endmodule")
     assert netlist.inputs == {"a": (0,)} and netlist.inouts == {"vdd": (1,)}
     assert pins(netlist, "u") == {"A": "a", "VDD": "vdd"}
+
+
+def test_a_netlist_in_several_files(tmp_path: Path) -> None:
+    leaf, top = tmp_path / "leaf.v", tmp_path / "top.v"
+    leaf.write_text("module leaf(input i, output o);\n  INV u(.A(i), .Y(o));\nendmodule\n")
+    top.write_text("module leaf(input i, output o); endmodule\nmodule t(input a, output y); leaf l(a, y); endmodule\n")
+    for files in ([leaf, top], [top, leaf]):
+        netlist = read_netlist(files)
+        assert (netlist.name, [instance.cell for instance in netlist.instances]) == ("t", ["INV"])
+    with pytest.raises(HaloError, match=r"leaf.v:1: module leaf is defined twice, before at .*leaf.v:1"):
+        read_netlist([leaf, top, leaf])
+    leaf.write_text("module leaf(input i, output o);\n  wire n;\n  INV u(.A(m[1]), .Y(o));\nendmodule\n")
+    with pytest.raises(HaloError) as caught:
+        read_netlist([top, leaf])
+    assert (caught.value.path, caught.value.line) == (str(leaf), 3)

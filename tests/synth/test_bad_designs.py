@@ -15,7 +15,7 @@ Write = Callable[[str], Path]
 
 # what it is: (source, part of the message, line or None)
 BAD: dict[str, tuple[str, str, int | None]] = {
-    "syntax": ("module t(input a, output b);\n  assign b = a\nendmodule\n", "syntax error", 3),
+    "syntax": ("module t(input a, output b);\n  assign b = a\nendmodule\n", "expected ';'", 2),
     "unknown module": (
         "module t(input a, output b);\n  foo u(.a(a), .b(b));\nendmodule\n",
         "module foo, used in t",
@@ -76,7 +76,7 @@ BAD: dict[str, tuple[str, str, int | None]] = {
     "include": ('`include "gone.vh"\nmodule t(input a, output b); assign b = a; endmodule\n', "gone.vh", None),
     "defined twice": (
         "module t(input a, output b); assign b = a; endmodule\nmodule t(input a, output b); assign b = a; endmodule\n",
-        "Re-definition",
+        "duplicate definition of 't'",
         2,
     ),
 }

@@ -208,6 +208,7 @@ class LoneMac:
             trace=None,
             activations=None,
             psum_samples=PSUM_SAMPLES,
+            weights=1,
         )
         roles, circuit = self.corner.roles, self.corner.circuit
         pattern = roles.weight_encoding.pattern(weight)

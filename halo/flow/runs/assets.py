@@ -6,9 +6,12 @@ Tests: tests/flow/test_characterize.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from halo.errors import HaloError
+from halo.netlist.filelist import read_sources
+from halo.netlist.sources import Sources
 from halo.version import PACKAGE
 
 DEFAULT_MAC = "mac_csa_array"
@@ -18,6 +21,24 @@ DEFAULT_MAC = "mac_csa_array"
 def mac_sources() -> tuple[Path, ...]:
     """The Verilog of all MACs and multipliers that come with halo, sorted by name."""
     return tuple(sorted((rtl_folder() / "mac").glob("*.v")))
+
+
+def design_sources(
+    files: Sequence[Path],
+    file_lists: Sequence[Path] = (),
+    defines: Iterable[tuple[str, str]] = (),
+    include_dirs: Iterable[Path] = (),
+) -> tuple[Sources, tuple[Path, ...]]:
+    """The sources of a run, those of the default MAC where none are given; and all files read for them, lists too.
+
+    Raises:
+        HaloError: as ``halo.netlist.filelist.read_sources``.
+    """
+    if not files and not file_lists:
+        return Sources(mac_sources()), mac_sources()
+    sources, lists = read_sources(files, file_lists, defines, include_dirs)
+    sources.require()
+    return sources, (*lists, *sources.files)
 
 
 def rtl_folder() -> Path:

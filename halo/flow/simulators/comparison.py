@@ -7,7 +7,7 @@ Tests: tests/flow/test_crosscheck.py.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,10 +72,12 @@ class Samples:
         return Samples(self.weight[chosen], self.before[chosen], self.after[chosen])
 
 
-def draw_samples(corner: DesignCorner, count: int, generator: np.random.Generator) -> Samples:
-    """Random transitions, each weight as often as any other, give or take one."""
+def draw_samples(
+    corner: DesignCorner, count: int, generator: np.random.Generator, weights: Sequence[int] | None = None
+) -> Samples:
+    """Random transitions, each weight (of those given, or of all) as often as any other, give or take one."""
     roles, source = corner.roles, corner.circuit.source
-    values = np.array(roles.weight_encoding.values, np.int64)
+    values = np.array(roles.weight_encoding.values if weights is None else weights, np.int64)
     weight = np.repeat(values, spread(generator, count, len(values)))
     before, after = generator.integers(0, 2, (2, count, len(source)), dtype=np.uint8)
     place = {int(net): i for i, net in enumerate(source)}

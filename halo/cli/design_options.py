@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options that say which design is meant and what its ports are, for every command that reads one.
+
+Tests: tests/cli/test_main.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE.v", help="Verilog or SystemVerilog (.sv) source. Without one, the default MAC is used."
+    ),
+]
+FileLists = Annotated[
+    list[Path] | None,
+    typer.Option("-f", "--file-list", metavar="LIST", help="List of sources, as simulators take it. Repeatable."),
+]
+Defines = Annotated[
+    list[str] | None,
+    typer.Option("-D", "--define", metavar="NAME[=VALUE]", help="Define a macro for the sources. Repeatable."),
+]
+Includes = Annotated[
+    list[Path] | None,
+    typer.Option("-I", "--include", metavar="DIR", help="Look for included files there too. Repeatable."),
+]
+Top = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Top module. Needed only if several modules could be it.")
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="Set a Verilog parameter of the top module. Repeatable."),
+]
+Netlists = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE.v",
+        help="Use your own gate-level netlist instead of synthesizing. Repeat it for one of several files.",
+    ),
+]
+Weight = Annotated[
+    str | None, typer.Option(metavar="PORT", help="Input port of the weight, or bits of one: 'w[3:0]'. ¹")
+]
+Activation = Annotated[str | None, typer.Option(metavar="PORT", help="Input port of the activation, or bits of one. ¹")]
+Accumulator = Annotated[str | None, typer.Option(metavar="PORT", help="Input port of the partial sum. ¹")]
+Output = Annotated[str | None, typer.Option(metavar="PORT", help="Output port of the result. ¹")]
+Clock = Annotated[str | None, typer.Option(metavar="PORT", help="Clock port, if the top has registers. ¹")]
+Signed = Annotated[
+    list[str] | None,
+    typer.Option(metavar="weight|activation", help="Read this operand as signed, whatever is declared. Repeatable."),
+]
+Unsigned = Annotated[
+    list[str] | None, typer.Option(metavar="weight|activation", help="Read this operand as unsigned. Repeatable.")
+]
+Ties = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Hold any other input port, or bits of one, at a constant. VALUE may be 'random' (drawn for each "
+        "transition) or 'any' (changing in it). Repeatable.",
+    ),
+]

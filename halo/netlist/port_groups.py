@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operands that are not whole ports: some bits of one (``w[3:0]``), or many one-bit ports (``a[0]``, ``a[1]``, ...).
+
+A netlist is given a view of its ports in which every operand is a port. Nets and instances stay as they are, and each
+bit keeps the name that it has in the netlist, so that an SDF fits and a path names what is there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from halo.errors import HaloError
+from halo.netlist.hdl import PortInfo
+from halo.netlist.model import Netlist
+
+_BIT = re.compile(r"(.+?)(?:\[(\d+)\]|_(\d+)_)\Z")
+_SLICE = re.compile(r"(?P<port>.+)\[(?P<high>\d+)(?::(?P<low>\d+))?\]\Z")
+
+
+@dataclass(frozen=True)
+class PortGroup:
+    """A port of the view.
+
+    Attributes:
+        info: name, direction and width.
+        bits: (port, position from its least significant bit) of each bit, least significant first.
+    """
+
+    info: PortInfo
+    bits: tuple[tuple[str, int], ...]
+
+
+def group_ports(ports: Sequence[PortInfo], asked: Iterable[str]) -> list[PortGroup]:
+    """Ports of the view, in the order of the ports they come from.
+
+    One-bit ports ``name[i]`` or ``name_i_`` that count up without a gap are one vector ``name``. A port of which
+    slices are asked for is those slices and what they leave.
+
+    Args:
+        ports: of the design.
+        asked: names that the user gave; those that are slices of a port (``w[3:0]``, ``w[7]``) are made, the others
+            have no effect here.
+
+    Raises:
+        HaloError: slices beyond their port or that overlap.
+    """
+    gathered = _gather(ports)
+    by_name = {group.info.name: group for group in gathered}
+    cuts: dict[str, list[tuple[int, int, str]]] = {}
+    for name in dict.fromkeys(asked):
+        found = _SLICE.match(name)
+        if name in by_name or found is None or found["port"] not in by_name:
+            continue
+        high = int(found["high"])
+        cuts.setdefault(found["port"], []).append((high if found["low"] is None else int(found["low"]), high, name))
+    return [part for group in gathered for part in _cut(group, sorted(cuts.get(group.info.name, ())))]
+
+
+def regroup(netlist: Netlist, ports: Sequence[PortInfo], asked: Iterable[str]) -> Netlist:
+    """The netlist with the ports of the view.
+
+    Args:
+        netlist: as read.
+        ports: its own.
+        asked: as for ``group_ports``.
+
+    Raises:
+        HaloError: as ``group_ports``.
+    """
+    groups = group_ports(ports, asked)
+    if [group.info.name for group in groups] == [port.name for port in ports]:
+        return netlist
+    own = netlist.inputs | netlist.outputs
+    nets = {group.info.name: tuple(own[port][bit] for port, bit in group.bits) for group in groups}
+    names = {
+        group.info.name: tuple(_name(netlist, port, bit) for port, bit in group.bits)
+        for group in groups
+        if group.info.name not in own
+    }
+    return replace(
+        netlist,
+        inputs={g.info.name: nets[g.info.name] for g in groups if g.info.direction == "input"},
+        outputs={g.info.name: nets[g.info.name] for g in groups if g.info.direction == "output"},
+        port_lsb={group.info.name: group.info.lsb for group in groups},
+        scalar_ports=frozenset(group.info.name for group in groups if group.info.scalar),
+        signed_ports=frozenset(group.info.name for group in groups if group.info.signed),
+        bit_names=names,
+    )
+
+
+def _name(netlist: Netlist, port: str, bit: int) -> str:
+    return port if port in netlist.scalar_ports else f"{port}[{netlist.port_lsb[port] + bit}]"
+
+
+def _gather(ports: Sequence[PortInfo]) -> list[PortGroup]:
+    whole = {port.name for port in ports}
+    members: dict[tuple[str, str], list[tuple[int, PortInfo]]] = {}
+    for port in ports:
+        found = _BIT.match(port.name) if port.scalar else None
+        if found is not None and found[1] not in whole:
+            members.setdefault((found[1], port.direction), []).append((int(found[2] or found[3]), port))
+    taken: dict[str, PortGroup] = {}
+    for (name, direction), found_bits in members.items():
+        ordered = sorted(found_bits, key=lambda item: item[0])
+        lowest = ordered[0][0]
+        if len(ordered) < 2 or [index for index, _ in ordered] != list(range(lowest, lowest + len(ordered))):
+            continue
+        info = PortInfo(name, direction, len(ordered), lsb=lowest, line=ordered[0][1].line)
+        group = PortGroup(info, tuple((port.name, 0) for _, port in ordered))
+        taken |= {port.name: group for _, port in ordered}
+    groups = {}
+    for port in ports:
+        group = taken.get(port.name) or PortGroup(port, tuple((port.name, i) for i in range(port.width or 0)))
+        groups[group.info.name] = group
+    return list(groups.values())
+
+
+def _cut(group: PortGroup, slices: Sequence[tuple[int, int, str]]) -> list[PortGroup]:
+    """A port in pieces, the given slices ``(low, high, name)`` and what lies between them."""
+    if not slices:
+        return [group]
+    info, lsb = group.info, group.info.lsb
+    highest = lsb + len(group.bits) - 1
+    owner: list[str | None] = [None] * len(group.bits)
+    for low, high, name in slices:
+        if not lsb <= low <= high <= highest:
+            raise HaloError(
+                f"{name} is no part of port {info.name}, which has the bits {highest} to {lsb}",
+                f"Write the higher bit first, as in {info.name}[{highest}:{lsb}]; "
+                "parts of a port whose range counts up (as [0:7]) cannot be named.",
+            )
+        for bit in range(low - lsb, high - lsb + 1):
+            if owner[bit] is not None:
+                raise HaloError(
+                    f"{owner[bit]} and {name} share bit {bit + lsb} of port {info.name}", "Give each bit one role."
+                )
+            owner[bit] = name
+    parts = []
+    for name, bits in groupby(range(len(owner)), key=lambda bit: owner[bit]):
+        own = list(bits)
+        low, high = own[0] + lsb, own[-1] + lsb
+        called = name or (f"{info.name}[{high}:{low}]" if high > low else f"{info.name}[{low}]")
+        part = replace(info, name=called, width=len(own), lsb=0, scalar=False)
+        parts.append(PortGroup(part, tuple(group.bits[bit] for bit in own)))
+    return parts

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The source files of a design, with the macros and include folders they are read with.
+
+Tests: tests/netlist/test_filelist.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from halo.errors import HaloError
+
+SYSTEMVERILOG = (".sv", ".svh")
+"""Suffixes of files that hold SystemVerilog."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Files in the order they are read, as one compilation unit: a macro holds in all files behind its definition.
+
+    Attributes:
+        files: Verilog (.v) or SystemVerilog (.sv).
+        defines: macros defined before the first file, and their text.
+        include_dirs: folders in which an ``include`` is looked for after the including file's own.
+    """
+
+    files: tuple[Path, ...]
+    defines: tuple[tuple[str, str], ...] = ()
+    include_dirs: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, given: Sources | Sequence[str | Path]) -> Sources:
+        """Sources, also from nothing but paths."""
+        return given if isinstance(given, Sources) else cls(tuple(Path(path) for path in given))
+
+    @property
+    def systemverilog(self) -> bool:
+        """Whether a file says by its suffix that it holds SystemVerilog."""
+        return any(path.suffix.lower() in SYSTEMVERILOG for path in self.files)
+
+    def require(self) -> None:
+        """Check that there are files, and that all are there.
+
+        Raises:
+            HaloError: they are not.
+        """
+        if not self.files:
+            raise HaloError("no Verilog file given", "Name at least one.")
+        for path in self.files:
+            if not path.is_file():
+                raise HaloError("there is no such Verilog file", "Check the path.", path)
+        for path in self.include_dirs:
+            if not path.is_dir():
+                raise HaloError("there is no such include folder", "Check the path.", path)
