@@ -285,23 +285,22 @@ class _Annotation:
         """Delay of one pin in every state of a gate (``_NONE``: it has none), and where it is enabled."""
         states = np.arange(len(table))
         tiers = [np.full(len(table), _NONE, dtype=np.int64) for _ in range(3)]
-        conditioned = np.zeros(2, dtype=np.bool_)  # by edge, as the next
-        largest = np.array([_NONE, _NONE], dtype=np.int64)  # where a state has the edge and the path holds
+        conditioned = np.zeros(2, dtype=np.bool_)  # by edge
+        largest = np.array([_NONE, _NONE], dtype=np.int64)  # by edge, where a path holds
         for entry in own:
-            values = self.by_edge(entry)[table]
+            fs = self.by_edge(entry)
             when = entry.path.condition
             if when is not None:
-                conditioned |= self.by_edge(entry) >= 0
+                conditioned |= fs >= 0
             holds = np.ones(len(table), dtype=np.bool_)
             if when is not None and not clocked:
                 holds = condition(when, pins).may.astype(np.bool_)
             if entry.path.edge and not clocked:
                 holds &= ((states >> pin) & 1) == (entry.path.edge == "posedge")
-            for edge in EDGES:
-                if np.any(holds & (table == edge)):
-                    largest[edge] = max(largest[edge], self.by_edge(entry)[edge])
+            held = np.where(holds, fs[table], _NONE)
+            np.maximum.at(largest, table, held)
             tier = tiers[0 if when is not None else 1 if entry.path.otherwise else 2]
-            np.maximum(tier, np.where(holds, values, _NONE), out=tier)
+            np.maximum(tier, held, out=tier)
         delay = np.where(tiers[0] >= 0, tiers[0], np.where(tiers[1] >= 0, tiers[1], tiers[2]))
         controls = table != table[states ^ (1 << pin)]
         enabled = np.ones(len(table), dtype=np.bool_)
