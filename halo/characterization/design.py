@@ -85,7 +85,8 @@ class DesignCorner:
         for gate in self.circuit.state_gates:
             arcs = slice(int(self.circuit.arc_start[gate]), int(self.circuit.arc_start[gate + 1]))
             launch[self.circuit.out[gate]] = self.delays.arc_fs[arcs].max(initial=0)
-        return TimedCircuit(self.circuit, self.delays.arc_fs, launch, np.array([e.net for e in ends], np.int32), setup)
+        end_net = np.array([e.net for e in ends], np.int32)
+        return TimedCircuit(self.circuit, self.delays.arc_fs, self.delays.enabled, launch, end_net, setup)
 
     @property
     def boundary_s(self) -> tuple[float, float]:

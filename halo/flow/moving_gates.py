@@ -24,6 +24,11 @@ from halo.netlist.verilog import read_netlist
 def moving_gates(run_folder: str | Path) -> pd.Series[int]:
     """Count the gates whose output is not constant while the weight is held, for every weight.
 
+    Constants are followed gate by gate, as case analysis does. So a gate counts if it can change, be it for a glitch
+    alone: one whose inputs move but cancel (an exclusive OR of two equal signals) ends each transition as it began, and
+    counts. Nothing makes the weight 0 the one with the fewest: synthesis of a signed product forms partial products
+    that still carry the activation's sign at 0, and cancel only at the output.
+
     Args:
         run_folder: of ``halo characterize``.
 

@@ -3,6 +3,19 @@
 
 Liberty Reference Manual 2017.06, ``timing`` group: ``related_pin``, ``timing_sense``, ``timing_type``, ``when``.
 
+**Inputs that change in the same instant.** Verilog delays the output by the smallest delay of the paths that are
+active (IEEE 1364-2005, 14.3.4): their source has just changed, and their condition, if they have one, holds. A library
+says by ``when`` in which states a pin has an arc, so in any other state that pin must not shorten the delay of a pin
+that changes with it. An arc is therefore *enabled* in a state (after the change) if
+
+* the pin alone moves the output there, or
+* a group of the pin with that output edge has a ``when`` that can hold there, or
+* no group of the pin with that output edge has a ``when``: an unconditioned path is always active.
+
+A group without ``when`` beside conditioned ones is their default (``ifnone``) and enables nothing by itself. Of the
+pins that change together, the fastest with an enabled arc sets the delay. None of them has one only if it took several
+to move the output; then the fastest of all does, each with its largest delay of that edge.
+
 Tests: tests/timing/test_delaycalc.py.
 """
 
@@ -52,6 +65,21 @@ class Arc:
     out_edge: int
     delay: Table
     slew: Table | None
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Which arcs stand for "pin p has just changed to its value in state s"; columns are ``s * n + p``.
+
+    Attributes:
+        arcs: bool[K, 2 ** n * n], over arcs in the order of their sets.
+        enabled: bool[2 ** n * n], whether the pin has an arc in the state.
+        unfitted: number of columns where the pin controls the output but no group fitted.
+    """
+
+    arcs: BOOL
+    enabled: BOOL
+    unfitted: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,15 +185,15 @@ def _append(
 
 def choose_arcs(
     sets: tuple[ArcSet, ...], pins: tuple[str, ...], table: U8, cell: Cell, output: str, library: Library
-) -> tuple[BOOL, int]:
-    """Which arcs stand for "pin p has just changed to its value in state s", for every state and pin.
+) -> Choice:
+    """Choose the arcs of every state and pin.
 
     Where the pin controls the output: the groups whose ``when`` can hold and whose edges fit; conditioned groups
     displace unconditioned ones (a library that carries both means the latter as a default). Where no group fits a
     state, the pin's arcs of the same edges whatever their condition, then of the same output edge, then any of the
     pin's. Where the pin does not control the output alone (it changes together with others): every arc of the pin
-    with that output edge. Where the function ignores the pin and the library has no arc from it: every arc of the
-    output. The delay is the largest of those chosen.
+    with that output edge, enabled or not as the module's docstring says. Where the function ignores the pin and the
+    library has no arc from it: every arc of the output. The delay is the largest of those chosen.
 
     Args:
         sets: the arc sets of the output, from :func:`delay_arcs`.
@@ -173,16 +201,13 @@ def choose_arcs(
         table: uint8[2 ** n], the output's value in each state.
         cell, output, library: what the gate is, for the error.
 
-    Returns:
-        bool[K, 2 ** n * n] over arcs in the order of ``sets``, columns ``s * n + p``; and the number of columns where
-        the pin controls the output but no group fitted.
-
     Raises:
         HaloError: the function depends on a pin that has no arc.
     """
     arcs = [(group, arc) for group in sets for arc in group.arcs]
     states, n = len(table), len(pins)
     chosen = np.zeros((len(arcs), states * n), dtype=np.bool_)
+    enabled = np.ones(states * n, dtype=np.bool_)
     unfitted = 0
     everything = list(range(len(arcs)))
     for pin in range(n):
@@ -199,13 +224,16 @@ def choose_arcs(
             same_out = [k for k in of_pin if arcs[k][1].out_edge == out]
             if table[state] == table[state ^ (1 << pin)]:
                 pick = same_out or of_pin or everything
+                conditions = [when for k in same_out if (when := arcs[k][0].when) is not None]
+                if conditions:
+                    enabled[state * n + pin] = any(when.may[state] for when in conditions)
             else:
                 same = [k for k in same_out if arcs[k][1].in_edge == edge]
                 fit = [k for k in same if (when := arcs[k][0].when) is None or when.may[state]]
                 unfitted += not fit
                 pick = [k for k in fit if arcs[k][0].when is not None] or fit or same or same_out or of_pin
             chosen[pick, state * n + pin] = True
-    return chosen, unfitted
+    return Choice(chosen, enabled, unfitted)
 
 
 def choose_clock_arcs(
@@ -220,7 +248,7 @@ def choose_clock_arcs(
         cell, output, library: what the gate is, for the error.
 
     Returns:
-        bool[K, 2 ** n * n], as :func:`choose_arcs`.
+        bool[K, 2 ** n * n], as ``Choice.arcs``.
 
     Raises:
         HaloError: the library has no clock-to-output delay for an edge.

@@ -23,6 +23,7 @@ from halo.units import to_femtoseconds
 
 F64 = npt.NDArray[np.float64]
 I32 = npt.NDArray[np.int32]
+BOOL = npt.NDArray[np.bool_]
 
 
 def nominal_delays(
@@ -52,22 +53,27 @@ def nominal_delays(
     seconds = np.zeros(len(graph.arrays.arc_in))
     arc_delays(circuit.arrays, graph.arrays, input_slew_s, slew_s, seconds)
     notes: list[str] = []
-    arc_fs = _by_state(circuit, library, graph, seconds, notes)
+    arc_fs, enabled = _by_state(circuit, library, graph, seconds, notes)
     setup_fs = _setups(circuit, graph, slew_s, input_slew_s)
-    return Delays(arc_fs, setup_fs, plain_load_f, slew_s, tuple(notes))
+    return Delays(arc_fs, enabled, setup_fs, plain_load_f, slew_s, tuple(notes))
 
 
-def _by_state(circuit: Circuit, library: Library, graph: TimingGraph, seconds: F64, notes: list[str]) -> I32:
-    """Spread the arcs' delays over states and pins; the worst of those chosen, rounded to femtoseconds."""
+def _by_state(
+    circuit: Circuit, library: Library, graph: TimingGraph, seconds: F64, notes: list[str]
+) -> tuple[I32, BOOL]:
+    """Delay of every state and pin (the worst of the arcs chosen, in femtoseconds), and which are enabled."""
     delay = np.zeros(int(circuit.arc_start[-1]))
+    enabled = np.ones(len(delay), dtype=np.bool_)
     unfitted: dict[str, int] = {}
     for kind in graph.types:
         if kind.clocked:
             chosen = choose_clock_arcs(kind.sets, kind.pins, kind.table, kind.cell, kind.output, library)
         else:
-            chosen, missing = choose_arcs(kind.sets, kind.pins, kind.table, kind.cell, kind.output, library)
-            if missing:
-                unfitted[f"{kind.cell.name}/{kind.output}"] = missing
+            choice = choose_arcs(kind.sets, kind.pins, kind.table, kind.cell, kind.output, library)
+            chosen = choice.arcs
+            enabled[circuit.arc_start[kind.gates][:, None] + np.arange(chosen.shape[1])] = choice.enabled
+            if choice.unfitted:
+                unfitted[f"{kind.cell.name}/{kind.output}"] = choice.unfitted
             for pin in ignored_pins(kind.cell, kind.output, kind.pins):
                 notes.append(
                     f"the arc of {kind.cell.name} from {pin} to {kind.output} is not of its function: left out"
@@ -85,7 +91,7 @@ def _by_state(circuit: Circuit, library: Library, graph: TimingGraph, seconds: F
     if negative:
         notes.append(f"{negative} of {len(delay)} state delays were negative and are set to 0")
         delay = np.maximum(delay, 0.0)
-    return to_femtoseconds(delay, library.paths[0] if library.paths else None)
+    return to_femtoseconds(delay, library.paths[0] if library.paths else None), enabled
 
 
 def _setups(circuit: Circuit, graph: TimingGraph, slew_s: F64, clock_slew_s: float) -> I32:

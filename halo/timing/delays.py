@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 I32 = npt.NDArray[np.int32]
 F64 = npt.NDArray[np.float64]
+BOOL = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,9 @@ class Delays:
         arc_fs: int32[arc_start[-1]], fs. Arc (g, s, p): pin p of gate g has just changed to its value in state s and
             the output moves towards ``table[s]``. A flip-flop's entries all hold its clock-to-output delay for that
             edge.
+        enabled: bool[arc_start[-1]], whether the arc is there in its state: its condition holds, or it has none. Of
+            pins that change in one instant, those with an enabled arc set the delay. True wherever the pin alone
+            moves the output, and of flip-flops (:func:`halo.timing.arcs.choose_arcs`).
         setup_fs: int32[P], fs, for each gate pin: setup time of a flip-flop's data pins (worst edge), else 0.
         net_load_f: float64[N], farads: wire, pins (``capacitance``) and external load of each net.
         net_slew_s: float64[N, 2], seconds: worst transition of each net, columns fall (0) and rise (1), as the
@@ -31,6 +35,7 @@ class Delays:
     """
 
     arc_fs: I32
+    enabled: BOOL
     setup_fs: I32
     net_load_f: F64
     net_slew_s: F64

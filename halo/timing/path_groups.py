@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A gate pin's delays as few conditional paths: groups of states with equal (rise, fall), and Boolean text for them.
+"""A gate pin's delays as few conditional paths: groups of states with equal delays, and Boolean text for them.
 
 Tests: tests/timing/test_timed_netlist.py.
 """
@@ -22,14 +22,16 @@ U8 = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class PathGroup:
-    """States in which a pin has the same delays.
+    """States in which a pin has the same delays, and is enabled or is not.
 
     Attributes:
         states: one byte a state, 1 for those of the group.
+        enabled: of these states.
         rise_fs, fall_fs: delay of each output edge; None if no state of the group has that edge.
     """
 
     states: bytes
+    enabled: bool
     rise_fs: int | None
     fall_fs: int | None
 
@@ -41,7 +43,7 @@ class PathGroup:
 
 
 def path_groups(circuit: Circuit, delays: Delays, gate: int, pin: int) -> tuple[PathGroup, ...]:
-    """Partition the states of a gate by the delays of one pin, in order of their first state.
+    """Partition the states of a gate by the delays of one pin: disabled ones first, then in order of their first state.
 
     States that differ only in the pin itself stay together unless they need two delays for one edge, so a condition
     speaks of the other pins, as specify blocks and SDF expect.
@@ -56,13 +58,13 @@ def path_groups(circuit: Circuit, delays: Delays, gate: int, pin: int) -> tuple[
     first = int(circuit.table_start[gate])
     table = circuit.table[first : first + (1 << n)]
     at = int(circuit.arc_start[gate]) + np.arange(1 << n) * n + pin
-    return _partition(table.tobytes(), delays.arc_fs[at].tobytes(), pin)
+    return _partition(table.tobytes(), delays.arc_fs[at].tobytes(), delays.enabled[at].tobytes(), pin)
 
 
 @lru_cache(maxsize=4096)
-def _partition(table: bytes, delays: bytes, pin: int) -> tuple[PathGroup, ...]:
+def _partition(table: bytes, delays: bytes, enabled: bytes, pin: int) -> tuple[PathGroup, ...]:
     delay_fs = np.frombuffer(delays, dtype=np.int32)
-    items: list[tuple[tuple[int, ...], int | None, int | None]] = []
+    items: list[tuple[tuple[int, ...], bool, int | None, int | None]] = []
     for low in range(len(table)):
         if (low >> pin) & 1:
             continue
@@ -70,29 +72,31 @@ def _partition(table: bytes, delays: bytes, pin: int) -> tuple[PathGroup, ...]:
         edges: dict[int, set[int]] = {0: set(), 1: set()}
         for state in pair:
             edges[table[state]].add(int(delay_fs[state]))
-        parts = [pair] if max(len(found) for found in edges.values()) < 2 else [(pair[0],), (pair[1],)]
+        alike = max(len(found) for found in edges.values()) < 2 and enabled[pair[0]] == enabled[pair[1]]
+        parts = [pair] if alike else [(pair[0],), (pair[1],)]
         for part in parts:
             by_edge = {table[state]: int(delay_fs[state]) for state in part}
-            items.append((part, by_edge.get(RISE), by_edge.get(1 - RISE)))
+            items.append((part, bool(enabled[part[0]]), by_edge.get(RISE), by_edge.get(1 - RISE)))
     # Complete pairs first: an item with one edge then joins a group that agrees with it.
-    items.sort(key=lambda item: (item[1] is None) + (item[2] is None))
-    groups: list[tuple[list[int], int | None, int | None]] = []
-    for states, rise, fall in items:
-        for i, (members, group_rise, group_fall) in enumerate(groups):
-            if _agree(rise, group_rise) and _agree(fall, group_fall):
+    items.sort(key=lambda item: (item[2] is None) + (item[3] is None))
+    groups: list[tuple[list[int], bool, int | None, int | None]] = []
+    for states, on, rise, fall in items:
+        for i, (members, group_on, group_rise, group_fall) in enumerate(groups):
+            if on == group_on and _agree(rise, group_rise) and _agree(fall, group_fall):
                 members.extend(states)
                 groups[i] = (
                     members,
+                    on,
                     group_rise if rise is None else rise,
                     group_fall if fall is None else fall,
                 )
                 break
         else:
-            groups.append((list(states), rise, fall))
-    groups.sort(key=lambda group: min(group[0]))
+            groups.append((list(states), on, rise, fall))
+    groups.sort(key=lambda group: (group[1], min(group[0])))
     return tuple(
-        PathGroup(bytes(int(s in set(members)) for s in range(len(table))), rise, fall)
-        for members, rise, fall in groups
+        PathGroup(bytes(int(s in set(members)) for s in range(len(table))), on, rise, fall)
+        for members, on, rise, fall in groups
     )
 
 

@@ -23,7 +23,7 @@ from halo.liberty.model import Library
 from halo.netlist.graph import I8, propagate_constants
 from halo.netlist.model import COMB, FLOP, I32, I64, U8, Circuit
 from halo.netlist.ternary import UNKNOWN_TRIT, ternary
-from halo.timing.delays import Delays
+from halo.timing.delays import BOOL, Delays
 from halo.timing.event.clocked_kernel import Registers, run_cycles
 from halo.timing.event.reduction import TimedCircuit
 from halo.timing.overhead import RegisterOverhead, ports_overhead
@@ -182,7 +182,7 @@ def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, inpu
     overhead = ports_overhead(circuit, delays, library, input_slew_s=input_slew_s)
     port_launch = to_femtoseconds(overhead.clk_to_q_s)
     state = np.arange(circuit.nets, circuit.nets + len(flops), dtype=np.int32)
-    cut, arc_fs = _cut(circuit, delays, flops, ports, state)
+    cut, arc_fs, enabled = _cut(circuit, delays, flops, ports, state)
     launch = np.zeros(cut.nets, np.int32)
     launch[ports] = port_launch
     ends, extra = _endpoints(circuit, delays, flops, out_nets, to_femtoseconds(overhead.setup_s))
@@ -190,7 +190,7 @@ def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, inpu
     return Registered(
         clocked=circuit,
         delays=delays,
-        timed=TimedCircuit(cut, arc_fs, launch, ends, extra),
+        timed=TimedCircuit(cut, arc_fs, enabled, launch, ends, extra),
         state=state,
         flop=flops,
         overhead=overhead,
@@ -198,8 +198,8 @@ def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, inpu
     )
 
 
-def _cut(circuit: Circuit, delays: Delays, flops: I32, ports: I32, state: I32) -> tuple[Circuit, I32]:
-    """The circuit with a one-input gate in the place of each flip-flop, all of them first, and its arcs."""
+def _cut(circuit: Circuit, delays: Delays, flops: I32, ports: I32, state: I32) -> tuple[Circuit, I32, BOOL]:
+    """The circuit with a one-input gate in the place of each flip-flop, these first, and its arcs with ``enabled``."""
     rest = np.flatnonzero(circuit.kind == COMB)
     launch_fs = np.array([_launch(circuit, delays, int(g)) for g in flops], np.int32).reshape(-1)
     widths = np.concatenate([np.ones(len(flops), np.int64), np.diff(circuit.pin_start)[rest]])
@@ -209,6 +209,7 @@ def _cut(circuit: Circuit, delays: Delays, flops: I32, ports: I32, state: I32) -
 
     tables = [np.array([0, 1], np.uint8)] * len(flops) + gather(circuit.table_start, circuit.table)
     arcs = [launch_fs, *gather(circuit.arc_start, delays.arc_fs)]
+    enabled = [np.ones(len(launch_fs), np.bool_), *gather(circuit.arc_start, delays.enabled)]
     names = [circuit.netlist.instances[circuit.instance[g]].name for g in flops]
     pin_names = [name for g in rest for name in circuit.pin_name[circuit.pin_start[g] : circuit.pin_start[g + 1]]]
     order = [*flops.tolist(), *rest.tolist()]
@@ -233,7 +234,7 @@ def _cut(circuit: Circuit, delays: Delays, flops: I32, ports: I32, state: I32) -
         state_gates=np.zeros(0, np.int32),
         async_pins=circuit.async_pins,
     )
-    return cut, np.concatenate(arcs).astype(np.int32)
+    return cut, np.concatenate(arcs).astype(np.int32), np.concatenate(enabled)
 
 
 def _launch(circuit: Circuit, delays: Delays, gate: int) -> tuple[int, int]:

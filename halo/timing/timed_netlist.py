@@ -9,7 +9,9 @@ order of events within one instant, as long as no delay is zero:
 
 - One process an instance: it wakes once after all inputs of that instant have changed, sets the condition registers,
   then the outputs, by blocking assignments.
-- The conditions of one pin and output exclude each other and cover every state: no ``ifnone`` is needed.
+- The conditions of one pin and output exclude each other and cover every state: no ``ifnone`` is needed. Where a pin
+  is disabled (:mod:`halo.timing.arcs`), its path is on unless an enabled pin has changed in the same instant: the
+  process keeps the inputs of the instant before.
 - Nets inside are scalars that join pins directly. A slice of a vector reaches its readers some steps later than a
   scalar does, so all input ports, scalars too, are joined and sliced again: their bits arrive together.
 - Values are sums of all prime implicants, so an unknown input makes an output unknown only if it matters.
@@ -152,7 +154,7 @@ def _instance_module(
         if clocked:
             _clock_path(circuit, delays, library.cells[instance.cell], gate, body)
         else:
-            _conditional_paths(circuit, delays, gate, body)
+            _conditional_paths(circuit, delays, gate, pins, body)
     yield ""
     yield f"module {_module_name(circuit, number)} ({', '.join(identifier(pin) for pin in pins)});  // {instance.cell}"
     for pin in pins:
@@ -168,6 +170,7 @@ def _instance_module(
         yield from (f"    {setting}" for setting in body.settings)
         for gate, output in zip(gates, outputs, strict=True):
             yield f"    {identifier(output)} = {_expression(_table(circuit, gate), _gate_pins(circuit, gate))};"
+        yield from (f"    {setting}" for setting in body.keepings)
         yield f"    @({' or '.join(identifier(pin) for pin in pins if pin not in outputs)});"
         yield "  end"
     yield "  specify"
@@ -178,32 +181,52 @@ def _instance_module(
 
 @dataclass
 class _Body:
-    """Condition registers of an instance's module, how they are set, and its specify paths."""
+    """Condition registers of an instance's module, how they and the kept inputs are set, and its specify paths."""
 
     registers: list[str] = field(default_factory=list)
     settings: list[str] = field(default_factory=list)
+    keepings: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
 
 
-def _conditional_paths(circuit: Circuit, delays: Delays, gate: int, body: _Body) -> None:
+def _conditional_paths(circuit: Circuit, delays: Delays, gate: int, pins: tuple[str, ...], body: _Body) -> None:
     names = _gate_pins(circuit, gate)
     output = identifier(circuit.output_pin[gate])
-    for pin, name in enumerate(names):
-        groups = path_groups(circuit, delays, gate, pin)
-        first = len(body.registers)
+    groups_of = [path_groups(circuit, delays, gate, pin) for pin in range(len(names))]
+    caused = ""
+    if not all(group.enabled for groups in groups_of for group in groups):
+        caused = f"caused{len(body.registers)}"
+        body.registers.append(caused)
+        terms = []
+        for name, groups in zip(names, groups_of, strict=True):
+            on = bytes(any(group.states[s] for group in groups if group.enabled) for s in range(1 << len(names)))
+            kept = f"was{pins.index(name)}"
+            if kept not in body.registers:
+                body.registers.append(kept)
+                body.keepings.append(f"{kept} = {identifier(name)};")
+            terms.append(f"({identifier(name)} !== {kept} & ({_expression(on, names)}) === 1'b1)")
+        body.settings.append(f"{caused} = {' | '.join(terms)};")
+    for name, groups in zip(names, groups_of, strict=True):
+        conditions: list[str] = []
         for i, group in enumerate(groups):
             rise, fall = (_nanoseconds(delay) for delay in group.both_fs)
             path = f"({identifier(name)} => {output}) = ({rise}, {fall});"
-            if len(groups) == 1:
+            if len(groups) == 1 and group.enabled:
                 body.paths.append(path)
                 continue
             register = f"when{len(body.registers)}"
+            body.registers.append(register)
             if i < len(groups) - 1:
                 body.settings.append(f"{register} = ({_expression(group.states, names)}) === 1'b1;")
             else:
-                # The last group also takes unknown inputs, so that some path is always enabled.
-                body.settings.append(f"{register} = ~({' | '.join(body.registers[first:])});")
-            body.registers.append(register)
+                # The last group, an enabled one if there is one, also takes unknown inputs: some path is always on.
+                others = " | ".join(conditions) or "1'b0"
+                body.settings.append(f"{register} = ~({others});")
+            conditions.append(register)
+            if not group.enabled:
+                body.settings.append(f"alone{register} = {register} & ~{caused};")
+                register = f"alone{register}"
+                body.registers.append(register)
             body.paths.append(f"if ({register}) {path}")
 
 

@@ -88,9 +88,8 @@ def load(spec: Spec) -> Design:
         raise SystemExit(f"{spec.netlist}: benchmarks take a combinational multiplier with a weight and an activation")
     ends = np.array([end.net for end in endpoints(circuit)], np.int32)
     launch = np.zeros(circuit.nets, np.int32)
-    return Design(
-        spec, library, circuit, delays, TimedCircuit(circuit, delays.arc_fs, launch, ends, np.zeros_like(ends))
-    )
+    timed = TimedCircuit(circuit, delays.arc_fs, delays.enabled, launch, ends, np.zeros_like(ends))
+    return Design(spec, library, circuit, delays, timed)
 
 
 def multiplier(width: int, liberty: tuple[Path, ...], cell_models: Path | None, folder: Path) -> Spec:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from halo.liberty import reader
+
 HEADER = """
   delay_model : table_lookup;
   time_unit : "1ns";
@@ -89,3 +91,17 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     folder = tmp_path / "cache"
     monkeypatch.setenv("HALO_CACHE", str(folder))
     yield folder
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths of the files that were really parsed."""
+    paths: list[str] = []
+    real = reader.read_text
+
+    def counting(text: str, path: str) -> object:
+        paths.append(path)
+        return real(text, path)
+
+    monkeypatch.setattr(reader, "read_text", counting)
+    return paths

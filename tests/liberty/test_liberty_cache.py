@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from halo.errors import HaloError
-from halo.liberty import cache, reader
+from halo.liberty import cache
 from halo.liberty.reader import read_corner
 
 Text = Callable[..., str]
@@ -23,20 +23,6 @@ def file(tmp_path: Path, library_text: Text) -> Path:
     path = tmp_path / "small.lib"
     path.write_text(library_text())
     return path
-
-
-@pytest.fixture
-def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Paths of the files that were really parsed."""
-    paths: list[str] = []
-    real = reader.read_text
-
-    def counting(text: str, path: str) -> object:
-        paths.append(path)
-        return real(text, path)
-
-    monkeypatch.setattr(reader, "read_text", counting)
-    return paths
 
 
 def entries() -> list[Path]:

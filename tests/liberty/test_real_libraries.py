@@ -299,10 +299,13 @@ def test_gf180_ihp_and_gt2n_by_eye(request: pytest.FixtureRequest) -> None:
     assert inverter.outputs[0].timing[0].tables["cell_fall"].values[1, 2] == pytest.approx(67.42e-12)
 
 
-def test_a_cached_library_is_the_one_parsed(request: pytest.FixtureRequest) -> None:
-    parsed = read("sky130_tt_1v80", request)
-    read_corner(parsed.paths)
-    library = read_corner(parsed.paths)
-    assert list(library.cells) == list(parsed.library.cells)
+def test_a_cached_library_is_the_one_parsed(request: pytest.FixtureRequest, parsed: list[str]) -> None:
+    whole = read("sky130_tt_1v80", request)
+    parsed.clear()
+    read_corner(whole.paths)
+    assert parsed == [str(path) for path in whole.paths]
+    library = read_corner(whole.paths)
+    assert len(parsed) == len(whole.paths), "the second time, nothing is parsed"
+    assert list(library.cells) == list(whole.library.cells)
     for name in ("sky130_fd_sc_hd__xor2_1", "sky130_fd_sc_hd__dfrtp_1", "sky130_fd_sc_hd__conb_1"):
-        assert repr(library.cells[name]) == repr(parsed.library.cells[name])
+        assert repr(library.cells[name]) == repr(whole.library.cells[name])

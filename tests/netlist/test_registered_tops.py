@@ -250,12 +250,12 @@ def bare_multiplier(corner: DesignCorner, ends: list[int]) -> Bare:
         constants=netlist.constants,
     )
     bare = compile_circuit(alone, corner.library)
-    arcs = {
-        (netlist.instances[circuit.instance[g]].name, circuit.output_pin[g]): arcs_of(corner, g) for g in sorted(gates)
-    }
-    arc_fs = [
-        arcs[alone.instances[instance].name, pin] for instance, pin in zip(bare.instance, bare.output_pin, strict=True)
+    gate_of = {(netlist.instances[circuit.instance[g]].name, circuit.output_pin[g]): g for g in gates}
+    order = [
+        gate_of[alone.instances[instance].name, pin]
+        for instance, pin in zip(bare.instance, bare.output_pin, strict=True)
     ]
+    start = circuit.arc_start
     launch = {}
     for net, g in operands.items():
         table = circuit.table[circuit.table_start[g] : circuit.table_start[g + 1]].tolist()
@@ -263,7 +263,8 @@ def bare_multiplier(corner: DesignCorner, ends: list[int]) -> Bare:
         launch[net] = tuple(int(arcs_of(corner, g)[table.index(value) * pins]) for value in (0, 1))
     timed = TimedCircuit(
         bare,
-        np.concatenate(arc_fs),
+        np.concatenate([arcs_of(corner, g) for g in order]),
+        np.concatenate([corner.delays.enabled[start[g] : start[g + 1]] for g in order]),
         np.zeros(bare.nets, np.int32),
         np.array(products, np.int32),
         np.zeros(len(products), np.int32),

@@ -53,7 +53,7 @@ def nand(library: Library) -> tuple[Circuit, Delays]:
     )  # fmt: skip
     circuit = compile_circuit(netlist, library)
     slews = np.array([[10, 20], [30, 40], [0, 0]]) * 1e-12
-    delays = Delays(np.zeros(8, np.int32), np.zeros(2, np.int32), np.array([0, 0, 2e-15]), slews)
+    delays = Delays(np.zeros(8, np.int32), np.ones(8, np.bool_), np.zeros(2, np.int32), np.array([0, 0, 2e-15]), slews)
     return circuit, delays
 
 

@@ -109,7 +109,7 @@ def test_events(library: Library, seed: int) -> None:
     rng = np.random.default_rng(seed)
     arcs = int(circuit.arc_start[-1])
     delays = Delays(
-        np.zeros(arcs, np.int32), np.zeros(len(circuit.pin_net), np.int32),
+        np.zeros(arcs, np.int32), np.ones(arcs, np.bool_), np.zeros(len(circuit.pin_net), np.int32),
         rng.random(circuit.nets) * 1e-10, rng.random((circuit.nets, 2)) * 1e-10,
     )  # fmt: skip
     found = event_energies(circuit, library, delays)

@@ -37,7 +37,8 @@ def with_loads(circuit: Circuit, load_ff: dict[str, float], slew_ps: dict[str, t
     loads = np.array([load_ff.get(name, 0.0) for name in circuit.netlist.nets]) * 1e-15
     slews = np.array([slew_ps.get(name, (0.0, 0.0)) for name in circuit.netlist.nets]) * 1e-12
     arcs = int(circuit.arc_start[-1])
-    return Delays(np.zeros(arcs, np.int32), np.zeros(len(circuit.pin_net), np.int32), loads, slews)
+    setup_fs = np.zeros(len(circuit.pin_net), np.int32)
+    return Delays(np.zeros(arcs, np.int32), np.ones(arcs, np.bool_), setup_fs, loads, slews)
 
 
 def at(circuit: Circuit, gate: int, **values: int) -> int:

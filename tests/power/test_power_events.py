@@ -43,7 +43,14 @@ def test_both_models_on_one_simulation(weight: int, glitch_share: float, shared:
     delays = nominal_delays(circuit, library, input_slew_s=6e-11, output_load_f=2e-14)
     ports = circuit.netlist.inputs
     ends = np.array(circuit.netlist.outputs["p"], dtype=np.int32)
-    timed = TimedCircuit(circuit, delays.arc_fs, np.zeros(circuit.nets, np.int32), ends, np.zeros(len(ends), np.int32))
+    timed = TimedCircuit(
+        circuit,
+        delays.arc_fs,
+        delays.enabled,
+        np.zeros(circuit.nets, np.int32),
+        ends,
+        np.zeros(len(ends), np.int32),
+    )
     reduced = reduce_circuit(timed, {net: (weight >> bit) & 1 for bit, net in enumerate(ports["w"])})
     events = enumerate_transitions(reduced, ports["a"], transition_weights(uniform(8)), bins=Bins(10**5, 64))
     energy = weight_energy(event_energies(circuit, library, delays), events, events.total)

@@ -148,6 +148,23 @@ def library_text() -> str:
                 "CO": ("A & B", [arc("A", positive, 0.1, 0.11), arc("B", positive, 0.12, 0.13)]),
             },
         ),
+        # Conditions that leave out a pin (GF180), name all others (Nangate), and stand beside a default (IHP).
+        cell(
+            "AO21",
+            {"A": 0.002, "B": 0.002, "C": 0.002},
+            {
+                "Y": (
+                    "A & B | C",
+                    [
+                        arc("A", positive, 0.1, 0.11, "!C"),
+                        arc("B", positive, 0.12, 0.13, "A & !C"),
+                        arc("C", positive, 0.3, 0.4, "!A & !B"),
+                        arc("C", positive, 0.31, 0.41, "A & !B"),
+                        arc("C", positive, 0.5, 0.6),
+                    ],
+                )
+            },
+        ),
         cell("TIE1", {}, {"Y": ("1", [])}),
         # No arc from B.
         cell("LACK", {"A": 0.002, "B": 0.002}, {"Y": ("A & B", [arc("A", positive, 0.1, 0.1)])}),

@@ -102,6 +102,23 @@ def test_simultaneous_change_takes_every_condition(hand: Library, compiled: Call
     assert by_state(circuit, delays, carry, 1) == [150_000, 150_000, 150_000, 140_000]
 
 
+def test_arcs_are_enabled_where_their_condition_holds(hand: Library, compiled: Callable[[str], Circuit]) -> None:
+    circuit = compiled("module t(input a, input b, input c, output y); AO21 u(.A(a), .B(b), .C(c), .Y(y)); endmodule")
+    delays = delays_of(circuit, hand)
+    assert circuit.pin_name == ("A", "B", "C")
+    enabled = delays.enabled.reshape(8, 3).astype(int).T.tolist()
+    # States CBA from 000. A: !C, whatever B is. B: A & !C. C: where it moves the output, by its default where B is 1.
+    assert enabled == [[1, 1, 1, 1, 0, 0, 0, 0], [0, 1, 0, 1, 0, 0, 0, 0], [1, 1, 1, 0, 1, 1, 1, 0]]
+    # Disabled, an arc has the pin's largest delay of the edge; each + 10 ps for the slew + 10 ps for the load.
+    assert by_state(circuit, delays, 0, 1) == [150_000] * 3 + [140_000] * 5
+    assert by_state(circuit, delays, 0, 2) == [420_000, 430_000, 620_000, 520_000, 320_000, 330_000, 520_000, 520_000]
+
+
+def test_without_conditions_every_arc_is_enabled(hand: Library, compiled: Callable[[str], Circuit]) -> None:
+    circuit = compiled("module t(input a, input b, input s, output y); MUX2 u(.A(a), .B(b), .S(s), .Y(y)); endmodule")
+    assert delays_of(circuit, hand).enabled.all()
+
+
 def test_flip_flop_delay_and_setup(hand: Library, compiled: Callable[[str], Circuit]) -> None:
     circuit = compiled(
         "module t(input clk, input d, output q, output qn);"

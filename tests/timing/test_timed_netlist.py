@@ -51,7 +51,8 @@ def with_delays(circuit: Circuit, delay: Callable[[str, str, int], int]) -> Dela
             for number, pin in enumerate(pins):
                 arc_fs[circuit.arc_start[gate] + state * len(pins) + number] = delay(name, pin, state)
     nets = circuit.nets
-    return Delays(arc_fs, np.zeros(len(circuit.pin_net), np.int32), np.zeros(nets), np.zeros((nets, 2)))
+    enabled = np.ones(len(arc_fs), np.bool_)
+    return Delays(arc_fs, enabled, np.zeros(len(circuit.pin_net), np.int32), np.zeros(nets), np.zeros((nets, 2)))
 
 
 def changes(

@@ -21,7 +21,7 @@ import numpy as np
 from halo.jit import inline, kernel
 from halo.netlist.model import FLOP
 from halo.timing.event.engine_kernel import project
-from halo.timing.event.reduction_kernel import answers
+from halo.timing.event.reduction_kernel import DELAY_BITS, answers, senses
 
 UNKNOWN = 2
 LATE = 2**28
@@ -87,16 +87,17 @@ def prime_implicants(n, t0, table, ternary, cube_mask, cube_value, cube_output):
 
 
 @inline
-def worst_delays(n, t0, table, a0, arc_fs, slowest):  # type: ignore[no-untyped-def]
+def worst_delays(n, t0, table, a0, arc_word, slowest):  # type: ignore[no-untyped-def]
     """Fill ``slowest[pin, value]``: the largest delay of an arc of the pin that bounds a move to value."""
+    raising, lowering = senses(n, t0, table)
     for k in range(n):
         for v in range(2):
             slowest[k, v] = -1
     for s in range(1 << n):
         v = table[t0 + s]
         for k in range(n):
-            if answers(n, t0, table, a0, arc_fs, s, k):
-                slowest[k, v] = max(slowest[k, v], arc_fs[a0 + s * n + k])
+            if answers(n, t0, table, raising, lowering, a0, arc_word, s, k):
+                slowest[k, v] = max(slowest[k, v], np.int32(arc_word[a0 + s * n + k] & DELAY_BITS))
 
 
 @kernel
@@ -120,7 +121,7 @@ def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ig
     table_start = reduced.table_start
     table = reduced.table
     arc_start = reduced.arc_start
-    arc_fs = reduced.arc_fs
+    arc_word = reduced.arc_word
     path_fs = reduced.path_fs
     end_node = ends.node
     end_extra_fs = ends.extra_fs
@@ -173,7 +174,7 @@ def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ig
         cubes = prime_implicants(n, table_start[g], table, ternary, cube_mask, cube_value, cube_output)
         if cubes < 0:
             return g
-        worst_delays(n, table_start[g], table, arc_start[g], arc_fs, slowest)
+        worst_delays(n, table_start[g], table, arc_start[g], arc_word, slowest)
         for k in range(n):
             if support[pin_node[p0 + k]] != bits:
                 project(index[k], bits, support[pin_node[p0 + k]])
@@ -218,13 +219,13 @@ def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ig
             fixed0 = fixed[0]
             fixed1 = fixed[1]
             if kinds[g] == FLOP:
-                to0 = arc_fs[arc_start[g]]
-                to1 = arc_fs[arc_start[g]]
+                to0 = np.int32(arc_word[arc_start[g]])  # a flip-flop's arc is enabled in every state
+                to1 = np.int32(arc_word[arc_start[g]])
                 for s in range(1 << n):
                     if table[table_start[g] + s]:
-                        to1 = arc_fs[arc_start[g] + s * n]
+                        to1 = np.int32(arc_word[arc_start[g] + s * n])
                     else:
-                        to0 = arc_fs[arc_start[g] + s * n]
+                        to0 = np.int32(arc_word[arc_start[g] + s * n])
                 for i in range(count):
                     still = min(fixed0[i], fixed1[i]) < 0
                     launch = to0 if fixed0[i] < LATE else (to1 if fixed1[i] < LATE else max(to0, to1))

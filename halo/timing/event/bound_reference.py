@@ -174,19 +174,22 @@ def prime_implicants(table: tuple[int, ...]) -> tuple[tuple[tuple[int | None, ..
 def _answers(timed: TimedCircuit, gate: int, constant: Mapping[int, int], state: int, pin: int) -> bool:
     """Whether this pin bounds the output's change for some set of pins that change together into the state.
 
-    The output follows after the smallest delay of the set, so any member bounds it: one that turns the target alone
-    where there is one, else the fastest, then the first.
+    The output follows after the smallest delay of those of the set whose arc is enabled in the state, or of all where
+    none is, so any of these bounds it: one that turns the target alone (it is enabled) where there is one, else the
+    fastest, then the first.
     """
     circuit = timed.circuit
     table = _table(circuit, gate)
     delay = {p: d for s, p, d in _arcs(timed, gate, constant) if s == state}
     alone = {p for p in delay if table[state ^ (1 << p)] != table[state]}
+    first = int(circuit.arc_start[gate]) + state * len(_pins(circuit, gate))
+    enabled = {p for p in delay if timed.enabled[first + p]}
     if pin in alone:
         return True
     for old in _states(circuit, gate, constant):
         together = {p for p in delay if ((old ^ state) >> p) & 1}
         turns = pin in together and table[old] != table[state] and not together & alone
-        if turns and pin == min(together, key=lambda p: (delay[p], p)):
+        if turns and pin == min(together & enabled or together, key=lambda p: (delay[p], p)):
             return True
     return False
 

@@ -85,8 +85,8 @@ class _Run:
         capacity = FIRST_CAPACITY
         while capacity <= LAST_CAPACITY:
             self.counters = Counters(
-                outputs=np.zeros(len(arrays.arc_fs), np.int64),
-                inputs=np.zeros(len(arrays.arc_fs), np.int64),
+                outputs=np.zeros(len(arrays.arc_word), np.int64),
+                inputs=np.zeros(len(arrays.arc_word), np.int64),
                 functional=np.zeros(len(arrays.live_gate), np.int64),
                 states=np.zeros(len(arrays.table), np.int64),
             )

@@ -302,7 +302,7 @@ def simulate(  # type: ignore[no-untyped-def]
             more_head[: numbered + 1] = wave_head[: numbered + 1]
             wave_head = more_head
         numbered, moved = play_gate(
-            Gate(kinds[g] == FLOP, n, table_start[g], arc_start[g], reduced.table, reduced.arc_fs),
+            Gate(kinds[g] == FLOP, n, table_start[g], arc_start[g], reduced.table, reduced.arc_word),
             Combinations(different, combination, combination_weight, made_wave),
             Waveforms(numbered, wave_head, wave_time),
             scratch,

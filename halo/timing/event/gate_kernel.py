@@ -6,7 +6,8 @@ executes them, which the readable version in ``reference.py`` spells out:
 
 * all input changes of one instant act together; the new state s gives a target value;
 * a new target schedules one output event after the smallest delay among the pins that just changed (the arcs of
-  state s, edge towards the target);
+  state s, edge towards the target) and whose arc is enabled in s, or among all that changed where none is: the
+  smallest of their words (``reduction_kernel.DISABLED``);
 * an event moves the output to the target *of its own time*, and events at an instant come before input changes at it.
   So a pulse shorter than the delay vanishes (inertial delay).
 
@@ -25,10 +26,12 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.jit import kernel
+from halo.timing.event.reduction_kernel import DELAY_BITS
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
 
 FOREVER = 2**31 - 1
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -40,8 +43,8 @@ class Gate(NamedTuple):
     Attributes:
         flop: a flip-flop, which launches its new value whenever its data arrived.
         pins: number of pins.
-        table_start, arc_start: where the gate begins in ``table`` and ``arc_fs`` and their counters.
-        table: uint8; arc_fs: int32; of the whole circuit.
+        table_start, arc_start: where the gate begins in ``table`` and ``arc_word`` and their counters.
+        table: uint8; arc_word: uint32 (``ReducedArrays``); of the whole circuit.
     """
 
     flop: bool
@@ -49,7 +52,7 @@ class Gate(NamedTuple):
     table_start: int
     arc_start: int
     table: U8
-    arc_fs: I32
+    arc_word: U32
 
 
 class Combinations(NamedTuple):
@@ -133,7 +136,7 @@ def play_gate(gate, combinations, waveforms, scratch, track_inputs, counters):  
     t0 = gate.table_start
     a0 = gate.arc_start
     table = gate.table
-    arc_fs = gate.arc_fs
+    arc_word = gate.arc_word
     different = combinations.size
     combination = combinations.wave
     weights = combinations.weight
@@ -187,7 +190,7 @@ def play_gate(gate, combinations, waveforms, scratch, track_inputs, counters):  
                 state ^= (changes[k] & 1) << k
             state_counts[t0 + state] += weight
             if table[t0 + state] != value:
-                made_time[0] = arc_fs[a0 + state * n]
+                made_time[0] = arc_word[a0 + state * n] & DELAY_BITS
                 out_counts[a0 + state * n] += weight
                 made = np.int64(1)
         else:
@@ -215,11 +218,11 @@ def play_gate(gate, combinations, waveforms, scratch, track_inputs, counters):  
                     if track_inputs:
                         in_counts[a + p] += weight * hit_p
                         in_counts[a + q] += weight * hit_q
-                    delay_p = arc_fs[a + p] + ((1 - hit_p) << 40)
-                    delay_q = arc_fs[a + q] + ((1 - hit_q) << 40)
-                    cause[scheduled] = a + p + (q - p) * np.int64(delay_q < delay_p)
+                    word_p = np.int64(arc_word[a + p]) + ((1 - hit_p) << 40)
+                    word_q = np.int64(arc_word[a + q]) + ((1 - hit_q) << 40)
+                    cause[scheduled] = a + p + (q - p) * np.int64(word_q < word_p)
                     turned_at[scheduled] = now
-                    pending[scheduled] = now + min(delay_p, delay_q)
+                    pending[scheduled] = now + (min(word_p, word_q) & DELAY_BITS)
                     scheduled += np.int64(table[t0 + state] != target)
                     target = np.int64(table[t0 + state])
                     now = min(t, u)
@@ -239,18 +242,18 @@ def play_gate(gate, combinations, waveforms, scratch, track_inputs, counters):  
                         following = min(following, ahead[k])
                     state ^= changed
                     a = a0 + state * n
-                    delay = np.int64(1) << 40
+                    word = np.int64(1) << 40
                     fastest = np.int64(0)
                     for k in range(n):
                         hit = (changed >> k) & 1
                         if track_inputs:
                             in_counts[a + k] += weight * hit
-                        mine = arc_fs[a + k] + ((1 - hit) << 40)
-                        fastest = np.int64(k) if mine < delay else fastest
-                        delay = min(delay, mine)
+                        mine = np.int64(arc_word[a + k]) + ((1 - hit) << 40)
+                        fastest = np.int64(k) if mine < word else fastest
+                        word = min(word, mine)
                     cause[scheduled] = a + fastest
                     turned_at[scheduled] = now
-                    pending[scheduled] = now + delay
+                    pending[scheduled] = now + (word & DELAY_BITS)
                     scheduled += np.int64(table[t0 + state] != target)
                     target = np.int64(table[t0 + state])
                     now = following

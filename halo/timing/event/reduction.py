@@ -16,6 +16,7 @@ from halo.timing.event.reduction_kernel import TOO_LATE, EndArrays, ReducedArray
 I8 = npt.NDArray[np.int8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+BOOL = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +25,14 @@ class TimedCircuit:
 
     Attributes:
         arc_fs: int32[arcs] (``Circuit`` arc index), fs.
+        enabled: bool[arcs], as :class:`halo.timing.delays.Delays` has it: True wherever the pin controls the output.
         launch_fs: int32[N], launch time of a source net (read at sources only).
         end_net: int32[E], nets that end paths; end_extra_fs: int32[E], setup of the flip-flop there, or 0.
     """
 
     circuit: Circuit
     arc_fs: I32
+    enabled: BOOL
     launch_fs: I32
     end_net: I32
     end_extra_fs: I32
@@ -111,7 +114,7 @@ def reduce_circuit(timed: TimedCircuit, case: Mapping[int, int]) -> ReducedCircu
         constant[net] = value
     sources = circuit.source[constant[circuit.source] < 0]
     arrays: ReducedArrays = reduce_arrays(
-        circuit.arrays, timed.arc_fs, constant, sources, timed.launch_fs[sources], keep_sinks=True
+        circuit.arrays, timed.arc_fs, timed.enabled, constant, sources, timed.launch_fs[sources], keep_sinks=True
     )
     if arrays.path_fs.max(initial=0) >= TOO_LATE:
         raise HaloError(

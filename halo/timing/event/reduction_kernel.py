@@ -25,9 +25,15 @@ from halo.netlist.model import FLOP
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
+U32 = npt.NDArray[np.uint32]
 
 TOO_LATE = 2**30
 """fs. Arrivals saturate here: an event time plus one more delay must fit 32 bits in the event kernel."""
+DELAY_BITS = 2**31 - 1
+"""The bits of an arc's word that hold its delay, fs."""
+DISABLED = 2**31
+"""The bit of an arc's word that is set in a state where the arc is disabled. Above the delay, so that of several words
+the smallest is that of the fastest enabled arc, and of the fastest arc where none is enabled."""
 
 
 class ReducedArrays(NamedTuple):
@@ -39,7 +45,8 @@ class ReducedArrays(NamedTuple):
         kind: uint8[L]; pin_start: int32[L + 1]; pin_node: int32[pins], the node on each pin.
         pin_number: uint8[pins], the pin's number in the full gate.
         table_start: int32[L + 1]; table: uint8; full_state: int32, the full gate's state, for each reduced state.
-        arc_start: int32[L + 1]; arc_fs: int32; arc_index: int64, the full circuit's arc, for each reduced arc.
+        arc_start: int32[L + 1]; arc_word: uint32, delay in fs and ``DISABLED``; arc_index: int64, the full circuit's
+            arc, for each reduced arc.
         node_of: int32[N], node of each net, or -1.
         path_fs: int32[nodes, 2], longest path to a fall [0] and a rise [1], -1 where the node never makes that edge;
             no more than ``TOO_LATE``.
@@ -55,7 +62,7 @@ class ReducedArrays(NamedTuple):
     table: U8
     full_state: I32
     arc_start: I32
-    arc_fs: I32
+    arc_word: U32
     arc_index: I64
     node_of: I32
     path_fs: I32
@@ -73,40 +80,64 @@ class EndArrays(NamedTuple):
 
 
 @inline
-def answers(n, t0, table, a0, arc_fs, state, pin):  # type: ignore[no-untyped-def]
+def senses(n, t0, table):  # type: ignore[no-untyped-def]
+    """Masks of the pins whose rise can raise the output in some state, and of those whose rise can lower it."""
+    raising = 0
+    lowering = 0
+    for s in range(1 << n):
+        for k in range(n):
+            if (s >> k) & 1 == 0:
+                if table[t0 + (s | (1 << k))] > table[t0 + s]:
+                    raising |= 1 << k
+                elif table[t0 + (s | (1 << k))] < table[t0 + s]:
+                    lowering |= 1 << k
+    return raising, lowering
+
+
+@inline
+def answers(n, t0, table, raising, lowering, a0, arc_word, state, pin):  # type: ignore[no-untyped-def]
     """Whether the arc (state, pin) can be what bounds a change of the output.
 
-    A change of several pins into a state moves the output after the smallest of their delays, so any one of them bounds
-    it. One that moves the output alone is taken where there is one; else the fastest (then the first) of the set.
+    A change of several pins into a state moves the output after the smallest delay of those whose arc is enabled (of
+    all, where none is), so any enabled one of them bounds it. One that moves the output alone, which is always enabled,
+    is taken where there is one; else the one with the smallest word, the first of equals.
+
+    So a pin that does not move the output alone answers if it does together with some of the pins of larger words that
+    do not either. Of these, one whose sense is single (``senses``) helps in one direction only: it need not be tried
+    with and without.
     """
     value = table[t0 + state]
-    if table[t0 + (state ^ (1 << pin))] != value:
+    before = state ^ (1 << pin)
+    if table[t0 + before] != value:
         return True
-    delay = arc_fs[a0 + state * n + pin]
-    for before in range(1 << n):
-        changed = before ^ state
-        if (changed >> pin) & 1 == 0 or table[t0 + before] == value:
+    word = arc_word[a0 + state * n + pin]
+    either = 0
+    for k in range(n):
+        if k == pin or table[t0 + (state ^ (1 << k))] != value:
             continue
-        bounds = True
-        for k in range(n):
-            if k != pin and (changed >> k) & 1:
-                other = arc_fs[a0 + state * n + k]
-                alone = table[t0 + (state ^ (1 << k))] != value
-                if alone or other < delay or (other == delay and k < pin):
-                    bounds = False
-                    break
-        if bounds:
-            return True
-    return False
+        other = arc_word[a0 + state * n + k]
+        if other > word or (other == word and k > pin):
+            raises = (raising >> k) & 1
+            lowers = (lowering >> k) & 1
+            if raises & lowers:
+                either |= 1 << k
+            elif (raises if (state >> k) & 1 == value else lowers) == 1:
+                before ^= 1 << k
+    rest = either
+    while table[t0 + (before ^ rest)] == value:
+        if rest == 0:
+            return False
+        rest = (rest - 1) & either
+    return True
 
 
 @kernel
-def reduce_arrays(circuit, arc_fs, constant, source, launch_fs, keep_sinks):  # type: ignore[no-untyped-def]
+def reduce_arrays(circuit, arc_fs, enabled, constant, source, launch_fs, keep_sinks):  # type: ignore[no-untyped-def]
     """Return the live part of a circuit.
 
     Args:
         circuit: ``CircuitArrays``.
-        arc_fs: int32[arcs], pin-to-output delays in fs.
+        arc_fs: int32[arcs], pin-to-output delays in fs; enabled: bool[arcs], where the arc's condition holds.
         constant: int8[N], 0 or 1 for constant nets, -1 else; *completed in place* with the structural constants.
         source: int32[S], nets that start transitions (none of them constant).
         launch_fs: int32[S], launch time of each source.
@@ -136,7 +167,7 @@ def reduce_arrays(circuit, arc_fs, constant, source, launch_fs, keep_sinks):  # 
     ltable = np.empty(table.shape[0], np.uint8)
     lstate = np.empty(table.shape[0], np.int32)
     larc_start = np.zeros(gates + 1, np.int32)
-    larc_fs = np.empty(arc_fs.shape[0], np.int32)
+    larc_word = np.empty(arc_fs.shape[0], np.uint32)
     larc_index = np.empty(arc_fs.shape[0], np.int64)
     arrival = np.full((sources + gates, 2), -1, np.int32)
     for i in range(sources):
@@ -180,17 +211,18 @@ def reduce_arrays(circuit, arc_fs, constant, source, launch_fs, keep_sinks):  # 
             for k in range(m):
                 full = arc_start[g] + np.int64(lstate[t0 + r]) * n + lpin_pin[p0 + k]
                 larc_index[a0 + r * m + k] = full
-                larc_fs[a0 + r * m + k] = arc_fs[full]
+                larc_word[a0 + r * m + k] = arc_fs[full] if enabled[full] else arc_fs[full] | DISABLED
         if not steady:
+            raising, lowering = senses(m, t0, ltable)
             for r in range(1 << m):
                 v = ltable[t0 + r]
                 for k in range(m):
-                    delay = larc_fs[a0 + r * m + k]
+                    delay = np.int64(larc_word[a0 + r * m + k]) & DELAY_BITS
                     if kind[g] == FLOP:
                         arrival[node, v] = max(arrival[node, v], min(delay, TOO_LATE))
                         continue
                     before = arrival[lpin_node[p0 + k], (r >> k) & 1]
-                    if before >= 0 and answers(m, t0, ltable, a0, larc_fs, r, k):
+                    if before >= 0 and answers(m, t0, ltable, raising, lowering, a0, larc_word, r, k):
                         arrival[node, v] = max(arrival[node, v], min(before + delay, TOO_LATE))
         if not steady:
             node_of[out[g]] = node
@@ -211,7 +243,7 @@ def reduce_arrays(circuit, arc_fs, constant, source, launch_fs, keep_sinks):  # 
         ltable[: ltable_start[live]].copy(),
         lstate[: ltable_start[live]].copy(),
         larc_start[: live + 1].copy(),
-        larc_fs[: larc_start[live]].copy(),
+        larc_word[: larc_start[live]].copy(),
         larc_index[: larc_start[live]].copy(),
         node_of,
         arrival[: sources + live].copy(),

@@ -8,8 +8,10 @@ chapter 14; vvp/delay.cc):
 1. Time stands still for an *instant*. First the events of the instant move nets, then the gates that read them react,
    all input changes of the instant together.
 2. A gate's *target* is its table at its new inputs. When the target changes, an event is scheduled for the output
-   after the delay of the pin that just changed, the smallest of them if several did: the arc of the gate's new state,
-   for the edge towards the new target.
+   after the delay of the pin that just changed: the arc of the gate's new state, for the edge towards the new target.
+   If several did, the smallest delay counts of those whose arc is *enabled* in that state (:mod:`halo.timing.arcs`):
+   a pin that cannot move the output there does not make another one faster. Where no arc of them is enabled, no pin
+   alone moved the output, and the smallest of all counts.
 3. An event is never taken back. When it comes, the output takes the target *of that time*, which may be the value it
    has: this is how a pulse shorter than the delay vanishes. The change counts for the arc that set the target last.
 4. Every flip-flop takes, at time 0, the value its data pins settle at after the transition and shows it after its
@@ -115,7 +117,8 @@ def play(timed: TimedCircuit, held: Mapping[int, int], before: Mapping[int, int]
             net = int(circuit.out[gate])
             if target[net] != wanted:
                 target[net] = wanted
-                cause[net] = min(arcs, key=lambda arc: int(timed.arc_fs[arc]))
+                causes = [arc for arc in arcs if timed.enabled[arc]] or arcs
+                cause[net] = min(causes, key=lambda arc: int(timed.arc_fs[arc]))
                 heapq.heappush(queue, (now + int(timed.arc_fs[cause[net]]), net))
     if value != final:
         raise AssertionError("the events did not end in the settled state")

@@ -28,6 +28,7 @@ __all__ = ["delays_from_sdf", "read_sdf"]
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+BOOL = npt.NDArray[np.bool_]
 
 _PLACE: dict[str, int] = {name: place for place, name in enumerate(get_args(SdfCorner))}
 _FIX = "Give the SDF that was written for this netlist."
@@ -70,6 +71,10 @@ def delays_from_sdf(
     ignores it. Wire delays other than zero become wire gates, so the circuit that is returned may be a new one; those
     to clock, clear and preset pins are not used, for clocks are ideal here. Negative delays are set to 0. What was so
     replaced is counted in the notes.
+
+    A pin with conditioned paths is enabled (:mod:`halo.timing.arcs`) in the states where one of them holds, and where
+    it alone moves the output; in any other state it has the worst of its delays of that edge. A pin without them is
+    enabled wherever a path of it applies.
 
     Args:
         circuit: compiled netlist.
@@ -120,29 +125,31 @@ class _Annotation:
 
     def result(self) -> tuple[Circuit, Delays]:
         self.collect()
-        arc_fs = self.arcs()
+        arc_fs, enabled = self.arcs()
         setup_fs = self.setups()
         notes = (*self.sdf.notes, *(f"{text}: {count}" for text, count in sorted(self.counts.items())))
         circuit, base = self.circuit, self.base
         late = {key: delay for key, delay in self.contents.wires.items() if any(delay)}
         if not late:
-            return circuit, Delays(arc_fs, setup_fs, base.net_load_f, base.net_slew_s, notes)
+            return circuit, Delays(arc_fs, enabled, setup_fs, base.net_load_f, base.net_slew_s, notes)
         nets = {
             key: self.port_net[key[1]] if key[0] < 0 else circuit.netlist.instances[key[0]].pins[key[1]] for key in late
         }
         wired = insert_wires(circuit, nets)
         new = wired.circuit
         new_arc_fs = np.zeros(int(new.arc_start[-1]), dtype=np.int32)
+        new_enabled = np.ones(len(new_arc_fs), dtype=np.bool_)
         new_setup_fs = np.zeros(len(new.pin_net), dtype=np.int32)
         for gate, at in enumerate(wired.gate_of):
             arcs = slice(circuit.arc_start[gate], circuit.arc_start[gate + 1])
             pins = slice(circuit.pin_start[gate], circuit.pin_start[gate + 1])
             new_arc_fs[new.arc_start[at] : new.arc_start[at + 1]] = arc_fs[arcs]
+            new_enabled[new.arc_start[at] : new.arc_start[at + 1]] = enabled[arcs]
             new_setup_fs[new.pin_start[at] : new.pin_start[at + 1]] = setup_fs[pins]
         for key, gate in wired.wire_gate.items():
             new_arc_fs[new.arc_start[gate] : new.arc_start[gate + 1]] = late[key]
         load_f = np.concatenate([base.net_load_f, np.zeros(new.nets - circuit.nets)])
-        return new, Delays(new_arc_fs, new_setup_fs, load_f, base.net_slew_s[wired.source], notes)
+        return new, Delays(new_arc_fs, new_enabled, new_setup_fs, load_f, base.net_slew_s[wired.source], notes)
 
     def collect(self) -> None:
         """Sort the file's entries by what they are about."""
@@ -234,10 +241,11 @@ class _Annotation:
             if value is not None:
                 delay[edge] = max(0, delay[edge] + value if path.incremental else value)
 
-    def arcs(self) -> I32:
-        """Delay of every arc of the circuit."""
+    def arcs(self) -> tuple[I32, BOOL]:
+        """Delay of every arc of the circuit, and whether it is enabled."""
         circuit = self.circuit
         arc_fs = np.zeros(int(circuit.arc_start[-1]), dtype=np.int64)
+        enabled = np.ones(len(arc_fs), dtype=np.bool_)
         bare: dict[str, None] = {}
         lacking: list[str] = []
         for gate in range(circuit.gates):
@@ -258,38 +266,48 @@ class _Annotation:
             for pin, name in enumerate(pins):
                 sources = {name} if clocks is None else clocks
                 own = [entry for entry in entries if not entry.path.source or entry.path.source in sources]
-                delay = self.spread(own, entries, pins, pin, table, clocks is not None)
+                delay, on = self.spread(own, entries, pins, pin, table, clocks is not None)
                 if delay.min() < 0:
                     lacking.append(f"{instance.name} {' '.join(sorted(sources))} to {output}")
                 at = circuit.arc_start[gate] + np.arange(len(table)) * len(pins) + pin
-                arc_fs[at] = delay
+                arc_fs[at], enabled[at] = delay, on
         for names, what in ((list(bare), "instances have"), (lacking, "paths have")):
             if names:
                 total = len({int(i) for i in circuit.instance}) if what.startswith("inst") else len(circuit.pin_net)
                 raise self.fail(f"{len(names)} of {total} {what} no {self.corner} delay in the SDF: {_some(names)}", 1)
         if arc_fs.max(initial=0) > np.iinfo(np.int32).max:
             raise self.fail("a delay does not fit the engines' 2.1 us", 1, "Check the file's TIMESCALE.")
-        return arc_fs.astype(np.int32)
+        return arc_fs.astype(np.int32), enabled
 
     def spread(
         self, own: list[_Entry], others: list[_Entry], pins: tuple[str, ...], pin: int, table: U8, clocked: bool
-    ) -> I64:
-        """Delay of one pin in every state of a gate: int64[2 ** n], ``_NONE`` where there is none."""
+    ) -> tuple[I64, BOOL]:
+        """Delay of one pin in every state of a gate (``_NONE``: it has none), and where it is enabled."""
         states = np.arange(len(table))
         tiers = [np.full(len(table), _NONE, dtype=np.int64) for _ in range(3)]
+        conditioned = np.zeros(2, dtype=np.bool_)  # by edge
+        largest = np.array([_NONE, _NONE], dtype=np.int64)  # by edge, where a path holds
         for entry in own:
-            values = self.by_edge(entry)[table]
+            fs = self.by_edge(entry)
             when = entry.path.condition
+            if when is not None:
+                conditioned |= fs >= 0
             holds = np.ones(len(table), dtype=np.bool_)
             if when is not None and not clocked:
                 holds = condition(when, pins).may.astype(np.bool_)
             if entry.path.edge and not clocked:
                 holds &= ((states >> pin) & 1) == (entry.path.edge == "posedge")
+            held = np.where(holds, fs[table], _NONE)
+            np.maximum.at(largest, table, held)
             tier = tiers[0 if when is not None else 1 if entry.path.otherwise else 2]
-            np.maximum(tier, np.where(holds, values, _NONE), out=tier)
+            np.maximum(tier, held, out=tier)
         delay = np.where(tiers[0] >= 0, tiers[0], np.where(tiers[1] >= 0, tiers[1], tiers[2]))
         controls = table != table[states ^ (1 << pin)]
+        enabled = np.ones(len(table), dtype=np.bool_)
         if not clocked:
+            if own:
+                enabled = controls | (np.where(conditioned[table], tiers[0], delay) >= 0)
+            delay = np.where(enabled, delay, largest[table])
             unfitted = int(np.count_nonzero((delay < 0) & controls))
             if unfitted:
                 self.counts["states that no condition covers, where the pin's worst delay is taken"] += unfitted
@@ -299,7 +317,7 @@ class _Annotation:
             for entry in entries:
                 np.maximum(worst, self.by_edge(entry), out=worst)
             delay = np.where(delay < 0, worst[table], delay)
-        return delay
+        return delay, enabled
 
     def by_edge(self, entry: _Entry) -> I64:
         """Delay of an entry by edge (fall, rise), ``_NONE`` where it has none."""

@@ -22,8 +22,9 @@ def write_sdf(circuit: Circuit, delays: Delays, path: str | Path) -> None:
     """Write every arc's delay, exact to the femtosecond: :func:`halo.timing.sdf.read.delays_from_sdf` gives it back.
 
     A pin whose delays depend on the state has one unconditioned path with the worst of each edge, for readers without
-    conditions, and behind it one COND path a group of states with equal delays; together they cover every state.
-    Wire gates become INTERCONNECT delays, setup times SETUPHOLD checks.
+    conditions, and behind it one COND path a group of states with equal delays; together they cover every state in
+    which the pin is enabled (:mod:`halo.timing.arcs`). Wire gates become INTERCONNECT delays, setup times SETUPHOLD
+    checks.
 
     Args:
         circuit: compiled netlist, with or without wire gates.
@@ -86,10 +87,13 @@ def _pin_paths(circuit: Circuit, delays: Delays, gate: int, pin: int) -> Iterato
 
     groups = path_groups(circuit, delays, gate, pin)
     ports = f"{_escape(names[pin])} {_escape(circuit.output_pin[gate])}"
-    worst = [max(group.both_fs[edge] for group in groups) for edge in (0, 1)]
-    yield f"   (IOPATH {ports} {_both(worst[0], worst[1])})"
+    rises = [group.rise_fs for group in groups if group.rise_fs is not None]
+    falls = [group.fall_fs for group in groups if group.fall_fs is not None]
+    yield f"   (IOPATH {ports} {_both(max(rises or falls), max(falls or rises))})"
     if len(groups) > 1:
         for group in groups:
+            if not group.enabled:
+                continue
             text = sum_of_products(group.states, literal, " && ", " || ")
             yield f"   (COND {text} (IOPATH {ports} {_both(*group.both_fs)}))"
 

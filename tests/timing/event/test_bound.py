@@ -191,7 +191,7 @@ def test_reference_multiplier(shared: Path, osu018: Path) -> None:
     circuit, delays = delays_from_sdf(circuit, library, read_sdf(folder / "delays.sdf.gz"), base)
     ends = np.array(circuit.netlist.outputs["p"], np.int32)
     nowhere = np.zeros(len(ends), np.int32)
-    timed = TimedCircuit(circuit, delays.arc_fs, np.zeros(circuit.nets, np.int32), ends, nowhere)
+    timed = TimedCircuit(circuit, delays.arc_fs, delays.enabled, np.zeros(circuit.nets, np.int32), ends, nowhere)
     weight_nets, bits = circuit.netlist.inputs["w"], circuit.netlist.inputs["a"]
     with (folder / "dynamic_delay_ns.csv").open() as file:
         exact_fs = {int(row["w"]): round(float(row["dmax_ns"]) * 1e6) for row in csv.DictReader(file)}

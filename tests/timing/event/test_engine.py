@@ -144,6 +144,21 @@ def test_a_pin_without_effect_may_speed_up_the_others() -> None:
     assert changes(Plan(("a", "b"), gates, []), "00", "01")["y"] == []
 
 
+def test_a_disabled_pin_does_not_speed_up_the_others() -> None:
+    """!(a & b | c & d): a path is on while its pin can move the output; a is the fastest, d the slowest."""
+    table = tuple(int(not (s & 3 == 3 or s & 12 == 12)) for s in range(16))
+    by_pin = {(s, p): 10 + p for s in range(16) for p in range(4)}
+    idle = {(s, p) for s, p in by_pin if table[s] == table[s ^ (1 << p)]}
+    plan = Plan(("a", "b", "c", "d"), {"y": Gate(table, ("a", "b", "c", "d"), by_pin, idle)}, [])
+    assert changes(plan, "0010", "1011")["y"] == [13], "d alone, though a moves as well"
+    assert changes(plan, "0010", "1111")["y"] == [10], "into a state in which both pairs are on, nothing moves it alone"
+    assert changes(plan, "0110", "1011")["y"] == [13]
+    assert changes(plan, "1100", "0001")["y"] == [10], "no pin that moved has a path: the fastest of them"
+    assert changes(plan, "1100", "0101")["y"] == [10]
+    everywhere = Plan(plan.inputs, {"y": Gate(table, plan.inputs, by_pin)}, [])
+    assert changes(everywhere, "0010", "1011")["y"] == [10]
+
+
 def everything(
     timed: TimedCircuit, values: dict[int, int], bits: list[int], *, bin_fs: int = 1, bins: int = 64
 ) -> Events:
@@ -344,7 +359,8 @@ def test_reference_multiplier_equals_icarus(shared: Path, osu018: Path) -> None:
     circuit, delays = delays_from_sdf(circuit, library, read_sdf(folder / "delays.sdf.gz"), base)
     product_nets = np.array(circuit.netlist.outputs["p"], np.int32)
     launch = np.zeros(circuit.nets, np.int32)
-    timed = TimedCircuit(circuit, delays.arc_fs, launch, product_nets, np.zeros(len(product_nets), np.int32))
+    extra = np.zeros(len(product_nets), np.int32)
+    timed = TimedCircuit(circuit, delays.arc_fs, delays.enabled, launch, product_nets, extra)
     weight_nets, bits = circuit.netlist.inputs["w"], circuit.netlist.inputs["a"]
     uniform = transition_weights(np.ones((256, 256), np.int64))
 
@@ -360,10 +376,8 @@ def test_reference_multiplier_equals_icarus(shared: Path, osu018: Path) -> None:
     assert {w: (found[w], fs) for w, fs in expected.items() if abs(found[w] - fs) > 1} == {}
 
 
-def wide_and(pins: int) -> TimedCircuit:
-    """An AND of many pins: a change of pin p takes 100 + p fs."""
+def wide_and(pins: int, delays: int | dict[tuple[int, int], int]) -> TimedCircuit:
     wide = tuple(f"a{i}" for i in range(pins))
-    delays = {(state, pin): 100 + pin for state in range(1 << pins) for pin in range(pins)}
     table = (*([0] * ((1 << pins) - 1)), 1)
     return build(Plan(wide, {"y": Gate(table, wide, delays)}, ["y"]))
 
@@ -371,8 +385,9 @@ def wide_and(pins: int) -> TimedCircuit:
 def test_a_gate_of_the_most_pins_and_one_pin_over() -> None:
     before = np.ones((MAX_PINS, MAX_PINS), np.uint8) - np.eye(MAX_PINS, dtype=np.uint8)
     after = np.ones_like(before)
-    events = play_transitions(reduce_circuit(wide_and(MAX_PINS), {}), before, after)
+    delays = {(state, pin): 100 + pin for state in range(1 << MAX_PINS) for pin in range(MAX_PINS)}
+    events = play_transitions(reduce_circuit(wide_and(MAX_PINS, delays), {}), before, after)
     assert events.arrivals_fs is not None and events.arrivals_fs.tolist() == [100 + pin for pin in range(MAX_PINS)]
     assert events.histogram is None
     with pytest.raises(HaloError, match=f"has {MAX_PINS + 1} inputs, more than the {MAX_PINS}"):
-        reduce_circuit(wide_and(MAX_PINS + 1), {})
+        reduce_circuit(wide_and(MAX_PINS + 1, 100), {})

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The event engine against Icarus itself: random circuits of real cells, transition by transition.
 
+In some of them, random arcs are disabled where their pin does not move the output, as conditions do.
 Equal delays of a few femtoseconds make many events meet in one instant; wide ranges and the library's own delays make
 glitches. Every circuit is a module of one simulation.
 """
@@ -86,8 +87,25 @@ def random_text(library: Library, name: str, seed: int, stages: int) -> str:
     )
 
 
-def design(library: Library, folder: Path, name: str, seed: int, stages: int, most_fs: int | None) -> Design:
-    """A random circuit with the library's delays, or with random ones by state and pin up to ``most_fs``."""
+def idle_arcs(circuit: Circuit) -> np.ndarray:
+    """bool[arcs], whether the pin does not move the output in the arc's state."""
+    idle = np.zeros(int(circuit.arc_start[-1]), np.bool_)
+    for gate in np.flatnonzero(circuit.kind != FLOP):
+        table = circuit.table[circuit.table_start[gate] : circuit.table_start[gate + 1]]
+        states, pins = np.arange(len(table)), np.arange(circuit.pin_start[gate + 1] - circuit.pin_start[gate])
+        same = table[:, None] == table[states[:, None] ^ (1 << pins)]
+        idle[circuit.arc_start[gate] : circuit.arc_start[gate + 1]] = same.reshape(-1)
+    return idle
+
+
+def design(
+    library: Library, folder: Path, name: str, seed: int, stages: int, most_fs: int | None, disabled: float
+) -> Design:
+    """A random circuit with the library's delays, or with random ones by state and pin up to ``most_fs``.
+
+    Args:
+        disabled: share of the arcs that may be disabled that are.
+    """
     (folder / f"{name}.v").write_text(random_text(library, name, seed, stages))
     circuit = compile_circuit(read_netlist(folder / f"{name}.v"), library)
     delays = nominal_delays(circuit, library, input_slew_s=0.06e-9, output_load_f=0.02e-12)
@@ -99,6 +117,8 @@ def design(library: Library, folder: Path, name: str, seed: int, stages: int, mo
             table = circuit.table[circuit.table_start[gate] : circuit.table_start[gate + 1]]
             arc_fs[first:last] = arc_fs[first : first + 2][np.repeat(table, (last - first) // len(table))]
         delays = replace(delays, arc_fs=arc_fs)
+    draw = np.random.default_rng(seed + 1).random(len(delays.arc_fs))
+    delays = replace(delays, enabled=~(idle_arcs(circuit) & (draw < disabled)))
     return Design(circuit, delays, stages)
 
 
@@ -137,11 +157,9 @@ def test_random_circuits_transition_by_transition(osu018: Path, tmp_path: Path) 
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed: apt-get install iverilog")
     library = read_corner([osu018])
-    kinds = [(1, None), (1, 3), (1, 40), (1, 5000), (2, None), (2, 20), (3, 500), (1, 10)]
-    designs = {
-        f"c{i}": design(library, tmp_path, f"c{i}", 700 + i, stages, most_fs)
-        for i, (stages, most_fs) in enumerate(kinds)
-    }
+    kinds = [(1, None, 0.0), (1, 3, 0.0), (1, 40, 0.0), (1, 5000, 0.0), (2, None, 0.0), (2, 20, 0.0), (3, 500, 0.0)]
+    kinds += [(1, 10, 0.0), (1, 3, 1.0), (1, 40, 1.0), (1, 10, 0.5), (2, 20, 0.5)]
+    designs = {f"c{i}": design(library, tmp_path, f"c{i}", 700 + i, *kind) for i, kind in enumerate(kinds)}
     for name, one in designs.items():
         write_timed_netlist(one.circuit, one.delays, tmp_path / f"{name}_timed.v", library=library)
     rng = np.random.default_rng(1)
@@ -166,9 +184,8 @@ def test_random_circuits_transition_by_transition(osu018: Path, tmp_path: Path) 
         circuit = one.circuit
         ends = np.array(circuit.netlist.outputs["y"], np.int32)
         launch = np.zeros(circuit.nets, np.int32)
-        reduced = reduce_circuit(
-            TimedCircuit(circuit, one.delays.arc_fs, launch, ends, np.zeros(len(ends), np.int32)), {}
-        )
+        extra = np.zeros(len(ends), np.int32)
+        reduced = reduce_circuit(TimedCircuit(circuit, one.delays.arc_fs, one.delays.enabled, launch, ends, extra), {})
         place = {net: bit for bit, net in enumerate(circuit.netlist.inputs["a"])}
         bits = np.array([place[net] for net in reduced.sources.tolist()])
         first, last = (((values[:, None] >> bits) & 1).astype(np.uint8) for values in (before, after))

@@ -40,7 +40,7 @@ def test_a_held_pin_leaves_its_gate() -> None:
     assert reduced.arrays.table.tolist() == [0, 1, 1, 1]
     assert reduced.arrays.full_state.tolist() == [2, 3, 6, 7]
     assert reduced.arrays.pin_node.tolist() == [0, 1] and reduced.arrays.pin_number.tolist() == [0, 2]
-    assert reduced.arrays.arc_fs.tolist() == [20, 22, 30, 32, 60, 62, 70, 72]
+    assert reduced.arrays.arc_word.tolist() == [20, 22, 30, 32, 60, 62, 70, 72]
     assert reduced.arrays.arc_index.tolist() == [3 * s + p for s in (2, 3, 6, 7) for p in (0, 2)]
     # a and b of the selected side alone matter once s is held
     assert reduced_plan(plan, s=0, b=1).arrays.table.tolist() == [0, 1]
@@ -145,7 +145,8 @@ def test_a_clock_tree_rests(compiled: CompileText, buffer: str, active: str) -> 
     )
     ends = np.array(circuit.netlist.outputs["y"], np.int32)
     arc_fs = np.full(int(circuit.arc_start[-1]), 1000, np.int32)
-    timed = TimedCircuit(circuit, arc_fs, np.zeros(circuit.nets, np.int32), ends, np.zeros(1, np.int32))
+    launch = np.zeros(circuit.nets, np.int32)
+    timed = TimedCircuit(circuit, arc_fs, np.ones(len(arc_fs), np.bool_), launch, ends, np.zeros(1, np.int32))
     reduced = reduce_circuit(timed, {})
     assert reduced.arrays.pin_node.min() >= 0
     bits = [circuit.netlist.inputs[port][0] for port in "ab"]

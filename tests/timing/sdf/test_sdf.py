@@ -63,7 +63,7 @@ def of_pin(circuit: Circuit, delays: Delays, pin: int, gate: int = 0) -> list[in
 
 
 def same(one: Delays, other: Delays) -> bool:
-    return np.array_equal(one.arc_fs, other.arc_fs) and np.array_equal(one.setup_fs, other.setup_fs)
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in ("arc_fs", "enabled", "setup_fs"))
 
 
 @pytest.mark.parametrize(
@@ -178,6 +178,29 @@ def test_conditions_else_and_default(compiled: CompileText, annotate: Callable[.
     assert of_pin(circuit, delays, 0) == [2_000_000, 1_000_000, 9_000_000, 8_000_000]
     assert of_pin(circuit, delays, 1) == [6_000_000, 3_000_000, 5_000_000, 6_000_000]
     assert delays.notes == ()
+
+
+AO21 = "module t(input a, input b, input c, output y); AO21 u(.A(a), .B(b), .C(c), .Y(y)); endmodule"
+
+
+def test_a_pin_is_enabled_where_a_condition_holds(
+    compiled: CompileText, annotate: Callable[..., tuple[Circuit, Delays]]
+) -> None:
+    circuit = compiled(AO21)
+    text = cell(
+        "(COND B && !C (IOPATH A Y (1) (2))) (IOPATH B Y (3) (4)) (COND !A (IOPATH C Y (5) (6))) (IOPATH C Y (7) (8))",
+        "AO21",
+    )
+    _, delays = annotate(circuit, text)
+    enabled = delays.enabled.reshape(8, 3).astype(int).T.tolist()
+    # B has no condition. C moves the output with A = 1, B = 0 by its default, which elsewhere enables nothing.
+    assert enabled == [[0, 0, 1, 1, 0, 0, 0, 0], [1] * 8, [1, 1, 1, 0, 1, 1, 1, 0]]
+    assert of_pin(circuit, delays, 0) == [2_000_000] * 3 + [1_000_000] * 5
+    assert of_pin(circuit, delays, 2) == [fs * 1_000_000 for fs in (6, 8, 6, 7, 5, 7, 5, 7)]
+    assert delays.notes == ()
+    _, delays = annotate(circuit, text.replace("(IOPATH B Y (3) (4))", "(IOPATH (posedge B) Y (3) (4)) (DEVICE (9))"))
+    # A path from anywhere without a condition stands beside the conditioned ones as their default.
+    assert delays.enabled.reshape(8, 3).astype(int).T.tolist() == enabled
 
 
 def test_edges_of_the_source(compiled: CompileText, annotate: Callable[..., tuple[Circuit, Delays]]) -> None:
@@ -327,6 +350,21 @@ def test_round_trip_of_any_delays(hand: Library, compiled: CompileText, tmp_path
         assert new is circuit
         assert same(read, delays)
         assert read.notes == ()
+
+
+@pytest.mark.parametrize("files", ["ihp_sg13g2/*typ_1p20V*", "gf180mcu7t/*3v30*"])
+def test_round_trip_of_conditions(
+    files: str, hand: Library, compiled: CompileText, random_netlist: Callable[..., str], shared: Path, tmp_path: Path
+) -> None:
+    """Of our cell, and of every cell of libraries with conditions that name all other pins and some of them."""
+    library = read_corner(sorted((shared / "liberty").glob(f"{files}.lib.gz")))
+    (tmp_path / "t.v").write_text(random_netlist(library, 5))
+    real = compile_circuit(read_netlist(tmp_path / "t.v"), library)
+    for circuit, cells in ((compiled(AO21), hand), (real, library)):
+        delays = nominal(circuit, cells)
+        assert not delays.enabled.all()
+        write_sdf(circuit, delays, tmp_path / "d.sdf")
+        assert same(delays_from_sdf(circuit, cells, read_sdf(tmp_path / "d.sdf"), delays)[1], delays)
 
 
 def test_round_trip_with_wires(
