@@ -18,7 +18,9 @@ from halo.quant.gptq import gptq
 from halo.quant.kv_cache import KvCache
 from halo.quant.layer import QuantizedLayer
 from halo.quant.left_aligned import left_aligned
+from halo.quant.options import RtnOptions
 from halo.quant.rtn import UniformFormat, rtn
+from halo.quant.scales import Fit
 from halo.quant.smoothquant import smoothing_scale, smoothquant
 from halo.quant.text import PAPERS, Convention, Windows, read_text, windows_of
 from halo.quant.torch_model import RunningModel, load_model
@@ -62,26 +64,36 @@ def test_float_perplexity(stories: RunningModel, sample: Windows) -> None:
     assert perplexity(stories, sample) == pytest.approx(4.340, abs=0.005)
 
 
-@pytest.mark.parametrize(
-    ("format", "expected", "tolerance"),
-    [
-        (UniformFormat(8), 4.344, 0.001),
-        (UniformFormat(4), 5.101, 0.02),
-        (UniformFormat(3), 26.1, 0.1),
-        (UniformFormat(3, symmetric=False), 11.9, 0.1),
-    ],
-    ids=lambda value: value.label if isinstance(value, UniformFormat) else str(value),
-)
-def test_perplexity_of_round_to_nearest(
-    stories: RunningModel, sample: Windows, format: UniformFormat, expected: float, tolerance: float
+@pytest.mark.parametrize(("bits", "expected", "tolerance"), [(8, 4.344, 0.001), (4, 5.101, 0.02), (3, 26.1, 0.1)])
+def test_perplexity_of_the_models_own_figures(
+    stories: RunningModel, sample: Windows, bits: int, expected: float, tolerance: float
 ) -> None:
-    found = measure(FakeQuantized(stories, rounded(stories, format)), sample, compare=False)
+    """The README of the model rounds with a scale of max / (2^(b-1) - 1), which leaves a code unused."""
+
+    def plain(weight: np.ndarray) -> np.ndarray:
+        scale = np.abs(weight).max(axis=1, keepdims=True) / np.float32(2 ** (bits - 1) - 1)
+        return np.rint(weight / scale) * scale
+
+    layers = {name: plain(stories.weight(name)) for name in stories.linears}
+    found = measure(FakeQuantized(stories, layers), sample, compare=False)
     assert found.perplexity == pytest.approx(expected, abs=tolerance)
     assert found.tokens == 1533 and found.convention == sample.label and found.reference_perplexity is None
 
 
+def test_the_scales_that_lose_least_are_the_default(stories: RunningModel, sample: Windows) -> None:
+    def lost(bits: int, asymmetric: bool, fit: Fit) -> float:
+        layers = rounded(stories, UniformFormat(bits, not asymmetric, fit=fit))
+        return measure(FakeQuantized(stories, layers), sample, compare=False).perplexity
+
+    assert lost(3, True, "range") == pytest.approx(11.9, abs=0.1)  # of the model's README as well
+    for bits in (3, 4):
+        for asymmetric, fits in ((False, ("signed", "mse", "range")), (True, ("mse", "range"))):
+            figures = [lost(bits, asymmetric, fit) for fit in fits]
+            assert figures == sorted(figures) and RtnOptions(bits, asymmetric=asymmetric).chosen_fit == fits[0]
+
+
 def test_left_aligned_codes_predict_the_same(stories: RunningModel, sample: Windows) -> None:
-    shifted = {name: left_aligned(stories.weight(name), 4) for name in stories.linears}
+    shifted = {name: left_aligned(stories.weight(name), UniformFormat(4)) for name in stories.linears}
     plain = rounded(stories, UniformFormat(4))
     figures = [measure(FakeQuantized(stories, layers), sample, compare=False) for layers in (shifted, plain)]
     assert figures[0] == figures[1]
@@ -234,8 +246,8 @@ def test_bad_input_is_named(stories: RunningModel, tmp_path: Path) -> None:
         read_text(tmp_path / "latin.txt")
     with pytest.raises(HaloError, match=r"config\.json is missing"):
         load_model(tmp_path)
-    with pytest.raises(HaloError, match=r"no linear layer 'lm_head'"):
-        FakeQuantized(stories, {"lm_head": np.ones((2, 2), dtype=np.float32)})
+    with pytest.raises(HaloError, match=r"no linear layer 'embed'"):
+        FakeQuantized(stories, {"embed": np.ones((2, 2), dtype=np.float32)})
     with pytest.raises(HaloError, match="is 2 x 2 and the model's is not"):
         FakeQuantized(stories, {next(iter(stories.linears)): np.ones((2, 2), dtype=np.float32)})
     with pytest.raises(HaloError, match="no static activation range"):
