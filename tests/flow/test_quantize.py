@@ -355,6 +355,7 @@ def test_bad_input_ends_in_two_lines_and_leaves_nothing(
     from halo.cli.main import main
 
     arguments = make(model.parent)
+    capsys.readouterr()  # of the libraries that save a model
     before = sorted(model.parent.rglob("*"))
     monkeypatch.chdir(model.parent)
     assert main(["quantize", *arguments, "-o", "q"]) == 2
