@@ -6,8 +6,8 @@
 Asymmetric: the codes span [min, max] widened to include 0, as GPTQ does: without 0 in the span the zero point would
 leave the codes, and a group of one sign would be lost.
 
-``mse``: GPTQ's search (its ``--mse``): the range shrinks in steps of 1 % to a fifth, and the least sum of |error|^2.4
-wins, for each output channel of a group by itself.
+``mse``: GPTQ's search (``mse`` of its ``configure``): the range shrinks in steps of 1 % to a fifth, and the least sum
+of |error|^2.4 wins, for each output channel of a group by itself.
 
 ``signed``, symmetric only: HALO's fit (``halo.quant.fit``). Least squares from several starts, and the scale may be
 negative, which puts the one code that has no opposite, -2^(b-1), on the side of the largest weight.
@@ -24,13 +24,13 @@ import numpy.typing as npt
 
 from halo.quant.fit import Dense, fit_scales
 from halo.quant.layer import Codebook, Float32
+from halo.quant.rows import over_rows
 
 Fit = Literal["range", "mse", "signed"]
 Zero = npt.NDArray[np.int16]
-F64 = npt.NDArray[np.float64]
 
-_STEPS, _SMALLEST, _NORM = 100, 0.2, 2.4  # of the published search: grid, 1 - maxshrink, norm
-_CHUNK = 1 << 20  # weights that are searched at a time
+_STEPS, _SMALLEST, _NORM = 100, 0.2, np.float32(2.4)  # of the published search: grid, 1 - maxshrink, norm
+_CHUNK = 1 << 16  # weights that a thread searches at a time: they stay in its cache
 
 
 def grid_scales(weight: Float32, bits: int, block: int, symmetric: bool, fit: Fit) -> tuple[Float32, Zero | None]:
@@ -74,24 +74,42 @@ def _of_range(low: Float32, high: Float32, bits: int, symmetric: bool) -> tuple[
 def _best_share(weight: Float32, low: Float32, high: Float32, bits: int, block: int, symmetric: bool) -> Float32:
     """The share of the range with the least error, float32[out, groups]."""
     best = np.ones_like(low)
-    step = max(1, _CHUNK // weight.shape[1])
-    lowest, highest = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-    for first in range(0, len(weight), step):
-        rows = slice(first, first + step)
-        for group in range(low.shape[1]):
-            part = weight[rows, group * block : (group + 1) * block]
-            ends = low[rows, group, None], high[rows, group, None]
-            least = np.full(len(part), np.inf)
+    whole = weight.shape[1] // block  # groups before one that is smaller
+
+    def band(first: int, stop: int) -> None:
+        rows = slice(first, stop)
+        for groups in (slice(0, whole), slice(whole, low.shape[1])):
+            ends = low[rows, groups].reshape(-1, 1), high[rows, groups].reshape(-1, 1)
+            if not len(ends[0]):
+                continue
+            part = weight[rows, groups.start * block : groups.stop * block].reshape(len(ends[0]), -1)
+            chosen, least = np.ones(len(part), np.float32), np.full(len(part), np.inf, np.float32)
             for shrunk in range(round(_STEPS * (1 - _SMALLEST))):
                 share = np.float32(1 - shrunk / _STEPS)
-                scale, zero = _of_range(ends[0] * share, ends[1] * share, bits, symmetric)
-                offset = np.float32(0) if zero is None else zero.astype(np.float32)
-                made = (np.clip(np.rint(part / scale) + offset, lowest, highest) - offset) * scale
-                error: F64 = np.sum(np.abs(made - part) ** np.float32(_NORM), axis=1, dtype=np.float64)
+                error = _errors(part, *_of_range(ends[0] * share, ends[1] * share, bits, symmetric), bits)
                 better = error < least
                 least[better] = error[better]
-                best[rows, group][better] = share
+                chosen[better] = share
+            best[rows, groups] = chosen.reshape(stop - first, -1)
+
+    over_rows(band, len(weight), max(1, _CHUNK // weight.shape[1]), None)
     return best
+
+
+def _errors(weight: Float32, scale: Float32, zero: Zero | None, bits: int) -> Float32:
+    """Sum of |error|^2.4 of rounding, by row; in place, since this is done eighty times."""
+    offset = np.zeros_like(scale) if zero is None else zero.astype(np.float32)
+    made = weight / scale
+    np.rint(made, out=made)
+    made += offset
+    np.clip(made, -(1 << (bits - 1)), (1 << (bits - 1)) - 1, out=made)
+    made -= offset
+    made *= scale
+    made -= weight
+    np.abs(made, out=made)
+    np.power(made, _NORM, out=made)
+    total: Float32 = made.sum(axis=1)
+    return total
 
 
 def _signed(weight: Float32, bits: int, block: int) -> Float32:

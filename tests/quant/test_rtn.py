@@ -58,7 +58,7 @@ def test_a_search_takes_the_published_steps(symmetric: bool) -> None:
             scale = np.float32(high * share - low * share) / np.float32(7)
             zero = 4 if symmetric else np.clip(np.rint(-low * share / scale), 0, 7)
             made = (np.clip(np.rint(part / scale) + zero, 0, 7) - zero) * scale
-            errors.append((np.abs(made - part).astype(np.float64) ** 2.4).sum())
+            errors.append((np.abs(made - part) ** 2.4).sum())
             scales.append(scale)
         assert layer.scale[row, group] == pytest.approx(scales[int(np.argmin(errors))], rel=1e-5)
 
