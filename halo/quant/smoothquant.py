@@ -74,7 +74,7 @@ class SmoothQuant(LayerQuantizer):
             return
         if not any(info.role and model.architecture.norm_of(info.role) for info in layers):
             what = "smoothquant smooths none of these layers: no norm stands in front of one"
-            raise HaloError(what, "Take --method rtn, which rounds them alike.", model.path)
+            raise HaloError(what, "Take --method rtn, without --calibration: it rounds them alike.", model.path)
 
     def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
         """The layers share a scale, into which the norm before them takes its inverse."""
