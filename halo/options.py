@@ -126,6 +126,8 @@ class EvaluateOptions(TypedDict, total=False):
     activations: Literal["int8", "int8-static"] | None
     calibration: PathLike | None
     kv: Literal["int8", "int4"] | None
+    rest: Literal["int8", "float"]
+    scale_bits: int
     model: PathLike | None
     tasks: PathLike | None
     limit: int | None
@@ -148,6 +150,7 @@ class ScoreOptions(TypedDict, total=False):
     context: int | None
     activation_bits: int
     kv_bits: int
+    scale_bits: int
     objective: Literal["time", "energy", "edp"]
     compute_bound: bool
     force: bool

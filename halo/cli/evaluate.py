@@ -40,6 +40,18 @@ def command(
         Literal["int8", "int4"] | None,
         typer.Option(metavar="int8|int4", help="Quantize the keys and values of attention."),
     ] = None,
+    rest: Annotated[
+        Literal["int8", "float"],
+        typer.Option(
+            metavar="int8|float",
+            help="What the head and layers that are not in RUN compute with: int8, as halo score has it, or floating "
+            "point, as in papers.",
+        ),
+    ] = "int8",
+    scale_bits: Annotated[
+        int,
+        typer.Option(metavar="16|32", help="Bits of a stored scale; 16 rounds scales to half precision."),
+    ] = 32,
     tasks: Annotated[
         Path | None,
         typer.Option(
@@ -69,7 +81,8 @@ def command(
       halo evaluate q/bal --tasks tasks --limit 100 -o runs/accuracy
 
     Perplexity, KL divergence to the float model, and the share of predictions with the same top token. Perplexities of
-    two conventions do not compare; the one used is printed. Needs PyTorch.
+    two conventions do not compare; the one used is printed. With --activations int8, and --kv as --kv-bits of halo
+    score, the model measured is the one that halo score prices. Needs PyTorch.
     """
     from halo.cli.progress import StageProgress
     from halo.flow.evaluate import EvaluateConfig, evaluate_folder
@@ -84,6 +97,8 @@ def command(
         activations=activations,
         calibration=calibration,
         kv=kv,
+        rest=rest,
+        scale_bits=scale_bits,
         model=model,
         tasks=tasks,
         limit=limit,

@@ -70,8 +70,12 @@ def command(
         int, typer.Option(metavar="N", help="Bits of a stored activation; fp16 always has 16.")
     ] = 8,
     kv_bits: Annotated[
-        int, typer.Option(metavar="8|16", help="Bits of a value in the KV cache; fp16 always has 16.")
+        int,
+        typer.Option(metavar="4|8|16", help="Bits of a value in the KV cache, before its scales; fp16 always has 16."),
     ] = 8,
+    scale_bits: Annotated[
+        int, typer.Option(metavar="16|32", help="Bits of a stored scale of the weights in --quantized.")
+    ] = 32,
     objective: Annotated[
         Literal["time", "energy", "edp"],
         typer.Option(metavar="time|energy|edp", help="What to minimize when choosing operating points."),
@@ -117,6 +121,7 @@ def command(
         context=context,
         activation_bits=activation_bits,
         kv_bits=kv_bits,
+        scale_bits=scale_bits,
         objective=objective,
         compute_bound=compute_bound,
         force=force,

@@ -27,6 +27,8 @@ from halo.quant.checkpoint import open_model
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
 from halo.quant.harness import TaskFigure, run_tasks
 from halo.quant.kv_cache import KvCache
+from halo.quant.layer import HALF, require_scale_bits
+from halo.quant.rest import rest_layer
 from halo.quant.store import INDEX, list_layers, load_layer
 from halo.quant.text import read_text
 from halo.quant.torch_model import load_model
@@ -50,6 +52,9 @@ class EvaluateConfig:
         activations: ``int8``: one scale per token; ``int8-static``: one per layer, from the calibration; None: float.
         calibration: text for static scales.
         kv: bits of the cache; None: float.
+        rest: the head and layers that are not in the folder: ``int8``, as ``halo score`` takes them, or ``float``, as
+            papers do.
+        scale_bits: of a stored scale: 32, or 16, to which scales are rounded then.
         model: folder of the model; None: where it was when it was quantized.
         tasks: folder of lm-evaluation-harness tasks, if any.
         limit: first so many samples of each task; None: all.
@@ -57,7 +62,7 @@ class EvaluateConfig:
         force: replace a finished run.
 
     Raises:
-        HaloError: a limit below one, or one without tasks.
+        HaloError: a limit below one, or one without tasks; scales of other widths.
     """
 
     run: Path
@@ -66,6 +71,8 @@ class EvaluateConfig:
     activations: Literal["int8", "int8-static"] | None = None
     calibration: Path | None = None
     kv: Literal["int8", "int4"] | None = None
+    rest: Literal["int8", "float"] = "int8"
+    scale_bits: int = 32
     model: Path | None = None
     tasks: Path | None = None
     limit: int | None = None
@@ -73,6 +80,7 @@ class EvaluateConfig:
     force: bool = False
 
     def __post_init__(self) -> None:
+        require_scale_bits(self.scale_bits)
         if self.limit is None:
             return
         if self.limit < 1:
@@ -92,8 +100,9 @@ class EvaluateResult:
 
     Attributes:
         method: that quantized it.
-        bits_per_weight: with scales and sparse part counted.
-        layers: number quantized, and of the model.
+        bits_per_weight: of the layers of the blocks that are quantized, scales and sparse part counted.
+        layers: number in the folder, and of the model.
+        rest: what the head and the other layers are, in words.
         accuracy: on the text, if one was given.
         tasks: of the harness, each figure of the float model with that of the quantized one.
         run_folder: what was written, if anything.
@@ -102,6 +111,7 @@ class EvaluateResult:
     method: str
     bits_per_weight: float
     layers: tuple[int, int]
+    rest: str
     accuracy: Accuracy | None
     tasks: tuple[tuple[TaskFigure, TaskFigure], ...] = ()
     run_folder: Path | None = None
@@ -183,6 +193,14 @@ def _evaluate(config: EvaluateConfig, folder: Path, record: RunRecord, report: P
     """The figures of the model in a folder."""
     model = load_model(folder)
     layers = {name: load_layer(config.run, name) for name in list_layers(config.run)}
+    head, _ = model.head
+    outside = [name for name in model.linears if name not in layers]
+    rest = "in floating point, which no int8 array computes"
+    if config.rest == "int8":
+        rest = "int8, a scale for each output channel"
+        layers |= {name: rest_layer(model.weight(name), name) for name in (*outside, head)}
+    if config.scale_bits == HALF:
+        layers = {name: layer.with_half_scales() for name, layer in layers.items()}
     largest = None
     if config.calibration is not None:
         largest = calibrate_activations(model, config.text_options.read(config.calibration, model).tokens, layers)
@@ -200,10 +218,13 @@ def _evaluate(config: EvaluateConfig, folder: Path, record: RunRecord, report: P
             both.append(run_tasks(one, config.tasks, limit=config.limit))
         report("tasks, float and quantized", 2, 2)
         tasks = tuple(zip(*both, strict=True))
-    results = record.results
-    counts = (results["layers"], results["model_layers"])
+    found = {name: layer for name, layer in layers.items() if name != head}
+    weights = sum(layer.codes.size for layer in found.values())
+    bits = sum(layer.true_bits(config.scale_bits) * layer.codes.size for layer in found.values()) / weights
+    counts = (record.results["layers"], record.results["model_layers"])
     method = record.config["options"]["method"]
-    return EvaluateResult(method, results["mean"]["bits_per_weight"], counts, accuracy, tasks)
+    others = f"head and {len(outside)} other layers" if outside else "head"
+    return EvaluateResult(method, bits, counts, f"{others}: {rest}", accuracy, tasks)
 
 
 def _same_model(folder: Path, record: RunRecord) -> None:

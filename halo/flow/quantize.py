@@ -24,7 +24,7 @@ from halo.progress import Progress
 from halo.quant.calibration import LayerInputs, calibrate
 from halo.quant.checkpoint import LayerInfo, Model, open_model
 from halo.quant.checkpoint.folder import FolderModel
-from halo.quant.export import export_w8a8, require_exportable
+from halo.quant.export import export_w8a8, require_exportable, require_foldable
 from halo.quant.fake import Layers
 from halo.quant.layer import QuantizedLayer
 from halo.quant.options import HaloOptions, QuantizerOptions
@@ -169,12 +169,12 @@ def quantize_model(config: QuantizeConfig, report: Progress) -> QuantizeResult:
     """
     model = open_model(config.model)
     chosen = _chosen(model, config)
-    _check(config, model)
+    _check(config, model, chosen)
     table = None if config.table is None else load_table(config.table)
     if table is not None:
         table.rows(config.corner)  # a corner there is, named where there are several
     quantizer = config.method.make(config.options, table, config.corner)
-    quantizer.check(chosen, model.path)
+    quantizer.check(chosen, model)
     fisher = None if config.fisher is None else open_fisher(config.fisher)
     if config.calibration is not None:
         read_text(config.calibration)
@@ -368,7 +368,7 @@ def _chosen(model: Model, config: QuantizeConfig) -> list[LayerInfo]:
     return [info for info in model.layers if any(fnmatch.fnmatchcase(info.name, p) for p in patterns)]
 
 
-def _check(config: QuantizeConfig, model: Model) -> None:
+def _check(config: QuantizeConfig, model: Model, chosen: Sequence[LayerInfo]) -> None:
     """Refuse at once what would fail after hours."""
     method = config.method
     if method.inputs == "needs" and config.calibration is None:
@@ -378,4 +378,6 @@ def _check(config: QuantizeConfig, model: Model) -> None:
         what = f"{method.name} learns nothing from a text"
         raise HaloError(what, f"Leave out --calibration. It is for {calibrated}.")
     if config.export is not None:
-        require_exportable(model)
+        folder = require_exportable(model)
+        if method.input_scales is not None:
+            require_foldable(folder, chosen, method.input_scales)

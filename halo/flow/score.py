@@ -28,6 +28,7 @@ from halo.flow.scoring.stated import METHODS, Operand
 from halo.flow.scoring.table import SCHEDULE, MethodScore, read_scores, write_scores
 from halo.keywords import checked
 from halo.progress import Progress
+from halo.quant.layer import require_scale_bits
 from halo.quant.store import INDEX
 from halo.sourced import Told
 from halo.workload.config import built_in_names, read_config
@@ -55,7 +56,8 @@ class ScoreConfig:
         dvfs: ``table``, ``raised``, a name or a file of operating points.
         transition: preset of what a change of the operating point takes; None: what ``dvfs`` says, or the machine's.
         phase, batch, context: the pass; context None: 2048, or the model's positions where these are fewer.
-        activation_bits, kv_bits: stored, of integer methods.
+        activation_bits, kv_bits: stored, of integer methods; scales of the cache come on top.
+        scale_bits: of a stored scale of weights in ``quantized``: 32 or 16.
         objective: what operating points are chosen for.
         compute_bound: memory takes no time.
         force: replace a finished run.
@@ -78,6 +80,7 @@ class ScoreConfig:
     context: int | None = None
     activation_bits: int = 8
     kv_bits: int = 8
+    scale_bits: int = 32
     objective: Objective = "time"
     compute_bound: bool = False
     force: bool = False
@@ -87,8 +90,9 @@ class ScoreConfig:
             raise HaloError(
                 f"activations of {self.activation_bits} bits", "Give 1 to 16 bits; 8 is what int8 MACs read."
             )
-        if self.kv_bits not in (8, 16):
-            raise HaloError(f"a cache of {self.kv_bits} bits", "Give 8 or 16.")
+        if self.kv_bits not in (4, 8, 16):
+            raise HaloError(f"a cache of {self.kv_bits} bits", "Give 4, 8 or 16.")
+        require_scale_bits(self.scale_bits)
         labels = [*self.methods, *(folder.name for folder in self.quantized)]
         repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
         if repeated:
@@ -212,7 +216,8 @@ def _methods(config: ScoreConfig, workload: Workload, machine: Machine) -> tuple
                 )
     model = config.model if config.model in built_in_names() else ""
     stated = [stated_method(name, model, config.kv_bits) for name in names]
-    return [*stated, *(quantized_method(path, config.kv_bits, workload.gemms) for path in config.quantized)], said
+    bits = config.kv_bits, config.scale_bits
+    return [*stated, *(quantized_method(path, *bits, workload.gemms) for path in config.quantized)], said
 
 
 def _input_files(config: ScoreConfig) -> list[Path]:

@@ -2,16 +2,19 @@
 """AWQ (Lin et al., arXiv 2306.00978): scale the input channels with large activations up before rounding, then clip.
 
 s = mean|x|^r for r in 0, 0.05, ... 0.95, divided by sqrt(max s min s); the r with the least output error wins. Then
-each group's span shrinks in steps of 5 % to at most half where that lowers its output error. The authors' grid is
-asymmetric without 0 in the span, 128 weights a group; they clip all layers but query and key.
+each group's span shrinks in steps of 5 % to at most half where that lowers its output error.
 
-Here only layers behind a norm are scaled and clipped; the others (``o_proj`` and ``down_proj`` of LLaMA) are rounded to
-nearest, which a run states. The authors scale ``down_proj`` against ``up_proj`` and, where shapes agree, ``o_proj``
-against ``v_proj``, and clip these too: their results are better than what this gives.
+Which layers, as the authors' code has it (llm-awq ``auto_scale.py`` and ``auto_clip.py``, and AutoAWQ): scaled is every
+layer whose 1/s folds into what stands before it: a norm; ``v_proj`` for ``o_proj`` where each value channel serves one
+query head; ``up_proj`` for ``down_proj``; an activation. Under grouped queries ``o_proj`` is not scaled. Clipped is
+every layer but query and key. A row that is scaled by 1/s has the same codes and a smaller scale, so folding changes no
+rounding, and the scale can stay with the layer that it belongs to. A layer's method says what was done to it.
 
 Output errors come from the Hessian, sum over rows of d H d^T for d = W - W', which is the mean squared error of the
-layer's output on the calibration text. The authors measure the attention output for query, key and value instead, and
-clip on a sample of 512 tokens.
+layer's output on the calibration text. The authors measure the output of attention for query, key and value, and of the
+MLP for gate and up, and clip on a sample of 512 tokens; they clip a fused query-key-value, which is left alone here.
+Their grid takes no 0 into the span of a group; the one here does, which is the same but for groups of one sign. Those
+the authors' zero point, clamped to the codes, cuts off.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ import numpy.typing as npt
 from halo.errors import HaloError
 from halo.quant.layer import Float32, QuantizedLayer
 from halo.quant.options import AwqOptions
-from halo.quant.rtn import UniformFormat, checked, rtn
+from halo.quant.rtn import UniformFormat, checked
 from halo.quant.task import LayerGroup, LayerQuantizer
 
 Hessian = npt.NDArray[np.float32] | npt.NDArray[np.float64]
@@ -35,6 +38,14 @@ _CLIP_STEPS = 10
 _CLIP_GRID = 20
 _SMALLEST = np.float32(1e-4)  # of a channel's mean, as in the published code
 _UNCLIPPED = ("q", "k", "qkv")  # roles
+
+METHODS = {
+    (True, True): "AWQ, scale and clip",
+    (True, False): "AWQ, scale only",
+    (False, True): "AWQ, clip only",
+    (False, False): "RTN",
+}
+"""Name of the method by whether a layer is scaled and whether it is clipped."""
 
 
 def awq_scale(
@@ -68,13 +79,19 @@ def awq_scale(
 
 
 def awq(
-    weight: Float32, scale: Float32, hessian: Hessian, format: UniformFormat, *, clip: bool = True, name: str = "layer"
+    weight: Float32,
+    scale: Float32 | None,
+    hessian: Hessian,
+    format: UniformFormat,
+    *,
+    clip: bool = True,
+    name: str = "layer",
 ) -> QuantizedLayer:
     """Round W s to nearest, spans clipped.
 
     Args:
         weight: float32[out, in].
-        scale: float32[in] of ``awq_scale``.
+        scale: float32[in] of ``awq_scale``; None: 1.
         hessian: [in, in], 2/N sum x x^T of the layer's inputs as the model has them.
         format: bits, symmetry, grouping.
         clip: search the span of each group; the authors do not for query and key.
@@ -83,11 +100,13 @@ def awq(
     Raises:
         HaloError: a weight is not finite.
     """
-    scaled = checked(weight, name) * scale
-    kept = _clipped(scaled, hessian / np.multiply.outer(scale, scale), format) if clip else scaled
+    kept = checked(weight, name)
+    if scale is not None:
+        kept, hessian = kept * scale, hessian / np.multiply.outer(scale, scale)
+    if clip:
+        kept = _clipped(kept, hessian, format)
     grid = format.grid(kept)
-    made = grid.layer(name, grid.codes(kept), "AWQ", input_scale=scale)
-    return replace(made, details={**made.details, "clip": clip})
+    return grid.layer(name, grid.codes(kept), METHODS[scale is not None, clip], input_scale=scale)
 
 
 def _clipped(weight: Float32, hessian: Hessian, format: UniformFormat) -> Float32:
@@ -123,20 +142,18 @@ def _output_error(off: Float32, hessian: Hessian) -> float:
 
 @dataclass(frozen=True)
 class Awq(LayerQuantizer):
-    """AWQ, as a method of ``halo quantize``; layers behind no norm are rounded to nearest, see the module."""
+    """AWQ, as a method of ``halo quantize``."""
 
     options: AwqOptions
 
     def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
-        """The layers share a scale, into which the norm before them takes its inverse."""
-        format = UniformFormat(self.options.bits, not self.options.asymmetric, self.options.group, include_zero=False)
+        """The layers share a scale, whose inverse what stands before them takes."""
+        format = UniformFormat(self.options.bits, not self.options.asymmetric, self.options.group)
         inputs = group.known_inputs("awq")
-        if inputs.norm is None:
-            for task in group.chosen:
-                yield rtn(task.weight, format, name=task.name)
-            return
-        weights = [task.weight for task in group.layers]
-        scale, _ = awq_scale(weights, inputs.mean_abs, inputs.hessian, format)
+        scale = None
+        if inputs.folds_into is not None:
+            weights = [task.weight for task in group.layers]
+            scale, _ = awq_scale(weights, inputs.mean_abs, inputs.hessian, format)
         for task in group.chosen:
             clip = task.info.role not in _UNCLIPPED
             yield awq(task.weight, scale, inputs.hessian, format, clip=clip, name=task.name)

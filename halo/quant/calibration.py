@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,6 @@ from halo.quant.layer import Float32
 from halo.quant.text import Windows
 from halo.quant.torch_model import RunningModel, pinned_threads
 
-#: Called with (stage, done, total).
-
 
 @dataclass(frozen=True, eq=False)
 class LayerInputs:
@@ -34,6 +32,8 @@ class LayerInputs:
     Attributes:
         layers: their names: query, key and value; gate and up; or one.
         norm: module whose output the tensor is, or None.
+        source: where there is no norm: the linear layer (or activation) whose outputs may be scaled instead of the
+            tensor, or None.
         tokens: number of input vectors x.
         hessian: float32[in, in], 2 / tokens sum x x^T.
         mean_abs: float32[in], mean |x|.
@@ -46,6 +46,12 @@ class LayerInputs:
     hessian: Float32
     mean_abs: Float32
     max_abs: Float32
+    source: str | None = None
+
+    @property
+    def folds_into(self) -> str | None:
+        """The module that the inverse of a scale of the tensor's channels folds into; None: there is none."""
+        return self.norm or self.source
 
 
 #: Gets the inputs of a block's layers, in the order of computation. What it returns takes the place of those layers
@@ -78,7 +84,7 @@ def calibrate(
             sums = [_Sums() for _ in groups]
             with _watched(model, groups, sums):
                 made = [_run(block, h, arguments[index]) for h in hidden]
-            replaced = visit([s.inputs(g, n) for s, (g, n) in zip(sums, groups, strict=True)])
+            replaced = visit([s.inputs(group) for s, group in zip(sums, groups, strict=True)])
             if replaced:
                 with FakeQuantized(model, replaced).applied():
                     made = [_run(block, h, arguments[index]) for h in hidden]
@@ -129,34 +135,54 @@ class _Sums:
         self.largest = torch.maximum(self.largest, size.amax(dim=0))
         self.tokens += len(x)
 
-    def inputs(self, layers: tuple[str, ...], norm: str | None) -> LayerInputs:
+    def inputs(self, group: _Group) -> LayerInputs:
         """The sums as means."""
+        layers = group.layers
         hessian = (self.products * (2 / self.tokens)).numpy()
         if not np.isfinite(hessian).all():
             raise HaloError(f"an input of layer {layers[0]!r} is not finite", "Look for an overflow before it.")
         mean = (self.magnitude / self.tokens).float().numpy()
-        return LayerInputs(layers, norm, self.tokens, hessian, mean, self.largest.numpy())
+        largest = self.largest.numpy()
+        return LayerInputs(layers, group.norm, self.tokens, hessian, mean, largest, group.source)
 
 
-def _groups(model: RunningModel, block: str) -> list[tuple[tuple[str, ...], str | None]]:
-    """Layers of a block that read the same tensor, with the norm it comes from."""
-    groups: dict[str, tuple[list[str], str | None]] = {}
-    for path, role in model.family.linears.items():
-        norm = model.family.norms.get(role)
-        names, _ = groups.setdefault(norm or path, ([], None if norm is None else f"{block}.{norm}"))
-        names.append(f"{block}.{path}")
-    return [(tuple(names), norm) for names, norm in groups.values()]
+class _Group(NamedTuple):
+    """Layers of a block that read the same tensor, and where it comes from; fields as in ``LayerInputs``."""
+
+    layers: tuple[str, ...]
+    norm: str | None
+    source: str | None
+
+
+def _groups(model: RunningModel, block: str) -> list[_Group]:
+    """The groups of a block."""
+    family, linears = model.family, model.linears
+
+    def shape(path: str) -> tuple[int, int]:
+        first, second = linears[f"{block}.{path}"].weight.shape
+        return (second, first) if family.transposed else (first, second)
+
+    groups: dict[str, _Group] = {}
+    for path, role in family.linears.items():
+        name = f"{block}.{path}"
+        read = family.norms.get(role)
+        if read in groups:
+            groups[read] = groups[read]._replace(layers=(*groups[read].layers, name))
+            continue
+        norm = family.norm_of(role)
+        source = family.source_of(role, shape(path)[1], lambda other: shape(other)[0])
+        norm, source = (None if part is None else f"{block}.{part}" for part in (norm, source))
+        groups[read or path] = _Group((name,), norm, source)
+    return list(groups.values())
 
 
 @contextmanager
-def _watched(
-    model: RunningModel, groups: list[tuple[tuple[str, ...], str | None]], sums: list[_Sums]
-) -> Iterator[None]:
+def _watched(model: RunningModel, groups: list[_Group], sums: list[_Sums]) -> Iterator[None]:
     """Add the inputs of the first layer of each group to its sums."""
     linears = model.linears
     handles = [
-        linears[names[0]].register_forward_pre_hook(lambda _, args, s=s: s.add(args[0]))
-        for (names, _), s in zip(groups, sums, strict=True)
+        linears[group.layers[0]].register_forward_pre_hook(lambda _, args, s=s: s.add(args[0]))
+        for group, s in zip(groups, sums, strict=True)
     ]
     try:
         yield

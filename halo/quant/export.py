@@ -12,14 +12,16 @@ dense float32 weights, exactly those of the quantized layer, without quantized a
 weights among the codes of their block, whose scale is doubled until they are in range: codes that are multiples of
 that power of two, as those of fast codebooks are, stay exact, others are rounded. What it cost is returned.
 
-An ``input_scale`` is folded into the norm in front of the layer, which must be the input of no other layer.
+An ``input_scale`` is folded into what stands before the layer: the norm, which must be the input of no other layer, or
+the linear layer whose output channels are the layer's inputs; its rows' scales (or weights, if it is not quantized)
+and its bias are divided.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -30,7 +32,7 @@ import numpy.typing as npt
 
 from halo.errors import HaloError
 from halo.quant.checkpoint.folder import INDEX, WHOLE, FolderModel, open_folder
-from halo.quant.checkpoint.model import Model
+from halo.quant.checkpoint.model import LayerInfo, Model
 from halo.quant.checkpoint.safetensor_file import Array, Planned, Tensor, write_tensors
 from halo.quant.layer import Float32, QuantizedLayer
 from halo.quant.store import list_layers, load_layer
@@ -85,7 +87,7 @@ def export_w8a8(
 
     Raises:
         HaloError: the target is not empty; the folder's layers are not the model's; a sparse part without a choice;
-            input scales with no norm to fold into; zeros beyond int8; GPT-2, whose layers are no ``Linear``.
+            input scales with nothing to fold into; zeros beyond int8; GPT-2, whose layers are no ``Linear``.
     """
     if target.exists() and any(target.iterdir()):
         raise HaloError("the folder for the export is not empty", "Choose another.", target)
@@ -130,6 +132,50 @@ def require_exportable(model: Model) -> FolderModel:
     return model
 
 
+def require_foldable(model: FolderModel, chosen: Iterable[LayerInfo], where: Literal["norms", "any"]) -> None:
+    """Check that input scales of layers can be exported, before the layers are made.
+
+    Args:
+        model: they are of.
+        chosen: layers that get input scales.
+        where: those behind ``norms``, or with ``any`` module before them that takes the inverse.
+
+    Raises:
+        HaloError: a norm is read by layers that are left out as well, or a scale would go into an activation.
+    """
+    family = model.architecture
+    chosen = tuple(chosen)
+    names = {info.name for info in chosen}
+    for info in chosen:
+        assert info.role is not None
+        norm = family.norm_of(info.role)
+        if where == "any" and norm is None and _source(model, info) == family.activation is not None:
+            what = f"the input scale of layer {info.name!r} would go into {family.activation}, which is no linear layer"
+            raise HaloError(what, "Leave out --export.", model.path)
+        beside = (o for o in model.layers if o.block == info.block and o.role and family.norm_of(o.role) == norm)
+        missing = next((o.name for o in beside if norm is not None and o.name not in names), None)
+        if missing is not None:
+            what = f"layers {info.name!r} and {missing!r} read the same norm, and only the first is quantized"
+            raise HaloError(what, "Choose all layers behind a norm, or leave out --export.", model.path)
+
+
+def source_layer(model: FolderModel, info: LayerInfo) -> str | None:
+    """The linear layer whose rows can take the inverse of a layer's input scale, by name; None: there is none."""
+    path = _source(model, info)
+    return None if path is None or path not in model.architecture.linears else _beside(model, info, path)
+
+
+def _source(model: FolderModel, info: LayerInfo) -> str | None:
+    """The same inside the block; it may be an activation."""
+    assert info.role is not None
+    family = model.architecture
+    return family.source_of(info.role, info.shape[1], lambda path: model.layer(_beside(model, info, path)).shape[0])
+
+
+def _beside(model: FolderModel, info: LayerInfo, path: str) -> str:
+    return f"{model.architecture.blocks}.{info.block}.{path}"
+
+
 class _Plan:
     """Decides layer by layer, keeping nothing large; the layers are read again when they are written."""
 
@@ -141,6 +187,7 @@ class _Plan:
         self.groups: dict[str, list[str]] = {}  # weight arguments as JSON -> layers
         self._parts: dict[str, list[tuple[str, Array]]] = {}  # layer -> suffix and an empty stand-in of every tensor
         self._input_scales: dict[str, Float32] = {}
+        self._row_scales: dict[str, Float32] = {}  # source -> what its rows are divided by
         self._made = lru_cache(maxsize=1)(self._make)  # the tensors of a layer are written one after the other
 
     def add(self, name: str) -> None:
@@ -177,13 +224,14 @@ class _Plan:
                 progress("writing layers", done, len(self._parts))
             return self._made(name)[part][1]
 
+        folded = dict(self._folded())
         planned = {
             weight.name + suffix: Planned.like(weight.name + suffix, like.dtype, like.shape, partial(write, name, i))
             for name, parts in self._parts.items()
             for weight in (self.model.modules[name]["weight"],)
             for i, (suffix, like) in enumerate(parts)
         }
-        planned |= {tensor.name: Planned.of(tensor.name, values) for tensor, values in self._folded_norms()}
+        planned |= {name: Planned.of(name, values) for name, values in folded.items()}
         copied = [Planned.copy(tensor) for name, tensor in self.model.tensors.items() if name not in planned]
         return copied + list(planned.values())
 
@@ -208,43 +256,73 @@ class _Plan:
         return merge_sparse(layer)
 
     def _make(self, name: str) -> list[tuple[str, Array]]:
-        return _tensors(self._settle(self._load(name)))
+        made = self._settle(self._load(name))
+        divisor = self._row_scales.get(name)
+        if divisor is None:
+            return _tensors(made)
+        if not isinstance(made, QuantizedLayer):
+            return _tensors(made / divisor[:, None])
+        return _tensors(replace(made, scale=made.scale / divisor[:, None]))
 
     def _load(self, name: str) -> QuantizedLayer:
         layer = load_layer(self.quantized, name)
         return layer if layer.sparse is None or len(layer.sparse.codes) else replace(layer, sparse=None)
 
-    def _folded_norms(self) -> list[tuple[Tensor, Float32]]:
-        """Norms (weight and, where there is one, bias) divided by the input scale of the layers that read them."""
-        family = self.model.architecture
-        after = self.model.config.get("do_layer_norm_before", True) is False  # OPT-350m: norms follow the layers
-        folded: dict[str, Float32] = {}
+    def _folded(self) -> Iterator[tuple[str, Float32]]:
+        """What stands before layers with input scales, divided by them, by name: norms, biases, plain weights.
+
+        Quantized layers among them are noted in ``_row_scales``.
+        """
         for name, scale in self._input_scales.items():
             info = self.model.layer(name)
-            norm = family.norms.get(info.role) if info.role is not None and not after else None
-            if norm is None:
-                what = f"layer {name!r} has an input scale, and no norm in front of it to fold it into"
+            assert info.role is not None
+            norm = self.model.architecture.norm_of(info.role)
+            if norm is not None:
+                self._require_alike(info, norm, scale)
+                module = f"{self.model.architecture.blocks}.{info.block}.{norm}"
+                yield from ((tensor.name, tensor.float32() / scale) for tensor in self._tensors_of(module).values())
+                continue
+            source = source_layer(self.model, info)
+            if source is None:
+                what = f"layer {name!r} has an input scale, and nothing in front of it to fold it into"
                 raise HaloError(what, "Quantize this layer without input scales.")
-            readers = [
-                x for x in self.model.layers if x.block == info.block and x.role and family.norms.get(x.role) == norm
-            ]
-            for reader in readers:
-                other = self._input_scales.get(reader.name)
-                if other is None or not np.array_equal(other, scale):
-                    what = f"layers {name!r} and {reader.name!r} read the same norm with different input scales"
-                    raise HaloError(what, "Quantize all layers behind a norm with one input scale.")
-            folded[f"{family.blocks}.{info.block}.{norm}"] = scale
-        return [
-            (tensor, tensor.float32() / scale)
-            for module, scale in folded.items()
-            for tensor in self._tensors_of(module)
-        ]
+            rows = self.model.layer(source).shape[0]
+            divisor = np.concatenate([np.ones(rows - len(scale), np.float32), scale])
+            tensors = self._tensors_of(source)
+            if source in self._parts:
+                self._row_scales[source] = self._checked_rows(source, divisor)
+            else:
+                yield tensors["weight"].name, tensors["weight"].float32() / divisor[:, None]
+            if "bias" in tensors:
+                yield tensors["bias"].name, tensors["bias"].float32() / divisor
 
-    def _tensors_of(self, module: str) -> list[Tensor]:
+    def _require_alike(self, info: LayerInfo, norm: str, scale: Float32) -> None:
+        """All layers that read a norm have one scale."""
+        family = self.model.architecture
+        for reader in self.model.layers:
+            if reader.block != info.block or reader.role is None or family.norm_of(reader.role) != norm:
+                continue
+            other = self._input_scales.get(reader.name)
+            if other is None or not np.array_equal(other, scale):
+                what = f"layers {info.name!r} and {reader.name!r} read the same norm with different input scales"
+                raise HaloError(what, "Quantize all layers behind a norm with one input scale.")
+
+    def _checked_rows(self, source: str, divisor: Float32) -> Float32:
+        """The divisor of a quantized layer's rows, whose scales must be its own."""
+        layer = self._load(source)
+        if layer.scale_block[0] != 1 and self._kept_as(source) != "float":
+            what = f"layer {source!r} has scales over several output channels, into which no input scale folds"
+            raise HaloError(what, "Quantize it with scales of its own for every output channel.")
+        return divisor
+
+    def _kept_as(self, name: str) -> str:
+        return next(layer.kept_as for layer in self.exported if layer.name == name)
+
+    def _tensors_of(self, module: str) -> Mapping[str, Tensor]:
         tensors: Mapping[str, Tensor] = self.model.modules.get(module, {})
         if "weight" not in tensors:
             raise HaloError(f"the checkpoint lacks {module}", "Fetch the checkpoint again.", self.model.path)
-        return list(tensors.values())
+        return tensors
 
 
 def merge_sparse(layer: QuantizedLayer) -> QuantizedLayer:

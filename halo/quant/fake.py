@@ -66,7 +66,9 @@ class FakeQuantized:
     Args:
         model: stays as it is outside of ``applied``.
         layers: by layer name: quantized, or any float32[out, in] to compute with. Layers not named keep their weights.
-        activations: rounds the inputs of all linear layers of the blocks, also of those not in ``layers``; None: float.
+            The head may be among them; where it is tied, the embeddings are the same numbers.
+        activations: rounds the inputs of all linear layers of the blocks, also of those not in ``layers``, and of the
+            head if it is in ``layers``; None: float.
         kv_cache: None: float.
 
     Raises:
@@ -87,13 +89,13 @@ class FakeQuantized:
         self.kv_cache = kv_cache
         self._weights: dict[str, Any] = {}
         self._input_scales: dict[str, Any] = {}
-        linears = model.linears
+        self._modules = linears = _computed(model, layers)
         for name, layer in layers.items():
             if name not in linears:
                 what = f"the model has no linear layer {name!r}"
                 raise HaloError(what, f"The first of its layers is {next(iter(linears))}.", model.path)
             made = layer.dequantize() if isinstance(layer, QuantizedLayer) else np.asarray(layer, dtype=np.float32)
-            turned = np.ascontiguousarray(made.T if model.family.transposed else made)
+            turned = np.ascontiguousarray(made.T if model.family.transposed and name in model.linears else made)
             if turned.shape != tuple(linears[name].weight.shape):
                 what = f"layer {name!r} is {made.shape[0]} x {made.shape[1]} and the model's is not"
                 raise HaloError(what, "Quantize this model.", model.path)
@@ -114,7 +116,7 @@ class FakeQuantized:
     @contextmanager
     def applied(self) -> Iterator[Any]:
         """The transformers model, quantized until the block ends."""
-        linears = self.model.linears
+        linears = self._modules
         handles: list[Any] = []
         kept = {name: linears[name].weight.data for name in self._weights}
         try:
@@ -154,7 +156,7 @@ def calibrate_activations(model: RunningModel, tokens: Any, layers: Layers | Non
         layers: as for ``FakeQuantized``: their input scales divide x.
 
     Returns:
-        By layer name, for every linear layer of the blocks.
+        By layer name, for every linear layer of the blocks, and for the head if it is in ``layers``.
     """
     import torch
 
@@ -170,7 +172,8 @@ def calibrate_activations(model: RunningModel, tokens: Any, layers: Layers | Non
 
         return hook
 
-    handles = [module.register_forward_pre_hook(watching(name)) for name, module in model.linears.items()]
+    watched = _computed(model, layers or {})
+    handles = [module.register_forward_pre_hook(watching(name)) for name, module in watched.items()]
     try:
         with torch.no_grad():
             for window in torch.as_tensor(tokens):
@@ -179,3 +182,9 @@ def calibrate_activations(model: RunningModel, tokens: Any, layers: Layers | Non
         for handle in handles:
             handle.remove()
     return largest
+
+
+def _computed(model: RunningModel, layers: Layers) -> dict[str, Any]:
+    """The linear layers of the blocks, and the head if it is among the layers."""
+    head, module = model.head
+    return {**model.linears, **({head: module} if head in layers else {})}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from halo.quant.feedback import dead_inputs, feed_back, inverse_factor
 from halo.quant.fit_kernel import CELLS, fit_rows, round_rows
-from halo.quant.gptq import dead_inputs, feed_back, inverse_factor
 from halo.quant.layer import Codebook, Float32, Int8, Sparse
 from halo.quant.rows import over_rows
 

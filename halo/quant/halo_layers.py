@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from halo.characterization.table import WeightTable
 from halo.errors import HaloError
 from halo.quant.balance import MarginalCosts, marginal_costs, multiplier_of
-from halo.quant.checkpoint.model import LayerInfo
+from halo.quant.checkpoint.model import LayerInfo, Model
 from halo.quant.codebooks import best_codebook, class_codebooks, distribution, left_aligned_codebook
 from halo.quant.halo_method import quantize_halo
 from halo.quant.layer import Codebook, QuantizedLayer
@@ -57,14 +56,14 @@ class Halo(LayerQuantizer):
         """Only error feedback uses them."""
         return self.options.feedback
 
-    def check(self, layers: Sequence[LayerInfo], model: Path) -> None:
+    def check(self, layers: Sequence[LayerInfo], model: Model) -> None:
         """Tiles are no larger than the layers, unless that is allowed."""
         tile = self.options.tile
         for info in layers:
             if min(info.shape) < tile and not self.options.pad:
                 what = f"layer {info.name!r} is {info.shape[0]} x {info.shape[1]}: a tile of {tile} is larger"
                 least = min(min(other.shape) for other in layers)
-                raise HaloError(what, f"Give --tile {least} or less, or allow it with --pad.", model)
+                raise HaloError(what, f"Give --tile {least} or less, or allow it with --pad.", model.path)
 
     def for_model(self, model: ModelTask) -> Halo:
         """With the multiplier of the model, where its layers share one."""

@@ -4,7 +4,8 @@
 Groups and grids as KIVI (Liu et al., arXiv 2402.02750): asymmetric, from least to greatest value of a group; keys by
 channel over groups of consecutive tokens (their outliers stay in few channels), values by token over groups of
 channels. KIVI leaves the most recent tokens in floating point; here every one is quantized, the newest too, which is
-the pessimistic end. Keys are quantized as the cache stores them, after the rotary embedding.
+the pessimistic end. Keys are quantized as the cache stores them, after the rotary embedding. Least value and step of a
+group are kept in half precision, and count: what ``halo score`` moves is what is rounded to here.
 
 Tests: tests/quant/test_fake.py.
 """
@@ -20,6 +21,10 @@ from halo.errors import HaloError
 
 CACHE_ARGUMENTS = ("cache", "past_key_values")
 """What ``forward`` of a decoder calls its cache: transformers 5.24 renamed the second to the first."""
+
+
+_GROUP_BITS = 16
+"""Of the least value of a group, and of its step."""
 
 
 def cache_argument(module: Any) -> str:
@@ -63,6 +68,11 @@ class KvCache:
             )
 
     @property
+    def stored_bits(self) -> float:
+        """Bits a value, with the least value and the step of its group counted."""
+        return self.bits + 2 * _GROUP_BITS / self.group
+
+    @property
     def label(self) -> str:
         """Bits, and which values share a scale."""
         return f"KV cache int{self.bits}, keys per {self.keys}, values per token, groups of {self.group}"
@@ -97,14 +107,22 @@ class KvCache:
         return quantized
 
     def round(self, tensor: Any, axis: int) -> Any:
-        """The tensor rounded to 2^bits levels between least and greatest of each group along the axis."""
+        """The tensor rounded to 2^bits levels between least and greatest of each group along the axis.
+
+        Both ends are those that half precision makes of them.
+        """
         import torch
 
         top = (1 << self.bits) - 1
         made = []
         for part in torch.split(tensor, self.group, dim=axis):
-            low = part.amin(dim=axis, keepdim=True)
-            scale = (part.amax(dim=axis, keepdim=True) - low) / top
+            low = _half(part.amin(dim=axis, keepdim=True))
+            scale = _half((part.amax(dim=axis, keepdim=True) - low) / top)
             scale = torch.where(scale > 0, scale, torch.ones_like(scale))
             made.append(torch.clamp(torch.round((part - low) / scale), 0, top) * scale + low)
         return torch.cat(made, dim=axis)
+
+
+def _half(tensor: Any) -> Any:
+    """The values that half precision keeps, as float32."""
+    return tensor.half().float()

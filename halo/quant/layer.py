@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,10 @@ from halo.quant.rows import over_rows
 Int8 = npt.NDArray[np.int8]
 Float32 = npt.NDArray[np.float32]
 
+HALF, SINGLE = 16, 32
+"""Bits of a stored scale."""
+
+_BEYOND_HALF = "a scale is too large or too small for half precision"
 _CHUNK = 1 << 18  # weights that a thread takes at a time
 
 
@@ -172,8 +176,9 @@ class QuantizedLayer:
         """Bits a weight with everything counted that has to be stored besides the model's shape.
 
         Dense codes take the bits of their tile's codebook (else ``bits``), also where a sparse weight replaces them.
-        A zero takes the bits of the zeros' range, a tile class those of the number of codebooks, a codebook 8 a value,
-        a sparse entry 8 and the bits of a column, a row of the sparse part a pointer and a scale.
+        A zero takes the bits of the zeros' range (in steps of a power of two, which left-aligned ones share), a tile
+        class those of the number of codebooks, a codebook 8 a value, a sparse entry 8 and the bits of a column, a row
+        of the sparse part a pointer and a scale. An input scale takes nothing: it folds into the module before.
 
         Args:
             scale_bits: bits of a scale; they are float32 here, while published figures count 16.
@@ -182,13 +187,27 @@ class QuantizedLayer:
         total: float = self._dense_bits() + self.table_bits
         total += self.scale.size * scale_bits
         if self.zero is not None:
-            total += self.zero.size * max(1, int(np.ptp(self.zero.astype(np.int64))).bit_length())
+            total += self.zero.size * _bits_between(self.zero)
         if self.sparse is not None:
             nnz = len(self.sparse.codes)
             total += nnz * (8 + (columns - 1).bit_length()) + (rows + 1) * nnz.bit_length() + rows * scale_bits
-        if self.input_scale is not None:
-            total += columns * scale_bits
         return total / (rows * columns)
+
+    def with_half_scales(self) -> QuantizedLayer:
+        """The layer with its scales, those of the sparse part too, as half precision keeps them.
+
+        Raises:
+            HaloError: one is beyond half precision.
+        """
+
+        def half(scale: Float32) -> Float32:
+            with np.errstate(over="ignore"):
+                made = scale.astype(np.float16).astype(np.float32)
+            self._require(bool(np.isfinite(made).all() and ((made != 0) | (scale == 0)).all()), _BEYOND_HALF)
+            return made
+
+        sparse = None if self.sparse is None else replace(self.sparse, scale=half(self.sparse.scale))
+        return replace(self, scale=half(self.scale), sparse=sparse)
 
     def class_share(self) -> tuple[float, ...]:
         """Share of the layer's weights in tiles of each codebook; empty without tiles."""
@@ -332,3 +351,21 @@ class QuantizedLayer:
         if self.input_scale is not None:
             weight /= self.input_scale
         return weight
+
+
+def require_scale_bits(bits: int) -> None:
+    """Check the width of stored scales.
+
+    Raises:
+        HaloError: neither half nor single precision.
+    """
+    if bits not in (HALF, SINGLE):
+        raise HaloError(f"scales of {bits} bits", f"Give {HALF} or {SINGLE}.")
+
+
+def _bits_between(zero: npt.NDArray[np.int16]) -> int:
+    """Bits that tell zero points apart, counted in the largest power of two that divides all their differences."""
+    above = zero.astype(np.int64) - int(zero.min())
+    either = int(np.bitwise_or.reduce(above, axis=None))
+    step = either & -either
+    return max(1, (int(above.max()) // max(step, 1)).bit_length())

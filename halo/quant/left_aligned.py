@@ -21,35 +21,36 @@ from halo.quant.rtn import UniformFormat, rtn
 from halo.quant.task import LayerGroup, LayerQuantizer
 
 
-def left_aligned(weight: Float32, bits: int, *, group: int | None = None, name: str = "layer") -> QuantizedLayer:
-    """Round to nearest, symmetric, then shift the codes to the top of int8 and the scales down as far.
+def left_aligned(weight: Float32, format: UniformFormat, *, name: str = "layer") -> QuantizedLayer:
+    """Round to nearest, then shift the codes to the top of int8 and the scales down as far.
 
     Args:
         weight: float32[out, in].
-        bits: 2 to 8.
-        group: input channels that share a scale; None: all of an output channel.
+        format: bits, symmetry, grouping, scales.
         name: of the layer, for reports.
 
     Raises:
-        HaloError: a weight is not finite, or bits out of range.
+        HaloError: a weight is not finite.
     """
-    return align_left(rtn(weight, UniformFormat(bits, group=group), name=name))
+    return align_left(rtn(weight, format, name=name))
 
 
 def align_left(layer: QuantizedLayer) -> QuantizedLayer:
-    """The same weights with their codes shifted to the top of int8.
+    """The same weights with their codes, and zero points if there are any, shifted to the top of int8.
+
+    With zero points the MAC sees q, as before: what is fast is the code.
 
     Raises:
-        HaloError: codes with a zero point, or restricted to codebooks.
+        HaloError: codes restricted to codebooks.
     """
-    if layer.zero is not None or layer.codebooks:
-        what = f"codes of layer {layer.name!r} have zero points or codebooks"
-        raise HaloError(what, "Shift symmetric codes of a uniform grid.")
+    if layer.codebooks:
+        raise HaloError(f"codes of layer {layer.name!r} have codebooks", "Shift codes of a uniform grid.")
     shift = 8 - layer.bits
     return replace(
         layer,
         codes=np.left_shift(layer.codes, shift),
         scale=np.ldexp(layer.scale, -shift).astype(np.float32),
+        zero=None if layer.zero is None else np.left_shift(layer.zero, shift),
         method=f"left-aligned {layer.method}",
         details={**layer.details, "shift": shift},
     )
@@ -63,5 +64,6 @@ class LeftAligned(LayerQuantizer):
 
     def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
         """Each layer by itself."""
+        format = UniformFormat.of(self.options)
         for task in group.chosen:
-            yield left_aligned(task.weight, self.options.bits, group=self.options.group, name=task.name)
+            yield left_aligned(task.weight, format, name=task.name)

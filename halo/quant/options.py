@@ -68,55 +68,60 @@ class QuantizerOptions:
 
 @checked
 @dataclass(frozen=True)
-class RtnOptions(QuantizerOptions):
-    """Round to nearest.
+class UniformOptions(QuantizerOptions):
+    """What methods that round to a uniform grid share.
 
     Attributes:
         bits: of a weight, 2 to 8.
         group: input channels that share a scale; None: all of an output channel.
         asymmetric: with zero points.
+        fit: how scales are found (``halo.quant.scales``). ``range``, as published GPTQ and compressed-tensors: from the
+            largest weight. ``mse``: a search. ``signed``: HALO's own fit, of symmetric codes. None: ``signed`` of
+            symmetric codes, ``mse`` with zero points, so that HALO is compared with the strongest plain grid.
 
     Raises:
-        HaloError: bits or group out of range.
+        HaloError: bits or group out of range, or signed scales with zero points.
     """
 
     bits: int = _bits(4)
     group: int | None = _group()
     asymmetric: bool = _asymmetric()
+    fit: Literal["range", "mse", "signed"] | None = option(
+        None,
+        "find scales from the range of the weights, as published, by a search for the least error, or as HALO does, "
+        "with either sign. Default: signed, or mse with zero points, which lose least",
+        metavar="range|mse|signed",
+    )
 
     def __post_init__(self) -> None:
         _require_uniform(self.bits, self.group)
+        if self.asymmetric and self.fit == "signed":
+            what = "scales with either sign belong to symmetric codes"
+            raise HaloError(what, "Leave out --asymmetric, or take --fit mse.")
+
+    @property
+    def chosen_fit(self) -> Literal["range", "mse", "signed"]:
+        """How scales are found, where it is left open as well."""
+        return self.fit or ("mse" if self.asymmetric else "signed")
 
 
 @checked
 @dataclass(frozen=True)
-class LeftAlignedOptions(QuantizerOptions):
-    """Round to nearest, codes in the upper bits of the operand.
-
-    Attributes:
-        bits: of a weight, 2 to 8.
-        group: input channels that share a scale; None: all of an output channel.
-
-    Raises:
-        HaloError: bits or group out of range.
-    """
-
-    bits: int = _bits(4)
-    group: int | None = _group()
-
-    def __post_init__(self) -> None:
-        _require_uniform(self.bits, self.group)
+class RtnOptions(UniformOptions):
+    """Round to nearest."""
 
 
 @checked
 @dataclass(frozen=True)
-class SmoothQuantOptions(QuantizerOptions):
+class LeftAlignedOptions(UniformOptions):
+    """Round to nearest, codes in the upper bits of the operand."""
+
+
+@dataclass(frozen=True)
+class SmoothQuantOptions(UniformOptions):
     """SmoothQuant.
 
     Attributes:
-        bits: of a weight, 2 to 8.
-        group: input channels that share a scale; None: all of an output channel.
-        asymmetric: with zero points.
         alpha: share of the activations' spread that moves into the weights, 0 to 1.
 
     Raises:
@@ -124,53 +129,43 @@ class SmoothQuantOptions(QuantizerOptions):
     """
 
     bits: int = _bits(8)
-    group: int | None = _group()
-    asymmetric: bool = _asymmetric()
     alpha: float = option(0.5, "smoothing strength, 0 to 1")
 
     def __post_init__(self) -> None:
-        _require_uniform(self.bits, self.group)
+        super().__post_init__()
         if not 0 <= self.alpha <= 1:
             raise HaloError(f"a smoothing strength of {self.alpha} is impossible", "Give 0 to 1; 0.5 is usual.")
 
 
 @checked
 @dataclass(frozen=True)
-class GptqOptions(QuantizerOptions):
+class GptqOptions(UniformOptions):
     """GPTQ.
 
     Attributes:
-        bits: of a weight, 2 to 8.
-        group: input channels that share a scale; None: all of an output channel.
-        asymmetric: with zero points.
         act_order: columns by descending diag(H) instead of from the left; groups are static then.
         static_groups: scales of a group come from the original weights, not from those that took up earlier errors.
         align_left: codes go to the upper bits of the operand, as those of left-aligned round to nearest.
         damping: share of its mean diagonal that is added to the Hessian.
 
     Raises:
-        HaloError: a number out of range, or codes with zero points that are to be shifted.
+        HaloError: a number out of range.
     """
 
-    bits: int = _bits(4)
-    group: int | None = _group()
-    asymmetric: bool = _asymmetric()
     act_order: bool = option(False, "quantize columns in descending order of their activations")
     static_groups: bool = option(False, "take the scales of groups from the original weights")
     align_left: bool = option(False, "put the codes in the upper bits, where they are fast")
     damping: float = _damping()
 
     def __post_init__(self) -> None:
-        _require_uniform(self.bits, self.group)
+        super().__post_init__()
         _require_damping(self.damping)
-        if self.align_left and self.asymmetric:
-            raise HaloError("only symmetric codes are shifted", "Leave out --asymmetric, or --align-left.")
 
 
 @checked
 @dataclass(frozen=True)
 class AwqOptions(QuantizerOptions):
-    """AWQ. Its authors use groups of 128 and zero points.
+    """AWQ. Its authors use groups of 128 and zero points; it searches the range of its grid itself.
 
     Attributes:
         bits: of a weight, 2 to 8.

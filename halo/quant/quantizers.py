@@ -56,6 +56,8 @@ class Quantizer:
         inputs: whether it ``needs`` the inputs of the layers, ``uses`` them where they are known, or ``ignores`` them.
         fisher: it weights errors with the Fisher information where there is one.
         table: it needs the table of a MAC's weights.
+        input_scales: it scales the input channels of layers behind ``norms``, or wherever ``any`` module before a layer
+            takes the inverse; None: of none.
         chained: it is calibrated on inputs that have passed the quantized blocks; else on those of the float model.
         fallback: None: it treats every layer.
     """
@@ -67,6 +69,7 @@ class Quantizer:
     inputs: Literal["needs", "uses", "ignores"] = "ignores"
     fisher: bool = False
     table: bool = False
+    input_scales: Literal["norms", "any"] | None = None
     chained: bool = False
     fallback: Fallback | None = None
 
@@ -94,10 +97,6 @@ class Quantizer:
         return made
 
 
-_BEHIND_NO_NORM = Fallback(
-    "RTN", "rounded to nearest, with neither scales of input channels nor clipping", "no norm precedes them"
-)
-
 QUANTIZERS: Mapping[str, Quantizer] = {
     row.name: row
     for row in (
@@ -109,10 +108,23 @@ QUANTIZERS: Mapping[str, Quantizer] = {
             SmoothQuantOptions,
             "halo.quant.smoothquant:SmoothQuant",
             inputs="needs",
+            input_scales="norms",
             fallback=Fallback("RTN", "rounded to nearest without smoothing", "no norm precedes them"),
         ),
         Quantizer("gptq", "GPTQ", GptqOptions, "halo.quant.gptq:Gptq", inputs="needs", chained=True),
-        Quantizer("awq", "AWQ", AwqOptions, "halo.quant.awq:Awq", inputs="needs", fallback=_BEHIND_NO_NORM),
+        Quantizer(
+            "awq",
+            "AWQ",
+            AwqOptions,
+            "halo.quant.awq:Awq",
+            inputs="needs",
+            input_scales="any",
+            fallback=Fallback(
+                "RTN",
+                "rounded to nearest",
+                "nothing before them takes a scale of their inputs, and query and key are not clipped",
+            ),
+        ),
         Quantizer("squeezellm", "SqueezeLLM", SqueezeOptions, "halo.quant.squeezellm:SqueezeLlm", fisher=True),
         Quantizer(
             "halo",

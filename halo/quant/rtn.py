@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Round to nearest: the grids every baseline rounds to, and their conventions.
 
-Symmetric: scale = max|w| / (2^(b-1) - 1), codes clamped to [-2^(b-1), 2^(b-1) - 1], no zero point. The lowest code is
-in the clamp but never reached by rounding alone; GPTQ's error feedback does reach it.
-
-Asymmetric: the 2^b codes span [min, max] of the block; scale = (max - min) / (2^b - 1). GPTQ widens the span to
-include 0 (the default here), AWQ does not and clamps the zero point instead. Codes and zero points are shifted by
--2^(b-1) so that 8 bits fit int8: same weights, and the integer the MAC sees is that shifted code.
+Symmetric: codes -2^(b-1) to 2^(b-1) - 1 times a scale, no zero point. Asymmetric: the 2^b codes span the weights of a
+group and 0. Codes and zero points are shifted by -2^(b-1) so that 8 bits fit int8: same weights, and the integer the
+MAC sees is that shifted code. ``halo.quant.scales`` tells how scales are found.
 
 Ties round to even, as ``torch.round`` does.
 """
@@ -21,7 +18,8 @@ import numpy.typing as npt
 
 from halo.errors import HaloError
 from halo.quant.layer import Float32, Int8, QuantizedLayer
-from halo.quant.options import RtnOptions
+from halo.quant.options import RtnOptions, UniformOptions
+from halo.quant.scales import Fit, grid_scales
 from halo.quant.task import LayerGroup, LayerQuantizer
 
 
@@ -33,18 +31,25 @@ class UniformFormat:
         bits: 2 to 8.
         symmetric: no zero point.
         group: input channels that share a scale; None: all of an output channel.
-        include_zero: asymmetric only: widen the span to include 0 (GPTQ); False: do not (AWQ).
+        fit: how scales are found, see ``halo.quant.scales``.
 
     Raises:
-        HaloError: bits or group out of range.
+        HaloError: bits or group out of range, or signed scales with zero points.
     """
 
     bits: int
     symmetric: bool = True
     group: int | None = None
-    include_zero: bool = True
+    fit: Fit = "range"
+
+    @classmethod
+    def of(cls, options: UniformOptions) -> UniformFormat:
+        """The format that the options of a method ask for."""
+        return cls(options.bits, not options.asymmetric, options.group, options.chosen_fit)
 
     def __post_init__(self) -> None:
+        if self.fit == "signed" and not self.symmetric:
+            raise HaloError("signed scales have no zero points", "Fit them by range or mse, or take symmetric codes.")
         if not 2 <= self.bits <= 8:
             raise HaloError(f"{self.bits} bits a weight are not supported", "Give 2 to 8 bits.")
         if self.group is not None and self.group < 1:
@@ -62,26 +67,19 @@ class UniformFormat:
 
     @property
     def label(self) -> str:
-        """Bits, symmetry and grouping in words."""
-        kind = "symmetric" if self.symmetric else "asymmetric" + ("" if self.include_zero else " without 0")
-        return f"W{self.bits} {kind} " + ("per channel" if self.group is None else f"per group of {self.group}")
+        """Bits, symmetry, grouping and scales in words."""
+        kind = "symmetric" if self.symmetric else "asymmetric"
+        groups = "per channel" if self.group is None else f"per group of {self.group}"
+        scales = {"range": "", "mse": ", scales searched", "signed": ", signed scales fitted"}[self.fit]
+        return f"W{self.bits} {kind} {groups}{scales}"
 
     def block(self, columns: int) -> int:
         """Input channels that share a scale in a layer of so many."""
         return columns if self.group is None else min(self.group, columns)
 
     def grid(self, weight: Float32) -> Grid:
-        """The grid of a layer, float32[out, in], from the span of its weights in each group."""
-        starts = np.arange(0, weight.shape[1], self.block(weight.shape[1]))
-        low, high = (np.asarray(reach.reduceat(weight, starts, axis=1)) for reach in (np.minimum, np.maximum))
-        if self.symmetric:
-            reach = np.maximum(-low, high)
-            return Grid(self, _positive(reach / np.float32(self.highest)), None)
-        if self.include_zero:
-            low, high = np.minimum(low, 0), np.maximum(high, 0)
-        scale = _positive((high - low) / np.float32(self.highest - self.lowest))
-        zero = np.rint(-low / scale).astype(np.float64) + self.lowest
-        return Grid(self, scale, np.clip(zero, self.lowest, self.highest).astype(np.int16))
+        """The grid of a layer, float32[out, in], from its weights in each group."""
+        return Grid(self, *grid_scales(weight, self.bits, self.block(weight.shape[1]), self.symmetric, self.fit))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +88,7 @@ class Grid:
 
     Attributes:
         format: bits, symmetry, grouping.
-        scale: float32[out, groups].
+        scale: float32[out, groups]; negative where signed.
         zero: int16[out, groups], or None.
     """
 
@@ -178,11 +176,6 @@ class RtnQuantizer(LayerQuantizer):
 
     def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
         """Each layer by itself."""
-        format = UniformFormat(self.options.bits, not self.options.asymmetric, self.options.group)
+        format = UniformFormat.of(self.options)
         for task in group.chosen:
             yield rtn(task.weight, format, name=task.name)
-
-
-def _positive(scale: Float32) -> Float32:
-    """Scales of blocks of zeros, or too small for float32 to divide by, become 1: their codes are zero either way."""
-    return np.where(scale > np.finfo(np.float32).tiny, scale, np.float32(1))

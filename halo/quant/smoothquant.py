@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from halo.errors import HaloError
+from halo.quant.checkpoint.folder import FolderModel
+from halo.quant.checkpoint.model import LayerInfo, Model
 from halo.quant.layer import Float32, QuantizedLayer
 from halo.quant.options import SmoothQuantOptions
 from halo.quant.rtn import UniformFormat, checked, rtn
@@ -66,9 +68,17 @@ class SmoothQuant(LayerQuantizer):
 
     options: SmoothQuantOptions
 
+    def check(self, layers: Sequence[LayerInfo], model: Model) -> None:
+        """Some layer is smoothed at all: models whose norms follow the layers (OPT-350m) have none."""
+        if not isinstance(model, FolderModel):
+            return
+        if not any(info.role and model.architecture.norm_of(info.role) for info in layers):
+            what = "smoothquant smooths none of these layers: no norm stands in front of one"
+            raise HaloError(what, "Take --method rtn, without --calibration: it rounds them alike.", model.path)
+
     def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
         """The layers share a scale, into which the norm before them takes its inverse."""
-        format = UniformFormat(self.options.bits, not self.options.asymmetric, self.options.group)
+        format = UniformFormat.of(self.options)
         inputs = group.known_inputs("smoothquant")
         if inputs.norm is None:
             for task in group.chosen:

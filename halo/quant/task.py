@@ -9,12 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halo.characterization.table import WeightTable
 from halo.errors import HaloError
-from halo.quant.checkpoint.model import LayerInfo
+from halo.quant.checkpoint.model import LayerInfo, Model
 from halo.quant.layer import Float32, QuantizedLayer
 
 if TYPE_CHECKING:
@@ -114,12 +113,12 @@ class LayerQuantizer(ABC):
         """With these options, it uses the inputs of the layers if its method does."""
         return True
 
-    def check(self, layers: Sequence[LayerInfo], model: Path) -> None:  # noqa: B027 - most methods refuse none
+    def check(self, layers: Sequence[LayerInfo], model: Model) -> None:  # noqa: B027 - most methods refuse none
         """Refuse at once layers that would be refused after hours.
 
         Args:
             layers: all to be quantized.
-            model: they are of, for the message.
+            model: they are of.
         """
 
     def for_model(self, model: ModelTask) -> LayerQuantizer:

@@ -90,8 +90,17 @@ class RunningModel:
             f"{path}.{name}": block.get_submodule(name) for path, block in self.blocks for name in self.family.linears
         }
 
+    @property
+    def head(self) -> tuple[str, Any]:
+        """The output head with the path of its module. Its weight may be that of the embeddings, too."""
+        module = self.module.get_output_embeddings()
+        return next((name, own) for name, own in self.module.named_modules() if own is module)
+
     def weight(self, name: str) -> Float32:
-        """A copy of a layer's weight, float32[out, in], also where the model keeps it transposed."""
+        """A copy of the weight of a layer or the head, float32[out, in], also where the model keeps it transposed."""
+        head, module = self.head
+        if name == head:
+            return np.array(module.weight.detach().float().numpy(), order="C")
         weight = self.linears[name].weight.detach().float().numpy()
         return np.array(weight.T if self.family.transposed else weight, order="C")
 
@@ -138,7 +147,7 @@ def load_model(path: Path) -> RunningModel:
     module.eval()
     module.requires_grad_(False)
     matrices = {name: tuple(p.shape) for name, p in module.named_parameters() if p.ndim == 2}
-    family = family_of(str(config.get("model_type")), matrices, path / "config.json")
+    family = family_of(str(config.get("model_type")), matrices, path / "config.json").of_config(config)
     return RunningModel(path, family, module, tokenizer)
 
 

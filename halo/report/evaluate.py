@@ -18,6 +18,7 @@ def evaluate_report(found: EvaluateResult) -> Report:
         "" if quantized == of else f", {quantized} of {of} layers"
     )
     blocks = [*([] if found.accuracy is None else _accuracy(found.accuracy, which)), *_tasks(found, which)]
+    blocks.append(found.rest)
     return Report("", [Section("", blocks)])
 
 

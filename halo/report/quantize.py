@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from halo.flow.quantization.layer_rows import name_patterns
 from halo.flow.quantize import QuantizeResult
-from halo.report.model import Report, Section, closing, four_digits
+from halo.report.model import Report, Section, Table, closing, four_digits
 
 
 def quantize_report(run: QuantizeResult) -> Report:
@@ -20,7 +21,7 @@ def quantize_report(run: QuantizeResult) -> Report:
     part = "" if results["layers"] == results["model_layers"] else f" of {results['model_layers']}"
     size = f"{results['layers']:,}{part} layers, {results['weights']:,} weights"
     title = f"{run.method}: {size} in {record.wall_time_s:,.1f} s"
-    lines = [
+    lines: list[str] = [
         f"{mean['bits_per_weight']:.3f} bits a weight with scales and sparse part counted "
         f"({mean['bits_per_weight_fp16_scales']:.3f} with scales of 16 bits)"
     ]
@@ -28,4 +29,15 @@ def quantize_report(run: QuantizeResult) -> Report:
         lines.append(f"mean clock period {mean['period_ns']:.3f} ns, {four_digits(1 / mean['period_ns'])} GHz")
     if results["kept"]:
         lines.append(f"{results['kept']} layers are those of the interrupted run")
-    return Report(title, [Section("", lines), *closing(record.assumptions, sorted(run.run_folder.iterdir()))])
+    return Report(
+        title, [Section("", lines), _methods(run), *closing(record.assumptions, sorted(run.run_folder.iterdir()))]
+    )
+
+
+def _methods(run: QuantizeResult) -> Section:
+    """What was done to which layers: a method may treat them differently."""
+    rows = [
+        (str(method), f"{len(names):,}", ", ".join(name_patterns(names)))
+        for method, names in run.layers.groupby("method", sort=False)["layer"]
+    ]
+    return Section("methods", [Table(("", "layers", "which"), rows, "lrl")])

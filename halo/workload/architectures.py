@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -59,6 +59,10 @@ class Family:
         count: name of the number of blocks in ``config.json``.
         linears: path inside a block to role, in the order of computation.
         norms: role to the norm whose output the layer reads directly.
+        sources: role to the linear layer whose output channels are, one by one, the input channels of the role (of a
+            fused projection: its last ones), with nothing in between but what passes a positive scale of a channel on.
+        activation: module between the source of ``down`` and ``down`` itself; it passes a scale on only if it is ReLU.
+        post_norm: norms follow the layers (OPT-350m), so that what a layer reads is the residual stream as well.
         transposed: weights stand as [in, out] (GPT-2's Conv1D).
         gguf: read from GGUF files, too.
         config: the form of its ``config.json``.
@@ -68,9 +72,44 @@ class Family:
     count: str
     linears: Mapping[str, Role]
     norms: Mapping[Role, str]
+    sources: Mapping[Role, str]
+    activation: str | None = None
+    post_norm: bool = False
     transposed: bool = False
     gguf: bool = False
     config: ConfigForm = ConfigForm()
+
+    def of_config(self, config: Mapping[str, Any]) -> Family:
+        """The family as a ``config.json`` has it."""
+        return replace(
+            self,
+            post_norm=config.get("do_layer_norm_before", True) is False,
+            activation=None if config.get(self.config.activation, "relu") == "relu" else self.activation,
+        )
+
+    def norm_of(self, role: Role) -> str | None:
+        """The norm in front of a layer, into which the inverse of its input scale folds; None: there is none."""
+        return None if self.post_norm else self.norms.get(role)
+
+    def source_of(self, role: Role, columns: int, rows: Callable[[str], int]) -> str | None:
+        """The linear layer or activation whose outputs may be scaled instead of a layer's inputs.
+
+        Args:
+            role: of the layer.
+            columns: its input channels.
+            rows: output channels of a linear layer by its path inside the block.
+
+        Returns:
+            Path inside the block; None: outputs and inputs are not one to one (grouped queries share a value).
+        """
+        path = self.sources.get(role)
+        if path is None or rows(path) != _PARTS.get(self.linears[path], 1) * columns:
+            return None
+        return self.activation if role == "down" and self.activation is not None else path
+
+
+_PARTS: Mapping[Role, int] = {"qkv": 3, "gate_up": 2}
+"""Projections of equal size in a fused one; the last is the one that is read on."""
 
 
 _GATED = Family(
@@ -92,6 +131,7 @@ _GATED = Family(
         "gate": "post_attention_layernorm",
         "up": "post_attention_layernorm",
     },
+    {"o": "self_attn.v_proj", "down": "mlp.up_proj"},
 )
 
 FAMILIES: Mapping[str, Family] = {
@@ -108,6 +148,7 @@ FAMILIES: Mapping[str, Family] = {
             "mlp.down_proj": "down",
         },
         {"qkv": "input_layernorm", "gate_up": "post_attention_layernorm"},
+        {"o": "self_attn.qkv_proj", "down": "mlp.gate_up_proj"},
         gguf=True,
     ),
     "opt": Family(
@@ -127,6 +168,8 @@ FAMILIES: Mapping[str, Family] = {
             "v": "self_attn_layer_norm",
             "up": "final_layer_norm",
         },
+        {"o": "self_attn.v_proj", "down": "fc1"},
+        activation="activation_fn",
         config=ConfigForm(
             intermediate="ffn_dim",
             activation="activation_function",
@@ -146,6 +189,8 @@ FAMILIES: Mapping[str, Family] = {
         "n_layer",
         {"attn.c_attn": "qkv", "attn.c_proj": "o", "mlp.c_fc": "up", "mlp.c_proj": "down"},
         {"qkv": "ln_1", "up": "ln_2"},
+        {"o": "attn.c_attn", "down": "mlp.c_fc"},
+        activation="mlp.act",
         transposed=True,
         gguf=True,
         config=ConfigForm(

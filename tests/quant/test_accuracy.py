@@ -11,15 +11,19 @@ import pytest
 
 from halo.errors import HaloError
 from halo.quant.accuracy import measure, perplexity
-from halo.quant.awq import awq, awq_scale
+from halo.quant.awq import Awq
 from halo.quant.calibration import LayerInputs, calibrate
+from halo.quant.checkpoint import open_model
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
 from halo.quant.gptq import gptq
 from halo.quant.kv_cache import KvCache
 from halo.quant.layer import QuantizedLayer
 from halo.quant.left_aligned import left_aligned
+from halo.quant.options import AwqOptions, RtnOptions
 from halo.quant.rtn import UniformFormat, rtn
+from halo.quant.scales import Fit
 from halo.quant.smoothquant import smoothing_scale, smoothquant
+from halo.quant.task import LayerGroup, LayerTask
 from halo.quant.text import PAPERS, Convention, Windows, read_text, windows_of
 from halo.quant.torch_model import RunningModel, load_model
 
@@ -62,26 +66,36 @@ def test_float_perplexity(stories: RunningModel, sample: Windows) -> None:
     assert perplexity(stories, sample) == pytest.approx(4.340, abs=0.005)
 
 
-@pytest.mark.parametrize(
-    ("format", "expected", "tolerance"),
-    [
-        (UniformFormat(8), 4.344, 0.001),
-        (UniformFormat(4), 5.101, 0.02),
-        (UniformFormat(3), 26.1, 0.1),
-        (UniformFormat(3, symmetric=False), 11.9, 0.1),
-    ],
-    ids=lambda value: value.label if isinstance(value, UniformFormat) else str(value),
-)
-def test_perplexity_of_round_to_nearest(
-    stories: RunningModel, sample: Windows, format: UniformFormat, expected: float, tolerance: float
+@pytest.mark.parametrize(("bits", "expected", "tolerance"), [(8, 4.344, 0.001), (4, 5.101, 0.02), (3, 26.1, 0.1)])
+def test_perplexity_of_the_models_own_figures(
+    stories: RunningModel, sample: Windows, bits: int, expected: float, tolerance: float
 ) -> None:
-    found = measure(FakeQuantized(stories, rounded(stories, format)), sample, compare=False)
+    """The README of the model rounds with a scale of max / (2^(b-1) - 1), which leaves a code unused."""
+
+    def plain(weight: np.ndarray) -> np.ndarray:
+        scale = np.abs(weight).max(axis=1, keepdims=True) / np.float32(2 ** (bits - 1) - 1)
+        return np.rint(weight / scale) * scale
+
+    layers = {name: plain(stories.weight(name)) for name in stories.linears}
+    found = measure(FakeQuantized(stories, layers), sample, compare=False)
     assert found.perplexity == pytest.approx(expected, abs=tolerance)
     assert found.tokens == 1533 and found.convention == sample.label and found.reference_perplexity is None
 
 
+def test_the_scales_that_lose_least_are_the_default(stories: RunningModel, sample: Windows) -> None:
+    def lost(bits: int, asymmetric: bool, fit: Fit) -> float:
+        layers = rounded(stories, UniformFormat(bits, not asymmetric, fit=fit))
+        return measure(FakeQuantized(stories, layers), sample, compare=False).perplexity
+
+    assert lost(3, True, "range") == pytest.approx(11.9, abs=0.1)  # of the model's README as well
+    for bits in (3, 4):
+        for asymmetric, fits in ((False, ("signed", "mse", "range")), (True, ("mse", "range"))):
+            figures = [lost(bits, asymmetric, fit) for fit in fits]
+            assert figures == sorted(figures) and RtnOptions(bits, asymmetric=asymmetric).chosen_fit == fits[0]
+
+
 def test_left_aligned_codes_predict_the_same(stories: RunningModel, sample: Windows) -> None:
-    shifted = {name: left_aligned(stories.weight(name), 4) for name in stories.linears}
+    shifted = {name: left_aligned(stories.weight(name), UniformFormat(4)) for name in stories.linears}
     plain = rounded(stories, UniformFormat(4))
     figures = [measure(FakeQuantized(stories, layers), sample, compare=False) for layers in (shifted, plain)]
     assert figures[0] == figures[1]
@@ -135,22 +149,23 @@ def test_gptq_beats_round_to_nearest(stories: RunningModel, sample: Windows, oth
 
 
 def test_awq_beats_round_to_nearest_on_its_grid(stories: RunningModel, sample: Windows, other_text: Windows) -> None:
-    format = UniformFormat(3, symmetric=False, group=32, include_zero=False)
+    """Also than the same with layers behind no norm rounded to nearest."""
+    format = UniformFormat(3, symmetric=False, group=32)
+    quantizer, stored = Awq(AwqOptions(3, 32, asymmetric=True)), open_model(stories.path)
     layers: dict[str, QuantizedLayer] = {}
 
     def visit(inputs: list[LayerInputs]) -> dict[str, QuantizedLayer]:
         for group in inputs:
-            weights = [stories.weight(n) for n in group.layers]
-            scale, _ = awq_scale(weights, group.mean_abs, group.hessian, format)
-            for name, weight in zip(group.layers, weights, strict=True):
-                clip = not name.endswith(("q_proj", "k_proj"))
-                layers[name] = awq(weight, scale, group.hessian, format, clip=clip, name=name)
+            tasks = tuple(LayerTask(stored.layer(n), stories.weight(n), None) for n in group.layers)
+            made = quantizer.quantize(LayerGroup(tasks, group.layers, group))
+            layers.update({layer.name: layer for layer in made})
         return {}
 
     calibrate(stories, other_text, visit)
-    found = measure(FakeQuantized(stories, layers), sample).kl_divergence
-    plain = measure(FakeQuantized(stories, rounded(stories, format)), sample).kl_divergence
-    assert found is not None and plain is not None and 0 < found < 0.9 * plain
+    plain = rounded(stories, format)
+    left_alone = {name: plain[name] if name.endswith(("o_proj", "down_proj")) else layers[name] for name in layers}
+    found = [measure(FakeQuantized(stories, own), sample).kl_divergence or 0 for own in (layers, left_alone, plain)]
+    assert 0 < found[0] < 0.98 * found[1] and found[0] < 0.85 * found[2]
 
 
 def test_smoothquant_helps_static_activations(stories: RunningModel, sample: Windows, other_text: Windows) -> None:
@@ -234,8 +249,8 @@ def test_bad_input_is_named(stories: RunningModel, tmp_path: Path) -> None:
         read_text(tmp_path / "latin.txt")
     with pytest.raises(HaloError, match=r"config\.json is missing"):
         load_model(tmp_path)
-    with pytest.raises(HaloError, match=r"no linear layer 'lm_head'"):
-        FakeQuantized(stories, {"lm_head": np.ones((2, 2), dtype=np.float32)})
+    with pytest.raises(HaloError, match=r"no linear layer 'embed'"):
+        FakeQuantized(stories, {"embed": np.ones((2, 2), dtype=np.float32)})
     with pytest.raises(HaloError, match="is 2 x 2 and the model's is not"):
         FakeQuantized(stories, {next(iter(stories.linears)): np.ones((2, 2), dtype=np.float32)})
     with pytest.raises(HaloError, match="no static activation range"):

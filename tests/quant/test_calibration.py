@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,53 @@ def test_layers_of_a_group_read_what_their_norm_gives(model: RunningModel) -> No
             handle.remove()
         assert len(made) == 1 and len(read) == len(group.layers)
         assert all(torch.equal(x.reshape(-1), made[0].reshape(-1)) for x in read)
+
+
+MHA = {"num_key_value_heads": 4}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "found"),
+    [
+        ("llama", {}, 2),  # down_proj of two blocks: a value serves two queries
+        ("llama", MHA, 4),  # o_proj as well
+        ("phi3", {}, 2),
+        ("phi3", MHA, 4),
+        ("opt", {}, 4),
+        ("opt", {"activation_function": "gelu"}, 4),
+        ("opt", {"do_layer_norm_before": False}, 4),
+        ("gpt2", {}, 4),
+    ],
+)
+def test_scaling_what_a_layer_names_as_its_source_changes_nothing(
+    kind: str, changed: dict[str, Any], found: int, tmp_path: Path
+) -> None:
+    """Rows of the source (or outputs of the activation) over s and columns of the layer times s: the same logits."""
+    module = tiny_model(kind, tmp_path / "m", changed=changed).requires_grad_(False)
+    config = checkpoint.open_model(tmp_path / "m").config
+    other = RunningModel(tmp_path / "m", architectures.FAMILIES[kind].of_config(config), module, None)
+    tokens = torch.from_numpy(WINDOWS.tokens[:1])
+    groups = [group for group in layer_inputs(other, WINDOWS) if group.norm is None and group.source is not None]
+    assert len(groups) == found
+    with torch.no_grad():
+        before = module(tokens, use_cache=False).logits
+        for number, group in enumerate(groups):
+            assert group.source is not None
+            linear, source = other.linears[group.layers[0]], module.get_submodule(group.source)
+            scale = torch.from_numpy(np.random.default_rng(number).choice([0.25, 0.5, 2, 4], len(group.max_abs)))
+            scale = scale.float()
+            linear.weight.mul_(scale[:, None] if other.family.transposed else scale)
+            if not hasattr(source, "weight"):
+                source.register_forward_hook(lambda _, args, out, s=scale: out / s)
+                continue
+            if other.family.transposed:
+                source.weight[:, -len(scale) :].div_(scale)
+            else:
+                source.weight[-len(scale) :].div_(scale[:, None])
+            if source.bias is not None:
+                source.bias[-len(scale) :].div_(scale)
+        after = module(tokens, use_cache=False).logits
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4)
 
 
 def test_the_next_block_sees_the_quantized_one(model: RunningModel) -> None:

@@ -187,6 +187,44 @@ def test_gptq_symmetric_shows_the_mac_q_minus_z(tmp_path: Path) -> None:
     np.testing.assert_array_equal(layer.codes, codes.T - 8)
 
 
+@pytest.mark.parametrize("stored", [1, 2])
+@pytest.mark.parametrize(
+    "marked",
+    [{}, {"checkpoint_format": "gptq"}, {"checkpoint_format": "gptq_v2"}, {"format": "gptq"}, {"format": "gptq_v2"}],
+)
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_zeros_of_symmetric_codes_are_those_stored_whatever_the_mark(
+    bits: int, stored: int, marked: dict[str, str], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(bits)
+    codes, middle = rng.integers(0, 1 << bits, (32, 32)), 1 << (bits - 1)
+    tensors = gptq(codes, np.full((2, 32), middle), bits, offset=2 - stored)
+    config = {"quant_method": "gptq", "bits": bits, "group_size": 16, "sym": True, **marked}
+    layer = read(tmp_path, tensors | {"scales": np.ones((2, 32), dtype=np.float16)}, config)
+    assert layer.zero is None
+    np.testing.assert_array_equal(layer.dequantize(), codes.T - middle)
+
+
+def test_zeros_that_belie_symmetric_codes_are_refused(tmp_path: Path) -> None:
+    tensors = gptq(np.zeros((8, 8), dtype=np.int64), np.full((1, 8), 5), 4) | {"scales": np.ones((1, 8), np.float16)}
+    config = {"quant_method": "gptq", "bits": 4, "group_size": 8, "sym": True}
+    with pytest.raises(
+        HaloError, match=r"zeros such as \[4\], where symmetric codes .* have 8 or, in the older"
+    ) as error:
+        read(tmp_path, tensors, config)
+    assert "Set sym to false" in error.value.fix
+    assert read(tmp_path, tensors, config | {"sym": False}).dequantize()[0, 0] == -5
+
+
+def test_the_mark_of_asymmetric_codes_counts_under_either_key(tmp_path: Path) -> None:
+    codes = np.arange(64).reshape(8, 8) % 16
+    tensors = gptq(codes, np.full((1, 8), 5), 4, offset=0) | {"scales": np.ones((1, 8), np.float16)}
+    config = {"quant_method": "gptq", "bits": 4, "group_size": 8, "sym": False}
+    for key in ("format", "checkpoint_format"):
+        layer = read(tmp_path, tensors, config | {key: "gptq_v2"})
+        np.testing.assert_array_equal(layer.dequantize(), codes.T - 5)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from([2, 3, 4, 8]), st.sampled_from([16, 32, -1]), st.booleans(), st.integers(0, 2**32 - 1))
 def test_gptq_round_trip(
@@ -326,12 +364,59 @@ def test_gguf(kind: str, bits: int | None, tmp_path: Path) -> None:
     assert layer.codes.min() >= -(1 << (bits - 1)) and layer.codes.max() >= (1 << (bits - 1)) - 2
 
 
+def gguf_types() -> list[str]:
+    """Every type of which the package knows the size of a block, bar those of other numbers than weights."""
+    gguf = pytest.importorskip("gguf")
+    return [kind.name for kind in gguf.GGML_QUANT_SIZES if kind.name[0] != "I" or kind.name[1] == "Q"]
+
+
+@pytest.mark.parametrize("kind", gguf_types())
+def test_every_type_that_the_package_dequantizes(kind: str, tmp_path: Path) -> None:
+    """Bytes that are the same in every block, all scales 1: numbers are finite, and those that the package gives."""
+    import gguf
+
+    type_ = gguf.GGMLQuantizationType[kind]
+    block, size = gguf.GGML_QUANT_SIZES[type_]
+    columns = 512 if block > 1 else 96
+    data = np.random.default_rng(1).integers(0, 60, (6, columns // block * size)).astype(np.uint8)
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.add_block_count(1)
+    writer.add_tensor("blk.0.ffn_up.weight", data, raw_dtype=type_)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    try:
+        expected = gguf.dequantize(data, type_)
+    except RuntimeError:
+        with pytest.raises(HaloError, match=rf"GGUF {kind} in blk\.0\.ffn_up, which is not read"):
+            open_model(tmp_path / "m.gguf")
+        return
+    model = open_model(tmp_path / "m.gguf")
+    assert model.layers[0].shape == expected.shape == (6, columns)
+    assert np.isfinite(expected).all() and expected.any()
+    np.testing.assert_array_equal(model.weight("blk.0.ffn_up"), expected)
+    assert (model.quantized("blk.0.ffn_up") is not None) is (kind in ("Q4_0", "Q8_0"))
+
+
+def test_q4_1_by_hand(tmp_path: Path) -> None:
+    """A block of 32 is scale 0.5 and least value -2 in half precision, then low nibbles first: 0.5 q - 2."""
+    gguf = pytest.importorskip("gguf")
+    block = np.concatenate([np.array([0.5, -2.0], "<f2").view(np.uint8), np.full(16, 0xF3, np.uint8)])
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.add_block_count(1)
+    writer.add_tensor("blk.0.ffn_up.weight", block[None], raw_dtype=gguf.GGMLQuantizationType.Q4_1)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    weight = open_model(tmp_path / "m.gguf").weight("blk.0.ffn_up")
+    np.testing.assert_array_equal(weight, [[0.5 * 3 - 2] * 16 + [0.5 * 15 - 2] * 16])
+
+
 def test_gguf_that_is_not_read(tmp_path: Path) -> None:
     weight = np.ones((8, 256), dtype=np.float32)
     path = tmp_path / "m.gguf"
-    gguf_file(path, weight, "Q5_0")
-    with pytest.raises(HaloError, match=r"GGUF Q5_0 in blk\.0\.ffn_up, which is not read"):
-        open_model(path).quantized("blk.0.ffn_up")
     gguf_file(path, weight, "Q8_0", family="rwkv7")
     with pytest.raises(HaloError, match=r"'rwkv7' is unknown; it has blk\.\{0\}\.attn_output 8 x 256"):
         open_model(path)

@@ -21,7 +21,7 @@ from halo.quant.checkpoint import open_model
 from halo.quant.checkpoint.folder import WHOLE
 from halo.quant.checkpoint.safetensor_file import read_tensors
 from halo.quant.codebooks import left_aligned_codebook
-from halo.quant.export import ExportedLayer, export_w8a8, merge_sparse
+from halo.quant.export import ExportedLayer, export_w8a8, merge_sparse, require_exportable, require_foldable
 from halo.quant.halo_method import quantize_halo
 from halo.quant.layer import QuantizedLayer, Sparse
 from halo.quant.options import HaloOptions
@@ -299,6 +299,45 @@ def test_input_scales_go_into_the_norms(family: str, dtype: str, tmp_path: Path)
     same_logits(tmp_path / "e", fake_quantized(tmp_path / "m", layers, plain))
 
 
+@pytest.mark.parametrize("family", ["llama", "phi3", "opt"])
+@pytest.mark.parametrize("kept", ["codes", "float", "not quantized"])
+def test_input_scales_go_into_the_layers_before(family: str, kept: str, tmp_path: Path) -> None:
+    """Values for outputs and gates for the way down take them in their rows, as codes, as floats, or as they are."""
+    pytest.importorskip("compressed_tensors", reason=NEEDS)
+    changed = {} if family == "opt" else {"num_key_value_heads": 4}
+    tiny_model(family, tmp_path / "m", changed=changed)
+    source = open_model(tmp_path / "m")
+    rng = np.random.default_rng(8)
+    scales = {"o": rng.choice([0.25, 0.5, 2, 4], 32), "down": rng.choice([0.25, 0.5, 2, 4], 48)}
+    layers = {}
+    for info in source.layers:
+        if kept == "not quantized" and info.role not in scales:
+            continue
+        inputs = scales[str(info.role)].astype(np.float32) if info.role in scales else None
+        sigmas = 2.0 if kept == "float" and info.role in ("v", "up", "qkv", "gate_up") else None
+        layers[info.name] = rounded(info.name, source.weight(info.name), sigmas=sigmas, inputs=inputs)
+        save_layer(tmp_path / "q", layers[info.name])
+    exported = export_w8a8(tmp_path / "m", tmp_path / "q", tmp_path / "e", sparse="float")
+    plain = tuple(layer.name for layer in exported if layer.kept_as == "float")
+    assert len(plain) == (4 if kept == "float" else 0)
+    same_logits(tmp_path / "e", fake_quantized(tmp_path / "m", layers, plain))
+
+
+def test_what_input_scales_do_not_fold_into_is_seen_before_the_work(tmp_path: Path) -> None:
+    tiny_model("llama", tmp_path / "m")
+    model = require_exportable(open_model(tmp_path / "m"))
+    require_foldable(model, model.layers, "any")
+    for where in ("norms", "any"):
+        with pytest.raises(HaloError, match=r"q_proj' and '.*k_proj' read the same norm, and only the first") as error:
+            require_foldable(model, model.layers[:1], where)  # type: ignore[arg-type]
+        assert "leave out --export" in error.value.fix
+    tiny_model("opt", tmp_path / "gelu", changed={"activation_function": "gelu"})
+    gelu = require_exportable(open_model(tmp_path / "gelu"))
+    require_foldable(gelu, gelu.layers, "norms")
+    with pytest.raises(HaloError, match=r"fc2' would go into activation_fn, which is no linear layer"):
+        require_foldable(gelu, gelu.layers, "any")
+
+
 def test_input_scales_without_a_norm_are_refused(stories: Path, tmp_path: Path) -> None:
     ones, twos = np.ones(64, dtype=np.float32), np.full(64, 2, dtype=np.float32)
 
@@ -309,7 +348,7 @@ def test_input_scales_without_a_norm_are_refused(stories: Path, tmp_path: Path) 
         quantize(stories, tmp_path / folder, method)
         return export_w8a8(stories, tmp_path / folder, tmp_path / f"{folder}-export")
 
-    with pytest.raises(HaloError, match=r"o_proj' has an input scale, and no norm in front of it"):
+    with pytest.raises(HaloError, match=r"o_proj' has an input scale, and nothing in front of it"):
         export("o", {"o_proj": ones})
     with pytest.raises(HaloError, match=r"q_proj' and '.*v_proj' read the same norm with different input scales"):
         export("v", {"q_proj": ones, "k_proj": ones, "v_proj": twos})
@@ -324,7 +363,7 @@ def test_opt_with_norms_behind_the_layers_takes_no_input_scales(tmp_path: Path) 
     (tmp_path / "m" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     ones = np.ones(32, dtype=np.float32)
     quantize(tmp_path / "m", tmp_path / "q", lambda n, w: rounded(n, w, inputs=None if n.endswith("fc2") else ones))
-    with pytest.raises(HaloError, match="no norm in front of it"):
+    with pytest.raises(HaloError, match="nothing in front of it"):
         export_w8a8(tmp_path / "m", tmp_path / "q", tmp_path / "e")
 
 

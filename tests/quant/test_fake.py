@@ -14,6 +14,7 @@ from tiny_models import FAMILIES, tiny_model
 from halo.errors import HaloError
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
 from halo.quant.kv_cache import CACHE_ARGUMENTS, KvCache, cache_argument
+from halo.quant.rest import rest_layer
 from halo.quant.rtn import UniformFormat, rtn
 from halo.quant.smoothquant import smoothquant
 from halo.quant.torch_model import RunningModel
@@ -114,11 +115,37 @@ def test_cache_groups_are_rounded_between_least_and_greatest(axis: int, bits: in
         start = place[axis] // 4 * 4
         group = [slice(p, p + 1) for p in place]
         group[axis] = slice(start, start + 4)
-        low, high = x[tuple(group)].min(), x[tuple(group)].max()
-        step = (high - low) / (2**bits - 1) if high > low else 1
+        low, high = np.float16(x[tuple(group)].min()).astype(np.float32), x[tuple(group)].max()
+        step = np.float16((high - low) / np.float32(2**bits - 1)).astype(np.float32) if high > low else 1
         expected[place] = np.rint((x[place] - low) / step) * step + low
     np.testing.assert_allclose(found, expected, atol=2e-3 if bits == 8 else 1e-5)
-    assert np.abs(found - x).max() <= (x.max() - x.min()) / (2**bits - 1) / 2 + 1e-6
+    # Half a step, and what half precision shifts both ends of a group by.
+    assert np.abs(found - x).max() <= (x.max() - x.min()) / (2**bits - 1) / 2 + 2**-11 * 2 * np.abs(x).max()
+
+
+def test_a_value_of_the_cache_carries_its_share_of_the_groups_numbers() -> None:
+    assert KvCache(8).stored_bits == 9 and KvCache(4).stored_bits == 5  # 32 values share two of 16 bits
+    assert KvCache(4, group=64).stored_bits == 4.5
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_head_is_quantized_with_the_embeddings_that_it_shares(family: str, tmp_path: Path) -> None:
+    model = running(family, tmp_path)
+    name, head = model.head
+    layer = rest_layer(model.weight(name), name)
+    tied = head.weight is model.module.get_input_embeddings().weight
+    exact, before = logits(model.module), head.weight.data.clone()
+    with FakeQuantized(model, {name: layer}, Activations()).applied() as module:
+        assert (module.get_input_embeddings().weight == torch.from_numpy(layer.dequantize())).all() == tied
+        seen = []
+        handle = head.register_forward_hook(lambda _, args, out: seen.append((args[0], out)))
+        rough = logits(module)
+        handle.remove()
+    (x, out), step = seen[0], seen[0][0].abs().amax(-1, keepdim=True) / 127
+    torch.testing.assert_close(x / step, (x / step).round(), rtol=0, atol=1e-3)  # eight bits of a token
+    torch.testing.assert_close(out, x @ torch.from_numpy(layer.dequantize()).T, rtol=1e-4, atol=1e-4)
+    assert 0 < np.abs(rough - exact).max() < 0.2 * np.abs(exact).max()
+    assert torch.equal(head.weight.data, before)
 
 
 @pytest.mark.parametrize("keys", ["channel", "token"])

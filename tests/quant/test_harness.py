@@ -162,7 +162,7 @@ def test_evaluate_runs_tasks_beside_the_float_model(
     path = str(shared / "models" / "stories260K")
     assert main(["quantize", path, "--method", "rtn", "--layers", "*.0.*", "-o", str(tmp_path / "q")]) == 0
     capsys.readouterr()
-    assert main(["evaluate", str(tmp_path / "q"), "--tasks", str(tasks)]) == 0
+    assert main(["evaluate", str(tmp_path / "q"), "--tasks", str(tasks), "--rest", "float"]) == 0
     said = capsys.readouterr()
     layers = {name: load_layer(tmp_path / "q", name) for name in list_layers(tmp_path / "q")}
     lines = {tuple(line.split()[:2]): line.split()[2:] for line in said.out.splitlines()}

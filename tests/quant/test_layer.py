@@ -63,10 +63,14 @@ def test_stored_bits_are_counted_one_by_one() -> None:
     layer = example(zero=True)
     dense = 2 * 35  # both codebooks have three values
     tables = 4 * 1 + 2 * 3 * 8
-    scales, zeros = 9 * 32, 9 * 7  # zeros 0..64
+    scales, zeros = 9 * 32, 9 * 1  # zeros 0 and 64: steps of 64
     sparse = 2 * (8 + 3) + 6 * 2 + 5 * 32
-    assert layer.true_bits() == (dense + tables + scales + zeros + sparse + 7 * 32) / 35
-    assert layer.true_bits(16) == pytest.approx(layer.true_bits() - (9 + 5 + 7) * 16 / 35)
+    assert layer.true_bits() == (dense + tables + scales + zeros + sparse) / 35
+    assert layer.true_bits(16) == pytest.approx(layer.true_bits() - (9 + 5) * 16 / 35)
+    assert layer.zero is not None
+    odd = layer.zero.copy()
+    odd[0, 0] = 1
+    assert replace(layer, zero=odd).true_bits() == pytest.approx(layer.true_bits() + 9 * 6 / 35)  # 0..64, steps of 1
     plain = QuantizedLayer("p", layer.codes, np.ones((1, 1), np.float32), (5, 7), 4, "test")
     assert plain.true_bits() == 4 + 32 / 35
     assert plain.class_share() == ()
@@ -123,3 +127,16 @@ def test_a_codebook_is_ascending_int8_with_zero() -> None:
             book(*values)
     with pytest.raises(HaloError, match="int8"):
         Codebook("b", np.array([0, 1]), None, None, "test")  # type: ignore[arg-type]
+
+
+def test_scales_of_half_precision() -> None:
+    layer = example(zero=True)
+    half = layer.with_half_scales()
+    assert layer.sparse is not None and half.sparse is not None
+    np.testing.assert_array_equal(half.scale, layer.scale.astype(np.float16).astype(np.float32))
+    assert half.scale.dtype == np.float32 and not np.array_equal(half.scale, layer.scale)
+    np.testing.assert_array_equal(half.sparse.scale, layer.sparse.scale)  # they are halves and ones
+    np.testing.assert_array_equal(half.codes, layer.codes)
+    for scale in (1e6, 1e-9):
+        with pytest.raises(HaloError, match="too large or too small for half precision"):
+            replace(layer, scale=np.full_like(layer.scale, scale)).with_half_scales()

@@ -21,7 +21,7 @@ from halo.workload.architectures import Role
 RNG = np.random.default_rng(5)
 
 
-def group(roles: tuple[Role, ...], norm: str | None, known: bool = True) -> LayerGroup:
+def group(roles: tuple[Role, ...], norm: str | None, known: bool = True, source: str | None = None) -> LayerGroup:
     """Layers of 32 x 48 that read one tensor, with inputs of a model where they are known."""
     tasks = tuple(
         LayerTask(
@@ -34,7 +34,7 @@ def group(roles: tuple[Role, ...], norm: str | None, known: bool = True) -> Laye
     x = RNG.standard_normal((200, 48)).astype(np.float32)
     names = tuple(task.name for task in tasks)
     size = np.abs(x)
-    inputs = LayerInputs(names, norm, 200, 2 / 200 * x.T @ x, size.mean(axis=0), size.max(axis=0))
+    inputs = LayerInputs(names, norm, 200, 2 / 200 * x.T @ x, size.mean(axis=0), size.max(axis=0), source)
     return LayerGroup(tasks, names, inputs if known else None)
 
 
@@ -43,11 +43,14 @@ BEHIND_A_NORM = {
     "left-aligned": "left-aligned RTN",
     "smoothquant": "SmoothQuant",
     "gptq": "GPTQ",
-    "awq": "AWQ",
+    "awq": "AWQ, scale and clip",
     "squeezellm": "SqueezeLLM, centroids int8",
     "halo": "HALO bal",
 }
-OTHERS = {**BEHIND_A_NORM, "smoothquant": "RTN", "awq": "RTN"}
+NOT_CLIPPED = {**BEHIND_A_NORM, "awq": "AWQ, scale only"}
+BEHIND_A_LAYER = {**BEHIND_A_NORM, "smoothquant": "RTN"}
+BEHIND_NOTHING = {**BEHIND_A_LAYER, "awq": "AWQ, clip only"}
+LEFT_ALONE = {**BEHIND_A_LAYER, "awq": "RTN"}
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)
@@ -57,23 +60,23 @@ def test_each_layer_gets_the_method_that_the_table_promises(name: str) -> None:
     quantizer = row.make(options, WeightTable(corner()[0]) if row.table else None)
     quantizer = quantizer.for_model(ModelTask(False, lambda: iter(())))
     for layers, expected in (
-        (group(("q", "k", "v"), "norm"), BEHIND_A_NORM),
-        (group(("gate", "up"), "norm"), BEHIND_A_NORM),
-        (group(("o",), None), OTHERS),
-        (group(("down",), None), OTHERS),
+        (group(("q", "k", "v"), "norm"), (NOT_CLIPPED, NOT_CLIPPED, BEHIND_A_NORM)),
+        (group(("gate", "up"), "norm"), (BEHIND_A_NORM, BEHIND_A_NORM)),
+        (group(("o",), None), (BEHIND_NOTHING,)),
+        (group(("o",), None, source="v"), (BEHIND_A_LAYER,)),
+        (group(("down",), None, source="up"), (BEHIND_A_LAYER,)),
+        (group(("q", "k", "v"), None), (LEFT_ALONE, LEFT_ALONE, BEHIND_NOTHING)),
     ):
         made = [*quantizer.quantize(layers)]
-        assert [layer.method for layer in made] == [expected[name]] * len(layers.layers)
+        assert [layer.method for layer in made] == [methods[name] for methods in expected]
         assert [layer.name for layer in made] == [task.name for task in layers.layers]
         for layer in made:
             layer.check()
-            assert (layer.input_scale is not None) is (expected[name] in ("SmoothQuant", "AWQ"))
-        if expected[name] == "AWQ":
-            clipped = [layer.details["clip"] for layer in made]
-            assert clipped == [task.info.role not in ("q", "k") for task in layers.layers]
-    treats_all = BEHIND_A_NORM[name] == OTHERS[name]
+            assert (layer.input_scale is not None) is (layer.method == "SmoothQuant" or "scale" in layer.method)
+    treats_all = BEHIND_A_NORM[name] == LEFT_ALONE[name]
     assert (row.fallback is None) is treats_all
-    assert row.fallback is None or row.fallback.method == OTHERS[name]
+    assert row.fallback is None or row.fallback.method == LEFT_ALONE[name]
+    assert (row.input_scales is not None) is (name in ("smoothquant", "awq"))
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)

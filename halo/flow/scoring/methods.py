@@ -20,7 +20,9 @@ from halo.flow.runs.provenance import read_record
 from halo.flow.runs.runfolder import RECORD
 from halo.flow.scoring.stated import METHODS, Operand
 from halo.quant.codebooks import left_aligned_codebook
-from halo.quant.layer import QuantizedLayer
+from halo.quant.kv_cache import KvCache
+from halo.quant.layer import SINGLE, QuantizedLayer
+from halo.quant.rest import REST_BITS, rest_bits
 from halo.quant.store import list_layers, load_layer
 from halo.sourced import Told
 from halo.workload.gemm import Gemm
@@ -28,6 +30,7 @@ from halo.workload.gemm import Gemm
 _OWN_MODEL = "Give the folder and the model that it was made from."
 _HEAD = "The head is no layer of a block: it runs as w8a8"
 _BAND = 128  # rows worked on at a time
+_FLOAT_CACHE = 16  # bits of a value of the KV cache that is not quantized
 _FAST_BITS, _MIDDLE_BITS, _SPARSE_BITS = 3, 4, 8  # of the paper's effective bits
 
 
@@ -129,7 +132,7 @@ def stated_method(name: str, model: str, kv_bits: int) -> Method:
     keys = (stated.bits_key(model), "sparse_share")
     bits, sparse = (figures.number(key) for key in keys)
     sources = figures.told(name, keys)
-    said = ["Stated bits a weight count no scales", _HEAD]
+    said = ["Stated bits a weight count no scales", _HEAD, *_cache_said(kv_bits)]
     sets: tuple[ValueSet, ...]
     share: tuple[float, ...]
     if stated.family == "HALO":
@@ -145,17 +148,19 @@ def stated_method(name: str, model: str, kv_bits: int) -> Method:
     return Method(name, blocks, _W8A8, _cache(kv_bits), assumptions=tuple(said), sources=sources)
 
 
-def quantized_method(folder: Path, kv_bits: int, gemms: Iterable[Gemm]) -> Method:
-    """The layers of a folder of ``halo quantize``; what is not in it runs as w8a8.
+def quantized_method(folder: Path, kv_bits: int, scale_bits: int, gemms: Iterable[Gemm]) -> Method:
+    """The layers of a folder of ``halo quantize``; what is not in it runs as w8a8, see ``halo.quant.rest``.
 
     Args:
         folder: of the same model.
         kv_bits: of the KV cache.
-        gemms: of the model, to check the shapes.
+        scale_bits: of a stored scale.
+        gemms: of the model with its head, to check the shapes.
 
     Raises:
         HaloError: no such folder, a damaged one, or one of another model.
     """
+    gemms = tuple(gemms)
     wanted = {gemm.layer: (gemm.n, gemm.k) for gemm in gemms if gemm.layer is not None}
     if (folder / RECORD).is_file():
         record = read_record(folder)
@@ -172,16 +177,25 @@ def quantized_method(folder: Path, kv_bits: int, gemms: Iterable[Gemm]) -> Metho
         if layer.shape != wanted[name]:
             shapes = (" x ".join(map(str, shape)) for shape in (layer.shape, wanted[name]))
             raise HaloError("layer {!r} is {}, the model's {}".format(name, *shapes), _OWN_MODEL, folder)
-        formats[name] = layer_format(layer)
+        formats[name] = layer_format(layer, scale_bits)
     said = [f"Bits, tile classes and values of the weights of {folder.name} are those in its folder"]
     missing = len(wanted) - len(names)
     said.append(_HEAD)
     if missing:
         said.append(f"The folder {folder.name} lacks {missing} of {len(wanted)} layers: they run as w8a8")
-    return Method(folder.name, _W8A8, _W8A8, _cache(kv_bits), formats, tuple(said))
+    said.append(f"In {folder.name} scales of weights have {scale_bits} bits; w8a8 has one for each output channel")
+    said += _cache_said(kv_bits)
+    accuracy = f"halo evaluate {folder} --text FILE --activations int8"
+    accuracy += "" if kv_bits == _FLOAT_CACHE else f" --kv int{kv_bits}"
+    accuracy += "" if scale_bits == SINGLE else f" --scale-bits {scale_bits}"
+    said.append(f"The accuracy of this model is what {accuracy} measures")
+    whole = {k: WeightFormat((_plain(REST_BITS),), (1.0,), rest_bits(k, scale_bits)) for k in {g.k for g in gemms}}
+    formats |= {name: whole[k] for name, (_, k) in wanted.items() if name not in formats}
+    head = next(gemm for gemm in gemms if gemm.kind == "head")
+    return Method(folder.name, whole[head.k], whole[head.k], _cache(kv_bits), formats, tuple(said))
 
 
-def layer_format(layer: QuantizedLayer) -> WeightFormat:
+def layer_format(layer: QuantizedLayer, scale_bits: int = SINGLE) -> WeightFormat:
     """What the array sees of a quantized layer; its tile classes turned to K x N.
 
     Raises:
@@ -192,7 +206,7 @@ def layer_format(layer: QuantizedLayer) -> WeightFormat:
         (counts,) = _counts_by_class(layer)
         there = np.flatnonzero(counts)
         chosen = ValueSet(layer.method, tuple((there - INT8_ZERO).tolist()), tuple(counts[there].tolist()))
-        return WeightFormat((chosen,), (1.0,), layer.true_bits(), sparse_share=sparse)
+        return WeightFormat((chosen,), (1.0,), layer.true_bits(scale_bits), sparse_share=sparse)
     sets = []
     for book, counts in zip(layer.codebooks, _counts_by_class(layer), strict=True):
         values = book.values.astype(np.int64)
@@ -202,7 +216,8 @@ def layer_format(layer: QuantizedLayer) -> WeightFormat:
             raise HaloError(what, "Quantize the layer again: at the clock of the codebook this code is not safe.")
         sets.append(ValueSet(book.name, tuple(values.tolist()), tuple(counts[INT8_ZERO + values].tolist())))
     classes = np.ascontiguousarray(layer.tile_class.T)
-    return WeightFormat(tuple(sets), layer.class_share(), layer.true_bits(), layer.tile, classes, sparse)
+    bits = layer.true_bits(scale_bits)
+    return WeightFormat(tuple(sets), layer.class_share(), bits, layer.tile, classes, sparse)
 
 
 def _counts_by_class(layer: QuantizedLayer) -> npt.NDArray[np.int64]:
@@ -228,7 +243,14 @@ def _aligned(bits: int) -> ValueSet:
 
 
 def _cache(bits: int) -> WeightFormat:
-    return WeightFormat((_plain(8),), (1.0,), bits)
+    stored = bits if bits == _FLOAT_CACHE else KvCache(bits).stored_bits
+    return WeightFormat((_plain(8),), (1.0,), stored)
+
+
+def _cache_said(bits: int) -> list[str]:
+    if bits == _FLOAT_CACHE:
+        return []
+    return [f"A value of the KV cache takes {KvCache(bits).stored_bits:g} bits: {KvCache(bits).label}"]
 
 
 _W8A8 = WeightFormat((_plain(8),), (1.0,), 8)

@@ -46,7 +46,7 @@ class FolderModel(Model):
     @property
     def architecture(self) -> Family:
         """Where the family keeps its layers and norms."""
-        return FAMILIES[self.family]
+        return FAMILIES[self.family].of_config(self.config)
 
     def quantized(self, name: str) -> QuantizedLayer | None:
         """See ``Model``."""

@@ -41,7 +41,8 @@ def unread(what: str, path: Path | None = None) -> HaloError:
     """The error for a format that is not read."""
     return HaloError(
         f"the checkpoint is quantized as {what}, which is not read",
-        "Read are compressed-tensors (int-quantized, pack-quantized), GPTQ, AWQ (gemm) and GGUF (Q4_0, Q8_0).",
+        "Read are compressed-tensors (int-quantized, pack-quantized), GPTQ, AWQ (gemm) and the GGUF types that the "
+        "gguf package dequantizes.",
         path,
     )
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GGUF files (llama.cpp), through the gguf package: layers in Q4_0, Q8_0, F32, F16 or BF16.
+"""GGUF files (llama.cpp), through the gguf package: layers in every type that it dequantizes.
 
 Names are the file's own (``blk.0.attn_q``). In the llama architecture llama.cpp stores the rows of attn_q and attn_k
 in another order than transformers, which changes nothing inside a row.
 
-The MAC sees q - z: Q4_0 codes minus 8, and Q8_0 codes as they are.
+Q4_0 and Q8_0 hold integers that a MAC can take, q - z: Q4_0 codes minus 8, and Q8_0 codes as they are. The others
+(Q4_1, the K and IQ types, MXFP4 and so on) have offsets that are no multiples of the scale, scales of scales or
+vector codebooks: of these only the weights are given.
 
 Tests: tests/quant/test_checkpoint_quantized.py.
 """
@@ -14,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import gguf
@@ -40,6 +43,7 @@ _ROLES: dict[str, Role] = {
 _BLOCK = 32  # weights a scale, in both formats
 _BYTES = {"Q4_0": 18, "Q8_0": 34}  # of a block: a scale in float16, then the codes
 _PLAIN = ("F32", "F16", "BF16")
+_CHUNK = 1 << 20  # weights that the package dequantizes at a time: it takes several times their size
 _LAYER = re.compile(r"blk\.(\d+)\.(\w+)\.weight")
 
 
@@ -56,10 +60,8 @@ class GgufModel(Model):
     def quantized(self, name: str) -> QuantizedLayer | None:
         """See ``Model``."""
         tensor = self.tensors[self.layer(name).name]
-        if tensor.dtype in _PLAIN:
-            return None
         if tensor.dtype not in _BYTES:
-            raise unread(f"GGUF {tensor.dtype} in {name}", self.path)
+            return None
         rows, columns = tensor.shape
         blocks = tensor.raw().reshape(rows, columns // _BLOCK, _BYTES[tensor.dtype])
         scale = blocks[..., :2].copy().view("<f2")[..., 0].astype(np.float32)
@@ -74,7 +76,17 @@ class GgufModel(Model):
         return QuantizedLayer(name, codes.reshape(rows, columns), scale, (1, _BLOCK), bits, f"GGUF {tensor.dtype}")
 
     def _plain(self, layer: LayerInfo) -> Float32:
-        return self.tensors[layer.name].float32()
+        tensor = self.tensors[layer.name]
+        if tensor.dtype in _PLAIN:
+            return tensor.float32()
+        kind = gguf.GGMLQuantizationType[tensor.dtype]
+        rows = tensor.raw().reshape(tensor.shape[0], -1)
+        weight = np.empty(tensor.shape, np.float32)
+        step = max(1, _CHUNK // tensor.shape[1])
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is named with its place later
+            for first in range(0, len(rows), step):
+                weight[first : first + step] = gguf.dequantize(np.ascontiguousarray(rows[first : first + step]), kind)
+        return weight
 
 
 def open_gguf(path: Path) -> GgufModel:
@@ -95,6 +107,9 @@ def open_gguf(path: Path) -> GgufModel:
         for t in reader.tensors
         if _LAYER.fullmatch(t.name) and len(t.shape) == 2
     }
+    for name, tensor in found.items():
+        if not _dequantized(tensor.dtype):
+            raise unread(f"GGUF {tensor.dtype} in {name}", path)
     family = str(config.get("general.architecture"))
     if family not in _FAMILIES:
         matrices = summary({name: tensor.shape for name, tensor in found.items()})
@@ -123,6 +138,17 @@ def _require_blocks(layers: list[tuple[int, int, LayerInfo]], count: object, pat
     if not alike or sorted(blocks) != list(range(len(blocks))) or len(blocks) != count:
         what = f"the file promises {count} blocks and holds {len(blocks)}, or some lack layers"
         raise HaloError(what, "Fetch it again.", path)
+
+
+@lru_cache
+def _dequantized(dtype: str) -> bool:
+    """The package dequantizes this type, tried on a block."""
+    kind = gguf.GGMLQuantizationType[dtype]
+    try:
+        gguf.dequantize(np.zeros((1, gguf.GGML_QUANT_SIZES[kind][1]), np.uint8), kind)
+    except RuntimeError:  # its own subclass for types that it has no code for
+        return False
+    return True
 
 
 def _tensor(tensor: gguf.ReaderTensor, path: Path) -> Tensor:

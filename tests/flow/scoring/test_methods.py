@@ -76,7 +76,8 @@ def test_codes_of_few_bits_stay_low_or_go_left() -> None:
     assert stated_method("w4a8", "", 8).blocks.sets[0].values == tuple(range(-8, 8))
     assert stated_method("w3a8", "", 8).blocks.sets[0].values == (-4, -3, -2, -1, 0, 1, 2, 3)
     assert stated_method("left-aligned-w3", "", 8).blocks.sets[0].values == (-128, -96, -64, -32, 0, 32, 64, 96)
-    assert stated_method("w8a8", "", 16).cache.stored_bits == 16
+    stored = [stated_method("w8a8", "", bits).cache.stored_bits for bits in (4, 8, 16)]
+    assert stored == [5, 9, 16], "groups of 32 share two numbers of 16 bits"
 
 
 def test_an_unknown_method_is_refused() -> None:
@@ -112,21 +113,30 @@ def test_without_tiles_the_codes_that_occur_are_the_set() -> None:
 def test_a_folder_says_what_it_lacks(tmp_path: Path) -> None:
     save_layer(tmp_path / "bal", tiled())
     other = Gemm("block 1 up", "linear", "up", 3, 6, 4, 1, 1, "model.layers.1.mlp.up_proj")
-    method = quantized_method(tmp_path / "bal", 8, [gemm(), other, head()])
+    method = quantized_method(tmp_path / "bal", 8, 32, [gemm(), other, head()])
     assert method.label == "bal"
-    assert method.format_of(gemm()).tile == 2 and method.format_of(other).stored_bits == 8
+    assert method.format_of(gemm()).tile == 2 and method.format_of(gemm()).stored_bits == tiled().true_bits()
+    assert method.format_of(other).stored_bits == method.format_of(head()).stored_bits == 8 + 32 / 6
+    half = quantized_method(tmp_path / "bal", 4, 16, [gemm(), other, head()])
+    assert half.format_of(gemm()).stored_bits == tiled().true_bits(16)
+    assert half.format_of(other).stored_bits == half.format_of(head()).stored_bits == 8 + 16 / 6
+    assert (method.cache.stored_bits, half.cache.stored_bits) == (9, 5)
+    told = [sentence for sentence in half.assumptions if "halo evaluate" in sentence]
+    assert [sentence.split(str(tmp_path / "bal"))[1] for sentence in told] == [
+        " --text FILE --activations int8 --kv int4 --scale-bits 16 measures"
+    ]
     assert any("The folder bal lacks 1 of 2 layers" in sentence for sentence in method.assumptions)
 
 
 def test_a_folder_of_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HaloError, match="no quantized folder"):
-        quantized_method(tmp_path, 8, [gemm()])
+        quantized_method(tmp_path, 8, 32, [gemm()])
     save_layer(tmp_path, tiled())
     with pytest.raises(HaloError, match="is 4 x 6, the model's 4 x 7"):
-        quantized_method(tmp_path, 8, [gemm(k=7)])
+        quantized_method(tmp_path, 8, 32, [gemm(k=7)])
     save_layer(tmp_path, tiled("model.layers.9.mlp.up_proj"))
     with pytest.raises(HaloError, match="has no layer 'model"):
-        quantized_method(tmp_path, 8, [gemm()])
+        quantized_method(tmp_path, 8, 32, [gemm()])
 
 
 @pytest.mark.parametrize(
@@ -140,11 +150,11 @@ def test_a_folder_whose_record_cannot_be_read_is_not_scored(tmp_path: Path, text
     save_layer(tmp_path, tiled())
     (tmp_path / "run.json").write_text(text, encoding="utf-8")
     with pytest.raises(HaloError, match=said):
-        quantized_method(tmp_path, 8, [gemm(), head()])
+        quantized_method(tmp_path, 8, 32, [gemm(), head()])
 
 
 def test_stated_and_quantized_methods_say_the_same_of_the_head(tmp_path: Path) -> None:
     save_layer(tmp_path / "q", tiled())
-    own = quantized_method(tmp_path / "q", 8, [gemm(), head()])
+    own = quantized_method(tmp_path / "q", 8, 32, [gemm(), head()])
     stated = stated_method("halo-bal", "llama2-7b", 8)
     assert sum("head" in sentence for sentence in {*own.assumptions, *stated.assumptions}) == 1
