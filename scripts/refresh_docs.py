@@ -23,7 +23,7 @@ import typer.main
 from halo.arch.gpu.device import DATA as GPU_DATA
 from halo.arch.systolic.array import DATA as SYSTOLIC_DATA
 from halo.characterization.columns import COLUMNS
-from halo.cli.main import app
+from halo.cli.main import application
 from halo.flow.scoring.columns import COLUMNS as SCORE_COLUMNS
 from halo.flow.scoring.columns import POINT
 from halo.sourced import load_toml
@@ -59,7 +59,7 @@ MEANINGS = {
 
 def regions() -> dict[str, str]:
     """Name of each generated part, and its text."""
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(application())
     commands = group.commands
     return {
         "commands": _table(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from halo.cli.main import app
+from halo.cli.main import application
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -26,7 +26,7 @@ PAGES = [
 def examples() -> list[str]:
     """Indented lines that begin with ``halo`` and a command, in pages and in the help of commands."""
     texts = [path.read_text(encoding="utf-8").replace(" \\\n", " ") for path in PAGES if path.is_file()]
-    texts += [command.help or "" for command in typer.main.get_command(app).commands.values()]  # type: ignore[attr-defined]
+    texts += [command.help or "" for command in typer.main.get_command(application()).commands.values()]  # type: ignore[attr-defined]
     lines = [line for text in texts for line in re.findall(r"^ +(halo [a-z].*)$", text, re.MULTILINE)]
     return sorted({line.split("#")[0].strip() for line in lines if "[OPTIONS]" not in line})
 
@@ -34,7 +34,7 @@ def examples() -> list[str]:
 @pytest.mark.parametrize("example", examples())
 def test_examples_are_accepted_by_the_command_line(example: str) -> None:
     _, name, *arguments = shlex.split(example)
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = typer.main.get_command(application()).commands[name]  # type: ignore[attr-defined]
     command.make_context(name, arguments)
 
 

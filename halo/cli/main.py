@@ -11,23 +11,24 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from halo.cli import characterize, crosscheck, doctor, evaluate, inspection, plot, quantize, score, sim, synth
 from halo.errors import HaloError, Interrupted
 from halo.version import __version__
 from halo.wording import command_line
 
 _GROUPS = {
-    "Start": {"doctor": doctor, "inspect": inspection},
-    "Timing and power": {"characterize": characterize, "synth": synth, "crosscheck": crosscheck, "plot": plot},
-    "RTL": {"sim": sim},
-    "Models": {"quantize": quantize, "evaluate": evaluate, "score": score},
+    "Start": {"doctor": "doctor", "inspect": "inspection"},
+    "Timing and power": {name: name for name in ("characterize", "synth", "crosscheck", "plot")},
+    "RTL": {"sim": "sim"},
+    "Models": {name: name for name in ("quantize", "evaluate", "score")},
 }
+"""The module of each command, which lies in ``halo.cli``."""
 
 
 class _Commands(TyperGroup):
@@ -53,21 +54,6 @@ class _Once(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(
-    name="halo",
-    cls=_Commands,
-    help="Measure delay, clock and energy of a multiply-accumulate unit (MAC) for each weight, from its Verilog and a "
-    "Liberty cell library; quantize language models to its fast weights, and score them on arrays and GPUs.",
-    epilog="Try: halo characterize --liberty cells.lib -o runs/default",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-)
-for _names in _GROUPS.values():
-    for _name, _module in _names.items():
-        app.command(_name, cls=_Once)(_module.command)
-
 _PLAIN = (
     (re.compile(r": Value error, "), ": "),
     (re.compile(r": Input should be greater than or equal to (\S+?)\.?$"), r": it must be \1 or more"),
@@ -84,7 +70,27 @@ _INTERRUPTED = 128 + signal.SIGINT
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # Click's, wherever this version of Typer keeps it
 
 
-@app.callback(invoke_without_command=True)
+def application(wanted: str | None = None) -> typer.Typer:
+    """The command line, with all commands or with the one that is wanted, so that no other is imported."""
+    app = typer.Typer(
+        name="halo",
+        cls=_Commands,
+        help="Measure delay, clock and energy of a multiply-accumulate unit (MAC) for each weight, from its Verilog "
+        "and a Liberty cell library; quantize language models to its fast weights, and score them on arrays and GPUs.",
+        epilog="Try: halo characterize --liberty cells.lib -o runs/default",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    )
+    app.callback(invoke_without_command=True)(_start)
+    modules = {name: module for group in _GROUPS.values() for name, module in group.items()}
+    for name, module in modules.items():
+        if wanted == name or wanted not in modules:
+            app.command(name, cls=_Once)(import_module(f"halo.cli.{module}").command)
+    return app
+
+
 def _start(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
@@ -115,7 +121,7 @@ def _run(arguments: list[str]) -> int:
     from halo.flow.runs.runfolder import explain
 
     try:
-        code = app(arguments, prog_name="halo", standalone_mode=False)
+        code = application(arguments[0] if arguments else None)(arguments, prog_name="halo", standalone_mode=False)
         sys.stdout.flush()
         if code == _INTERRUPTED:  # newer versions of Typer catch Ctrl-C themselves, silently
             return _interrupted()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from halo.cli.main import app
+from halo.cli.main import application
 
 TUTORIAL = (Path(__file__).resolve().parents[2] / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
@@ -20,5 +20,5 @@ def test_inspect_prints_what_the_tutorial_shows(tmp_path: Path, monkeypatch: pyt
     source, command, shown = found.groups()
     monkeypatch.chdir(tmp_path)
     Path("mac.v").write_text(source, encoding="utf-8")
-    done = CliRunner().invoke(app, command.split())
+    done = CliRunner().invoke(application(), command.split())
     assert done.exit_code == 0 and done.stdout.strip() == shown.strip()

@@ -134,9 +134,9 @@ def test_a_wrong_option_is_answered_with_what_there_is(method: str, given: dict[
 def test_the_command_line_has_every_option_of_the_table() -> None:
     import typer.main
 
-    from halo.cli.main import app
+    from halo.cli.main import application
 
-    command = typer.main.get_command(app).commands["quantize"]  # type: ignore[attr-defined]
+    command = typer.main.get_command(application()).commands["quantize"]  # type: ignore[attr-defined]
     shown = {parameter.name: parameter for parameter in command.params}
     for row in QUANTIZERS.values():
         for field in dataclasses.fields(row.options):
