@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,13 @@ from halo.liberty.model import Library
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import I8, influenced, propagate_constants
 from halo.netlist.hdl import PortInfo
-from halo.netlist.model import FLOP, Circuit, Netlist
+from halo.netlist.model import FLOP, I64, U8, Circuit, Netlist
 from halo.netlist.resets import require_inactive_resets
 from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
 from halo.synth.libraries import matching_cells, without_cells
 from halo.timing.arcs import delay_arcs
+from halo.timing.clock_edges import FALL, RISE, end_shares, flop_edges, launching_edges, port_edge, used_edges
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
 from halo.timing.event.reduction import TimedCircuit
@@ -53,6 +55,7 @@ class DesignCorner:
         annotated: the delays come from an SDF, not from the library.
         boundary: the register assumed before and behind the ports; None: inputs change at the clock edge itself, and
             outputs may settle until the next.
+        duty: part of the period that the clock is high.
         assumptions: what all this rests on, one sentence each.
     """
 
@@ -65,6 +68,7 @@ class DesignCorner:
     output_load_f: float
     annotated: bool = False
     boundary: RegisterOverhead | None = None
+    duty: float = 0.5
     assumptions: tuple[str, ...] = ()
 
     @property
@@ -95,6 +99,55 @@ class DesignCorner:
         if self.boundary is None or not self.registered:
             return 0.0, 0.0
         return self.boundary.clk_to_q_s, self.boundary.setup_s
+
+    @property
+    def both_edges(self) -> bool:
+        """Whether the design's flip-flops use both edges of the clock."""
+        return len(used_edges(self.circuit)) > 1
+
+    @cached_property
+    def launching(self) -> U8:
+        """Clock edges that set off changes of each net under any weight: uint8[N], bits FALL and RISE."""
+        ties = tied_nets(self.circuit.netlist, self.roles)
+        constant = propagate_constants(self.circuit, ties)
+        return launching_edges(self.circuit, constant, self.circuit.netlist.inputs[self.roles.weight])
+
+    @cached_property
+    def capture(self) -> U8:
+        """Clock edge at which each endpoint is taken: uint8[E], FALL or RISE, in the order of ``timed``."""
+        circuit = self.circuit
+        edge, ports = flop_edges(circuit), port_edge(circuit)
+        gates = [int(np.searchsorted(circuit.pin_start, e.pin, side="right")) - 1 for e in endpoints(circuit)]
+        return np.array([ports if gate < 0 else edge[gate] for gate in gates], np.uint8)
+
+    @cached_property
+    def end_groups(self) -> tuple[tuple[float, I64], ...]:
+        """Endpoints by the share of the period that their paths have, and their indices; one group with one edge."""
+        ends = self.timed.end_net
+        if not self.both_edges:
+            return ((1.0, np.arange(len(ends), dtype=np.int64)),)
+        shares = end_shares(self.launching[ends], self.capture, self.duty)
+        return tuple((float(value), np.flatnonzero(shares == value)) for value in np.unique(shares))
+
+    def require_one_edge_each(self) -> None:
+        """Check that no gate sees changes of both clock edges: played in one transition, they would meet.
+
+        Raises:
+            HaloError: one does.
+        """
+        circuit = self.circuit
+        if not self.both_edges:
+            return
+        met = np.flatnonzero((self.launching[circuit.out] == (1 << FALL | 1 << RISE)) & (circuit.kind != FLOP))
+        if len(met):
+            instance = circuit.netlist.instances[circuit.instance[met[0]]]
+            raise HaloError(
+                f"instance {instance.name} takes signals of both clock edges, which the exact method cannot play in "
+                "one transition",
+                "Use --method bound, which holds for both, or --method static.",
+                circuit.netlist.path or None,
+                instance.line or None,
+            )
 
     def held(self, pattern: int) -> dict[int, int]:
         """Nets held for a weight's bit pattern: its bits and the tied inputs."""
@@ -248,7 +301,12 @@ def load_corner(
         conditions.input_slew_s,
         conditions.output_load_f,
         annotated=config.sdf is not None,
+        duty=config.duty_cycle / 100,
     )
+    if corner.both_edges:
+        said.append(_both_edges(circuit, config.duty_cycle))
+        if config.method == "exact":
+            corner.require_one_edge_each()
     if config.register_overhead:
         boundary = boundary_of(corner)
         if corner.registered:
@@ -267,6 +325,15 @@ def require_registers(library: Library, patterns: Sequence[str]) -> None:
         if all(library.cells[name].flipflop is None for name in matching_cells(library, [pattern])):
             what = f"{pattern!r} names cells that synthesis may not use, and a gate netlist is not synthesized"
             raise HaloError(what, f"Leave out --dont-use {pattern!r}: only the flip-flop at the ports is chosen here.")
+
+
+def _both_edges(circuit: Circuit, duty_cycle: float) -> str:
+    falling = len(circuit.falling)
+    flops = len(np.unique(circuit.instance[circuit.kind == FLOP]))
+    return (
+        f"The clock is high for {duty_cycle:g} % of the period: {flops - falling} flip-flops take its rising edge, "
+        f"{falling} its falling edge, ports the rising one; a path between the two has that part of the period."
+    )
 
 
 def boundary_of(corner: DesignCorner) -> RegisterOverhead:

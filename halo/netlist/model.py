@@ -60,6 +60,8 @@ class Netlist:
         path: file it came from.
         signed_ports: ports declared ``signed``.
         inouts: bidirectional ports, as ``inputs``: supplies, or nothing that can be compiled.
+        numbered: cells without a module in the file: bits of their vector pins are numbered from the least significant,
+            which the library may see otherwise.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Netlist:
     path: str = ""
     signed_ports: frozenset[str] = frozenset()
     inouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    numbered: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +107,8 @@ class Circuit:
         source: int32[S], nets that start paths: input-port bits (not clocks, not held), then outputs of
             ``state_gates``.
         clock_nets: nets that clock flip-flops.
+        falling: instances (index into ``netlist.instances``) whose flip-flops take their data at the falling edge of
+            the clock port, by their own edge and the inverters of the clock tree; all others take the rising one.
         async_pins: (instance, pin, net) of clear and preset pins: they must be held inactive.
     """
 
@@ -123,6 +128,7 @@ class Circuit:
     clock_nets: frozenset[int]
     state_gates: I32
     async_pins: tuple[tuple[int, str, int], ...] = ()
+    falling: frozenset[int] = frozenset()
 
     @property
     def arrays(self) -> CircuitArrays:

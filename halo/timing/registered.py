@@ -23,6 +23,7 @@ from halo.liberty.model import Library
 from halo.netlist.graph import I8, propagate_constants
 from halo.netlist.model import COMB, FLOP, I32, I64, U8, Circuit
 from halo.netlist.ternary import UNKNOWN_TRIT, ternary
+from halo.timing.clock_edges import require_one_edge
 from halo.timing.delays import Delays
 from halo.timing.event.clocked_kernel import Registers, run_cycles
 from halo.timing.event.reduction import TimedCircuit
@@ -168,13 +169,14 @@ def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, inpu
         input_slew_s: transition of the clock.
 
     Raises:
-        HaloError: no flip-flop in the design, or none in the library.
+        HaloError: no flip-flop in the design, or none in the library; flip-flops of both clock edges.
     """
     flops = np.flatnonzero(circuit.kind == FLOP).astype(np.int32)
     if not len(flops):
         raise HaloError(
             f"{circuit.netlist.name} has no flip-flops: there is nothing to clock", "Give a registered design."
         )
+    require_one_edge(circuit)
     netlist = circuit.netlist
     states_before = {int(circuit.out[g]) for g in circuit.state_gates}
     ports = np.array([net for net in circuit.source if int(net) not in states_before], np.int32)
@@ -232,6 +234,7 @@ def _cut(circuit: Circuit, delays: Delays, flops: I32, ports: I32, state: I32) -
         clock_nets=circuit.clock_nets,
         state_gates=np.zeros(0, np.int32),
         async_pins=circuit.async_pins,
+        falling=circuit.falling,
     )
     return cut, np.concatenate(arcs).astype(np.int32)
 

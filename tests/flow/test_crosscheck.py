@@ -184,7 +184,6 @@ def test_numbers_of_each_gate_add_up(library: Library, tmp_path: Path) -> None:
     samples = draw_samples(corner, 20, np.random.default_rng(3))
     result = play_in_icarus(
         timed,
-        library,
         timed_netlist,
         samples.before,
         samples.after,
@@ -204,13 +203,13 @@ def test_designs_that_cannot_be_clocked_stage_by_stage(reason: str, library: Lib
     (tmp_path / "netlist.v").write_text(REFUSED[reason])
     corner = corner_of(tmp_path / "netlist.v", library)
     with pytest.raises(HaloError, match=reason):
-        plan_stages(corner.circuit, library, frozenset(corner.circuit.netlist.inputs["a"]))
+        plan_stages(corner.circuit, frozenset(corner.circuit.netlist.inputs["a"]))
 
 
 def test_stages_of_a_pipeline(library: Library, tmp_path: Path) -> None:
     (tmp_path / "netlist.v").write_text(PIPELINE)
     circuit = corner_of(tmp_path / "netlist.v", library).circuit
-    stages = plan_stages(circuit, library, frozenset(circuit.netlist.inputs["a"] + circuit.netlist.inputs["c"]))
+    stages = plan_stages(circuit, frozenset(circuit.netlist.inputs["a"] + circuit.netlist.inputs["c"]))
     stage = dict(zip((circuit.netlist.nets[net] for net in circuit.source), stages.source_stage.tolist(), strict=True))
     # Edge 0: the activation reaches its register. Edge 1: the partial sum does, as the product reaches its own.
     assert (stage["a[0]"], stage["c[0]"], stage["w[0]"]) == (0, 1, 0)

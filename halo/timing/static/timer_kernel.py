@@ -125,12 +125,14 @@ class StartArrays(NamedTuple):
 
     Attributes:
         input_net: int32, nets of input ports; start_net: int32, those of them where paths start (not clocks).
+        launches: uint8[G], 1 for flip-flops whose outputs start paths; the others only add their slew.
         slew_s: of the input nets, and at the flip-flops' clock pins.
         arrival_s: when paths start.
     """
 
     input_net: I32
     start_net: I32
+    launches: U8
     slew_s: float
     arrival_s: float
 
@@ -155,6 +157,7 @@ def time_gate(
     g: int,
     circuit: CircuitArrays,
     graph: GraphArrays,
+    launches: U8,
     input_slew: float,
     dead_slew: bool,
     nets: NetState,
@@ -227,7 +230,7 @@ def time_gate(
                 oppose = False
         for a in range(arc_start[k], arc_start[k + 1]):
             edge = arc_in[a]
-            start = 0.0
+            start = 0.0 if launches[g] else UNREACHED
             in_slew = input_slew
             if p >= 0:
                 source = pin_net[first + p]
@@ -305,7 +308,7 @@ def time_cases(
                 if nets.value[net] < 0:
                     arrival[net, edge] = start.arrival_s
         for g in range(len(circuit.out)):
-            time_gate(g, circuit, graph, start.slew_s, dead_slew, nets, positive, negative)
+            time_gate(g, circuit, graph, start.launches, start.slew_s, dead_slew, nets, positive, negative)
         for e in range(len(end_net)):
             for edge in range(2):
                 end_arrival[w, e, edge] = arrival[end_net[e], edge]
