@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from halo.liberty.attributes import Attributes
 from halo.liberty.model import Cell, FlipFlop, Function, Latch, Leakage, Pin, PowerGroup, Table, TimingGroup
+from halo.liberty.operating import OperatingConditions
 from halo.liberty.parser import Group
 from halo.liberty.scales import Scales
 from halo.liberty.statetable import latch_of_table
@@ -54,11 +55,19 @@ class _Names:
 class CellReader:
     """Reads the cell groups of one library."""
 
-    def __init__(self, attributes: Attributes, scales: Scales, tables: TableReader, library: Group) -> None:
+    def __init__(
+        self,
+        attributes: Attributes,
+        scales: Scales,
+        tables: TableReader,
+        library: Group,
+        conditions: OperatingConditions,
+    ) -> None:
         self._attributes = attributes
         self._scales = scales
         self._tables = tables
         self._library = library
+        self._conditions = conditions
 
     def read(self, group: Group) -> Cell:
         """Read one cell group.
@@ -232,7 +241,8 @@ class CellReader:
 
         Where an edge has a range, its upper end counts: the latest arrival is asked for, and OpenSTA takes it as well.
         """
-        attributes, scale = self._attributes, self._scales.capacitance
+        attributes = self._attributes
+        scale = self._scales.capacitance * self._conditions.scale("pin_cap")
         both = attributes.number(groups, "capacitance")
         rise = self._upper_end(groups, "rise_capacitance")
         fall = self._upper_end(groups, "fall_capacitance")
@@ -281,17 +291,18 @@ class CellReader:
             raise attributes.error(
                 (group,), "timing_sense", f"timing_sense is {sense!r}", f"Give one of {', '.join(_SENSES)}."
             )
+        timing_type = attributes.text((group,), "timing_type") or "combinational"
         return TimingGroup(
             related_pins=self._related(group, pin, names),
-            timing_type=attributes.text((group,), "timing_type") or "combinational",
+            timing_type=timing_type,
             sense=sense,
             when=self._function((group,), "when", names, names.home.get(pin)),
-            tables={table.kind: self._tables.read(table) for table in group.groups},
+            tables={table.kind: self._tables.read(table, timing_type) for table in group.groups},
             line=attributes.source.line(group.offset),
         )
 
     def _internal_power(self, group: Group, pin: str, names: _Names) -> PowerGroup:
-        tables: dict[str, Table] = {table.kind: self._tables.read(table, power=True) for table in group.groups}
+        tables: dict[str, Table] = {table.kind: self._tables.read(table, None) for table in group.groups}
         both = tables.get("power")
         return PowerGroup(
             related_pins=self._related(group, pin, names),
@@ -327,7 +338,7 @@ class CellReader:
             raise self._attributes.error(
                 (group,), name, f"{name} is given but the library has no leakage_power_unit", "Add the unit."
             )
-        return value * self._scales.power
+        return value * self._scales.power * self._conditions.scale("cell_leakage_power")
 
     def _default_leakage(self) -> float | None:
         """The library's default for cells that say nothing, when it is more than a formal zero."""
