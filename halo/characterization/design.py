@@ -24,6 +24,7 @@ from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import I8, influenced, propagate_constants
 from halo.netlist.hdl import PortInfo
 from halo.netlist.model import FLOP, I64, U8, Circuit, Netlist
+from halo.netlist.open_outputs import hold_open_outputs
 from halo.netlist.resets import require_inactive_resets
 from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
@@ -267,8 +268,9 @@ def load_corner(
     if config.netlist is not None:
         require_registers(library, config.dont_use)
     library = without_cells(library, config.dont_use)
-    netlist = without_supplies(read_netlist(netlist_path, top), library)
+    netlist = without_supplies(read_netlist(netlist_path, top, library.cells), library)
     known = roles or given_roles(declared or netlist_ports(netlist), config)
+    netlist, unused = hold_open_outputs(netlist, library, known.output)
     held = tied_nets(netlist, known)
     circuit = compile_circuit(netlist, library, held)
     constant = propagate_constants(circuit, held)
@@ -280,7 +282,7 @@ def load_corner(
     delays = nominal_delays(
         circuit, library, input_slew_s=conditions.input_slew_s, output_load_f=conditions.output_load_f
     )
-    said = [*roles.assumptions, *conditions.assumptions]
+    said = [*roles.assumptions, *unused, *conditions.assumptions]
     if config.sdf is None:
         said += [IDEAL_WIRES, *delays.notes]
     else:

@@ -108,6 +108,7 @@ def _gates(
             parameters=parameters,
             mode=config.synth,
             dont_use=config.dont_use,
+            may_stay_open=_beside_the_result(declared, config),
             workdir=work,
         )
         shutil.copyfile(made.netlist_verilog, folder / NETLIST)
@@ -119,9 +120,20 @@ def _gates(
         _compare(sources, top, folder / NETLIST, liberty, parameters, work, record)
         record.report("equivalence", 1, 1)
     record.tools["yosys"] = made.yosys_version
+    for port in made.open_outputs:
+        record.assume(f"Nothing drives output port {port}, or some bits of it: they are 0 in the netlist.")
     record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))
     record.assume(f"Synthesized with the cells of corner {config.corners[0][0]}, {config.synth}.")
     return made.top, declared
+
+
+def _beside_the_result(ports: tuple[PortInfo, ...], config: CharacterizeConfig) -> tuple[str, ...]:
+    """Output ports other than the result; none where the roles are not clear, which is told later."""
+    try:
+        result = given_roles(ports, config).output
+    except HaloError:
+        return ()
+    return tuple(port.name for port in ports if port.direction == "output" and port.name != result)
 
 
 def _compare(

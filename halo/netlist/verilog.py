@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Container
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -21,12 +22,14 @@ from halo.netlist.syntax import ModuleText, parse
 from halo.netlist.tokens import tokenize
 
 
-def read_netlist(path: str | Path, top: str | None = None) -> Netlist:
+def read_netlist(path: str | Path, top: str | None = None, cells: Container[str] = ()) -> Netlist:
     """Read a gate netlist and flatten it.
 
     Args:
         path: Verilog file, also gzipped (whatever its suffix).
         top: module to read; without it the one module that no other instantiates.
+        cells: names of library cells. A module of such a name is that cell, whatever the file holds of it (simulation
+            models that were concatenated with the netlist).
 
     Returns:
         A flat netlist. Inner names are joined with dots (``u1.n5``), vector bits are ``name[i]``. Pins tied to a
@@ -37,7 +40,7 @@ def read_netlist(path: str | Path, top: str | None = None) -> Netlist:
             drivers of a net, width mismatch; with file and line.
     """
     tokens = tokenize(_read(Path(path)), str(path))
-    modules = parse(tokens)
+    modules = parse(tokens, cells)
     return flatten(modules, _top(modules, top, str(path)), str(path))
 
 

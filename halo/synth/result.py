@@ -28,6 +28,7 @@ class SynthesisResult:
         log: what Yosys and ABC printed.
         yosys_version: e.g. ``Yosys 0.70 (...)``.
         warnings: Yosys' warnings about the sources, in order.
+        open_outputs: output ports with bits that nothing drives.
     """
 
     top: str
@@ -40,3 +41,4 @@ class SynthesisResult:
     log: str
     yosys_version: str
     warnings: tuple[str, ...] = ()
+    open_outputs: tuple[str, ...] = ()

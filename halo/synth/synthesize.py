@@ -17,9 +17,10 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from halo.synth.explain import explain
+from halo.synth.explain import explain, undriven_outputs
 from halo.synth.libraries import PreparedLiberty, prepare_liberty
 from halo.synth.result import Mode, SynthesisResult
 from halo.synth.sources import read_commands
@@ -48,6 +49,7 @@ def synthesize(
     parameters: Mapping[str, int | str] | None = None,
     mode: Mode = "structural",
     dont_use: Sequence[str] = (),
+    may_stay_open: Sequence[str] = (),
     workdir: Path,
 ) -> SynthesisResult:
     """Map a design to a library and write the netlist into ``workdir``.
@@ -60,6 +62,7 @@ def synthesize(
         mode: ``structural`` or ``flat``, see the module's docstring.
         dont_use: names of further cells that synthesis must not use; ``*``, ``?`` and ``[...]`` match as in a shell,
             capital and small letters differ.
+        may_stay_open: output ports that nothing need drive; their undriven bits are 0 in the netlist.
         workdir: folder for netlist, scripts, logs and temporary files; made when absent.
 
     Raises:
@@ -73,16 +76,23 @@ def synthesize(
         library = prepare_liberty(liberty, folder / "liberty", dont_use)
         abc_script = folder / "flat.abc"
         abc_script.write_text(_FLAT_ABC, encoding="utf-8")
-        commands = [
-            *read_commands(sources, top, values),
-            *_check_commands(),
-            *_map_commands(top, mode, library, abc_script),
-            *_write_commands(top, workdir, library),
-        ]
-        run = run_yosys(commands, workdir, "synthesis")
+
+        def attempt(undriven: Sequence[str]) -> YosysRun:
+            commands = [
+                *read_commands(sources, top, values),
+                *_check_commands(top, undriven),
+                *_map_commands(top, mode, library, abc_script, undriven),
+                *_write_commands(top, workdir, library),
+            ]
+            return run_yosys(commands, workdir, "synthesis")
+
+        run = attempt(())
+        undriven = () if run.error is None else undriven_outputs(run, top, may_stay_open)
+        if undriven:
+            run = attempt(undriven)
     if run.error is not None:
         raise explain(run, top, values)
-    return _result(run, top, mode, workdir)
+    return replace(_result(run, top, mode, workdir), open_outputs=_ports(undriven))
 
 
 @contextlib.contextmanager
@@ -95,12 +105,22 @@ def _folder_for_abc(workdir: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _check_commands() -> list[str]:
+def _ports(bits: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(bit.partition("[")[0] for bit in bits))
+
+
+def _open(top: str, undriven: Sequence[str]) -> list[str]:
+    """Give undriven bits of the flattened top's outputs an undefined value, so that they do not count as mistakes."""
+    return [f"cd {top}", *(f"connect -set {bit} 1'x" for bit in undriven), "cd .."] if undriven else []
+
+
+def _check_commands(top: str, undriven: Sequence[str]) -> list[str]:
     """Refuse what cannot be timed, on a flattened copy, so that loops through several modules are seen."""
     return [
         "proc",
         "design -save elaborated",
         "flatten",
+        *_open(top, undriven),
         "tribuf",
         "select -assert-none t:$tribuf",
         "opt_expr",
@@ -111,7 +131,9 @@ def _check_commands() -> list[str]:
     ]
 
 
-def _map_commands(top: str, mode: Mode, library: PreparedLiberty, abc_script: Path) -> list[str]:
+def _map_commands(
+    top: str, mode: Mode, library: PreparedLiberty, abc_script: Path, undriven: Sequence[str]
+) -> list[str]:
     files = " ".join(f"-liberty {quoted(path)}" for path in library.paths)
     avoid = "".join(f" -dont_use {cell}" for cell in library.dont_use)
     abc = f"abc {files}{avoid}"
@@ -125,6 +147,7 @@ def _map_commands(top: str, mode: Mode, library: PreparedLiberty, abc_script: Pa
         abc,
         *(f"read_liberty -lib -ignore_miss_func -ignore_miss_data_latch {quoted(path)}" for path in library.paths),
         "flatten",
+        *_open(top, undriven),
         "setundef -zero",
     ]
     if library.tie_high is not None and library.tie_low is not None:
