@@ -14,7 +14,7 @@ from halo.liberty.tables import lookup
 from halo.netlist.model import Circuit
 from halo.timing.arcs import delay_arcs
 from halo.timing.delays import Delays
-from halo.timing.static.setup import setup_times
+from halo.timing.static.setup import F64, setup_times
 
 _SHOWN = 4
 
@@ -86,14 +86,15 @@ def plain_flip_flop(library: Library) -> tuple[Cell, FlipFlop]:
     )
 
 
-def register_overhead(library: Library, *, input_slew_s: float, load_f: float, data_slew_s: float) -> RegisterOverhead:
+def register_overhead(library: Library, *, input_slew_s: float, load_f: float, data_slew_s: F64) -> RegisterOverhead:
     """Clock-to-output delay and setup time of the library's plain flip-flop.
 
     Args:
         library: the corner.
         input_slew_s: transition of the clock.
         load_f: load of the flip-flop's output.
-        data_slew_s: transition of the data at the next register.
+        data_slew_s: float64[m, 2], transition of the data at each of the next registers by edge (fall, rise). The
+            setup is the worst of all, which need not be that of the slowest: tables may fall with the transition.
 
     Raises:
         HaloError: no such flip-flop, or one without delay or setup tables.
@@ -104,7 +105,7 @@ def register_overhead(library: Library, *, input_slew_s: float, load_f: float, d
     sets = delay_arcs(cell, output.name, (data,), flop.next_state.table, clocked=True)
     at = {"input_net_transition": input_slew_s, "total_output_net_capacitance": load_f}
     delays = [lookup(arc.delay, at) for group in sets for arc in group.arcs]
-    setup = setup_times(cell, data, np.array([[data_slew_s, data_slew_s]]), input_slew_s)
+    setup = setup_times(cell, data, data_slew_s, input_slew_s)
     if not delays or setup is None:
         missing = "setup time" if delays else f"clock-to-{output.name} delay"
         raise HaloError(
@@ -125,7 +126,7 @@ def ports_overhead(
     inputs: Sequence[int] | None = None,
     outputs: Sequence[int] | None = None,
 ) -> RegisterOverhead:
-    """``register_overhead`` around the ports of a design: the heaviest input as load, the slowest output as data.
+    """``register_overhead`` around the ports of a design: the heaviest input as load, every output as data.
 
     Args:
         circuit: the design; delays: its loads and slews; library: its cells.
@@ -145,7 +146,7 @@ def ports_overhead(
         library,
         input_slew_s=input_slew_s,
         load_f=float(delays.net_load_f[list(inputs)].max(initial=0.0)),
-        data_slew_s=float(delays.net_slew_s[list(outputs)].max(initial=0.0)),
+        data_slew_s=delays.net_slew_s[list(outputs)] if len(outputs) else np.zeros((1, 2)),
     )
 
 
