@@ -18,7 +18,7 @@ from halo.characterization.ports import Roles, find_roles
 from halo.characterization.signedness import observe_signedness
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
-from halo.liberty import lookup, read_corner
+from halo.liberty import read_corner
 from halo.liberty.model import Library
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import I8, influenced, propagate_constants
@@ -29,13 +29,13 @@ from halo.netlist.resets import require_inactive_resets
 from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
 from halo.synth.libraries import matching_cells, without_cells
-from halo.timing.arcs import delay_arcs
 from halo.timing.clock_edges import FALL, RISE, end_shares, flop_edges, launching_edges, port_edge, used_edges
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
 from halo.timing.event.reduction import TimedCircuit
-from halo.timing.overhead import RegisterOverhead, plain_flip_flop, ports_overhead
+from halo.timing.overhead import RegisterOverhead, plain_flip_flop, port_nets, ports_overhead, register_slew
 from halo.timing.sdf.read import delays_from_sdf, read_sdf
+from halo.timing.static.graph import net_loads
 from halo.timing.static.timer import endpoints
 from halo.units import to_femtoseconds
 
@@ -52,7 +52,7 @@ class DesignCorner:
         name: of the corner.
         circuit, library, delays: the netlist compiled against the corner's cells, and its delays.
         roles: the design's ports.
-        input_slew_s, output_load_f: at the ports.
+        input_slew_s, output_load_f: at the ports; clock_slew_s: of the clock.
         annotated: the delays come from an SDF, not from the library.
         boundary: the register assumed before and behind the ports; None: inputs change at the clock edge itself, and
             outputs may settle until the next.
@@ -67,6 +67,7 @@ class DesignCorner:
     roles: Roles
     input_slew_s: float
     output_load_f: float
+    clock_slew_s: float
     annotated: bool = False
     boundary: RegisterOverhead | None = None
     duty: float = 0.5
@@ -165,18 +166,32 @@ class DesignCorner:
 
 @dataclass(frozen=True)
 class PortConditions:
-    """Slew at the inputs and load at each output bit, and the sentences that explain them."""
+    """Slew of the clock and at the inputs, load at each output bit, and the sentences that explain them."""
 
+    clock_slew_s: float
     input_slew_s: float
     output_load_f: float
     assumptions: tuple[str, ...]
 
 
-def port_conditions(library: Library, slew_ps: float | None, load_ff: float | None) -> PortConditions:
+def port_conditions(
+    circuit: Circuit,
+    library: Library,
+    inputs: Sequence[int] | None,
+    slew_ps: float | None = None,
+    load_ff: float | None = None,
+) -> PortConditions:
     """What stands around the MAC: given values, else the library's plain flip-flop on both sides.
 
-    The load is the flip-flop's data pin. The slew is that of a flip-flop which drives four such pins and is clocked
-    with the slew it makes (a fixed point, as in a clock tree of equal stages).
+    The load is the flip-flop's data pin. The clock's slew is that of a flip-flop which drives four such pins and is
+    clocked with the slew it makes (a fixed point, as in a clock tree of equal stages). The inputs' slew is that of the
+    flip-flop that drives the heaviest of them, whose clock-to-output delay they have.
+
+    Args:
+        circuit: the design; library: its cells.
+        inputs: nets that a flip-flop drives; None: no register stands before the ports, so that their slew is the
+            clock's.
+        slew_ps: of inputs and clock; load_ff: of each output bit.
 
     Raises:
         HaloError: a value is left out and the library has no plain flip-flop.
@@ -192,20 +207,32 @@ def port_conditions(library: Library, slew_ps: float | None, load_ff: float | No
         load = load_ff * 1e-15
         said.append(f"Each output bit drives {load_ff:g} fF.")
     if slew_ps is None:
-        output = min(cell.outputs, key=lambda p: p.function is None or flop.state not in p.function.inputs)
-        sets = delay_arcs(cell, output.name, (pin.name,), flop.next_state.table, clocked=True)
-        tables = [arc.slew for group in sets for arc in group.arcs if arc.slew is not None]
-        slew = 0.0
+        clock = 0.0
         for _ in range(ITERATIONS):
-            at = {"input_net_transition": slew, "total_output_net_capacitance": FANOUT * pin.capacitance_f}
-            slew = max((lookup(table, at) for table in tables), default=0.0)
-        said.append(
-            f"Inputs and clock have a transition of {slew * 1e12:.4g} ps: {cell.name} driving {FANOUT} of itself."
-        )
+            clock = register_slew(library, clock_slew_s=clock, load_f=FANOUT * pin.capacitance_f)
+        slew = clock
+        who = "Inputs and clock have" if inputs is None else "The clock has"
+        said.append(f"{who} a transition of {clock * 1e12:.4g} ps: {cell.name} driving {FANOUT} of itself.")
+        if inputs is not None:
+            heaviest = float(net_loads(circuit, library, load)[1][list(inputs)].max(initial=0.0))
+            slew = register_slew(library, clock_slew_s=clock, load_f=heaviest)
+            said.append(
+                f"Inputs have a transition of {slew * 1e12:.4g} ps: {cell.name} driving the heaviest of them, "
+                f"{heaviest * 1e15:.4g} fF."
+            )
     else:
-        slew = slew_ps * 1e-12
+        slew = clock = slew_ps * 1e-12
         said.append(f"Inputs and clock have a transition of {slew_ps:g} ps.")
-    return PortConditions(slew, load, tuple(said))
+    return PortConditions(clock, slew, load, tuple(said))
+
+
+def driven_inputs(circuit: Circuit, roles: Roles) -> list[int]:
+    """Nets that a register before the ports drives: all inputs of a registered design, else the operands that move."""
+    netlist = circuit.netlist
+    if np.any(circuit.kind == FLOP):
+        return port_nets(circuit)
+    moving = [port for port in (roles.activation, roles.accumulator) if port is not None]
+    return [net for port in moving for net in netlist.inputs[port]]
 
 
 def given_roles(ports: Sequence[PortInfo], config: CharacterizeConfig) -> Roles:
@@ -278,9 +305,14 @@ def load_corner(
     require_operands_matter(circuit, constant, known)
     if roles is None:
         roles = observe_signedness(circuit, known)
-    conditions = port_conditions(library, config.input_slew_ps, config.output_load_ff)
+    driven = driven_inputs(circuit, roles) if config.register_overhead else None
+    conditions = port_conditions(circuit, library, driven, config.input_slew_ps, config.output_load_ff)
     delays = nominal_delays(
-        circuit, library, input_slew_s=conditions.input_slew_s, output_load_f=conditions.output_load_f
+        circuit,
+        library,
+        input_slew_s=conditions.input_slew_s,
+        output_load_f=conditions.output_load_f,
+        clock_slew_s=conditions.clock_slew_s,
     )
     said = [*roles.assumptions, *unused, *conditions.assumptions]
     if config.sdf is None:
@@ -302,6 +334,7 @@ def load_corner(
         roles,
         conditions.input_slew_s,
         conditions.output_load_f,
+        conditions.clock_slew_s,
         annotated=config.sdf is not None,
         duty=config.duty_cycle / 100,
     )
@@ -349,13 +382,12 @@ def boundary_of(corner: DesignCorner) -> RegisterOverhead:
     """
     circuit, netlist, roles = corner.circuit, corner.circuit.netlist, corner.roles
     if corner.registered:
-        return ports_overhead(circuit, corner.delays, corner.library, input_slew_s=corner.input_slew_s)
-    moving = [port for port in (roles.activation, roles.accumulator) if port is not None]
+        return ports_overhead(circuit, corner.delays, corner.library, clock_slew_s=corner.clock_slew_s)
     return ports_overhead(
         circuit,
         corner.delays,
         corner.library,
-        input_slew_s=corner.input_slew_s,
-        inputs=[net for port in moving for net in netlist.inputs[port]],
+        clock_slew_s=corner.clock_slew_s,
+        inputs=driven_inputs(circuit, roles),
         outputs=netlist.outputs[roles.output],
     )

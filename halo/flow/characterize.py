@@ -182,6 +182,7 @@ def _corners(
             record.assume(f"{label}{note}")
         corners.append(corner)
         record.results.setdefault("ports", {})[name] = {
+            "clock_slew_ps": corner.clock_slew_s * 1e12,
             "input_slew_ps": corner.input_slew_s * 1e12,
             "output_load_ff": corner.output_load_f * 1e15,
         }

@@ -156,7 +156,7 @@ class Registered:
         return int(ternary(table)[index])
 
 
-def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, input_slew_s: float) -> Registered:
+def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, clock_slew_s: float) -> Registered:
     """Cut a design at its flip-flops.
 
     Input ports change after the clock edge by the clock-to-output delay of the library's plain flip-flop with the
@@ -166,7 +166,7 @@ def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, inpu
         circuit: compiled without held nets.
         delays: its nominal delays.
         library: its cells.
-        input_slew_s: transition of the clock.
+        clock_slew_s: transition of the clock.
 
     Raises:
         HaloError: no flip-flop in the design, or none in the library; flip-flops of both clock edges.
@@ -181,7 +181,7 @@ def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, inpu
     states_before = {int(circuit.out[g]) for g in circuit.state_gates}
     ports = np.array([net for net in circuit.source if int(net) not in states_before], np.int32)
     out_nets = [net for bits in netlist.outputs.values() for net in bits]
-    overhead = ports_overhead(circuit, delays, library, input_slew_s=input_slew_s)
+    overhead = ports_overhead(circuit, delays, library, clock_slew_s=clock_slew_s)
     port_launch = to_femtoseconds(overhead.clk_to_q_s)
     state = np.arange(circuit.nets, circuit.nets + len(flops), dtype=np.int32)
     cut, arc_fs = _cut(circuit, delays, flops, ports, state)

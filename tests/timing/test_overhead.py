@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from halo.errors import HaloError
@@ -18,7 +19,7 @@ def without(library: Library, *names: str) -> Library:
 
 
 def test_numbers_by_hand(hand: Library) -> None:
-    overhead = register_overhead(hand, input_slew_s=0.1e-9, load_f=0.01e-12, data_slew_s=0.2e-9)
+    overhead = register_overhead(hand, clock_slew_s=0.1e-9, load_f=0.01e-12, data_slew_s=np.full((1, 2), 0.2e-9))
     # DFFR is smaller but has a clear; of the plain ones DFFN (area 4) is smaller than DFF (5).
     assert (overhead.cell, overhead.output) == ("DFFN", "Q")
     assert overhead.clk_to_q_s == pytest.approx((250 + 10 + 10) * 1e-12)
@@ -35,7 +36,9 @@ def test_choice_of_the_flip_flop(hand: Library) -> None:
 
 def test_library_without_flip_flops(hand: Library) -> None:
     with pytest.raises(HaloError, match="library hand has no D flip-flop"):
-        register_overhead(without(hand, "DFF", "DFFN", "DFFR"), input_slew_s=1e-10, load_f=0.0, data_slew_s=1e-10)
+        register_overhead(
+            without(hand, "DFF", "DFFN", "DFFR"), clock_slew_s=1e-10, load_f=0.0, data_slew_s=np.full((1, 2), 1e-10)
+        )
 
 
 def test_flip_flop_without_setup(hand: Library) -> None:
@@ -43,7 +46,7 @@ def test_flip_flop_without_setup(hand: Library) -> None:
     bare = replace(cell, pins=cell.pins | {"D": replace(cell.pins["D"], timing=())})
     library = replace(without(hand, "DFFN"), cells={"DFF": bare})
     with pytest.raises(HaloError, match="flip-flop DFF of library hand has no setup time"):
-        register_overhead(library, input_slew_s=1e-10, load_f=0.0, data_slew_s=1e-10)
+        register_overhead(library, clock_slew_s=1e-10, load_f=0.0, data_slew_s=np.full((1, 2), 1e-10))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_flip_flop_without_setup(hand: Library) -> None:
 )
 def test_real_libraries(shared: Path, pattern: str, cell: str, output: str) -> None:
     library = read_corner(sorted((shared / "liberty").glob(pattern)))
-    overhead = register_overhead(library, input_slew_s=20e-12, load_f=1e-15, data_slew_s=20e-12)
+    overhead = register_overhead(library, clock_slew_s=20e-12, load_f=1e-15, data_slew_s=np.full((1, 2), 20e-12))
     assert (overhead.cell, overhead.output) == (cell, output)
     assert 10e-12 < overhead.clk_to_q_s < 300e-12
     assert 0 < overhead.setup_s < 150e-12

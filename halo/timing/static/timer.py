@@ -123,7 +123,8 @@ class StaticTimer:
     Args:
         circuit: compiled netlist.
         graph: its arcs, from :func:`halo.timing.static.graph.build_graph`.
-        input_slew_s: transition of the input ports and of the clock.
+        input_slew_s: transition of the input ports.
+        clock_slew_s: transition of the clock; None: that of the input ports.
         input_arrival_s: when the input ports change after the clock edge.
         launch_edge: of the clock (FALL, RISE); paths that start at the other are left out. None: all paths.
     """
@@ -133,6 +134,7 @@ class StaticTimer:
         circuit: Circuit,
         graph: TimingGraph,
         input_slew_s: float,
+        clock_slew_s: float | None = None,
         input_arrival_s: float = 0.0,
         launch_edge: int | None = None,
     ) -> None:
@@ -144,11 +146,16 @@ class StaticTimer:
         if launch_edge is not None:
             launches = (flop_edges(circuit) == launch_edge).astype(np.uint8)
             ports = ports if port_edge(circuit) == launch_edge else ports[:0]
+        inputs = [net for bits in circuit.netlist.inputs.values() for net in bits]
+        clock_s = float(input_slew_s if clock_slew_s is None else clock_slew_s)
         self.start = StartArrays(
-            input_net=np.array([net for bits in circuit.netlist.inputs.values() for net in bits], dtype=np.int32),
+            input_net=np.array(inputs, dtype=np.int32),
             start_net=ports,
             launches=launches,
-            slew_s=float(input_slew_s),
+            input_slew_s=np.array(
+                [clock_s if net in circuit.clock_nets else input_slew_s for net in inputs], np.float64
+            ),
+            clock_slew_s=clock_s,
             arrival_s=float(input_arrival_s),
         )
         self.nets = NetState(
@@ -213,12 +220,13 @@ def _timer(
     input_slew_s: float,
     output_load_f: float,
     wire_cap: Mapping[int, float] | None,
+    clock_slew_s: float | None = None,
     input_arrival_s: float = 0.0,
     launch_edge: int | None = None,
 ) -> StaticTimer:
     load_f, _ = net_loads(circuit, library, output_load_f, wire_cap)
     graph = build_graph(circuit, library, load_f)
-    return StaticTimer(circuit, graph, input_slew_s, input_arrival_s, launch_edge)
+    return StaticTimer(circuit, graph, input_slew_s, clock_slew_s, input_arrival_s, launch_edge)
 
 
 def _check_case(circuit: Circuit, case: Case) -> None:
@@ -243,6 +251,7 @@ def static_arrivals(
     input_arrival_s: float = 0.0,
     output_setup_s: float = 0.0,
     launch_edge: int | None = None,
+    clock_slew_s: float | None = None,
 ) -> StaticArrivals:
     """Worst arrival at every endpoint for each of W cases.
 
@@ -250,7 +259,7 @@ def static_arrivals(
         circuit: compiled netlist.
         library: the corner.
         case: held nets, each with its W values; an empty case times the circuit once with nothing held.
-        input_slew_s: transition of the input ports and of the clock.
+        input_slew_s: transition of the input ports.
         output_load_f: external load of each bit of an output port.
         wire_cap: capacitance in farads of a net's wire, by net index.
         through_flops: a register whose next state is constant has a constant output, as it has once the held values
@@ -260,6 +269,7 @@ def static_arrivals(
         input_arrival_s: when the input ports change after the clock edge.
         output_setup_s: what a register behind the output ports needs.
         launch_edge: paths that start at this clock edge only (``halo.timing.clock_edges``); None: all.
+        clock_slew_s: transition of the clock; None: that of the input ports.
 
     Raises:
         HaloError: a held value is not 0 or 1 or contradicts the netlist, or a delay table has an unknown axis.
@@ -267,15 +277,16 @@ def static_arrivals(
     _check_case(circuit, case)
     ends = endpoints(circuit)
     end_net = np.array([end.net for end in ends], dtype=np.int32)
-    timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap, input_arrival_s, launch_edge)
+    timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap, clock_slew_s, input_arrival_s, launch_edge)
     arrival_s, slew_s = timer.time(case, end_net, through_flops=through_flops, dead_slew=dead_slew)
     setup_s = np.zeros_like(slew_s)
+    clock_s = input_slew_s if clock_slew_s is None else clock_slew_s
     for i, end in enumerate(ends):
         if not end.cell:
             setup_s[:, i] = output_setup_s
         else:
             pin = circuit.pin_name[end.pin]
-            times = setup_times(library.cells[end.cell], pin, slew_s[:, i], input_slew_s)
+            times = setup_times(library.cells[end.cell], pin, slew_s[:, i], clock_s)
             if times is not None:
                 setup_s[:, i] = times
     return StaticArrivals(ends, arrival_s, slew_s, setup_s)

@@ -51,7 +51,7 @@ def chain(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Registe
     path.write_text(CHAIN)
     circuit = compile_circuit(read_netlist(path), library)
     delays = nominal_delays(circuit, library, input_slew_s=0.06e-9, output_load_f=0.02e-12)
-    return cut_at_registers(circuit, delays, library, input_slew_s=0.06e-9)
+    return cut_at_registers(circuit, delays, library, clock_slew_s=0.06e-9)
 
 
 @pytest.fixture(scope="module")
