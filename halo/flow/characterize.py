@@ -109,6 +109,7 @@ def _gates(
             mode=config.synth,
             dont_use=config.dont_use,
             may_stay_open=_beside_the_result(declared, config),
+            latches=bool(config.ties),  # an enable that is tied may hold the latch of a clock gate open
             workdir=work,
         )
         shutil.copyfile(made.netlist_verilog, folder / NETLIST)

@@ -381,7 +381,9 @@ class CellReader:
         if group.kind != "latch" or any(self._attributes.find((group,), name) for name in ("clear", "preset")):
             return None
         data = self._function((group,), "data_in", names)
-        return None if data is None or len(group.names) != 2 else Latch(group.names[0], group.names[1], data)
+        if data is None or len(group.names) != 2:
+            return None
+        return Latch(group.names[0], group.names[1], data, self._function((group,), "enable", names))
 
 
 def _expand(written: str) -> Iterator[str]:

@@ -195,12 +195,14 @@ class FlipFlop:
 class Latch:
     """A ``latch`` group without clear and preset, or a ``statetable`` that says the same (that of a clock gate).
 
-    While it is open the state is ``data``; ``state_n`` is its complement, empty where there is none.
+    While it is open the state is ``data``; ``state_n`` is its complement, empty where there is none. ``enable`` opens
+    it when true; None for a state table.
     """
 
     state: str
     state_n: str
     data: Function
+    enable: Function | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,8 @@ from halo.netlist.model import FLOP, Instance, Netlist
 from halo.netlist.templates import PlacedGate
 from halo.netlist.ternary import live_pins
 
+CONNECT = "Connect the clock and do not tie it; tie its enables to the level that passes it."
+
 
 @dataclass(frozen=True)
 class ClockInput:
@@ -72,9 +74,7 @@ def trace_clocks(
         flop = f"pin {clock.pins[0]} of {name}" if len(clock.pins) == 1 else name
         start = _live(clock.table, clock.nets, found.known)
         if not start or any(net in found.known for net in start):
-            raise _error(
-                netlist, instance, f"the clock at {flop} is a constant", "Connect the clock, and do not tie it."
-            )
+            raise _error(netlist, instance, f"the clock at {flop} is a constant", CONNECT)
         if len(start) > 1:
             raise _gated(netlist, flop, instance, "gated")
         net = start[0]
@@ -82,9 +82,7 @@ def trace_clocks(
         walked: list[tuple[int, bool]] = []
         while net not in inverted:
             if net in found.known:
-                raise _error(
-                    netlist, instance, f"the clock at {flop} is a constant", "Connect the clock, and do not tie it."
-                )
+                raise _error(netlist, instance, f"the clock at {flop} is a constant", CONNECT)
             if net not in driver_gate:
                 inverted[net] = False
                 break
@@ -125,9 +123,10 @@ def _inverts(table: bytes, nets: tuple[int, ...], net: int, known: Mapping[int, 
 
 
 def _refuse_data(netlist: Netlist, gates: Sequence[PlacedGate], clocks: Mapping[int, bool]) -> None:
+    used = _used(netlist, gates)
     for gate in gates:
         for pin, net in zip(gate.template.pins, gate.pins, strict=True):
-            if net in clocks and gate.out not in clocks:
+            if net in clocks and gate.out not in clocks and gate.out in used:
                 instance = netlist.instances[gate.instance]
                 raise _error(
                     netlist,
@@ -135,6 +134,20 @@ def _refuse_data(netlist: Netlist, gates: Sequence[PlacedGate], clocks: Mapping[
                     f"clock net {netlist.nets[net]} is used as data by pin {pin} of instance {instance.name}",
                     "Keep the clock apart from the data.",
                 )
+
+
+def _used(netlist: Netlist, gates: Sequence[PlacedGate]) -> set[int]:
+    """Nets that reach a flip-flop or an output port: others, such as a branch to a latch that is held, do nothing."""
+    driver = {gate.out: gate for gate in gates}
+    waiting = [net for bits in netlist.outputs.values() for net in bits]
+    waiting += [net for gate in gates if gate.template.kind == FLOP for net in gate.pins]
+    used: set[int] = set()
+    while waiting:
+        net = waiting.pop()
+        if net not in used:
+            used.add(net)
+            waiting += driver[net].pins if net in driver else ()
+    return used
 
 
 def _gated(netlist: Netlist, pin: str, where: Instance, how: str) -> HaloError:

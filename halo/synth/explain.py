@@ -130,7 +130,8 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
         place = _PLACE.search(match.group("process"))
         return HaloError(
             f"signal {match.group('signal').replace(' ', '')} of module {_plain(match.group('module'))} is a latch",
-            "Assign it in every branch, or make it a flip-flop: latches cannot be timed per weight.",
+            "Assign it in every branch, or make it a flip-flop; the latch of a clock gate may stay if its enable is "
+            "held with --tie NAME=VALUE.",
             place.group("path") if place else None,
             int(place.group("line")) if place else None,
         )

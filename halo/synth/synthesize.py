@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from halo.synth.explain import explain, undriven_outputs
-from halo.synth.libraries import PreparedLiberty, prepare_liberty
+from halo.synth.libraries import PreparedLiberty, latch_techmap, prepare_liberty
 from halo.synth.result import Mode, SynthesisResult
 from halo.synth.sources import read_commands
 from halo.synth.yosys import YosysRun, quoted, run_yosys
@@ -50,6 +50,7 @@ def synthesize(
     mode: Mode = "structural",
     dont_use: Sequence[str] = (),
     may_stay_open: Sequence[str] = (),
+    latches: bool = False,
     workdir: Path,
 ) -> SynthesisResult:
     """Map a design to a library and write the netlist into ``workdir``.
@@ -63,6 +64,7 @@ def synthesize(
         dont_use: names of further cells that synthesis must not use; ``*``, ``?`` and ``[...]`` match as in a shell,
             capital and small letters differ.
         may_stay_open: output ports that nothing need drive; their undriven bits are 0 in the netlist.
+        latches: map latches to the library's; without, a latch is an error (it seldom is what was meant).
         workdir: folder for netlist, scripts, logs and temporary files; made when absent.
 
     Raises:
@@ -77,11 +79,14 @@ def synthesize(
         abc_script = folder / "flat.abc"
         abc_script.write_text(_FLAT_ABC, encoding="utf-8")
 
+        latch_map = folder / "latches.v"
+        latch_map.write_text(latch_techmap(library.library, library.dont_use) if latches else "", encoding="utf-8")
+
         def attempt(undriven: Sequence[str]) -> YosysRun:
             commands = [
                 *read_commands(sources, top, values),
-                *_check_commands(top, undriven),
-                *_map_commands(top, mode, library, abc_script, undriven),
+                *_check_commands(top, undriven, latches=latches),
+                *_map_commands(top, mode, library, abc_script, undriven, latch_map if latches else None),
                 *_write_commands(top, workdir, library),
             ]
             return run_yosys(commands, workdir, "synthesis")
@@ -114,7 +119,7 @@ def _open(top: str, undriven: Sequence[str]) -> list[str]:
     return [f"cd {top}", *(f"connect -set {bit} 1'x" for bit in undriven), "cd .."] if undriven else []
 
 
-def _check_commands(top: str, undriven: Sequence[str]) -> list[str]:
+def _check_commands(top: str, undriven: Sequence[str], *, latches: bool) -> list[str]:
     """Refuse what cannot be timed, on a flattened copy, so that loops through several modules are seen."""
     return [
         "proc",
@@ -125,14 +130,19 @@ def _check_commands(top: str, undriven: Sequence[str]) -> list[str]:
         "select -assert-none t:$tribuf",
         "opt_expr",
         "opt_clean",
-        "check -latchonly -assert",
+        *([] if latches else ["check -latchonly -assert"]),
         "check -assert",
         "design -load elaborated",
     ]
 
 
 def _map_commands(
-    top: str, mode: Mode, library: PreparedLiberty, abc_script: Path, undriven: Sequence[str]
+    top: str,
+    mode: Mode,
+    library: PreparedLiberty,
+    abc_script: Path,
+    undriven: Sequence[str],
+    latch_map: Path | None,
 ) -> list[str]:
     files = " ".join(f"-liberty {quoted(path)}" for path in library.paths)
     avoid = "".join(f" -dont_use {cell}" for cell in library.dont_use)
@@ -142,6 +152,7 @@ def _map_commands(
     commands = [
         f"synth -top {top} -noabc{' -flatten' if mode == 'flat' else ''}",
         f"dfflibmap {files}{avoid}",
+        *([] if latch_map is None else [f"techmap -map {quoted(latch_map)}"]),
         "opt",
         *(f"# {line}" for line in _FLAT_ABC.splitlines() if mode == "flat"),
         abc,
