@@ -95,7 +95,8 @@ def _gates(
     parameters = dict(config.params)
     record.report("ports", 0, 1)
     top, declared = read_ports(sources, config.top or (None if config.files else DEFAULT_MAC), parameters)
-    given_roles(declared, config)  # wrong ports are told before the minutes that synthesis may take
+    # Wrong ports are told before the minutes that synthesis may take.
+    result = given_roles(declared, config).output
     record.report("ports", 1, 1)
     record.report("synthesis", 0, 1)
     liberty = config.corners[0][1]
@@ -108,7 +109,7 @@ def _gates(
             parameters=parameters,
             mode=config.synth,
             dont_use=config.dont_use,
-            may_stay_open=_beside_the_result(declared, config),
+            may_stay_open=[p.name for p in declared if p.direction == "output" and p.name != result],
             latches=bool(config.ties),  # an enable that is tied may hold the latch of a clock gate open
             workdir=work,
         )
@@ -126,15 +127,6 @@ def _gates(
     record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))
     record.assume(f"Synthesized with the cells of corner {config.corners[0][0]}, {config.synth}.")
     return made.top, declared
-
-
-def _beside_the_result(ports: tuple[PortInfo, ...], config: CharacterizeConfig) -> tuple[str, ...]:
-    """Output ports other than the result; none where the roles are not clear, which is told later."""
-    try:
-        result = given_roles(ports, config).output
-    except HaloError:
-        return ()
-    return tuple(port.name for port in ports if port.direction == "output" and port.name != result)
 
 
 def _compare(
