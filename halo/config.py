@@ -64,6 +64,7 @@ class CharacterizeConfig:
         activations: histogram (.csv, .npz) or trace of activation values that weights the energy; None: uniform.
         input_slew_ps, output_load_ff: at the ports; None: what the library's own cells give (see ``run.json``).
         margin_ps: added to every clock period.
+        duty_cycle: per cent of the period that the clock is high; it counts where flip-flops use both edges.
         register_overhead: ports pay the library flip-flop's clk-to-Q and setup, as of a register outside.
         psum_samples: partial-sum steps of the exact method's accumulation stimulus.
         seed: of every random choice.
@@ -102,6 +103,7 @@ class CharacterizeConfig:
     input_slew_ps: float | None = None
     output_load_ff: float | None = None
     margin_ps: float = 0.0
+    duty_cycle: float = 50.0
     register_overhead: bool = True
     psum_samples: int = 4096
     seed: int = 1
@@ -263,6 +265,11 @@ class CharacterizeConfig:
         ):
             if value is not None and not (math.isfinite(value) and value >= 0):
                 raise HaloError(f"the {name} of {value} {unit} is no physical value", "Give a number of zero or more.")
+        if not 0 < self.duty_cycle < 100:
+            raise HaloError(
+                f"the duty cycle of {self.duty_cycle} % is no clock",
+                "Give the per cent of the period that the clock is high, between 0 and 100.",
+            )
         for name, number, least in (
             ("number of partial-sum samples", self.psum_samples, 1),
             ("seed", self.seed, 0),

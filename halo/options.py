@@ -44,6 +44,7 @@ class CharacterizeOptions(TypedDict, total=False):
     input_slew_ps: float | None
     output_load_ff: float | None
     margin_ps: float
+    duty_cycle: float
     register_overhead: bool
     psum_samples: int
     seed: int

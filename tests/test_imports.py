@@ -42,7 +42,7 @@ LAYERS = [
 # lies beside the folders and has no floor of its own.
 FLOORS = {
     "timing": [
-        ("arcs", "delays", "wires", "path_groups"),
+        ("arcs", "clock_edges", "delays", "wires", "path_groups"),
         ("event", "static", "sdf"),
         ("",),
     ],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,23 +19,25 @@ from halo.characterization.ports import Roles
 from halo.characterization.signedness import observe_signedness
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
-from halo.liberty import lookup, read_corner
+from halo.liberty import read_corner
 from halo.liberty.model import Library
 from halo.netlist.compile import compile_circuit
 from halo.netlist.controls import Control, netlist_controls
 from halo.netlist.graph import I8, influenced, propagate_constants
 from halo.netlist.hdl import PortInfo
-from halo.netlist.model import FLOP, Circuit, Netlist
+from halo.netlist.model import FLOP, I64, U8, Circuit, Netlist
+from halo.netlist.open_outputs import hold_open_outputs
 from halo.netlist.resets import require_inactive_resets
 from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
 from halo.synth.libraries import matching_cells, without_cells
-from halo.timing.arcs import delay_arcs
+from halo.timing.clock_edges import FALL, RISE, end_shares, flop_edges, launching_edges, port_edge, used_edges
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.delays import Delays
 from halo.timing.event.reduction import TimedCircuit
-from halo.timing.overhead import RegisterOverhead, plain_flip_flop, ports_overhead
+from halo.timing.overhead import RegisterOverhead, plain_flip_flop, port_nets, ports_overhead, register_slew
 from halo.timing.sdf.read import delays_from_sdf, read_sdf
+from halo.timing.static.graph import net_loads
 from halo.timing.static.timer import endpoints
 from halo.units import to_femtoseconds
 
@@ -51,10 +54,11 @@ class DesignCorner:
         name: of the corner.
         circuit, library, delays: the netlist compiled against the corner's cells, and its delays.
         roles: the design's ports.
-        input_slew_s, output_load_f: at the ports.
+        input_slew_s, output_load_f: at the ports; clock_slew_s: of the clock.
         annotated: the delays come from an SDF, not from the library.
         boundary: the register assumed before and behind the ports; None: inputs change at the clock edge itself, and
             outputs may settle until the next.
+        duty: part of the period that the clock is high.
         assumptions: what all this rests on, one sentence each.
     """
 
@@ -65,8 +69,10 @@ class DesignCorner:
     roles: Roles
     input_slew_s: float
     output_load_f: float
+    clock_slew_s: float
     annotated: bool = False
     boundary: RegisterOverhead | None = None
+    duty: float = 0.5
     assumptions: tuple[str, ...] = ()
 
     @property
@@ -99,6 +105,55 @@ class DesignCorner:
             return 0.0, 0.0
         return self.boundary.clk_to_q_s, self.boundary.setup_s
 
+    @property
+    def both_edges(self) -> bool:
+        """Whether the design's flip-flops use both edges of the clock."""
+        return len(used_edges(self.circuit)) > 1
+
+    @cached_property
+    def launching(self) -> U8:
+        """Clock edges that set off changes of each net under any weight: uint8[N], bits FALL and RISE."""
+        ties = tied_nets(self.circuit.netlist, self.roles)
+        constant = propagate_constants(self.circuit, ties)
+        return launching_edges(self.circuit, constant, self.circuit.netlist.inputs[self.roles.weight])
+
+    @cached_property
+    def capture(self) -> U8:
+        """Clock edge at which each endpoint is taken: uint8[E], FALL or RISE, in the order of ``timed``."""
+        circuit = self.circuit
+        edge, ports = flop_edges(circuit), port_edge(circuit)
+        gates = [int(np.searchsorted(circuit.pin_start, e.pin, side="right")) - 1 for e in endpoints(circuit)]
+        return np.array([ports if gate < 0 else edge[gate] for gate in gates], np.uint8)
+
+    @cached_property
+    def end_groups(self) -> tuple[tuple[float, I64], ...]:
+        """Endpoints by the share of the period that their paths have, and their indices; one group with one edge."""
+        ends = self.timed.end_net
+        if not self.both_edges:
+            return ((1.0, np.arange(len(ends), dtype=np.int64)),)
+        shares = end_shares(self.launching[ends], self.capture, self.duty)
+        return tuple((float(value), np.flatnonzero(shares == value)) for value in np.unique(shares))
+
+    def require_one_edge_each(self) -> None:
+        """Check that no gate sees changes of both clock edges: played in one transition, they would meet.
+
+        Raises:
+            HaloError: one does.
+        """
+        circuit = self.circuit
+        if not self.both_edges:
+            return
+        met = np.flatnonzero((self.launching[circuit.out] == (1 << FALL | 1 << RISE)) & (circuit.kind != FLOP))
+        if len(met):
+            instance = circuit.netlist.instances[circuit.instance[met[0]]]
+            raise HaloError(
+                f"instance {instance.name} takes signals of both clock edges, which the exact method cannot play in "
+                "one transition",
+                "Use --method bound, which holds for both, or --method static.",
+                circuit.netlist.path or None,
+                instance.line or None,
+            )
+
     def held(self, pattern: int) -> dict[int, int]:
         """Nets held for a weight's bit pattern: its bits and the tied inputs."""
         values = {net: pattern >> i & 1 for i, net in enumerate(self.circuit.netlist.inputs[self.roles.weight])}
@@ -114,18 +169,32 @@ class DesignCorner:
 
 @dataclass(frozen=True)
 class PortConditions:
-    """Slew at the inputs and load at each output bit, and the sentences that explain them."""
+    """Slew of the clock and at the inputs, load at each output bit, and the sentences that explain them."""
 
+    clock_slew_s: float
     input_slew_s: float
     output_load_f: float
     assumptions: tuple[str, ...]
 
 
-def port_conditions(library: Library, slew_ps: float | None, load_ff: float | None) -> PortConditions:
+def port_conditions(
+    circuit: Circuit,
+    library: Library,
+    inputs: Sequence[int] | None,
+    slew_ps: float | None = None,
+    load_ff: float | None = None,
+) -> PortConditions:
     """What stands around the MAC: given values, else the library's plain flip-flop on both sides.
 
-    The load is the flip-flop's data pin. The slew is that of a flip-flop which drives four such pins and is clocked
-    with the slew it makes (a fixed point, as in a clock tree of equal stages).
+    The load is the flip-flop's data pin. The clock's slew is that of a flip-flop which drives four such pins and is
+    clocked with the slew it makes (a fixed point, as in a clock tree of equal stages). The inputs' slew is that of the
+    flip-flop that drives the heaviest of them, whose clock-to-output delay they have.
+
+    Args:
+        circuit: the design; library: its cells.
+        inputs: nets that a flip-flop drives; None: no register stands before the ports, so that their slew is the
+            clock's.
+        slew_ps: of inputs and clock; load_ff: of each output bit.
 
     Raises:
         HaloError: a value is left out and the library has no plain flip-flop.
@@ -141,20 +210,33 @@ def port_conditions(library: Library, slew_ps: float | None, load_ff: float | No
         load = load_ff * 1e-15
         said.append(f"Each output bit drives {load_ff:g} fF.")
     if slew_ps is None:
-        output = min(cell.outputs, key=lambda p: p.function is None or flop.state not in p.function.inputs)
-        sets = delay_arcs(cell, output.name, (pin.name,), flop.next_state.table, clocked=True)
-        tables = [arc.slew for group in sets for arc in group.arcs if arc.slew is not None]
-        slew = 0.0
+        clock = 0.0
         for _ in range(ITERATIONS):
-            at = {"input_net_transition": slew, "total_output_net_capacitance": FANOUT * pin.capacitance_f}
-            slew = max((lookup(table, at) for table in tables), default=0.0)
-        said.append(
-            f"Inputs and clock have a transition of {slew * 1e12:.4g} ps: {cell.name} driving {FANOUT} of itself."
-        )
+            clock = register_slew(library, clock_slew_s=clock, load_f=FANOUT * pin.capacitance_f)
+        slew = clock
+        who = "Inputs and clock have" if inputs is None else "The clock has"
+        said.append(f"{who} a transition of {clock * 1e12:.4g} ps: {cell.name} driving {FANOUT} of itself.")
+        if inputs is not None:
+            heaviest = float(net_loads(circuit, library, load)[1][list(inputs)].max(initial=0.0))
+            slew = register_slew(library, clock_slew_s=clock, load_f=heaviest)
+            said.append(
+                f"Inputs have a transition of {slew * 1e12:.4g} ps: {cell.name} driving the heaviest of them, "
+                f"{heaviest * 1e15:.4g} fF."
+            )
     else:
-        slew = slew_ps * 1e-12
+        slew = clock = slew_ps * 1e-12
         said.append(f"Inputs and clock have a transition of {slew_ps:g} ps.")
-    return PortConditions(slew, load, tuple(said))
+    return PortConditions(clock, slew, load, tuple(said))
+
+
+def driven_inputs(circuit: Circuit, roles: Roles) -> list[int]:
+    """Nets that a register before the ports drives: all inputs of a registered design, else the operands that move."""
+    netlist = circuit.netlist
+    if np.any(circuit.kind == FLOP):
+        return port_nets(circuit)
+    changing = (port for port, how in roles.drawn.items() if how == "any")
+    moving = [port for port in (roles.activation, roles.accumulator, *changing) if port is not None]
+    return [net for port in moving for net in netlist.inputs[port]]
 
 
 def tied_nets(netlist: Netlist, roles: Roles) -> dict[int, int]:
@@ -206,13 +288,13 @@ def load_corner(
     if config.netlist:
         require_registers(library, config.dont_use)
     library = without_cells(library, config.dont_use)
-    own = without_supplies(read_netlist(netlist_path, top), library)
+    own = without_supplies(read_netlist(netlist_path, top, library.cells), library)
     if roles is None:
         found = netlist_controls(own, library) if controls is None else controls
         known = chosen_roles(declared or netlist_ports(own), config, found)
     else:
         known = roles
-    netlist = with_operands(own, known.ports)
+    netlist, unused = hold_open_outputs(with_operands(own, known.ports), library, known.output)
     held = tied_nets(netlist, known)
     circuit = compile_circuit(netlist, library, held)
     constant = propagate_constants(circuit, held)
@@ -220,11 +302,16 @@ def load_corner(
     require_operands_matter(circuit, constant, known)
     if roles is None:
         roles = observe_signedness(circuit, known, told=(*config.signed, *config.unsigned))
-    conditions = port_conditions(library, config.input_slew_ps, config.output_load_ff)
+    driven = driven_inputs(circuit, roles) if config.register_overhead else None
+    conditions = port_conditions(circuit, library, driven, config.input_slew_ps, config.output_load_ff)
     delays = nominal_delays(
-        circuit, library, input_slew_s=conditions.input_slew_s, output_load_f=conditions.output_load_f
+        circuit,
+        library,
+        input_slew_s=conditions.input_slew_s,
+        output_load_f=conditions.output_load_f,
+        clock_slew_s=conditions.clock_slew_s,
     )
-    said = [*roles.assumptions, *conditions.assumptions]
+    said = [*roles.assumptions, *unused, *conditions.assumptions]
     if config.sdf is None:
         said += [IDEAL_WIRES, *delays.notes]
     else:
@@ -244,8 +331,14 @@ def load_corner(
         roles,
         conditions.input_slew_s,
         conditions.output_load_f,
+        conditions.clock_slew_s,
         annotated=config.sdf is not None,
+        duty=config.duty_cycle / 100,
     )
+    if corner.both_edges:
+        said.append(_both_edges(circuit, config.duty_cycle))
+        if config.method == "exact":
+            corner.require_one_edge_each()
     if config.register_overhead:
         boundary = boundary_of(corner)
         if corner.registered:
@@ -266,6 +359,15 @@ def require_registers(library: Library, patterns: Sequence[str]) -> None:
             raise HaloError(what, f"Leave out --dont-use {pattern!r}: only the flip-flop at the ports is chosen here.")
 
 
+def _both_edges(circuit: Circuit, duty_cycle: float) -> str:
+    falling = len(circuit.falling)
+    flops = len(np.unique(circuit.instance[circuit.kind == FLOP]))
+    return (
+        f"The clock is high for {duty_cycle:g} % of the period: {flops - falling} flip-flops take its rising edge, "
+        f"{falling} its falling edge, ports the rising one; a path between the two has that part of the period."
+    )
+
+
 def boundary_of(corner: DesignCorner) -> RegisterOverhead:
     """The library's plain flip-flop before and behind the ports of a design.
 
@@ -277,14 +379,12 @@ def boundary_of(corner: DesignCorner) -> RegisterOverhead:
     """
     circuit, netlist, roles = corner.circuit, corner.circuit.netlist, corner.roles
     if corner.registered:
-        return ports_overhead(circuit, corner.delays, corner.library, input_slew_s=corner.input_slew_s)
-    changing = (port for port, how in roles.drawn.items() if how == "any")
-    moving = [port for port in (roles.activation, roles.accumulator, *changing) if port is not None]
+        return ports_overhead(circuit, corner.delays, corner.library, clock_slew_s=corner.clock_slew_s)
     return ports_overhead(
         circuit,
         corner.delays,
         corner.library,
-        input_slew_s=corner.input_slew_s,
-        inputs=[net for port in moving for net in netlist.inputs[port]],
+        clock_slew_s=corner.clock_slew_s,
+        inputs=driven_inputs(circuit, roles),
         outputs=netlist.outputs[roles.output],
     )

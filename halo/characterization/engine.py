@@ -6,6 +6,7 @@ Tests: tests/flow/test_characterize.py.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -21,10 +22,11 @@ from halo.characterization.stimulus import ENUMERATED_BITS, Stimulus, enumerated
 from halo.config import TimingMethod
 from halo.power.energy import WeightEnergy, weight_energy
 from halo.power.energy_tables import EventEnergies, event_energies
+from halo.timing.clock_edges import EDGES, share
 from halo.timing.event.bound import bound_transitions
 from halo.timing.event.engine import Bins, Events, enumerate_transitions, play_transitions
 from halo.timing.event.reduction import ReducedCircuit, reduce_circuit
-from halo.timing.static.timer import static_arrivals
+from halo.timing.static.timer import StaticArrivals, static_arrivals
 
 F64 = npt.NDArray[np.float64]
 
@@ -111,11 +113,19 @@ def characterize_corner(
     def exercise(pattern: int, value: int) -> WeightResult:
         reduced = reduce_circuit(timed, corner.held(pattern))
         bound = bound_transitions(reduced, enumerated)
+        period_fs = bound.period_fs
+        if corner.both_edges:
+            period_fs = _longest(corner, reduced, lambda r: bound_transitions(r, enumerated).period_fs)
         if energies is None:
-            return WeightResult(value, bound.delay_fs, bound.period_fs, None, None)
+            return WeightResult(value, bound.delay_fs, period_fs, None, None)
         events = _play(corner, stimulus, reduced, pattern, seed, bins, track)
+        if corner.both_edges and stimulus.exhaustive is not None:
+            slowest = _longest(
+                corner, reduced, lambda r: _play(corner, stimulus, r, pattern, seed, bins, False).period_fs
+            )
+            events = replace(events, period_fs=slowest)
         return WeightResult(
-            value, bound.delay_fs, bound.period_fs, _slim(events), weight_energy(energies, events, events.total)
+            value, bound.delay_fs, period_fs, _slim(events), weight_energy(energies, events, events.total)
         )
 
     threads = jobs or os.cpu_count() or 1
@@ -141,13 +151,24 @@ def characterize_corner(
     return CornerResult(corner, static, static_period, found, histograms, energies)
 
 
+def _longest(corner: DesignCorner, reduced: ReducedCircuit, period_fs: Callable[[ReducedCircuit], int]) -> int:
+    """Longest period over the endpoints, each group of them with its share of the period."""
+    return max(
+        (math.ceil(period_fs(reduced.with_ends(ends)) / share) for share, ends in corner.end_groups),
+        default=0,
+    )
+
+
 def _static(corner: DesignCorner, patterns: npt.NDArray[np.int64]) -> tuple[F64, F64]:
     """Static delay of each weight in seconds, and the same with the setup of the register at the endpoint."""
     if corner.annotated:
         timed = corner.timed
         reduced = [reduce_circuit(timed, corner.held(int(p))) for p in patterns]
-        paths = np.array([[h.longest_path_fs, h.longest_period_fs] for h in reduced]) * 1e-15
-        return paths[:, 0], paths[:, 1]
+        periods = [
+            _longest(corner, h, lambda r: r.longest_period_fs) if corner.both_edges else h.longest_period_fs
+            for h in reduced
+        ]
+        return np.array([h.longest_path_fs for h in reduced]) * 1e-15, np.array(periods) * 1e-15
     parts = [_static_cases(corner, patterns[i : i + CASES]) for i in range(0, len(patterns), CASES)]
     return np.concatenate([delay for delay, _ in parts]), np.concatenate([period for _, period in parts])
 
@@ -158,16 +179,31 @@ def _static_cases(corner: DesignCorner, patterns: npt.NDArray[np.int64]) -> tupl
     for port in corner.roles.tie:
         case |= {net: np.full(len(patterns), value, np.uint8) for net, value in corner.tied(port).items()}
     clk_to_q_s, setup_s = corner.boundary_s
-    arrivals = static_arrivals(
-        corner.circuit,
-        corner.library,
-        case=case,
-        input_slew_s=corner.input_slew_s,
-        output_load_f=corner.output_load_f,
-        input_arrival_s=clk_to_q_s,
-        output_setup_s=setup_s,
-    )
-    return arrivals.delay_s, arrivals.delay_with_setup_s
+
+    def arrivals(launch_edge: int | None) -> StaticArrivals:
+        return static_arrivals(
+            corner.circuit,
+            corner.library,
+            case=case,
+            input_slew_s=corner.input_slew_s,
+            clock_slew_s=corner.clock_slew_s,
+            output_load_f=corner.output_load_f,
+            input_arrival_s=clk_to_q_s,
+            output_setup_s=setup_s,
+            launch_edge=launch_edge,
+        )
+
+    if not corner.both_edges:
+        found = arrivals(None)
+        return found.delay_s, found.delay_with_setup_s
+    delay, period = np.zeros(len(patterns)), np.zeros(len(patterns))
+    for launch in EDGES:
+        found = arrivals(launch)
+        shares = np.array([share(launch, int(end), corner.duty) for end in corner.capture])
+        ends = np.where(found.arrival_s >= 0, found.arrival_s + found.setup_s, 0.0).max(axis=2)
+        delay = np.maximum(delay, found.delay_s)
+        period = np.maximum(period, (ends / shares).max(axis=1, initial=0.0))
+    return delay, period
 
 
 def _enumerated(corner: DesignCorner, weights: int) -> tuple[int, ...]:

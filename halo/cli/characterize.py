@@ -116,6 +116,13 @@ def command(
         typer.Option(metavar="X", help="Load on the output ports. Default: derived from the library; see run.json."),
     ] = None,
     margin_ps: Annotated[float, typer.Option(metavar="X", help="Margin added to every clock period.")] = 0.0,
+    duty_cycle: Annotated[
+        float,
+        typer.Option(
+            metavar="PERCENT",
+            help="Part of the period that the clock is high. It counts where flip-flops use both clock edges.",
+        ),
+    ] = CharacterizeConfig.duty_cycle,
     register_overhead: Annotated[
         bool, typer.Option(help="Count clk-to-Q and setup of a library flip-flop at ports that have no register.")
     ] = True,
@@ -183,6 +190,7 @@ def command(
         input_slew_ps=input_slew_ps,
         output_load_ff=output_load_ff,
         margin_ps=margin_ps,
+        duty_cycle=duty_cycle,
         register_overhead=register_overhead,
         psum_samples=psum_samples,
         seed=seed,

@@ -102,6 +102,7 @@ class _Rtl(NamedTuple):
     top: str
     ports: tuple[PortInfo, ...]
     controls: dict[str, Control]
+    output: str
 
 
 def _read(config: CharacterizeConfig, sources: Sources, record: Recorder) -> _Rtl:
@@ -116,7 +117,7 @@ def _read(config: CharacterizeConfig, sources: Sources, record: Recorder) -> _Rt
     if config.weights == "all":
         chosen_weights("all", roles.weight_encoding, config.seed)
     record.report("ports", 1, 1)
-    return _Rtl(top, ports, controls)
+    return _Rtl(top, ports, controls, roles.output.partition("[")[0])
 
 
 def _gates(
@@ -141,6 +142,8 @@ def _gates(
             parameters=parameters,
             mode=config.synth,
             dont_use=config.dont_use,
+            may_stay_open=[p.name for p in rtl.ports if p.direction == "output" and p.name != rtl.output],
+            latches=bool(config.ties),  # an enable that is tied may hold the latch of a clock gate open
             workdir=work,
         )
         shutil.copyfile(made.netlist_verilog, folder / NETLIST)
@@ -154,6 +157,8 @@ def _gates(
     record.tools["yosys"] = made.yosys_version
     if made.reading is not None:
         record.assume(made.reading)
+    for port in made.open_outputs:
+        record.assume(f"Nothing drives output port {port}, or some bits of it: they are 0 in the netlist.")
     record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))
     record.assume(f"Synthesized with the cells of corner {config.corners[0][0]}, {config.synth}.")
     return made.top
@@ -206,6 +211,7 @@ def _corners(
             record.assume(f"{label}{note}")
         corners.append(corner)
         record.results.setdefault("ports", {})[name] = {
+            "clock_slew_ps": corner.clock_slew_s * 1e12,
             "input_slew_ps": corner.input_slew_s * 1e12,
             "output_load_ff": corner.output_load_f * 1e15,
         }

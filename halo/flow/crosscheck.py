@@ -28,6 +28,8 @@ from halo.flow.runs.runfolder import RECORD, new_run
 from halo.flow.runs.tools import find_tool
 from halo.flow.simulators.comparison import Comparison, Difference, compare, draw_samples, spread
 from halo.keywords import checked
+from halo.liberty import read_corner
+from halo.liberty.model import Library
 from halo.netlist.verilog import read_netlist
 from halo.progress import Progress
 
@@ -165,7 +167,7 @@ def _play(
 ) -> CrosscheckResult:
     report(STAGE, 0, config.samples)
     generator = np.random.default_rng(config.seed)
-    roles = _roles(config.run, record)
+    roles = _roles(config.run, record, read_corner(options.corners[0][1]))
     shares = spread(generator, config.samples, len(options.corners))
     weights = load_table(config.run).weights
     tables: list[pd.DataFrame] = []
@@ -200,11 +202,11 @@ def _table(corner: str, found: Comparison) -> pd.DataFrame:
     )
 
 
-def _roles(run: Path, record: RunRecord) -> Roles:
+def _roles(run: Path, record: RunRecord, library: Library) -> Roles:
     """The roles that the run gave to the ports of its netlist."""
     try:
         roles = record.results["roles"]
-        netlist = with_operands(read_netlist(run / NETLIST, record.results["design"]), Roles.names_in(roles))
-        return Roles.from_dict(roles, netlist_ports(netlist))
+        read = read_netlist(run / NETLIST, record.results["design"], library.cells)
+        return Roles.from_dict(roles, netlist_ports(with_operands(read, Roles.names_in(roles))))
     except (KeyError, TypeError, AttributeError) as error:
         raise HaloError("the record lacks the roles of the ports", _AGAIN, run / RECORD) from error

@@ -41,9 +41,12 @@ def moving_gates(run_folder: str | Path) -> pd.Series[int]:
     run = fitted("halo.moving_gates", "run_folder", Path, run_folder)
     record = read_record(run)
     _, liberty = CharacterizeConfig.from_dict(record.config).corners[0]
+    library = read_corner(liberty)
     roles = record.results["roles"]
-    netlist = with_operands(read_netlist(run / NETLIST, record.results["design"]), Roles.names_in(roles))
-    circuit = compile_circuit(netlist, read_corner(liberty))
+    read = read_netlist(run / NETLIST, record.results["design"], library.cells)
+    netlist = with_operands(read, Roles.names_in(roles))
+    held = {net: value >> i & 1 for port, value in roles["ties"].items() for i, net in enumerate(netlist.inputs[port])}
+    circuit = compile_circuit(netlist, library, held)
     weights = np.array(load_table(run).weights, np.int64)
     constants = propagate_constants_lanes(circuit, drive_port(netlist, roles["weight"], weights))
     counts = (constants[circuit.out] < 0).sum(axis=0)

@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from halo.liberty.attributes import Attributes
-from halo.liberty.model import Cell, FlipFlop, Function, Leakage, Pin, PowerGroup, Table, TimingGroup
+from halo.liberty.model import Cell, FlipFlop, Function, Latch, Leakage, Pin, PowerGroup, Table, TimingGroup
+from halo.liberty.operating import OperatingConditions
 from halo.liberty.parser import Group
 from halo.liberty.scales import Scales
+from halo.liberty.statetable import latch_of_table
 from halo.liberty.tables import TableReader
 
 _DIRECTIONS = ("input", "output", "inout", "internal")
@@ -36,24 +38,36 @@ class _Names:
     home: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By member, its place in its bus or bundle and the number of members there."""
     states: frozenset[str] = frozenset()
+    banks: dict[str, int] = field(default_factory=dict)
+    """By state variable of an ``ff_bank`` or ``latch_bank``, its number of bits."""
 
-    def resolve(self, name: str, pin: str | None) -> str:
-        """A bus named by the member of a bus as wide means its member at the same place."""
-        members = self.buses.get(name)
-        if members is None or name in self.pins or pin not in self.home:
+    def resolve(self, name: str, at: tuple[int, int] | None) -> str:
+        """A bus or bank named by a member of a bus or bank as wide means its member at the same place."""
+        if at is None or name in self.pins:
             return name
-        place, width = self.home[pin]
-        return members[place] if width == len(members) else name
+        place, width = at
+        members = self.buses.get(name)
+        if members is not None:
+            return members[place] if width == len(members) else name
+        return f"{name}[{place}]" if self.banks.get(name) == width else name
 
 
 class CellReader:
     """Reads the cell groups of one library."""
 
-    def __init__(self, attributes: Attributes, scales: Scales, tables: TableReader, library: Group) -> None:
+    def __init__(
+        self,
+        attributes: Attributes,
+        scales: Scales,
+        tables: TableReader,
+        library: Group,
+        conditions: OperatingConditions,
+    ) -> None:
         self._attributes = attributes
         self._scales = scales
         self._tables = tables
         self._library = library
+        self._conditions = conditions
 
     def read(self, group: Group) -> Cell:
         """Read one cell group.
@@ -70,7 +84,7 @@ class CellReader:
         if cell_leakage is None and not leakage:
             cell_leakage = self._default_leakage()
         states = [inner for inner in group.groups if inner.kind in _STATE_GROUPS]
-        flipflops = [inner for inner in states if inner.kind == "ff"]
+        kinds = {_STATE_GROUPS[inner.kind] for inner in states}
         return Cell(
             name=group.names[0],
             area=attributes.number((group,), "area") or 0.0,
@@ -78,13 +92,15 @@ class CellReader:
             leakage=leakage,
             cell_leakage_w=cell_leakage,
             sequential=_STATE_GROUPS[states[0].kind] if states else None,
-            flipflop=self._flipflop(flipflops[0], names) if len(flipflops) == 1 == len(states) else None,
+            flipflops=tuple(ff for inner in states for ff in self._flipflops(inner, names)) if kinds == {"ff"} else (),
+            latch=self._latch(states[0], names) if len(states) == 1 else None,
             dont_use=attributes.flag((group,), "dont_use"),
             pg_pins=tuple(
                 dict.fromkeys(name for inner in group.groups if inner.kind == "pg_pin" for name in inner.names)
             ),
             path=attributes.source.path,
             line=attributes.source.line(group.offset),
+            buses={name: names.buses[name] for bus in group.groups if bus.kind == "bus" for name in bus.names},
         )
 
     # ---- names
@@ -102,7 +118,12 @@ class CellReader:
             elif group.kind in _STATE_GROUPS:
                 # ff_bank (IQ, IQN, 4) ends in its width; statetable ("CLK EN", "IQ") lists inputs, then states.
                 listed = group.names[1:] if group.kind == "statetable" else group.names[:2]
-                states.update(word for name in listed for word in name.split())
+                words = [word for name in listed for word in name.split()]
+                if group.kind.endswith("_bank"):
+                    width = self._bank_width(group)
+                    names.banks.update(dict.fromkeys(words, width))
+                    words += [f"{word}[{bit}]" for word in words for bit in range(width)]
+                states.update(words)
         names.states = frozenset(states)
         return names
 
@@ -150,12 +171,30 @@ class CellReader:
             bus.offset,
         )
 
-    def _function(self, groups: Sequence[Group], name: str, names: _Names, pin: str | None = None) -> Function | None:
-        """A Boolean expression whose names are all pins or state variables of the cell."""
+    def _bank_width(self, bank: Group) -> int:
+        try:
+            width = int(bank.names[2])
+        except (IndexError, ValueError):
+            width = 0
+        if not 0 < width <= MAX_BUS_WIDTH:
+            raise self._attributes.source.error(
+                f"the {bank.kind} group does not say how many bits it has",
+                f"Name its two variables and its width, at most {MAX_BUS_WIDTH}.",
+                bank.offset,
+            )
+        return width
+
+    def _function(
+        self, groups: Sequence[Group], name: str, names: _Names, at: tuple[int, int] | None = None
+    ) -> Function | None:
+        """A Boolean expression whose names are all pins or state variables of the cell.
+
+        ``at`` is the place of what it describes in its bus or bank, and the width of that.
+        """
         function = self._attributes.function(groups, name)
         if function is None:
             return None
-        inputs = tuple(names.resolve(word, pin) for word in function.inputs) if names.buses else function.inputs
+        inputs = tuple(names.resolve(word, at) for word in function.inputs) if names.buses else function.inputs
         for word in inputs:
             if word not in names.pins and word not in names.states:
                 known = ", ".join(names.pins)
@@ -188,7 +227,8 @@ class CellReader:
             capacitance_f=capacitance,
             rise_capacitance_f=rise,
             fall_capacitance_f=fall,
-            function=self._function(groups, "function", names, name),
+            function=self._function(groups, "function", names, names.home.get(name))
+            or self._function(groups, "state_function", names, names.home.get(name)),
             three_state=attributes.find(groups, "three_state") is not None,
             clock=attributes.flag(groups, "clock"),
             max_capacitance_f=None if maximum is None else maximum * self._scales.capacitance,
@@ -201,7 +241,8 @@ class CellReader:
 
         Where an edge has a range, its upper end counts: the latest arrival is asked for, and OpenSTA takes it as well.
         """
-        attributes, scale = self._attributes, self._scales.capacitance
+        attributes = self._attributes
+        scale = self._scales.capacitance * self._conditions.scale("pin_cap")
         both = attributes.number(groups, "capacitance")
         rise = self._upper_end(groups, "rise_capacitance")
         fall = self._upper_end(groups, "fall_capacitance")
@@ -229,7 +270,7 @@ class CellReader:
         """Pins of ``related_pin`` (of a bus as wide the bit at the same place) and ``related_bus_pins`` (all bits)."""
         related: list[str] = []
         for word in self._attributes.words((group,), "related_pin"):
-            resolved = names.resolve(word, pin)
+            resolved = names.resolve(word, names.home.get(pin))
             related += names.buses.get(resolved, (resolved,))
         for word in self._attributes.words((group,), "related_bus_pins"):
             related += names.buses.get(word, (word,))
@@ -250,21 +291,22 @@ class CellReader:
             raise attributes.error(
                 (group,), "timing_sense", f"timing_sense is {sense!r}", f"Give one of {', '.join(_SENSES)}."
             )
+        timing_type = attributes.text((group,), "timing_type") or "combinational"
         return TimingGroup(
             related_pins=self._related(group, pin, names),
-            timing_type=attributes.text((group,), "timing_type") or "combinational",
+            timing_type=timing_type,
             sense=sense,
-            when=self._function((group,), "when", names, pin),
-            tables={table.kind: self._tables.read(table) for table in group.groups},
+            when=self._function((group,), "when", names, names.home.get(pin)),
+            tables={table.kind: self._tables.read(table, timing_type) for table in group.groups},
             line=attributes.source.line(group.offset),
         )
 
     def _internal_power(self, group: Group, pin: str, names: _Names) -> PowerGroup:
-        tables: dict[str, Table] = {table.kind: self._tables.read(table, power=True) for table in group.groups}
+        tables: dict[str, Table] = {table.kind: self._tables.read(table, None) for table in group.groups}
         both = tables.get("power")
         return PowerGroup(
             related_pins=self._related(group, pin, names),
-            when=self._function((group,), "when", names, pin),
+            when=self._function((group,), "when", names, names.home.get(pin)),
             rise=tables.get("rise_power", both),
             fall=tables.get("fall_power", both),
             pg_pin=self._attributes.text((group,), "related_pg_pin"),
@@ -296,28 +338,52 @@ class CellReader:
             raise self._attributes.error(
                 (group,), name, f"{name} is given but the library has no leakage_power_unit", "Add the unit."
             )
-        return value * self._scales.power
+        return value * self._scales.power * self._conditions.scale("cell_leakage_power")
 
     def _default_leakage(self) -> float | None:
         """The library's default for cells that say nothing, when it is more than a formal zero."""
         default = self._power(self._library, "default_cell_leakage_power") if self._scales.power else None
         return default or None
 
-    def _flipflop(self, group: Group, names: _Names) -> FlipFlop:
-        following = self._function((group,), "next_state", names)
-        clock = self._function((group,), "clocked_on", names)
-        if following is None or clock is None or len(group.names) != 2:
-            raise self._attributes.source.error(
-                "the ff group lacks its two variables, next_state or clocked_on", "Complete it.", group.offset
+    def _flipflops(self, group: Group, names: _Names) -> Iterator[FlipFlop]:
+        """The flip-flop of an ``ff`` group, or those of the bits of an ``ff_bank``."""
+        bank = group.kind == "ff_bank"
+        width = self._bank_width(group) if bank else 1
+        for bit in range(width):
+            at = (bit, width) if bank else None
+            following = self._function((group,), "next_state", names, at)
+            clock = self._function((group,), "clocked_on", names)
+            if following is None or clock is None or len(group.names) != 2 + bank:
+                raise self._attributes.source.error(
+                    f"the {group.kind} group lacks its two variables, next_state or clocked_on",
+                    "Complete it.",
+                    group.offset,
+                )
+            state, state_n = (f"{name}[{bit}]" if bank else name for name in group.names[:2])
+            yield FlipFlop(
+                state=state,
+                state_n=state_n,
+                next_state=following,
+                clocked_on=clock,
+                clear=self._function((group,), "clear", names, at),
+                preset=self._function((group,), "preset", names, at),
             )
-        return FlipFlop(
-            state=group.names[0],
-            state_n=group.names[1],
-            next_state=following,
-            clocked_on=clock,
-            clear=self._function((group,), "clear", names),
-            preset=self._function((group,), "preset", names),
-        )
+
+    def _latch(self, group: Group, names: _Names) -> Latch | None:
+        """The latch of a ``latch`` group or a ``statetable``; None for anything with more to it."""
+        if group.kind == "statetable":
+            table = self._attributes.text((group,), "table")
+            return (
+                None
+                if table is None or len(group.names) != 2
+                else latch_of_table(group.names[0], group.names[1], table)
+            )
+        if group.kind != "latch" or any(self._attributes.find((group,), name) for name in ("clear", "preset")):
+            return None
+        data = self._function((group,), "data_in", names)
+        if data is None or len(group.names) != 2:
+            return None
+        return Latch(group.names[0], group.names[1], data, self._function((group,), "enable", names))
 
 
 def _expand(written: str) -> Iterator[str]:

@@ -154,7 +154,7 @@ class Pin:
         direction: ``input``, ``output``, ``inout`` or ``internal``.
         capacitance_f, rise_capacitance_f, fall_capacitance_f: the latter two equal the first when absent, and are the
             upper end of their ``_range`` where the library gives one.
-        function: output function, or None (then a state variable or unknown drives it).
+        function: output function (``function``, else ``state_function``), or None.
         three_state: the pin has a ``three_state`` attribute.
         clock: the pin has ``clock : true``.
         max_capacitance_f: design rule, or None.
@@ -175,7 +175,10 @@ class Pin:
 
 @dataclass(frozen=True, eq=False)
 class FlipFlop:
-    """An ``ff`` group. ``state`` and ``state_n`` are its variables (``IQ``, ``IQN``), used by output functions.
+    """An ``ff`` group, or one bit of an ``ff_bank``.
+
+    ``state`` and ``state_n`` are its variables (``IQ``, ``IQN``; of a bank ``IQ[0]``, ``IQN[0]`` and so on), used by
+    output functions.
 
     ``clear`` and ``preset`` are active when true, or None.
     """
@@ -189,6 +192,20 @@ class FlipFlop:
 
 
 @dataclass(frozen=True, eq=False)
+class Latch:
+    """A ``latch`` group without clear and preset, or a ``statetable`` that says the same (that of a clock gate).
+
+    While it is open the state is ``data``; ``state_n`` is its complement, empty where there is none. ``enable`` opens
+    it when true; None for a state table.
+    """
+
+    state: str
+    state_n: str
+    data: Function
+    enable: Function | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Cell:
     """A library cell.
 
@@ -198,8 +215,11 @@ class Cell:
         leakage: conditional and unconditional groups.
         cell_leakage_w: the ``cell_leakage_power`` attribute, or None.
         sequential: ``ff``, ``latch`` or ``statetable``, or None for a combinational cell.
+        flipflops: one for each bit that the cell stores at a clock edge.
+        latch: of a cell that is nothing but one latch and logic around it, such as an integrated clock gate.
         pg_pins: names of the supply and bias pins (``pg_pin`` groups), which are not among ``pins``.
         line: line of the cell in its file.
+        buses: by bus, its members from left to right.
     """
 
     name: str
@@ -208,11 +228,24 @@ class Cell:
     leakage: tuple[Leakage, ...] = ()
     cell_leakage_w: float | None = None
     sequential: str | None = None
-    flipflop: FlipFlop | None = None
+    flipflops: tuple[FlipFlop, ...] = ()
+    latch: Latch | None = None
     dont_use: bool = False
     path: str = ""
     line: int = 0
     pg_pins: tuple[str, ...] = ()
+    buses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def flipflop(self) -> FlipFlop | None:
+        """The flip-flop of a cell that has one bit, else None."""
+        return self.flipflops[0] if len(self.flipflops) == 1 else None
+
+    def flipflop_of(self, output: str) -> FlipFlop | None:
+        """The flip-flop whose state an output pin shows, or None."""
+        function = self.pins[output].function
+        used = () if function is None else function.inputs
+        return next((ff for ff in self.flipflops if ff.state in used or ff.state_n in used), None)
 
     @property
     def inputs(self) -> tuple[Pin, ...]:

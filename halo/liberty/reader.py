@@ -19,6 +19,7 @@ from halo.liberty.cache import load, store
 from halo.liberty.cells import CellReader
 from halo.liberty.lexer import Source, decode, read_bytes
 from halo.liberty.model import Cell, Library
+from halo.liberty.operating import OperatingConditions, read_conditions
 from halo.liberty.parser import Group, parse
 from halo.liberty.scales import Scales, read_scales
 from halo.liberty.tables import TableReader
@@ -110,7 +111,8 @@ def read_text(text: str, path: str) -> Library:
             (group,), "delay_model", f"the delay model {model} is not supported", "Give a table_lookup library (NLDM)."
         )
     scales = read_scales(attributes, group)
-    reader = CellReader(attributes, scales, TableReader(attributes, scales, group), group)
+    conditions = read_conditions(attributes, group)
+    reader = CellReader(attributes, scales, TableReader(attributes, scales, group, conditions), group, conditions)
     cells: dict[str, Cell] = {}
     for inner in group.groups:
         if inner.kind == "cell":
@@ -122,16 +124,18 @@ def read_text(text: str, path: str) -> Library:
                     inner.offset,
                 )
             cells[cell.name] = cell
-    return _library(attributes, group, scales, cells)
+    return _library(attributes, group, scales, conditions, cells)
 
 
-def _library(attributes: Attributes, group: Group, scales: Scales, cells: dict[str, Cell]) -> Library:
+def _library(
+    attributes: Attributes, group: Group, scales: Scales, conditions: OperatingConditions, cells: dict[str, Cell]
+) -> Library:
     transition = attributes.number((group,), "default_max_transition")
     derate = attributes.number((group,), "slew_derate_from_library")
     return Library(
         name=group.names[0] if group.names else "",
-        voltage_v=_nominal(attributes, group, "voltage") * scales.voltage,
-        temperature_c=_nominal(attributes, group, "temperature"),
+        voltage_v=conditions.voltage * scales.voltage,
+        temperature_c=conditions.temperature_c,
         cells=cells,
         slew_lower=_thresholds(attributes, group, "slew_lower_threshold_pct", 20.0),
         slew_upper=_thresholds(attributes, group, "slew_upper_threshold_pct", 80.0),
@@ -142,24 +146,10 @@ def _library(attributes: Attributes, group: Group, scales: Scales, cells: dict[s
             group.rise or group.fall for cell in cells.values() for p in cell.pins.values() for group in p.power
         ),
         has_leakage=any(cell.leakage or cell.cell_leakage_w is not None for cell in cells.values()),
+        notes=(conditions.note,) if conditions.note else (),
         input_threshold=_thresholds(attributes, group, "input_threshold_pct", 50.0),
         output_threshold=_thresholds(attributes, group, "output_threshold_pct", 50.0),
     )
-
-
-def _nominal(attributes: Attributes, library: Group, quantity: str) -> float:
-    """``nom_<quantity>``, or the value in the default operating conditions."""
-    value = attributes.number((library,), f"nom_{quantity}")
-    if value is None:
-        wanted = attributes.text((library,), "default_operating_conditions")
-        for group in library.groups:
-            if group.kind == "operating_conditions" and group.names == [wanted]:
-                value = attributes.number((group,), quantity)
-    if value is None:
-        raise attributes.source.error(
-            f"the library has no nom_{quantity}", "Add it: it is the corner's operating condition.", library.offset
-        )
-    return value
 
 
 def _thresholds(attributes: Attributes, library: Group, name: str, default: float) -> dict[str, float]:
@@ -201,4 +191,5 @@ def _merge(libraries: Sequence[Library]) -> Library:
         default_max_transition_s=min(limits, default=None),
         has_power=any(library.has_power for library in libraries),
         has_leakage=any(library.has_leakage for library in libraries),
+        notes=tuple(dict.fromkeys(note for library in libraries for note in library.notes)),
     )

@@ -17,6 +17,7 @@ import numpy as np
 from halo.errors import HaloError
 from halo.liberty.attributes import Attributes
 from halo.liberty.model import SLEW_VARIABLES, FloatArray, Table
+from halo.liberty.operating import OperatingConditions
 from halo.liberty.parser import Group
 from halo.liberty.scales import Scales
 
@@ -100,7 +101,7 @@ SCALAR = Template((), ())
 class TableReader:
     """Reads the table groups of one library."""
 
-    def __init__(self, attributes: Attributes, scales: Scales, library: Group) -> None:
+    def __init__(self, attributes: Attributes, scales: Scales, library: Group, conditions: OperatingConditions) -> None:
         """Collect the library's templates.
 
         Raises:
@@ -108,6 +109,7 @@ class TableReader:
         """
         self._attributes = attributes
         self._scales = scales
+        self._conditions = conditions
         self._axes: dict[tuple[str, float], FloatArray] = {}
         self._templates: dict[tuple[str, str], Template] = {}
         for group in library.groups:
@@ -124,17 +126,18 @@ class TableReader:
         indexes = tuple(group.attributes.get(f"index_{axis}") for axis in range(1, len(names) + 1))
         return Template(names, indexes)
 
-    def read(self, group: Group, *, power: bool = False) -> Table:
-        """Read one table group.
+    def read(self, group: Group, timing_type: str | None) -> Table:
+        """Read one table group, scaled to the library's operating conditions.
 
         Args:
             group: its argument names a template; its own ``index_n`` take precedence over the template's.
-            power: the values are energies (else times).
+            timing_type: of the timing group that holds it; None: the values are energies.
 
         Raises:
             HaloError: unknown template or variable, a bad number, axes that do not ascend, or values that do not
                 fill the axes.
         """
+        power = timing_type is None
         template = self._find_template(group, power)
         axes = tuple(self._axis(group, template, axis) for axis in range(len(template.variables)))
         entry = group.attributes.get("values")
@@ -142,7 +145,10 @@ class TableReader:
             raise self._attributes.source.error(
                 f"the {group.kind} table has no values", "Add them or remove the table.", group.offset
             )
-        scale = self._scales.energy if power else self._scales.time
+        if timing_type is None:
+            scale = self._scales.energy * self._conditions.scale("internal_power")
+        else:
+            scale = self._scales.time * self._conditions.table_scale(group.kind, timing_type)
         values = self._numbers(entry)
         shape = tuple(len(axis) for axis in axes)
         if values.size != int(np.prod(shape)):

@@ -15,21 +15,16 @@ import numpy as np
 
 from halo.errors import HaloError
 from halo.liberty.model import Cell, Library
-from halo.netlist.dependence import Dependence, Logic, dependence
+from halo.netlist.bus_pins import with_bus_pins
+from halo.netlist.clock_tree import ClockInput, ClockTree, trace_clocks
+from halo.netlist.dependence import Logic, dependence
+from halo.netlist.latches import open_latches
 from halo.netlist.model import FLOP, Circuit, Instance, Netlist
 from halo.netlist.order import LoopError, order_gates
 from halo.netlist.supplies import without_supplies
-from halo.netlist.templates import CellTemplate, GateTemplate, cell_template
+from halo.netlist.templates import CellTemplate, PlacedGate, cell_template
 
 _SHOWN = 40
-
-
-@dataclass(frozen=True)
-class _Gate:
-    instance: int
-    template: GateTemplate
-    out: int
-    pins: tuple[int, ...]
 
 
 @dataclass
@@ -40,9 +35,9 @@ class _Work:
     library: Library
     templates: dict[str, CellTemplate] = field(default_factory=dict)
     driver: dict[int, str] = field(default_factory=dict)
-    gates: list[_Gate] = field(default_factory=list)
+    gates: list[PlacedGate] = field(default_factory=list)
     constants: dict[int, int] = field(default_factory=dict)
-    clock_pins: list[tuple[int, str, int]] = field(default_factory=list)
+    clocks: list[ClockInput] = field(default_factory=list)
     async_pins: list[tuple[int, str, int]] = field(default_factory=list)
 
     def error(self, what: str, fix: str, instance: Instance | None = None) -> HaloError:
@@ -67,12 +62,13 @@ def compile_circuit(netlist: Netlist, library: Library, held: Mapping[int, int] 
             are ``Circuit.constant`` and no sources.
 
     Raises:
-        HaloError: unknown cell, pin the cell does not have, latch or state table, output without a function,
-            three-state output, several drivers of a net, undriven net at an input pin or output port, combinational
-            loop, gated or derived clock, clock used as data. With the line of the instance where there is one.
+        HaloError: unknown cell, pin the cell does not have, latch or clock gate that is not held, output without a
+            function, three-state output, several drivers of a net, undriven net at an input pin or output port,
+            combinational loop, gated or derived clock, clock used as data. With the line of the instance where there is
+            one.
         ValueError: a held net is no bit of an input port.
     """
-    netlist = without_supplies(netlist, library)
+    netlist = with_bus_pins(without_supplies(netlist, library), library)
     work = _Work(netlist, library, constants=dict(netlist.constants))
     for port, bits in netlist.inputs.items():
         for net in bits:
@@ -83,9 +79,11 @@ def compile_circuit(netlist: Netlist, library: Library, held: Mapping[int, int] 
         _enter(work, number, instance)
     _check_driven(work)
     _hold(work, held or {})
+    found = dependence(_logic(work.gates), work.constants)
+    if any(gate.template.stored is not None for gate in work.gates):
+        work.gates = open_latches(netlist, work.gates, found, work.constants)
+        found = dependence(_logic(work.gates), work.constants)
     driver_gate = {gate.out: g for g, gate in enumerate(work.gates)}
-    logic = [Logic(gate.template.table.tobytes(), gate.out, gate.pins) for gate in work.gates]
-    found = dependence(logic, work.constants)
     feeds = [[gate.pins[pin] for pin in needed] for gate, needed in zip(work.gates, found.needed, strict=True)]
     idle = [[n for n in gate.pins if n not in nets] for gate, nets in zip(work.gates, feeds, strict=True)]
     try:
@@ -96,10 +94,14 @@ def compile_circuit(netlist: Netlist, library: Library, held: Mapping[int, int] 
         )
     except LoopError as loop:
         raise _loop_error(work, loop.gates) from None
-    clocks = _clock_tree(work, driver_gate, found)
+    clocks = trace_clocks(netlist, work.gates, driver_gate, found, work.clocks)
     _check_outputs(work)
     gates = [_without(gate, {work.gates[d].out for d in cut}) for gate, cut in zip(work.gates, order.cut, strict=True)]
     return _arrays(work, [gates[g] for g in order.gates], order.state, clocks)
+
+
+def _logic(gates: list[PlacedGate]) -> list[Logic]:
+    return [Logic(gate.template.table.tobytes(), gate.out, gate.pins) for gate in gates]
 
 
 def _hold(work: _Work, held: Mapping[int, int]) -> None:
@@ -110,7 +112,7 @@ def _hold(work: _Work, held: Mapping[int, int]) -> None:
         work.constants[net] = value
 
 
-def _without(gate: _Gate, nets: set[int]) -> _Gate:
+def _without(gate: PlacedGate, nets: set[int]) -> PlacedGate:
     """A gate without its pins on some nets, which have no effect."""
     pins = tuple(pin for pin, net in enumerate(gate.pins) if net not in nets)
     if len(pins) == len(gate.pins):
@@ -155,9 +157,11 @@ def _enter(work: _Work, number: int, instance: Instance) -> None:
         if gate.output in instance.pins:
             _drive(work, instance.pins[gate.output], f"{instance.name}/{gate.output}", instance)
             pins = tuple(_input(work, instance, cell, pin) for pin in gate.pins)
-            work.gates.append(_Gate(number, gate, instance.pins[gate.output], pins))
+            work.gates.append(PlacedGate(number, gate, instance.pins[gate.output], pins))
     if any(gate.kind == FLOP and gate.output in instance.pins for gate in template.gates):
-        work.clock_pins += [(number, pin, _input(work, instance, cell, pin)) for pin in template.clock_pins]
+        for clock in template.clocks:
+            nets = tuple(_input(work, instance, cell, pin) for pin in clock.inputs)
+            work.clocks.append(ClockInput(number, clock.inputs, nets, clock.table.tobytes()))
         work.async_pins += [(number, pin, _input(work, instance, cell, pin)) for pin in template.async_pins]
 
 
@@ -245,56 +249,17 @@ def _loop_error(work: _Work, loop: list[int]) -> HaloError:
     )
 
 
-def _clock_tree(work: _Work, driver_gate: dict[int, int], found: Dependence) -> frozenset[int]:
-    """Nets from the clock pins back to the ports; refuses what is no plain clock tree."""
-    instances = work.netlist.instances
-    clocks: set[int] = set()
-    for number, pin, start in work.clock_pins:
-        net = start
-        while net not in clocks:
-            clocks.add(net)
-            flop = f"pin {pin} of flip-flop {instances[number].name}"
-            if net in found.known:
-                raise work.error(
-                    f"the clock at {flop} is a constant", "Connect the clock, and do not tie it.", instances[number]
-                )
-            if net not in driver_gate:
-                break
-            g = driver_gate[net]
-            gate = work.gates[g]
-            live = sorted({gate.pins[p] for p in found.needed[g]} - found.known.keys())
-            if gate.template.kind == FLOP or len(live) != 1:
-                how = "divided by a flip-flop" if gate.template.kind == FLOP else "gated"
-                raise work.error(
-                    f"the clock at {flop} is {how} in instance {instances[gate.instance].name}",
-                    "Use one free-running clock: synthesize without clock gating and dividers, or hold the enable with "
-                    "--tie NAME=VALUE.",
-                    instances[gate.instance],
-                )
-            net = live[0]
-    for gate in work.gates:
-        for pin, net in zip(gate.template.pins, gate.pins, strict=True):
-            if net in clocks and gate.out not in clocks:
-                raise work.error(
-                    f"clock net {work.netlist.nets[net]} is used as data by pin {pin} of "
-                    f"instance {instances[gate.instance].name}",
-                    "Keep the clock apart from the data.",
-                    instances[gate.instance],
-                )
-    return frozenset(clocks)
-
-
 def _starts(lengths: Iterable[int]) -> list[int]:
     return [0, *accumulate(lengths)]
 
 
-def _arrays(work: _Work, gates: list[_Gate], state: int, clocks: frozenset[int]) -> Circuit:
+def _arrays(work: _Work, gates: list[PlacedGate], state: int, clocks: ClockTree) -> Circuit:
     netlist = work.netlist
     constant = np.full(len(netlist.nets), -1, np.int8)
     for net, value in work.constants.items():
         constant[net] = value
     inputs = [net for bits in netlist.inputs.values() for net in bits]
-    ports = dict.fromkeys(net for net in inputs if net not in clocks and net not in work.constants)
+    ports = dict.fromkeys(net for net in inputs if net not in clocks.nets and net not in work.constants)
     widths = [len(gate.pins) for gate in gates]
     tables = [gate.template.table for gate in gates]
     return Circuit(
@@ -311,7 +276,8 @@ def _arrays(work: _Work, gates: list[_Gate], state: int, clocks: frozenset[int])
         arc_start=np.array(_starts(n << n for n in widths), np.int64),
         constant=constant,
         source=np.array([*ports, *(gate.out for gate in gates[:state])], np.int32),
-        clock_nets=clocks,
+        clock_nets=clocks.nets,
         state_gates=np.arange(state, dtype=np.int32),
         async_pins=tuple(work.async_pins),
+        falling=clocks.falling,
     )

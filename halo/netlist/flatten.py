@@ -46,6 +46,7 @@ class _Flattener:
         self.value: dict[int, int] = {}
         self.tied: list[tuple[int, int]] = []
         self.pins: list[tuple[str, str, dict[str, Bit], int]] = []
+        self.numbered: set[str] = set()
         self.stack: list[str] = []
 
     def error(self, what: str, fix: str, line: int) -> HaloError:
@@ -292,6 +293,7 @@ class _Flattener:
                     pins[pin] = bits[0]
                 else:
                     pins.update({f"{pin}[{i}]": bit for i, bit in enumerate(bits)})
+            self.numbered.add(instance.cell)
         self.pins.append((name, instance.cell, pins, instance.line))
 
     # The result.
@@ -358,6 +360,7 @@ class _Flattener:
             constants={number[net]: value for net, value in sorted(constants.items()) if net in number},
             path=self.path,
             signed_ports=frozenset(port for port in top.ports if top.signals[port].signed),
+            numbered=frozenset(self.numbered),
         )
 
 

@@ -61,6 +61,8 @@ class Netlist:
         signed_ports: ports declared ``signed``.
         inouts: bidirectional ports, as ``inputs``: supplies, or nothing that can be compiled.
         bit_names: names of the bits of a port that is not in the file as it is here (``halo.netlist.port_groups``).
+        numbered: cells without a module in the file: bits of their vector pins are numbered from the least significant,
+            which the library may see otherwise.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Netlist:
     signed_ports: frozenset[str] = frozenset()
     inouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
     bit_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    numbered: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +109,8 @@ class Circuit:
         source: int32[S], nets that start paths: input-port bits (not clocks, not held), then outputs of
             ``state_gates``.
         clock_nets: nets that clock flip-flops.
+        falling: instances (index into ``netlist.instances``) whose flip-flops take their data at the falling edge of
+            the clock port, by their own edge and the inverters of the clock tree; all others take the rising one.
         async_pins: (instance, pin, net) of clear and preset pins: they must be held inactive.
     """
 
@@ -125,6 +130,7 @@ class Circuit:
     clock_nets: frozenset[int]
     state_gates: I32
     async_pins: tuple[tuple[int, str, int], ...] = ()
+    falling: frozenset[int] = frozenset()
 
     @property
     def arrays(self) -> CircuitArrays:

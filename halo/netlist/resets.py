@@ -26,10 +26,9 @@ def require_inactive_resets(circuit: Circuit, library: Library, constant: I8) ->
     netlist = circuit.netlist
     for number in dict.fromkeys(instance for instance, _, _ in circuit.async_pins):
         instance = netlist.instances[number]
-        flop = library.cells[instance.cell].flipflop
-        if flop is None:
-            continue
-        for function, name in ((flop.clear, "clear"), (flop.preset, "preset")):
+        flops = library.cells[instance.cell].flipflops
+        controls = [pair for flop in flops for pair in ((flop.clear, "clear"), (flop.preset, "preset"))]
+        for function, name in controls:
             if function is None:
                 continue
             nets = [instance.pins[pin] for pin in function.inputs]

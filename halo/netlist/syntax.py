@@ -11,6 +11,7 @@ Tests: tests/netlist/test_verilog_reader.py.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -135,18 +136,25 @@ class ModuleText:
     implicit_nets: bool = True
 
 
-def parse(tokens: Tokens) -> dict[str, ModuleText]:
+def parse(tokens: Tokens, cells: Container[str] = ()) -> dict[str, ModuleText]:
     """All modules of a file by name, in file order.
+
+    Args:
+        tokens: of the file.
+        cells: names of library cells: of modules so called only the ports are read.
 
     Raises:
         HaloError: syntax error, behavioural construct, name declared twice, module defined twice.
     """
-    return _Parser(tokens).file()
+    return _Parser(tokens, cells).file()
 
 
 class _Parser:
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, cells: Container[str]) -> None:
         self.tokens = tokens
+        self.cells = cells
+        self.models = frozenset[str]()
+        """Types of variables that may stand in a declaration: a simulation model's outputs can be registers."""
         self.kinds = tokens.kinds
         self.texts = tokens.texts
         self.at = 0
@@ -303,7 +311,7 @@ class _Parser:
                 else:
                     in_cells = word == "celldefine"
                 self.at += 1
-            elif self.is_("primitive") and in_cells:
+            elif self.is_("primitive") and (in_cells or self.cells):
                 self.skip_to("endprimitive")
             elif self.take("module") or self.take("macromodule"):
                 module = self.module(in_cells)
@@ -330,6 +338,8 @@ class _Parser:
     def module(self, is_cell: bool) -> ModuleText:
         module = ModuleText("", self.line(), self.tokens.path, is_cell=is_cell)
         self.inside = module.name = self.name("a module name")
+        is_cell = module.is_cell = is_cell or module.name in self.cells
+        self.models = frozenset({"reg", "logic"}) if is_cell else frozenset()
         if self.is_("#") and not is_cell:
             raise self.tokens.error("a module with parameters in a gate netlist", self.at, _RTL_FIX)
         if self.take("#"):
@@ -357,7 +367,8 @@ class _Parser:
                     module.line,
                 )
         for signal in module.signals.values():
-            if signal.direction is not None and signal.name not in module.ports:
+            # Inside a cell's model, arguments of tasks and functions are declared like ports.
+            if signal.direction is not None and signal.name not in module.ports and not is_cell:
                 raise HaloError(
                     f"{signal.direction} {signal.name} is not in the port list of module {module.name}",
                     "Add it to the list, or declare it as a wire.",
@@ -403,7 +414,7 @@ class _Parser:
             text = self.texts[self.at]
             if text == "signed":
                 signed = True
-            elif text not in _WIRES and text not in ("unsigned", "scalared", "vectored"):
+            elif text not in _WIRES and text not in self.models and text not in ("unsigned", "scalared", "vectored"):
                 break
             self.at += 1
         return signed, self.range()

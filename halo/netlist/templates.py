@@ -22,14 +22,18 @@ class GateTemplate:
     Attributes:
         kind: COMB or FLOP.
         output: the output pin.
-        pins: the gate's pins; a FLOP that holds its value has its own output pin as the last of them.
+        pins: the gate's pins; a FLOP that holds its value has its own output pin as the last of them, and one that
+            takes the value of another bit of its cell the output pin of that.
         table: uint8[2 ** len(pins)], value of the output (after the edge for a FLOP).
+        stored: uint8[2 ** len(pins)], what the latch of the cell takes while it is open; ``table`` is the output then.
+            None for gates without a latch.
     """
 
     kind: int
     output: str
     pins: tuple[str, ...]
     table: U8
+    stored: U8 | None = None
 
     def only(self, kept: tuple[int, ...]) -> GateTemplate:
         """The gate with only some of its pins; the others have no effect and are read as 0."""
@@ -38,14 +42,27 @@ class GateTemplate:
         return GateTemplate(self.kind, self.output, tuple(self.pins[pin] for pin in kept), self.table[full])
 
 
+@dataclass(frozen=True)
+class PlacedGate:
+    """A gate of a netlist: the instance it belongs to, the net of its output, and those of its pins."""
+
+    instance: int
+    template: GateTemplate
+    out: int
+    pins: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class CellTemplate:
-    """The outputs of a cell as gates, or as constants for a tie cell; ``refused`` says why an output is neither."""
+    """The outputs of a cell as gates, or as constants for a tie cell; ``refused`` says why an output is neither.
+
+    ``clocks`` are the functions that clock its flip-flops.
+    """
 
     gates: tuple[GateTemplate, ...]
     ties: dict[str, int]
     refused: dict[str, str]
-    clock_pins: tuple[str, ...]
+    clocks: tuple[Function, ...]
     async_pins: tuple[str, ...]
 
 
@@ -53,14 +70,11 @@ def cell_template(cell: Cell) -> CellTemplate:
     """Take a cell apart.
 
     Raises:
-        HaloError: the cell is a latch or has a state table; its caller adds the instance.
+        HaloError: the cell stores its value neither in flip-flops nor in one latch; its caller adds the instance.
     """
-    if cell.sequential is not None and (cell.sequential != "ff" or cell.flipflop is None):
-        what = (
-            "a latch" if cell.sequential == "latch" else f"a cell with a {cell.sequential} group (such as a clock gate)"
-        )
+    if cell.sequential is not None and not cell.flipflops and cell.latch is None:
         raise HaloError(
-            f"cell {cell.name} is {what}, which has no place in a timed MAC",
+            f"cell {cell.name} has a {cell.sequential} group that is no plain flip-flop or latch",
             "Use flip-flops, and synthesize without clock gating and latches.",
             cell.path or None,
             cell.line or None,
@@ -83,11 +97,8 @@ def cell_template(cell: Cell) -> CellTemplate:
                 ties[pin.name] = int(gate.table[0])
             else:
                 gates.append(gate)
-    ff = cell.flipflop
-    clocks: set[str] = set()
     resets: set[str] = set()
-    if ff is not None:
-        clocks.update(ff.clocked_on.inputs)
+    for ff in cell.flipflops:
         for function in (ff.clear, ff.preset):
             if function is not None:
                 resets.update(function.inputs)
@@ -95,7 +106,7 @@ def cell_template(cell: Cell) -> CellTemplate:
         gates=tuple(gates),
         ties=ties,
         refused=refused,
-        clock_pins=tuple(name for name in cell.pins if name in clocks),
+        clocks=tuple({ff.clocked_on.text: ff.clocked_on for ff in cell.flipflops}.values()),
         async_pins=tuple(name for name in cell.pins if name in resets),
     )
 
@@ -105,10 +116,11 @@ class _Refused(Exception):
 
 
 def _gate(cell: Cell, pin: Pin, function: Function) -> GateTemplate:
-    ff = cell.flipflop
+    ff = cell.flipflop_of(pin.name)
     used = _used_pins(cell, function, (pin.name,))
-    state_variables = () if ff is None else (ff.state, ff.state_n)
-    if ff is None or not used & set(state_variables):
+    if cell.latch is not None:
+        return _latched(cell, pin, function, used)
+    if ff is None:
         arcs = {
             name
             for group in pin.timing
@@ -118,9 +130,25 @@ def _gate(cell: Cell, pin: Pin, function: Function) -> GateTemplate:
         }
         pins = _ordered(cell, used | arcs)
         return GateTemplate(COMB, pin.name, pins, _value(cell, function, _states(pins)))
-    if used - set(state_variables):
+    if used - {ff.state, ff.state_n}:
         raise _Refused("combines the flip-flop's state with other pins")
     return _flop(cell, ff, pin, function)
+
+
+def _latched(cell: Cell, pin: Pin, function: Function, used: set[str]) -> GateTemplate:
+    """An output of a cell with a latch, as while the latch is open."""
+    latch = cell.latch
+    if latch is None:
+        raise ValueError(f"cell {cell.name} has no latch")
+    names = {latch.state, latch.state_n}
+    pins = _ordered(cell, (used - names) | _used_pins(cell, latch.data, ()))
+    states = _states(pins)
+    stored = _value(cell, latch.data, states)
+    stored = np.broadcast_to(stored, 1 << len(pins)).astype(np.uint8)
+    if not used & names:
+        stored = np.zeros(1 << len(pins), np.uint8)
+    table = _value(cell, function, states | {latch.state: stored, latch.state_n: stored ^ np.uint8(1)})
+    return GateTemplate(COMB, pin.name, pins, table.astype(np.uint8), stored)
 
 
 def _flop(cell: Cell, ff: FlipFlop, pin: Pin, function: Function) -> GateTemplate:
@@ -130,18 +158,31 @@ def _flop(cell: Cell, ff: FlipFlop, pin: Pin, function: Function) -> GateTemplat
         raise _Refused("does not depend on the flip-flop's state")
     inverted = int(by_state[0])
     used = _used_pins(cell, ff.next_state, ())
-    holds = bool(used & {ff.state, ff.state_n})
-    pins = _ordered(cell, used - {ff.state, ff.state_n})
-    if holds:
-        pins = (*pins, pin.name)
+    shown = [(ff, pin.name, inverted)] if used & {ff.state, ff.state_n} else []
+    shown += [(other, *_shown(cell, other)) for other in cell.flipflops if other is not ff and used & _states_of(other)]
+    pins = _ordered(cell, used.difference(*(_states_of(other) for other in cell.flipflops)))
+    pins = (*pins, *(name for _, name, _ in shown))
     values = _states(pins)
-    if holds:
-        before = values.pop(pin.name) ^ np.uint8(inverted)
-        values[ff.state], values[ff.state_n] = before, before ^ np.uint8(1)
+    for other, name, turned in shown:
+        before = values.pop(name) ^ np.uint8(turned)
+        values[other.state], values[other.state_n] = before, before ^ np.uint8(1)
     after = _value(cell, ff.next_state, values)
     if after.size != 1 << len(pins):
         after = np.broadcast_to(after, 1 << len(pins))
     return GateTemplate(FLOP, pin.name, pins, (after ^ np.uint8(inverted)).astype(np.uint8))
+
+
+def _states_of(ff: FlipFlop) -> set[str]:
+    return {ff.state, ff.state_n}
+
+
+def _shown(cell: Cell, ff: FlipFlop) -> tuple[str, int]:
+    """An output pin that shows a flip-flop's state, and whether it shows the opposite."""
+    for pin in cell.outputs:
+        if pin.function is not None and len(pin.function.inputs) == 1 and pin.function.inputs[0] in _states_of(ff):
+            high = pin.function.table[1] == 1
+            return pin.name, int(high != (pin.function.inputs[0] == ff.state))
+    raise _Refused(f"depends on {ff.state}, which no output shows")
 
 
 def _ordered(cell: Cell, names: set[str]) -> tuple[str, ...]:
@@ -167,11 +208,12 @@ def _inner(cell: Cell, name: str, above: tuple[str, ...]) -> Function:
 
 def _used_pins(cell: Cell, function: Function, above: tuple[str, ...]) -> set[str]:
     """Input pins and state variables that a function depends on, through other pins' functions if need be."""
-    ff = cell.flipflop
+    stored = [*cell.flipflops, *(() if cell.latch is None else (cell.latch,))]
+    states = {name for each in stored for name in (each.state, each.state_n)}
     used: set[str] = set()
     for name in function.inputs:
         is_input = name in cell.pins and cell.pins[name].direction == "input"
-        if is_input or (ff is not None and name in (ff.state, ff.state_n)):
+        if is_input or name in states:
             used.add(name)
         else:
             used |= _used_pins(cell, _inner(cell, name, above), (*above, name))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -22,12 +22,14 @@ from halo.netlist.syntax import ModuleText, parse
 from halo.netlist.tokens import tokenize
 
 
-def read_netlist(path: str | Path | Sequence[Path], top: str | None = None) -> Netlist:
+def read_netlist(path: str | Path | Sequence[Path], top: str | None = None, cells: Container[str] = ()) -> Netlist:
     """Read a gate netlist and flatten it.
 
     Args:
         path: Verilog file, also gzipped (whatever its suffix), or the files of a hierarchical netlist.
         top: module to read; without it the one module that no other instantiates.
+        cells: names of library cells. A module of such a name is that cell, whatever the file holds of it (simulation
+            models that were concatenated with the netlist).
 
     Returns:
         A flat netlist. Inner names are joined with dots (``u1.n5``), vector bits are ``name[i]``. Pins tied to a
@@ -40,7 +42,7 @@ def read_netlist(path: str | Path | Sequence[Path], top: str | None = None) -> N
     paths = [Path(path)] if isinstance(path, str | Path) else list(path)
     modules: dict[str, ModuleText] = {}
     for file in paths:
-        for name, module in parse(tokenize(_read(file), str(file))).items():
+        for name, module in parse(tokenize(_read(file), str(file)), cells).items():
             if name in modules and not (module.is_cell or modules[name].is_cell):
                 first = f"{modules[name].path}:{modules[name].line}"
                 what = f"module {name} is defined twice, before at {first}"

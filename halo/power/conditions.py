@@ -58,6 +58,7 @@ def state_space(
     free: list[str] = []
     derived: dict[str, Function] = {}
     complement: dict[str, str] = {}
+    opposite = {ff.state_n: ff.state for ff in cell.flipflops}
 
     def is_output(name: str) -> bool:
         return name in cell.pins and cell.pins[name].direction == "output"
@@ -70,9 +71,9 @@ def state_space(
             for source in function.inputs:
                 need(source)
             derived[name] = function
-        elif cell.flipflop is not None and name == cell.flipflop.state_n:
-            need(cell.flipflop.state)
-            complement[name] = cell.flipflop.state
+        elif name in opposite:
+            need(opposite[name])
+            complement[name] = opposite[name]
         else:
             free.append(name)
 

@@ -82,7 +82,8 @@ def _type(
     gate = gates[0]
     instance = int(circuit.instance[gate])
     cell = library.cells[circuit.netlist.instances[instance].cell]
-    clock_pin, clock_edge = _clock(cell.flipflop) if circuit.kind[gate] == FLOP and cell.flipflop else ("", 1)
+    flipflop = cell.flipflop_of(circuit.output_pin[gate]) if circuit.kind[gate] == FLOP else None
+    clock_pin, clock_edge = _clock(flipflop) if flipflop is not None else ("", 1)
     nets = [circuit.netlist.instances[i].pins[clock_pin] for i in circuit.instance[gates]] if clock_pin else []
     return PoweredCells(
         cell=cell,
@@ -129,9 +130,9 @@ def _held(circuit: Circuit, library: Library) -> dict[int, dict[str, int]]:
     """Values of clear and preset pins by instance and pin: the net's constant, else what leaves the flip-flop alone."""
     held: dict[int, dict[str, int]] = {}
     for instance, pin, net in circuit.async_pins:
-        flipflop = library.cells[circuit.netlist.instances[instance].cell].flipflop
+        flipflops = library.cells[circuit.netlist.instances[instance].cell].flipflops
         value = int(circuit.constant[net])
-        for function in () if flipflop is None else (flipflop.clear, flipflop.preset):
+        for function in (control for flipflop in flipflops for control in (flipflop.clear, flipflop.preset)):
             if value < 0 and function is not None and function.inputs == (pin,):
                 value = int(function.table[0])  # active low: inactive at 1
         if value >= 0:

@@ -15,7 +15,7 @@ import numpy as np
 
 from halo.liberty.model import Cell, Function, Library, PowerGroup
 from halo.liberty.tables import lookup
-from halo.netlist.model import FLOP, Circuit
+from halo.netlist.model import Circuit
 from halo.timing.delays import Delays
 
 
@@ -36,9 +36,10 @@ def output_energy(circuit: Circuit, library: Library, delays: Delays, gate: int,
     edge = int(circuit.table[circuit.table_start[gate] + state])
     cause, cause_edge = names[pin], (state >> pin) & 1
     net = int(circuit.pin_net[circuit.pin_start[gate] + pin])
-    if circuit.kind[gate] == FLOP and cell.flipflop is not None:
-        cause = cell.flipflop.clocked_on.inputs[0]
-        cause_edge = int(cell.flipflop.clocked_on.table[1])
+    flipflop = cell.flipflop_of(circuit.output_pin[gate])
+    if flipflop is not None:
+        cause = flipflop.clocked_on.inputs[0]
+        cause_edge = int(flipflop.clocked_on.table[1])
         net = circuit.netlist.instances[int(circuit.instance[gate])].pins[cause]
     groups = [g for g in cell.pins[output].power if cause in g.related_pins]
     groups = groups or [g for g in cell.pins[output].power if not g.related_pins]
@@ -109,9 +110,9 @@ def _inactive(circuit: Circuit, cell: Cell, gate: int) -> dict[str, int]:
     """Reset and preset pins: tied, or at the level that does nothing."""
     values = {}
     for instance, pin, net in circuit.async_pins:
-        if instance == int(circuit.instance[gate]) and cell.flipflop is not None:
+        if instance == int(circuit.instance[gate]):
             values[pin] = int(circuit.constant[net])
-            for function in (cell.flipflop.clear, cell.flipflop.preset):
+            for function in (control for flop in cell.flipflops for control in (flop.clear, flop.preset)):
                 if values[pin] < 0 and function is not None and function.inputs == (pin,):
                     values[pin] = 0 if not function.table[0] else 1
     return values

@@ -71,14 +71,15 @@ def _module(cell: Cell) -> str:
     lines = [f"module {_identifier(cell.name)} ({', '.join(inputs + outputs)});"]
     lines += [f"  input {name};" for name in inputs] + [f"  output {name};" for name in outputs]
     if cell.sequential is not None:
-        if cell.flipflop is None:
+        if not cell.flipflops:
             raise HaloError(
                 f"cell {cell.name} is a {cell.sequential}, which has no functional model here",
                 "Use flip-flops and combinational cells.",
                 cell.path or None,
                 cell.line or None,
             )
-        lines += _flipflop(cell.flipflop)
+        for number, ff in enumerate(cell.flipflops):
+            lines += _flipflop(ff, f"halo_{number}" if number else "halo")
     for pin in (pin for pin in cell.pins.values() if pin.direction in ("output", "inout")):
         if pin.function is None or pin.three_state or pin.direction == "inout":
             raise HaloError(
@@ -91,20 +92,20 @@ def _module(cell: Cell) -> str:
     return "\n".join([*lines, "endmodule\n"])
 
 
-def _flipflop(ff: FlipFlop) -> list[str]:
+def _flipflop(ff: FlipFlop, prefix: str) -> list[str]:
     """Registers of a flip-flop; clear wins over preset. Clock and both controls are active when true."""
     state, inverse = _identifier(ff.state), _identifier(ff.state_n)
     lines = [
         f"  reg {state};",
         f"  wire {inverse};",
         f"  assign {inverse} = ~{state};",
-        "  wire halo_clock;",
-        f"  assign halo_clock = {expression(ff.clocked_on)};",
+        f"  wire {prefix}_clock;",
+        f"  assign {prefix}_clock = {expression(ff.clocked_on)};",
     ]
-    events, body = ["posedge halo_clock"], ""
+    events, body = [f"posedge {prefix}_clock"], ""
     for kind, control, value in (("clear", ff.clear, "1'b0"), ("preset", ff.preset, "1'b1")):
         if control is not None:
-            lines += [f"  wire halo_{kind};", f"  assign halo_{kind} = {expression(control)};"]
-            events.append(f"posedge halo_{kind}")
-            body += f"if (halo_{kind}) {state} <= {value}; else "
+            lines += [f"  wire {prefix}_{kind};", f"  assign {prefix}_{kind} = {expression(control)};"]
+            events.append(f"posedge {prefix}_{kind}")
+            body += f"if ({prefix}_{kind}) {state} <= {value}; else "
     return [*lines, f"  always @({' or '.join(events)})", f"    {body}{state} <= {expression(ff.next_state)};"]

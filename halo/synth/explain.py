@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from halo.errors import HaloError
@@ -155,7 +155,8 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
         place = _PLACE.search(match.group("process"))
         return HaloError(
             f"signal {match.group('signal').replace(' ', '')} of module {_plain(match.group('module'))} is a latch",
-            "Assign it in every branch, or make it a flip-flop: latches cannot be timed per weight.",
+            "Assign it in every branch, or make it a flip-flop; the latch of a clock gate may stay if its enable is "
+            "held with --tie NAME=VALUE.",
             place.group("path") if place else None,
             int(place.group("line")) if place else None,
         )
@@ -191,6 +192,34 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
     if match := _UNDRIVEN.search(run.log):
         return HaloError(f"signal {_signal(match.group('signal'))} is used but never driven", "Drive it.")
     return None
+
+
+def undriven_outputs(run: YosysRun, top: str, ports: Sequence[str]) -> tuple[str, ...]:
+    """Bits without a driver, if that is all that a check found and they belong to some output ports of the top.
+
+    Args:
+        run: with ``error`` set.
+        top: the checked module, which holds all logic.
+        ports: output ports that may be open.
+
+    Returns:
+        Names as Yosys takes them (``carry[3]``); empty where anything else is wrong.
+    """
+    found = [match.group("signal") for match in _UNDRIVEN.finditer(run.log)]
+    if "check -assert" not in (run.error or "") or any(
+        other.search(run.log) for other in (_LATCH, _CONFLICT, _LOOP, _UNMAPPED)
+    ):
+        return ()
+    bits = []
+    for signal in found:
+        module, _, name = signal.partition(".\\")
+        port, _, index = name.partition(" ")
+        if module != top or port not in ports:
+            return ()
+        first, _, last = index.strip("[]").partition(":")
+        high, low = int(first or 0), int(last or first or 0)
+        bits += [f"{port}[{bit}]" if index else port for bit in range(low, high + 1)]
+    return tuple(dict.fromkeys(bits))
 
 
 def _sentence(text: str) -> str:

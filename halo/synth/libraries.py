@@ -157,6 +157,47 @@ def _function(cell: Cell) -> tuple[int, ...]:
     return tuple(int(v) for v in cell.outputs[0].function.table)
 
 
+def latch_techmap(library: Library, dont_use: Sequence[str]) -> str:
+    """Verilog by which Yosys replaces its latches with the smallest plain latch of the library.
+
+    Empty where it has none: the latch stays unmapped and is reported as such.
+    """
+    found = [
+        (cell.area, cell.name)
+        for cell in library.cells.values()
+        if cell.name not in dont_use and cell.latch is not None and _latch_pins(cell) is not None
+    ]
+    if not found:
+        return ""
+    cell = library.cells[min(found)[1]]
+    pins = _latch_pins(cell)
+    if pins is None:
+        return ""
+    data, enable, output, high = pins
+    text = []
+    for kind, active in (("P", True), ("N", False)):
+        gate = "E" if active == high else "~E"
+        text.append(
+            f"module \\$_DLATCH_{kind}_ (input E, D, output Q);\n"
+            f"  {cell.name} _TECHMAP_REPLACE_ (.{data}(D), .{enable}({gate}), .{output}(Q));\nendmodule\n"
+        )
+    return "".join(text)
+
+
+def _latch_pins(cell: Cell) -> tuple[str, str, str, bool] | None:
+    """Data, enable and output pin of a plain latch and whether it opens at 1; None for any other cell."""
+    latch = cell.latch
+    if latch is None or latch.enable is None or len(cell.inputs) != 2 or len(latch.enable.inputs) != 1:
+        return None
+    if len(latch.data.inputs) != 1 or latch.data.table.tolist() != [0, 1]:
+        return None
+    for pin in cell.outputs:
+        function = pin.function
+        if function is not None and function.inputs == (latch.state,) and function.table.tolist() == [0, 1]:
+            return latch.data.inputs[0], latch.enable.inputs[0], pin.name, bool(latch.enable.table[1])
+    return None
+
+
 def _tie_cell(usable: Sequence[Cell], value: int) -> tuple[str, str] | None:
     for cell in usable:
         for pin in () if cell.inputs else cell.outputs:

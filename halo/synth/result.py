@@ -29,6 +29,7 @@ class SynthesisResult:
         yosys_version: e.g. ``Yosys 0.70 (...)``.
         warnings: Yosys' warnings about the sources, in order.
         reading: which front end read the sources, where it is not the one their suffixes ask for; else None.
+        open_outputs: output ports with bits that nothing drives.
     """
 
     top: str
@@ -42,3 +43,4 @@ class SynthesisResult:
     yosys_version: str
     warnings: tuple[str, ...] = ()
     reading: str | None = None
+    open_outputs: tuple[str, ...] = ()

@@ -41,6 +41,8 @@ def run_on_sources(
     then: Sequence[str],
     workdir: Path,
     name: str,
+    *,
+    check: bool = True,
 ) -> tuple[YosysRun, str | None]:
     """Read and elaborate a design, and run further commands on it.
 
@@ -51,6 +53,7 @@ def run_on_sources(
         then: Yosys commands that follow.
         workdir: existing folder; script and log stay there as ``name.ys`` and ``name.log``.
         name: of script and log.
+        check: raise where one of the further commands fails; without, the run that is returned has the error.
 
     Returns:
         The run, and a sentence about the reader where it is not the one that the files' suffixes ask for.
@@ -69,12 +72,14 @@ def run_on_sources(
             elaborate(given, top, parameters, workdir)  # read_slang does not mind a parameter that is not there
         return run, None
     if run.last_command not in first:
+        if not check:
+            return run, None
         raise explain(run, top, parameters)
     refused = _slang_refusal(run, given, top, workdir) if slang_first else explain(run, top, parameters)
     if not isinstance(refused, SlangRefusedError | UnexplainedError):
         raise refused  # something is missing, and named
     again = run_yosys([*second, *then], workdir, name)
-    if again.error is None:
+    if again.error is None or not (check or again.last_command in second):
         return again, _note(given, refused, slang_first)
     if again.last_command not in second:
         raise explain(again, top, parameters)

@@ -17,10 +17,12 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from halo.netlist.sources import Sources
-from halo.synth.libraries import PreparedLiberty, prepare_liberty
+from halo.synth.explain import explain, undriven_outputs
+from halo.synth.libraries import PreparedLiberty, latch_techmap, prepare_liberty
 from halo.synth.result import Mode, SynthesisResult
 from halo.synth.sources import run_on_sources
 from halo.synth.yosys import YosysRun, quoted
@@ -48,6 +50,8 @@ def synthesize(
     parameters: Mapping[str, int | str] | None = None,
     mode: Mode = "structural",
     dont_use: Sequence[str] = (),
+    may_stay_open: Sequence[str] = (),
+    latches: bool = False,
     workdir: Path,
 ) -> SynthesisResult:
     """Map a design to a library and write the netlist into ``workdir``.
@@ -60,6 +64,8 @@ def synthesize(
         mode: ``structural`` or ``flat``, see the module's docstring.
         dont_use: names of further cells that synthesis must not use; ``*``, ``?`` and ``[...]`` match as in a shell,
             capital and small letters differ.
+        may_stay_open: output ports that nothing need drive; their undriven bits are 0 in the netlist.
+        latches: map latches to the library's; without, a latch is an error (it seldom is what was meant).
         workdir: folder for netlist, scripts, logs and temporary files; made when absent.
 
     Raises:
@@ -73,13 +79,24 @@ def synthesize(
         library = prepare_liberty(liberty, folder / "liberty", dont_use)
         abc_script = folder / "flat.abc"
         abc_script.write_text(_FLAT_ABC, encoding="utf-8")
-        commands = [
-            *_check_commands(),
-            *_map_commands(top, mode, library, abc_script),
-            *_write_commands(top, workdir, library),
-        ]
-        run, reading = run_on_sources(sources, top, values, commands, workdir, "synthesis")
-    return _result(run, top, mode, workdir, reading)
+        latch_map = folder / "latches.v"
+        latch_map.write_text(latch_techmap(library.library, library.dont_use) if latches else "", encoding="utf-8")
+
+        def attempt(undriven: Sequence[str]) -> tuple[YosysRun, str | None]:
+            commands = [
+                *_check_commands(top, undriven, latches=latches),
+                *_map_commands(top, mode, library, abc_script, undriven, latch_map if latches else None),
+                *_write_commands(top, workdir, library),
+            ]
+            return run_on_sources(sources, top, values, commands, workdir, "synthesis", check=False)
+
+        run, reading = attempt(())
+        undriven = () if run.error is None else undriven_outputs(run, top, may_stay_open)
+        if undriven:
+            run, reading = attempt(undriven)
+    if run.error is not None:
+        raise explain(run, top, values)
+    return replace(_result(run, top, mode, workdir, reading), open_outputs=_ports(undriven))
 
 
 @contextlib.contextmanager
@@ -92,23 +109,40 @@ def _folder_for_abc(workdir: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _check_commands() -> list[str]:
+def _ports(bits: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(bit.partition("[")[0] for bit in bits))
+
+
+def _open(top: str, undriven: Sequence[str]) -> list[str]:
+    """Give undriven bits of the flattened top's outputs an undefined value, so that they do not count as mistakes."""
+    return [f"cd {top}", *(f"connect -set {bit} 1'x" for bit in undriven), "cd .."] if undriven else []
+
+
+def _check_commands(top: str, undriven: Sequence[str], *, latches: bool) -> list[str]:
     """Refuse what cannot be timed, on a flattened copy, so that loops through several modules are seen."""
     return [
         "proc",
         "design -save elaborated",
         "flatten",
+        *_open(top, undriven),
         "tribuf",
         "select -assert-none t:$tribuf",
         "opt_expr",
         "opt_clean",
-        "check -latchonly -assert",
+        *([] if latches else ["check -latchonly -assert"]),
         "check -assert",
         "design -load elaborated",
     ]
 
 
-def _map_commands(top: str, mode: Mode, library: PreparedLiberty, abc_script: Path) -> list[str]:
+def _map_commands(
+    top: str,
+    mode: Mode,
+    library: PreparedLiberty,
+    abc_script: Path,
+    undriven: Sequence[str],
+    latch_map: Path | None,
+) -> list[str]:
     files = " ".join(f"-liberty {quoted(path)}" for path in library.paths)
     avoid = "".join(f" -dont_use {cell}" for cell in library.dont_use)
     abc = f"abc {files}{avoid}"
@@ -117,11 +151,13 @@ def _map_commands(top: str, mode: Mode, library: PreparedLiberty, abc_script: Pa
     commands = [
         f"synth -top {top} -noabc{' -flatten' if mode == 'flat' else ''}",
         f"dfflibmap {files}{avoid}",
+        *([] if latch_map is None else [f"techmap -map {quoted(latch_map)}"]),
         "opt",
         *(f"# {line}" for line in _FLAT_ABC.splitlines() if mode == "flat"),
         abc,
         *(f"read_liberty -lib -ignore_miss_func -ignore_miss_data_latch {quoted(path)}" for path in library.paths),
         "flatten",
+        *_open(top, undriven),
         "setundef -zero",
     ]
     if library.tie_high is not None and library.tie_low is not None:

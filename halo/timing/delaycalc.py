@@ -33,15 +33,17 @@ def nominal_delays(
     input_slew_s: float,
     output_load_f: float,
     wire_cap: Mapping[int, float] | None = None,
+    clock_slew_s: float | None = None,
 ) -> Delays:
     """Delay of every arc of a circuit, as :class:`halo.timing.delays.Delays` describes them.
 
     Args:
         circuit: compiled netlist; every gate's cell is in ``library``.
         library: the corner.
-        input_slew_s: transition of the input ports and of the clock.
+        input_slew_s: transition of the input ports.
         output_load_f: external load of each bit of an output port.
         wire_cap: capacitance in farads of a net's wire, by net index; none when left out.
+        clock_slew_s: transition of the clock; None: that of the input ports.
 
     Raises:
         HaloError: a cell has no arc from a pin its function depends on, a table has an unknown axis, or a delay does
@@ -49,12 +51,13 @@ def nominal_delays(
     """
     load_f, plain_load_f = net_loads(circuit, library, output_load_f, wire_cap)
     graph = build_graph(circuit, library, load_f)
-    slew_s = StaticTimer(circuit, graph, input_slew_s).nominal_slew()
+    clock_s = input_slew_s if clock_slew_s is None else clock_slew_s
+    slew_s = StaticTimer(circuit, graph, input_slew_s, clock_s).nominal_slew()
     seconds = np.zeros(len(graph.arrays.arc_in))
-    arc_delays(circuit.arrays, graph.arrays, input_slew_s, slew_s, seconds)
+    arc_delays(circuit.arrays, graph.arrays, clock_s, slew_s, seconds)
     notes: list[str] = []
     arc_fs, enabled = _by_state(circuit, library, graph, seconds, notes)
-    setup_fs = _setups(circuit, graph, slew_s, input_slew_s)
+    setup_fs = _setups(circuit, graph, slew_s, clock_s)
     return Delays(arc_fs, enabled, setup_fs, plain_load_f, slew_s, tuple(notes))
 
 

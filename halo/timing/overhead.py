@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from halo.errors import HaloError
-from halo.liberty.model import Cell, FlipFlop, Library
+from halo.liberty.model import Cell, FlipFlop, Library, Pin
 from halo.liberty.tables import lookup
 from halo.netlist.model import Circuit
 from halo.timing.arcs import delay_arcs
 from halo.timing.delays import Delays
-from halo.timing.static.setup import setup_times
+from halo.timing.static.setup import F64, setup_times
 
 _SHOWN = 4
 
@@ -86,25 +86,26 @@ def plain_flip_flop(library: Library) -> tuple[Cell, FlipFlop]:
     )
 
 
-def register_overhead(library: Library, *, input_slew_s: float, load_f: float, data_slew_s: float) -> RegisterOverhead:
+def register_overhead(library: Library, *, clock_slew_s: float, load_f: float, data_slew_s: F64) -> RegisterOverhead:
     """Clock-to-output delay and setup time of the library's plain flip-flop.
 
     Args:
         library: the corner.
-        input_slew_s: transition of the clock.
+        clock_slew_s: transition of the clock.
         load_f: load of the flip-flop's output.
-        data_slew_s: transition of the data at the next register.
+        data_slew_s: float64[m, 2], transition of the data at each of the next registers by edge (fall, rise). The
+            setup is the worst of all, which need not be that of the slowest: tables may fall with the transition.
 
     Raises:
         HaloError: no such flip-flop, or one without delay or setup tables.
     """
     cell, flop = plain_flip_flop(library)
     data = flop.next_state.inputs[0]
-    output = min(cell.outputs, key=lambda pin: pin.function is None or flop.state not in pin.function.inputs)
+    output = _output(cell, flop)
     sets = delay_arcs(cell, output.name, (data,), flop.next_state.table, clocked=True)
-    at = {"input_net_transition": input_slew_s, "total_output_net_capacitance": load_f}
+    at = {"input_net_transition": clock_slew_s, "total_output_net_capacitance": load_f}
     delays = [lookup(arc.delay, at) for group in sets for arc in group.arcs]
-    setup = setup_times(cell, data, np.array([[data_slew_s, data_slew_s]]), input_slew_s)
+    setup = setup_times(cell, data, data_slew_s, clock_slew_s)
     if not delays or setup is None:
         missing = "setup time" if delays else f"clock-to-{output.name} delay"
         raise HaloError(
@@ -116,20 +117,49 @@ def register_overhead(library: Library, *, input_slew_s: float, load_f: float, d
     return RegisterOverhead(cell.name, output.name, max(delays), float(setup.max()))
 
 
+def register_slew(library: Library, *, clock_slew_s: float, load_f: float) -> float:
+    """Transition of the output of the library's plain flip-flop in seconds, the worse edge.
+
+    Args:
+        library: the corner.
+        clock_slew_s: transition of the clock.
+        load_f: load of the output.
+
+    Raises:
+        HaloError: no such flip-flop.
+    """
+    cell, flop = plain_flip_flop(library)
+    output = _output(cell, flop)
+    sets = delay_arcs(cell, output.name, flop.next_state.inputs, flop.next_state.table, clocked=True)
+    at = {"input_net_transition": clock_slew_s, "total_output_net_capacitance": load_f}
+    return max((lookup(arc.slew, at) for group in sets for arc in group.arcs if arc.slew is not None), default=0.0)
+
+
+def _output(cell: Cell, flop: FlipFlop) -> Pin:
+    """The output that shows the state, else its complement."""
+    return min(cell.outputs, key=lambda pin: pin.function is None or flop.state not in pin.function.inputs)
+
+
+def port_nets(circuit: Circuit) -> list[int]:
+    """Bits of input ports that are not held."""
+    states = set(circuit.out[circuit.state_gates].tolist())
+    return [net for net in circuit.source.tolist() if net not in states]
+
+
 def ports_overhead(
     circuit: Circuit,
     delays: Delays,
     library: Library,
     *,
-    input_slew_s: float,
+    clock_slew_s: float,
     inputs: Sequence[int] | None = None,
     outputs: Sequence[int] | None = None,
 ) -> RegisterOverhead:
-    """``register_overhead`` around the ports of a design: the heaviest input as load, the slowest output as data.
+    """``register_overhead`` around the ports of a design: the heaviest input as load, every output as data.
 
     Args:
         circuit: the design; delays: its loads and slews; library: its cells.
-        input_slew_s: transition of the clock.
+        clock_slew_s: transition of the clock.
         inputs: nets that the register drives; None: every input port that is not held.
         outputs: nets that the register takes; None: every output port.
 
@@ -137,15 +167,14 @@ def ports_overhead(
         HaloError: as ``register_overhead``.
     """
     if inputs is None:
-        states = set(circuit.out[circuit.state_gates].tolist())
-        inputs = [net for net in circuit.source.tolist() if net not in states]
+        inputs = port_nets(circuit)
     if outputs is None:
         outputs = [net for bits in circuit.netlist.outputs.values() for net in bits]
     return register_overhead(
         library,
-        input_slew_s=input_slew_s,
+        clock_slew_s=clock_slew_s,
         load_f=float(delays.net_load_f[list(inputs)].max(initial=0.0)),
-        data_slew_s=float(delays.net_slew_s[list(outputs)].max(initial=0.0)),
+        data_slew_s=delays.net_slew_s[list(outputs)] if outputs else np.zeros((1, 2)),
     )
 
 

@@ -23,6 +23,7 @@ from halo.liberty.model import Library
 from halo.netlist.graph import I8, propagate_constants
 from halo.netlist.model import COMB, FLOP, I32, I64, U8, Circuit
 from halo.netlist.ternary import UNKNOWN_TRIT, ternary
+from halo.timing.clock_edges import require_one_edge
 from halo.timing.delays import BOOL, Delays
 from halo.timing.event.clocked_kernel import Registers, run_cycles
 from halo.timing.event.reduction import TimedCircuit
@@ -155,7 +156,7 @@ class Registered:
         return int(ternary(table)[index])
 
 
-def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, input_slew_s: float) -> Registered:
+def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, clock_slew_s: float) -> Registered:
     """Cut a design at its flip-flops.
 
     Input ports change after the clock edge by the clock-to-output delay of the library's plain flip-flop with the
@@ -165,21 +166,22 @@ def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, inpu
         circuit: compiled without held nets.
         delays: its nominal delays.
         library: its cells.
-        input_slew_s: transition of the clock.
+        clock_slew_s: transition of the clock.
 
     Raises:
-        HaloError: no flip-flop in the design, or none in the library.
+        HaloError: no flip-flop in the design, or none in the library; flip-flops of both clock edges.
     """
     flops = np.flatnonzero(circuit.kind == FLOP).astype(np.int32)
     if not len(flops):
         raise HaloError(
             f"{circuit.netlist.name} has no flip-flops: there is nothing to clock", "Give a registered design."
         )
+    require_one_edge(circuit)
     netlist = circuit.netlist
     states_before = {int(circuit.out[g]) for g in circuit.state_gates}
     ports = np.array([net for net in circuit.source if int(net) not in states_before], np.int32)
     out_nets = [net for bits in netlist.outputs.values() for net in bits]
-    overhead = ports_overhead(circuit, delays, library, input_slew_s=input_slew_s)
+    overhead = ports_overhead(circuit, delays, library, clock_slew_s=clock_slew_s)
     port_launch = to_femtoseconds(overhead.clk_to_q_s)
     state = np.arange(circuit.nets, circuit.nets + len(flops), dtype=np.int32)
     cut, arc_fs, enabled = _cut(circuit, delays, flops, ports, state)
@@ -233,6 +235,7 @@ def _cut(circuit: Circuit, delays: Delays, flops: I32, ports: I32, state: I32) -
         clock_nets=circuit.clock_nets,
         state_gates=np.zeros(0, np.int32),
         async_pins=circuit.async_pins,
+        falling=circuit.falling,
     )
     return cut, np.concatenate(arcs).astype(np.int32), np.concatenate(enabled)
 

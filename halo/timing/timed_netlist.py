@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from halo.errors import HaloError
-from halo.liberty.model import Cell, Function, Library
+from halo.liberty.model import Cell, FlipFlop, Library
 from halo.netlist.model import FLOP, Circuit
 from halo.timing.delays import Delays
 from halo.timing.path_groups import path_groups, sum_of_products
@@ -120,11 +120,12 @@ def _module_pins(circuit: Circuit, library: Library, number: int, gates: list[in
     """Pins of an instance's module: inputs of its gates, clock and asynchronous pins, then outputs."""
     pins = dict.fromkeys(pin for gate in gates for pin in _gate_pins(circuit, gate))
     cell = library.cells.get(circuit.netlist.instances[number].cell)
-    if cell is not None and cell.flipflop is not None and circuit.kind[gates[0]] == FLOP:
-        flop = cell.flipflop
-        for function in (flop.clocked_on, flop.clear, flop.preset):
-            if function is not None:
-                pins.update(dict.fromkeys(pin for pin in function.inputs if pin in cell.pins))
+    if cell is not None and circuit.kind[gates[0]] == FLOP:
+        for gate in gates:
+            flop = _flip_flop(cell, circuit.output_pin[gate])
+            for function in (flop.clocked_on, flop.clear, flop.preset):
+                if function is not None:
+                    pins.update(dict.fromkeys(pin for pin in function.inputs if pin in cell.pins))
     pins.update(dict.fromkeys(circuit.output_pin[gate] for gate in gates))
     return tuple(pins)
 
@@ -240,7 +241,7 @@ def _clock_path(circuit: Circuit, delays: Delays, cell: Cell, gate: int, body: _
         by_edge.setdefault(value, int(delays.arc_fs[first + state * n]))
     known = next(iter(by_edge.values()))
     rise, fall = _nanoseconds(by_edge.get(1, known)), _nanoseconds(by_edge.get(0, known))
-    clock, _ = _clock(cell)
+    clock, _ = _clock(cell, circuit.output_pin[gate])
     body.paths.append(f"({identifier(clock)} => {identifier(circuit.output_pin[gate])}) = ({rise}, {fall});")
 
 
@@ -248,10 +249,18 @@ def _table(circuit: Circuit, gate: int) -> bytes:
     return circuit.table[circuit.table_start[gate] : circuit.table_start[gate + 1]].tobytes()
 
 
-def _clock(cell: Cell) -> tuple[str, bool]:
+def _flip_flop(cell: Cell, output: str) -> FlipFlop:
+    """The flip-flop behind an output that the circuit takes as clocked."""
+    flop = cell.flipflop_of(output)
+    if flop is None:
+        raise ValueError(f"output {output} of {cell.name} shows no flip-flop")
+    return flop
+
+
+def _clock(cell: Cell, output: str) -> tuple[str, bool]:
     """Name of a flip-flop's clock pin and whether its rising edge is the active one."""
-    clocked_on = cell.flipflop.clocked_on if cell.flipflop is not None else None
-    if clocked_on is None or len(clocked_on.inputs) != 1 or clocked_on.table[0] == clocked_on.table[1]:
+    clocked_on = _flip_flop(cell, output).clocked_on
+    if len(clocked_on.inputs) != 1 or clocked_on.table[0] == clocked_on.table[1]:
         raise HaloError(
             f"flip-flop {cell.name} is not clocked by one pin",
             f"Leave the cell out with --dont-use {cell.name}, or use a library with plain edge-triggered flip-flops.",
@@ -262,13 +271,23 @@ def _clock(cell: Cell) -> tuple[str, bool]:
 
 
 def _clocked_process(circuit: Circuit, cell: Cell, gates: list[int]) -> Iterator[str]:
-    clock, rising = _clock(cell)
-    flop = cell.flipflop
+    """One process for each flip-flop of the cell: the outputs that show it, its clock, clear and preset."""
+    by_state: dict[str, list[int]] = {}
+    for gate in gates:
+        by_state.setdefault(_flip_flop(cell, circuit.output_pin[gate]).state, []).append(gate)
+    for number, shown in enumerate(by_state.values()):
+        yield from _flip_flop_process(circuit, cell, shown, str(number) if number else "")
+
+
+def _flip_flop_process(circuit: Circuit, cell: Cell, gates: list[int], suffix: str) -> Iterator[str]:
+    output = circuit.output_pin[gates[0]]
+    clock, rising = _clock(cell, output)
+    flop = _flip_flop(cell, output)
     events = [f"{'posedge' if rising else 'negedge'} {identifier(clock)}"]
     branches: list[tuple[str, int]] = []
     for name, function, state in (
-        ("clear_active", flop.clear if flop else None, 0),
-        ("preset_active", flop.preset if flop else None, 1),
+        (f"clear_active{suffix}", flop.clear, 0),
+        (f"preset_active{suffix}", flop.preset, 1),
     ):
         if function is not None:
             yield f"  wire {name} = {_expression(function.table.tobytes(), function.inputs)};"
@@ -277,21 +296,19 @@ def _clocked_process(circuit: Circuit, cell: Cell, gates: list[int]) -> Iterator
     yield f"  always @({' or '.join(events)}) begin"
     for gate in gates:
         output = circuit.output_pin[gate]
-        lines = [
-            f"if ({name}) {identifier(output)} = 1'b{_output_in_state(cell, cell.pins[output].function, state)};"
-            for name, state in branches
-        ]
+        value = {name: _output_in_state(cell, flop, output, state) for name, state in branches}
+        lines = [f"if ({name}) {identifier(output)} = 1'b{value[name]};" for name, _ in branches]
         lines.append(f"{identifier(output)} = {_expression(_table(circuit, gate), _gate_pins(circuit, gate))};")
         yield "    " + " else ".join(lines)
     yield "  end"
 
 
-def _output_in_state(cell: Cell, function: Function | None, state: int) -> int:
+def _output_in_state(cell: Cell, flop: FlipFlop, output: str, state: int) -> int:
     """Value of a flip-flop's output function while its state variable holds ``state``."""
-    flop = cell.flipflop
-    if function is None or flop is None or not set(function.inputs) <= {flop.state, flop.state_n}:
+    function = cell.pins[output].function
+    if function is None or not set(function.inputs) <= {flop.state, flop.state_n}:
         raise HaloError(
-            f"an output of flip-flop {cell.name} is no function of its state",
+            f"output {output} of flip-flop {cell.name} is no function of its state",
             f"Leave the cell out with --dont-use {cell.name}, or use a library with plain edge-triggered flip-flops.",
             cell.path or None,
             cell.line or None,

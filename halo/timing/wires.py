@@ -121,6 +121,7 @@ def insert_wires(circuit: Circuit, wires: Mapping[tuple[int, str], int]) -> Wire
         clock_nets=circuit.clock_nets,
         state_gates=circuit.state_gates,
         async_pins=circuit.async_pins,
+        falling=circuit.falling,
     )
     return WiredCircuit(new, gate_of, wire_gate, np.array(source, dtype=np.int64))
 

@@ -82,7 +82,7 @@ def load(spec: Spec) -> Design:
     """Read, compile and calculate delays, as a run does."""
     library = read_corner(spec.liberty)
     circuit = compile_circuit(read_netlist(spec.netlist, spec.top), library)
-    ports = port_conditions(library, spec.input_slew_ps, spec.output_load_ff)
+    ports = port_conditions(circuit, library, None, spec.input_slew_ps, spec.output_load_ff)
     delays = nominal_delays(circuit, library, input_slew_s=ports.input_slew_s, output_load_f=ports.output_load_f)
     if set(circuit.netlist.inputs) != {spec.weight, spec.activation} or np.any(circuit.kind):
         raise SystemExit(f"{spec.netlist}: benchmarks take a combinational multiplier with a weight and an activation")

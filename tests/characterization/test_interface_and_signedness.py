@@ -113,7 +113,7 @@ def _library(weight_signed: bool, activation_signed: bool, offset: int = 0) -> L
     state = Function("IQ", ("IQ",), np.array([0, 1], np.uint8))
     pins = {p: Pin(p, "input", 0.0, 0.0, 0.0) for p in ("D", "E", "CLK")}
     pins["Q"] = Pin("Q", "output", 0.0, 0.0, 0.0, state)
-    register = Cell("EDFF", 1.0, pins, sequential="ff", flipflop=flop)
+    register = Cell("EDFF", 1.0, pins, sequential="ff", flipflops=(flop,))
     edges = {"rise": 0.5, "fall": 0.5}
     return Library("two", 1.0, 25.0, {"MAC": mac, "EDFF": register}, edges, edges)
 

@@ -71,6 +71,16 @@ module element(input clk, input [1:0] w, input [1:0] a, input [1:0] c, output [1
   DFFPOSX1 y0(.CLK(clk), .D(s[0]), .Q(y[0])); DFFPOSX1 y1(.CLK(clk), .D(s[1]), .Q(y[1]));
 endmodule
 """
+# An operand register that is configured out: the select leaves the direct way alone.
+BYPASS = """
+module bypass(input clk, input cfg, input [1:0] w, input [1:0] a, output [1:0] y);
+  wire [1:0] ar, n, x; wire s;
+  DFFPOSX1 a0(.CLK(clk), .D(a[0]), .Q(ar[0])); DFFPOSX1 a1(.CLK(clk), .D(a[1]), .Q(ar[1])); INVX1 i(.A(cfg), .Y(s));
+  MUX2X1 m0(.A(ar[0]), .B(a[0]), .S(s), .Y(n[0])); MUX2X1 m1(.A(ar[1]), .B(a[1]), .S(s), .Y(n[1]));
+  NAND2X1 u0(.A(n[0]), .B(w[0]), .Y(y[0])); XOR2X1 u1(.A(n[1]), .B(w[1]), .Y(x[1]));
+  NOR2X1 u2(.A(x[1]), .B(n[0]), .Y(y[1]));
+endmodule
+"""
 HEAD = "input clk, input [1:0] w, input [1:0] a, output [1:0] y"
 REFUSED = {
     "depends on one signal from two clock cycles": f"""
@@ -95,9 +105,9 @@ def library(osu018: Path) -> Library:
     return read_corner([osu018])
 
 
-def corner_of(netlist_path: Path, library: Library) -> DesignCorner:
+def corner_of(netlist_path: Path, library: Library, **ties: int) -> DesignCorner:
     netlist = read_netlist(netlist_path)
-    circuit = compile_circuit(netlist, library)
+    circuit = compile_circuit(netlist, library, {netlist.inputs[port][0]: value for port, value in ties.items()})
     delays = nominal_delays(circuit, library, input_slew_s=0.06e-9, output_load_f=0.02e-12)
     clock = "clk" if "clk" in netlist.inputs else None
     roles = find_roles(
@@ -107,8 +117,9 @@ def corner_of(netlist_path: Path, library: Library) -> DesignCorner:
         accumulator="c" if "c" in netlist.inputs else None,
         output=next(iter(netlist.outputs)),
         clock=clock,
+        tie=ties,
     )
-    return DesignCorner("tt", library, circuit, delays, roles, 0.06e-9, 0.02e-12)
+    return DesignCorner("tt", library, circuit, delays, roles, 0.06e-9, 0.02e-12, 0.06e-9)
 
 
 def written(text: str, folder: Path, library: Library) -> tuple[DesignCorner, Path]:
@@ -184,7 +195,6 @@ def test_numbers_of_each_gate_add_up(library: Library, tmp_path: Path) -> None:
     samples = draw_samples(corner, 20, np.random.default_rng(3))
     result = play_in_icarus(
         timed,
-        library,
         timed_netlist,
         samples.before,
         samples.after,
@@ -204,13 +214,27 @@ def test_designs_that_cannot_be_clocked_stage_by_stage(reason: str, library: Lib
     (tmp_path / "netlist.v").write_text(REFUSED[reason])
     corner = corner_of(tmp_path / "netlist.v", library)
     with pytest.raises(HaloError, match=reason):
-        plan_stages(corner.circuit, library, frozenset(corner.circuit.netlist.inputs["a"]))
+        plan_stages(corner.circuit, frozenset(corner.circuit.netlist.inputs["a"]))
+
+
+@needs_icarus
+@pytest.mark.tools
+@pytest.mark.parametrize("cfg", [0, 1])
+def test_what_a_tied_select_switches_off_reaches_nothing(cfg: int, library: Library, tmp_path: Path) -> None:
+    (tmp_path / "netlist.v").write_text(BYPASS)
+    corner = corner_of(tmp_path / "netlist.v", library, cfg=cfg)
+    write_timed_netlist(corner.circuit, corner.delays, tmp_path / "timed.v", library=library)
+    samples = draw_samples(corner, 100, np.random.default_rng(4))
+    found = compare(corner, tmp_path / "timed.v", samples, explain=False)
+    assert found.equal.all() and found.toggles.sum() > 100
+    with pytest.raises(HaloError, match="depends on one signal from two clock cycles"):
+        plan_stages(compile_circuit(corner.circuit.netlist, library), frozenset(corner.circuit.netlist.inputs["a"]))
 
 
 def test_stages_of_a_pipeline(library: Library, tmp_path: Path) -> None:
     (tmp_path / "netlist.v").write_text(PIPELINE)
     circuit = corner_of(tmp_path / "netlist.v", library).circuit
-    stages = plan_stages(circuit, library, frozenset(circuit.netlist.inputs["a"] + circuit.netlist.inputs["c"]))
+    stages = plan_stages(circuit, frozenset(circuit.netlist.inputs["a"] + circuit.netlist.inputs["c"]))
     stage = dict(zip((circuit.netlist.nets[net] for net in circuit.source), stages.source_stage.tolist(), strict=True))
     # Edge 0: the activation reaches its register. Edge 1: the partial sum does, as the product reaches its own.
     assert (stage["a[0]"], stage["c[0]"], stage["w[0]"]) == (0, 1, 0)

@@ -10,6 +10,7 @@ import pytest
 
 from halo.liberty import Cell, Library, lookup
 from halo.liberty.reader import read_text
+from halo.liberty.statetable import latch_of_table
 
 Text = Callable[..., str]
 
@@ -248,13 +249,49 @@ def test_state_and_test_cells(library_text: Text) -> None:
         pin (IQ) { direction : internal; internal_node : "IQ"; }
         pin (G) { direction : output; state_function : "CLK * IQ"; timing () { related_pin : CLK; when : "IQ"; } }""",
     )
-    assert (gate.sequential, gate.pins["IQ"].direction, gate.pins["G"].function) == ("statetable", "internal", None)
+    assert (gate.sequential, gate.pins["IQ"].direction, gate.latch) == ("statetable", "internal", None)
+    shown = gate.pins["G"].function
+    assert shown is not None and shown.text == "CLK * IQ"
     bank = cell(
         library_text,
-        'ff_bank (IQ, IQN, 2) { clocked_on : "CK"; next_state : "CK"; } pin (CK) { direction : input; } '
-        'pin (Q) { direction : output; function : "IQ"; }',
+        'ff_bank (IQ, IQN, 2) { clocked_on : "CK"; next_state : "D"; } pin (CK) { direction : input; } '
+        "bundle (D) { members (D0, D1); direction : input; } "
+        'bundle (Q) { members (Q0, Q1); direction : output; function : "IQ"; }',
     )
-    assert (bank.sequential, bank.flipflop) == ("ff", None)
+    assert (bank.sequential, bank.flipflop, len(bank.flipflops)) == ("ff", None, 2)
+    assert [(ff.state, ff.next_state.inputs) for ff in bank.flipflops] == [("IQ[0]", ("D0",)), ("IQ[1]", ("D1",))]
+    assert [bank.flipflop_of(pin) for pin in ("Q0", "Q1")] == list(bank.flipflops)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "nodes", "table", "data", "values"),
+    [
+        ("CK EN", "M", "L L : - : L, L H : - : H, H - : - : N", ("EN",), [0, 1]),
+        ("CK E TE", "M", "L L L : - : L, L - H : - : H, L H - : - : H, H - - : - : N", ("E", "TE"), [0, 1, 1, 1]),
+        # Open at 1, two nodes, the rows of a real library: the second E - fits first.
+        (
+            "CKN E TE",
+            "Q QN",
+            "H L L : - - : L H, H H - : - - : H L, H - H : - - : H L, L - - : - - : N N",
+            ("E", "TE"),
+            [0, 1, 1, 1],
+        ),
+        ("CK EN", "M", "R L : - : L, R H : - : H, F - : - : N", None, None),  # a flip-flop
+        ("CK EN", "M", "L L : H : L, L H : - : H, H - : - : N", None, None),  # feels its own value
+        ("CK EN", "M", "L L : - : L, H - : - : N", None, None),  # says nothing for one state
+        ("CK EN", "Q QN", "L L : - - : L L, L H : - - : H H, H - : - - : N N", None, None),  # two equal nodes
+        ("S R", "Q", "H L : - : H, L H : - : L, L L : - : N, H H : - : L", None, None),  # no single enable
+    ],
+)
+def test_state_tables_that_are_latches(
+    inputs: str, nodes: str, table: str, data: tuple[str, ...] | None, values: list[int] | None
+) -> None:
+    latch = latch_of_table(inputs, nodes, table)
+    if data is None:
+        assert latch is None
+        return
+    assert latch is not None and latch.state == nodes.split(maxsplit=1)[0]
+    assert latch.data.inputs == data and latch.data.table.tolist() == values
 
 
 def test_ties_several_outputs_and_dont_use(library_text: Text) -> None:

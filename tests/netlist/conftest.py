@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halo.liberty.model import Cell, FlipFlop, Function, Library, Pin, TimingGroup
+from halo.liberty.model import Cell, FlipFlop, Function, Latch, Library, Pin, TimingGroup
 from halo.netlist.compile import compile_circuit
 from halo.netlist.model import Circuit
 from halo.netlist.verilog import read_netlist
@@ -75,19 +75,26 @@ def _cells() -> list[Cell]:
         tbuf,
         inner,
         cell("NOFUNC", "A", {"Y": None}),
-        cell("DFF", "CLK D", Q | QN, sequential="ff", flipflop=flop(D)),
+        cell("DFF", "CLK D", Q | QN, sequential="ff", flipflops=(flop(D),)),
         cell(
             "DFFHQN",
             "CLK D",
             {"QN": function("IQN", "IQN")},
             sequential="ff",
-            flipflop=FlipFlop("IQN", "IQNN", function("1 ^ D", "D"), function("CLK", "CLK")),
+            flipflops=(FlipFlop("IQN", "IQNN", function("1 ^ D", "D"), function("CLK", "CLK")),),
         ),
-        cell("EDFF", "D E CLK", Q | QN, sequential="ff", flipflop=flop(hold)),
-        cell("SDFF", "CLK D SI SE", Q, sequential="ff", flipflop=flop(scan)),
-        cell("DFFR", "CLK RN D", Q, sequential="ff", flipflop=flop(D, function("1 ^ RN", "RN"))),
-        cell("LATCH", "G D", Q, sequential="latch", line=77, path="cells.lib"),
-        cell("ICG", "CK E", {"Y": None}, sequential="statetable"),
+        cell("EDFF", "D E CLK", Q | QN, sequential="ff", flipflops=(flop(hold),)),
+        cell("SDFF", "CLK D SI SE", Q, sequential="ff", flipflops=(flop(scan),)),
+        cell("DFFR", "CLK RN D", Q, sequential="ff", flipflops=(flop(D, function("1 ^ RN", "RN")),)),
+        cell("LATCH", "G D", Q, sequential="latch", latch=Latch("IQ", "IQN", D), line=77, path="cells.lib"),
+        cell(
+            "ICG",
+            "CK E",
+            {"Y": function("CK & M", "CK", "M")},
+            sequential="statetable",
+            latch=Latch("M", "", function("E", "E")),
+        ),
+        cell("RAM", "CK E", {"Y": None}, sequential="statetable"),
     ]
 
 

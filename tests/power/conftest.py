@@ -100,7 +100,7 @@ def toy() -> Library:
         },
         leakage=(Leakage(function("CK", "CK"), 2e-9), Leakage(function("not CK", "CK"), 6e-9)),
         sequential="ff",
-        flipflop=FlipFlop("IQ", "IQN", function("D", "D"), function("CK", "CK"), clear=function("not R", "R")),
+        flipflops=(FlipFlop("IQ", "IQN", function("D", "D"), function("CK", "CK"), clear=function("not R", "R")),),
     )  # fmt: skip
     return Library(
         "toy", 1.0, 25.0, {c.name: c for c in (nand, inv, half, dff)}, {"rise": 0.2, "fall": 0.2},

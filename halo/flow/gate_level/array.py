@@ -27,6 +27,7 @@ from halo.netlist.verilog import read_netlist
 from halo.synth import SynthesisResult, synthesize
 from halo.synth.libraries import without_cells
 from halo.timing.delaycalc import nominal_delays
+from halo.timing.overhead import port_nets
 from halo.timing.registered import Registered, Trace, cut_at_registers
 
 I64 = npt.NDArray[np.int64]
@@ -194,11 +195,15 @@ def build_array(
     library = without_cells(read_corner(list(liberty)), dont_use)
     circuit = compile_circuit(read_netlist(made.netlist_verilog, made.top), library)
     require_inactive_resets(circuit, library, propagate_constants(circuit, {}))
-    conditions = port_conditions(library, None, None)
+    conditions = port_conditions(circuit, library, port_nets(circuit))
     delays = nominal_delays(
-        circuit, library, input_slew_s=conditions.input_slew_s, output_load_f=conditions.output_load_f
+        circuit,
+        library,
+        input_slew_s=conditions.input_slew_s,
+        output_load_f=conditions.output_load_f,
+        clock_slew_s=conditions.clock_slew_s,
     )
-    design = cut_at_registers(circuit, delays, library, input_slew_s=conditions.input_slew_s)
+    design = cut_at_registers(circuit, delays, library, clock_slew_s=conditions.clock_slew_s)
     said = (
         *conditions.assumptions,
         IDEAL_WIRES,

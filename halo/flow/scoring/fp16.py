@@ -58,7 +58,7 @@ from halo.version import __version__
 I64 = npt.NDArray[np.int64]
 F32 = npt.NDArray[np.float32]
 
-FORMAT = 1
+FORMAT = 2
 """Of the cache; raise it with every change of what is computed."""
 TOPS = ("mac_fp16", "mac_fp16_pipelined")
 """By number of registers between multiplier and adder."""
@@ -152,7 +152,7 @@ def fp16_mac(
             run_folder=run_folder,
             synth="flat",
             dont_use=config.dont_use,
-            input_slew_ps=ports["input_slew_ps"],
+            input_slew_ps=config.input_slew_ps,
             output_load_ff=ports["output_load_ff"],
             margin_ps=config.margin_ps,
             register_overhead=config.register_overhead,
@@ -260,6 +260,7 @@ def _period_s(corner: DesignCorner) -> tuple[float, str]:
         corner.library,
         case={},
         input_slew_s=corner.input_slew_s,
+        clock_slew_s=corner.clock_slew_s,
         output_load_f=corner.output_load_f,
         input_arrival_s=0.0 if found is None else found.clk_to_q_s,
         output_setup_s=0.0 if found is None else found.setup_s,

@@ -32,9 +32,10 @@ import numpy.typing as npt
 
 from halo.errors import HaloError
 from halo.flow.runs.tools import find_tool
-from halo.flow.simulators.pipeline import clock_ports, rising_edge
+from halo.flow.simulators.pipeline import clock_ports
 from halo.liberty.model import Library
 from halo.netlist.model import U8
+from halo.timing.clock_edges import require_one_edge
 from halo.timing.registered import Registered
 from halo.timing.timed_netlist import identifier, wire_name, write_timed_netlist
 
@@ -116,7 +117,7 @@ class ClockedPlayer:
         self.toggles = toggles
         workdir.mkdir(parents=True, exist_ok=True)
         write_timed_netlist(design.clocked, design.delays, workdir / "timed_netlist.v", library=library)
-        lines = _top_level(design, library, each_cycle, toggles)
+        lines = _top_level(design, each_cycle, toggles)
         (workdir / "top.v").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         sources = ["timed_netlist.v", "top.v"]
         self._run(workdir, "iverilog", "-g2005", "-gspecify", "-s", TOP, "-o", _PROGRAM, *sources)
@@ -168,12 +169,12 @@ class ClockedPlayer:
             raise HaloError(f"{tool} failed: {said[0] if said else done.returncode}", "Run halo doctor.")
 
 
-def _top_level(design: Registered, library: Library, each_cycle: bool, toggles: bool) -> Iterator[str]:
+def _top_level(design: Registered, each_cycle: bool, toggles: bool) -> Iterator[str]:
     """Lines of the Verilog around the timed netlist."""
     timed, netlist = design.timed, design.clocked.netlist
     place = {int(net): i for i, net in enumerate(design.port_sources)}
     clocks = clock_ports(design.clocked)
-    active = int(rising_edge(design.clocked, library))
+    active = require_one_edge(design.clocked)
     width, outputs = len(place), len(design.output_nets)
     first_launch, launch = design.first_launch_fs, int(timed.launch_fs.max(initial=0))
     yield "`timescale 1fs/1fs"

@@ -129,7 +129,7 @@ def compare(corner: DesignCorner, timed_netlist: Path, samples: Samples, *, expl
         HaloError: as ``play_in_icarus`` and the event engine.
     """
     timed = corner.timed
-    icarus = _icarus(corner, timed, timed_netlist, samples)
+    icarus = _icarus(timed, timed_netlist, samples)
     delay, toggles = _native(corner, timed, samples)
     expected = _expected_outputs(corner.circuit, samples)
     found = Comparison(
@@ -168,14 +168,11 @@ def spread(generator: np.random.Generator, total: int, parts: int) -> I64:
     return shares
 
 
-def _icarus(
-    corner: DesignCorner, timed: TimedCircuit, timed_netlist: Path, samples: Samples, each_gate: bool = False
-) -> IcarusResult:
+def _icarus(timed: TimedCircuit, timed_netlist: Path, samples: Samples, each_gate: bool = False) -> IcarusResult:
     settle_fs = 2 * reduce_circuit(timed, {}).longest_path_fs + int(timed.launch_fs.max(initial=0)) + SPARE_FS
     with tempfile.TemporaryDirectory(prefix="halo-icarus-") as scratch:
         return play_in_icarus(
             timed,
-            corner.library,
             timed_netlist,
             samples.before,
             samples.after,
@@ -219,7 +216,7 @@ def _net_differences(
     corner: DesignCorner, timed: TimedCircuit, timed_netlist: Path, single: Samples
 ) -> Iterator[NetDifference]:
     """Play one transition again, watching every gate output in both engines."""
-    icarus = _icarus(corner, timed, timed_netlist, single, each_gate=True)
+    icarus = _icarus(timed, timed_netlist, single, each_gate=True)
     if icarus.gate_toggles is None or icarus.gate_last_fs is None:
         raise ValueError("gates were not observed one by one")
     reduced, columns = _held(corner, timed, int(single.weight[0]))

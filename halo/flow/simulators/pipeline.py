@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from halo.errors import HaloError
-from halo.liberty.model import Library
+from halo.netlist.graph import propagate_constants
 from halo.netlist.model import FLOP, I32, Circuit
+from halo.netlist.ternary import live_pins
+from halo.timing.clock_edges import RISE, require_one_edge
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +40,11 @@ class Stages:
     rising: bool
 
 
-def plan_stages(circuit: Circuit, library: Library, moving: frozenset[int]) -> Stages:
+def plan_stages(circuit: Circuit, moving: frozenset[int]) -> Stages:
     """Find the clock edge of each moving source.
 
     Args:
         circuit: any circuit.
-        library: its cells, for the active clock edge.
         moving: source nets that change in some transition.
 
     Raises:
@@ -54,18 +55,23 @@ def plan_stages(circuit: Circuit, library: Library, moving: frozenset[int]) -> S
         return Stages(np.zeros(len(circuit.source), np.int32), 1, 0, (), True)
     clocks = clock_ports(circuit)
     differences = _Differences(circuit)
+    constant = propagate_constants(circuit, {})
     reached = set(moving)
     for g in range(len(circuit.state_gates), circuit.gates):
         out = int(circuit.out[g])
-        pins = reached.intersection(circuit.pin_net[circuit.pin_start[g] : circuit.pin_start[g + 1]].tolist())
-        if not pins or circuit.constant[out] >= 0:
+        nets = circuit.pin_net[circuit.pin_start[g] : circuit.pin_start[g + 1]]
+        table = circuit.table[circuit.table_start[g] : circuit.table_start[g + 1]].tobytes()
+        live = {int(nets[pin]) for pin in live_pins(table, tuple(constant[nets].tolist()))}
+        pins = reached & live  # what a tied select has switched off reaches nothing
+        if not pins or constant[out] >= 0:
             continue
         reached.add(out)
         for net in sorted(pins):
             differences.join(net, out, int(circuit.kind[g] == FLOP))
     stage = differences.stages(reached)
     of_source = np.array([stage.get(int(net), 0) for net in circuit.source], np.int32)
-    return Stages(of_source, 1 + max(stage.values(), default=0), fill, clocks, rising_edge(circuit, library))
+    rising = require_one_edge(circuit) == RISE
+    return Stages(of_source, 1 + max(stage.values(), default=0), fill, clocks, rising)
 
 
 def _registers_in_line(circuit: Circuit) -> int:
@@ -132,24 +138,3 @@ def clock_ports(circuit: Circuit) -> tuple[int, ...]:
             circuit.netlist.path or None,
         )
     return tuple(sorted(circuit.clock_nets))
-
-
-def rising_edge(circuit: Circuit, library: Library) -> bool:
-    """Whether the flip-flops take the rising edge of their clock.
-
-    Raises:
-        HaloError: some take the other.
-    """
-    edges: dict[bool, str] = {}
-    for g in np.flatnonzero(circuit.kind == FLOP):
-        instance = circuit.netlist.instances[circuit.instance[g]]
-        flop = library.cells[instance.cell].flipflop
-        if flop is not None:
-            edges[bool(flop.clocked_on.table[1])] = instance.name
-    if len(edges) > 1:
-        raise HaloError(
-            f"flip-flop {edges[True]} takes the rising clock edge and {edges[False]} the falling one",
-            "Give a design that uses one edge.",
-            circuit.netlist.path or None,
-        )
-    return next(iter(edges))

@@ -19,7 +19,6 @@ import numpy.typing as npt
 from halo.errors import HaloError
 from halo.flow.simulators.pipeline import Stages, plan_stages
 from halo.flow.simulators.runner import Model, build_model, find_simulator, run_bench
-from halo.liberty.model import Library
 from halo.netlist.model import I32, U8, Circuit
 from halo.timing.event.reduction import TimedCircuit
 from halo.timing.timed_netlist import identifier, wire_name
@@ -60,7 +59,6 @@ def counted_gates(circuit: Circuit) -> I32:
 
 def play_in_icarus(
     timed: TimedCircuit,
-    library: Library,
     timed_netlist: Path,
     before: U8,
     after: U8,
@@ -73,7 +71,6 @@ def play_in_icarus(
 
     Args:
         timed: circuit, launch times and endpoints as the native engine takes them. Its delays are not read.
-        library: the circuit's cells.
         timed_netlist: written by ``write_timed_netlist`` for that circuit; its delays are what is played.
         before, after: uint8[T, S] over ``timed.circuit.source``, held sources included (equal in both).
         settle_fs: longer than anything can take to settle.
@@ -85,7 +82,7 @@ def play_in_icarus(
     """
     circuit = timed.circuit
     moved = frozenset(int(net) for net in circuit.source[np.any(before != after, axis=0)])
-    stages = plan_stages(circuit, library, moved)
+    stages = plan_stages(circuit, moved)
     workdir.mkdir(parents=True, exist_ok=True)
     (workdir / "top.v").write_text("".join(f"{line}\n" for line in top_level(timed, stages, settle_fs, each_gate)))
     np.savetxt(workdir / "transitions.txt", _text_rows(before, after), fmt="%s")

@@ -88,6 +88,12 @@ class ReducedCircuit:
                 found[node] = bit
         return found
 
+    def with_ends(self, chosen: I64) -> ReducedCircuit:
+        """The same with some of the whole circuit's endpoints, by their index there."""
+        node = self.node_of[self.timed.end_net[chosen]]
+        moving = node >= 0
+        return replace(self, ends=EndArrays(node[moving], self.timed.end_extra_fs[chosen][moving]))
+
     def ending_at(self, nets: npt.ArrayLike) -> ReducedCircuit:
         """The same with those of its endpoints that are among some nets."""
         node = self.node_of[np.asarray(nets, dtype=np.int64)]

@@ -261,7 +261,7 @@ class _Annotation:
             table = circuit.table[circuit.table_start[gate] : circuit.table_start[gate + 1]]
             clocks: set[str] | None = None
             if circuit.kind[gate] == FLOP:
-                flop = self.library.cells[instance.cell].flipflop
+                flop = self.library.cells[instance.cell].flipflop_of(output)
                 clocks = set(flop.clocked_on.inputs) if flop is not None else set()
             for pin, name in enumerate(pins):
                 sources = {name} if clocks is None else clocks

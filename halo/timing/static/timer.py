@@ -19,6 +19,7 @@ from halo.liberty.model import Library
 from halo.netlist.graph import propagate_constants_lanes
 from halo.netlist.model import FLOP, Circuit
 from halo.timing.arcs import EDGE_NAMES
+from halo.timing.clock_edges import flop_edges, port_edge
 from halo.timing.static.graph import TimingGraph, build_graph, net_loads
 from halo.timing.static.setup import setup_times
 from halo.timing.static.timer_kernel import NetState, StartArrays, time_cases
@@ -122,18 +123,39 @@ class StaticTimer:
     Args:
         circuit: compiled netlist.
         graph: its arcs, from :func:`halo.timing.static.graph.build_graph`.
-        input_slew_s: transition of the input ports and of the clock.
+        input_slew_s: transition of the input ports.
+        clock_slew_s: transition of the clock; None: that of the input ports.
         input_arrival_s: when the input ports change after the clock edge.
+        launch_edge: of the clock (FALL, RISE); paths that start at the other are left out. None: all paths.
     """
 
-    def __init__(self, circuit: Circuit, graph: TimingGraph, input_slew_s: float, input_arrival_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        circuit: Circuit,
+        graph: TimingGraph,
+        input_slew_s: float,
+        clock_slew_s: float | None = None,
+        input_arrival_s: float = 0.0,
+        launch_edge: int | None = None,
+    ) -> None:
         self.circuit = circuit
         self.graph = graph
         flop_outputs = circuit.out[circuit.state_gates]
+        ports = np.setdiff1d(circuit.source, flop_outputs).astype(np.int32)
+        launches = np.ones(circuit.gates, np.uint8)
+        if launch_edge is not None:
+            launches = (flop_edges(circuit) == launch_edge).astype(np.uint8)
+            ports = ports if port_edge(circuit) == launch_edge else ports[:0]
+        inputs = [net for bits in circuit.netlist.inputs.values() for net in bits]
+        clock_s = float(input_slew_s if clock_slew_s is None else clock_slew_s)
         self.start = StartArrays(
-            input_net=np.array([net for bits in circuit.netlist.inputs.values() for net in bits], dtype=np.int32),
-            start_net=np.setdiff1d(circuit.source, flop_outputs).astype(np.int32),
-            slew_s=float(input_slew_s),
+            input_net=np.array(inputs, dtype=np.int32),
+            start_net=ports,
+            launches=launches,
+            input_slew_s=np.array(
+                [clock_s if net in circuit.clock_nets else input_slew_s for net in inputs], np.float64
+            ),
+            clock_slew_s=clock_s,
             arrival_s=float(input_arrival_s),
         )
         self.nets = NetState(
@@ -198,10 +220,13 @@ def _timer(
     input_slew_s: float,
     output_load_f: float,
     wire_cap: Mapping[int, float] | None,
+    clock_slew_s: float | None = None,
     input_arrival_s: float = 0.0,
+    launch_edge: int | None = None,
 ) -> StaticTimer:
     load_f, _ = net_loads(circuit, library, output_load_f, wire_cap)
-    return StaticTimer(circuit, build_graph(circuit, library, load_f), input_slew_s, input_arrival_s)
+    graph = build_graph(circuit, library, load_f)
+    return StaticTimer(circuit, graph, input_slew_s, clock_slew_s, input_arrival_s, launch_edge)
 
 
 def _check_case(circuit: Circuit, case: Case) -> None:
@@ -225,6 +250,8 @@ def static_arrivals(
     dead_slew: bool = True,
     input_arrival_s: float = 0.0,
     output_setup_s: float = 0.0,
+    launch_edge: int | None = None,
+    clock_slew_s: float | None = None,
 ) -> StaticArrivals:
     """Worst arrival at every endpoint for each of W cases.
 
@@ -232,7 +259,7 @@ def static_arrivals(
         circuit: compiled netlist.
         library: the corner.
         case: held nets, each with its W values; an empty case times the circuit once with nothing held.
-        input_slew_s: transition of the input ports and of the clock.
+        input_slew_s: transition of the input ports.
         output_load_f: external load of each bit of an output port.
         wire_cap: capacitance in farads of a net's wire, by net index.
         through_flops: a register whose next state is constant has a constant output, as it has once the held values
@@ -241,6 +268,8 @@ def static_arrivals(
             False leaves them out, as OpenSTA 2 did.
         input_arrival_s: when the input ports change after the clock edge.
         output_setup_s: what a register behind the output ports needs.
+        launch_edge: paths that start at this clock edge only (``halo.timing.clock_edges``); None: all.
+        clock_slew_s: transition of the clock; None: that of the input ports.
 
     Raises:
         HaloError: a held value is not 0 or 1 or contradicts the netlist, or a delay table has an unknown axis.
@@ -248,15 +277,16 @@ def static_arrivals(
     _check_case(circuit, case)
     ends = endpoints(circuit)
     end_net = np.array([end.net for end in ends], dtype=np.int32)
-    timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap, input_arrival_s)
+    timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap, clock_slew_s, input_arrival_s, launch_edge)
     arrival_s, slew_s = timer.time(case, end_net, through_flops=through_flops, dead_slew=dead_slew)
     setup_s = np.zeros_like(slew_s)
+    clock_s = input_slew_s if clock_slew_s is None else clock_slew_s
     for i, end in enumerate(ends):
         if not end.cell:
             setup_s[:, i] = output_setup_s
         else:
             pin = circuit.pin_name[end.pin]
-            times = setup_times(library.cells[end.cell], pin, slew_s[:, i], input_slew_s)
+            times = setup_times(library.cells[end.cell], pin, slew_s[:, i], clock_s)
             if times is not None:
                 setup_s[:, i] = times
     return StaticArrivals(ends, arrival_s, slew_s, setup_s)
@@ -313,7 +343,7 @@ def worst_path(
                 at = int(circuit.pin_start[gate] + graph.set_pin[group])
                 pin, source = circuit.pin_name[at], int(circuit.pin_net[at])
             else:
-                flop = library.cells[cell].flipflop
+                flop = library.cells[cell].flipflop_of(output)
                 pin = flop.clocked_on.text if flop is not None else ""
         steps.append(
             PathStep(

@@ -125,13 +125,16 @@ class StartArrays(NamedTuple):
 
     Attributes:
         input_net: int32, nets of input ports; start_net: int32, those of them where paths start (not clocks).
-        slew_s: of the input nets, and at the flip-flops' clock pins.
+        launches: uint8[G], 1 for flip-flops whose outputs start paths; the others only add their slew.
+        input_slew_s: float64, of each input net; clock_slew_s: at the flip-flops' clock pins.
         arrival_s: when paths start.
     """
 
     input_net: I32
     start_net: I32
-    slew_s: float
+    launches: U8
+    input_slew_s: F64
+    clock_slew_s: float
     arrival_s: float
 
 
@@ -155,7 +158,8 @@ def time_gate(
     g: int,
     circuit: CircuitArrays,
     graph: GraphArrays,
-    input_slew: float,
+    launches: U8,
+    clock_slew: float,
     dead_slew: bool,
     nets: NetState,
     positive: U8,
@@ -227,8 +231,8 @@ def time_gate(
                 oppose = False
         for a in range(arc_start[k], arc_start[k + 1]):
             edge = arc_in[a]
-            start = 0.0
-            in_slew = input_slew
+            start = 0.0 if launches[g] else UNREACHED
+            in_slew = clock_slew
             if p >= 0:
                 source = pin_net[first + p]
                 start = arrival[source, edge]
@@ -297,15 +301,15 @@ def time_cases(
         for i in range(len(case_net)):
             if case_value[w, i] >= 0:
                 nets.value[case_net[i]] = case_value[w, i]
-        for net in start.input_net:
+        for i in range(len(start.input_net)):
             for edge in range(2):
-                slew[net, edge] = start.slew_s
+                slew[start.input_net[i], edge] = start.input_slew_s[i]
         for net in start.start_net:
             for edge in range(2):
                 if nets.value[net] < 0:
                     arrival[net, edge] = start.arrival_s
         for g in range(len(circuit.out)):
-            time_gate(g, circuit, graph, start.slew_s, dead_slew, nets, positive, negative)
+            time_gate(g, circuit, graph, start.launches, start.clock_slew_s, dead_slew, nets, positive, negative)
         for e in range(len(end_net)):
             for edge in range(2):
                 end_arrival[w, e, edge] = arrival[end_net[e], edge]
@@ -313,8 +317,8 @@ def time_cases(
 
 
 @kernel
-def arc_delays(circuit: CircuitArrays, graph: GraphArrays, input_slew: float, slew: F64, delay: F64) -> None:
-    """Delay of every arc at the slew of its source net; clock arcs at ``input_slew``. Writes delay: float64[A]."""
+def arc_delays(circuit: CircuitArrays, graph: GraphArrays, clock_slew: float, slew: F64, delay: F64) -> None:
+    """Delay of every arc at the slew of its source net; clock arcs at ``clock_slew``. Writes delay: float64[A]."""
     axis = graph.axis
     axis_start = graph.axis_start
     axis_size = graph.axis_size
@@ -323,7 +327,7 @@ def arc_delays(circuit: CircuitArrays, graph: GraphArrays, input_slew: float, sl
     for g in range(len(circuit.out)):
         for k in range(graph.set_start[g], graph.set_start[g + 1]):
             for a in range(graph.arc_start[k], graph.arc_start[k + 1]):
-                in_slew = input_slew
+                in_slew = clock_slew
                 if graph.set_pin[k] >= 0:
                     in_slew = slew[circuit.pin_net[circuit.pin_start[g] + graph.set_pin[k]], graph.arc_in[a]]
                 delay[a] = curve_at(in_slew, axis, axis_start[a, 0], axis_size[a, 0], value, value_start[a, 0])
