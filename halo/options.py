@@ -30,6 +30,7 @@ class CharacterizeOptions(TypedDict, total=False):
     netlist: PathLike | None
     sdf: PathLike | None
     sdf_corner: Literal["min", "typ", "max"]
+    sdf_instance: str | None
     synth: Literal["structural", "flat"]
     dont_use: str | Sequence[str]
     method: Literal["exact", "bound", "static"]

@@ -136,4 +136,7 @@ def _keep(made: SynthesisResult, folder: Path, record: Recorder) -> None:
     made.netlist_verilog.rename(folder / "netlist.v")
     made.netlist_json.rename(folder / "netlist.json")
     record.tools["yosys"] = made.yosys_version
+    record.also_read(made.library.paths)
+    for note in made.library.notes:
+        record.assume(note)
     record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))

@@ -22,13 +22,24 @@ from typing import Any
 import numpy as np
 
 from halo.cachedir import cache_folder
-from halo.liberty.model import Cell, FlipFlop, Function, Leakage, Library, Pin, PowerGroup, Table, TimingGroup
+from halo.liberty.model import Cell, FlipFlop, Function, Leakage, LeftOut, Library, Pin, PowerGroup, Table, TimingGroup
 
-READER_VERSION = 3
+READER_VERSION = 4
 """Raise it with every change of the reader that changes what a file reads as; the model's fields count anyway."""
 
 _MAGIC = b"halo liberty\n"
-_CLASSES: tuple[type[Any], ...] = (Library, Cell, Pin, TimingGroup, PowerGroup, Leakage, Table, Function, FlipFlop)
+_CLASSES: tuple[type[Any], ...] = (
+    Library,
+    Cell,
+    Pin,
+    TimingGroup,
+    PowerGroup,
+    Leakage,
+    Table,
+    Function,
+    FlipFlop,
+    LeftOut,
+)
 _ARRAYS = frozenset(
     {
         ("numpy", "ndarray"),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections.abc import Iterator, Sequence
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,14 +20,16 @@ from halo.liberty.attributes import Attributes
 from halo.liberty.cache import load, store
 from halo.liberty.cells import CellReader
 from halo.liberty.lexer import Source, decode, read_bytes
-from halo.liberty.model import Cell, Library
+from halo.liberty.model import Cell, LeftOut, Library
 from halo.liberty.parser import Group, parse
 from halo.liberty.scales import Scales, read_scales
 from halo.liberty.tables import TableReader
 
+_NAMED = 8
+"""Most left-out cells that are told one by one."""
+_KNOWN_OR_NOT = (("voltage_v", "nom_voltage"), ("temperature_c", "nom_temperature"))
 _SAME_CORNER = (
-    ("voltage_v", "nom_voltage"),
-    ("temperature_c", "nom_temperature"),
+    *_KNOWN_OR_NOT,
     ("slew_lower", "slew_lower_threshold_pct"),
     ("slew_upper", "slew_upper_threshold_pct"),
     ("slew_derate", "slew_derate_from_library"),
@@ -73,10 +77,15 @@ def _read_file(path: Path, cache: bool) -> Library:
     library = load(digest) if cache else None
     if library is None:
         library = read_text(decode(data, str(path)), str(path))
-        if cache:
+        digests = [hashlib.sha256(read_bytes(Path(inner))).hexdigest() for inner in library.paths[1:]]
+        library = replace(library, sha256=(digest, *digests))
+        if cache and not digests:  # an entry stands for the bytes of one file
             store(digest, library)
+    if library.paths[0] == str(path):
+        return library
     cells = {name: replace(cell, path=str(path)) for name, cell in library.cells.items()}
-    return replace(library, cells=cells, paths=(str(path),), sha256=(digest,))
+    left_out = {name: replace(cell, path=str(path)) for name, cell in library.left_out.items()}
+    return replace(library, cells=cells, left_out=left_out, paths=(str(path),))
 
 
 @contextmanager
@@ -96,7 +105,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def read_text(text: str, path: str) -> Library:
-    """Read one library from its text; ``path`` is for messages.
+    """Read one library from its text; ``path`` is for messages, and included files lie beside it.
 
     Raises:
         HaloError: see ``read_corner``.
@@ -112,31 +121,46 @@ def read_text(text: str, path: str) -> Library:
     scales = read_scales(attributes, group)
     reader = CellReader(attributes, scales, TableReader(attributes, scales, group), group)
     cells: dict[str, Cell] = {}
+    refused: dict[str, HaloError] = {}
     for inner in group.groups:
-        if inner.kind == "cell":
-            cell = reader.read(inner)
-            if cell.name in cells:
-                raise source.error(
-                    f"the cell {cell.name} is described twice (first at line {cells[cell.name].line})",
-                    "Remove one of the two.",
-                    inner.offset,
-                )
-            cells[cell.name] = cell
-    return _library(attributes, group, scales, cells)
+        if inner.kind != "cell":
+            continue
+        if len(inner.names) != 1:
+            raise source.error("a cell group without a name", "Name it: cell (NAME) {.", inner.offset)
+        name = inner.names[0]
+        if name in cells or name in refused:
+            first = cells.pop(name).line if name in cells else refused[name].line
+            what = f"the cell {name} is described twice (first at line {first})"
+            refused.setdefault(name, source.error(what, "Remove one of the two.", inner.offset))
+            continue
+        try:
+            cells[name] = reader.read(inner)
+        except HaloError as error:
+            refused[name] = error
+    if refused and not any(map(_has_timing, cells.values())):
+        raise next(iter(refused.values()))
+    return _library(attributes, group, scales, cells, refused)
 
 
-def _library(attributes: Attributes, group: Group, scales: Scales, cells: dict[str, Cell]) -> Library:
+def _library(
+    attributes: Attributes, group: Group, scales: Scales, cells: dict[str, Cell], refused: dict[str, HaloError]
+) -> Library:
     transition = attributes.number((group,), "default_max_transition")
     derate = attributes.number((group,), "slew_derate_from_library")
+    source = attributes.source
+    voltage, temperature = _voltage(attributes, group), _nominal(attributes, group, "temperature")
+    left_out = {
+        name: LeftOut(error.what, error.path or source.path, error.line or 0) for name, error in refused.items()
+    }
     return Library(
         name=group.names[0] if group.names else "",
-        voltage_v=_nominal(attributes, group, "voltage") * scales.voltage,
-        temperature_c=_nominal(attributes, group, "temperature"),
+        voltage_v=math.nan if voltage is None else voltage * scales.voltage,
+        temperature_c=math.nan if temperature is None else temperature,
         cells=cells,
         slew_lower=_thresholds(attributes, group, "slew_lower_threshold_pct", 20.0),
         slew_upper=_thresholds(attributes, group, "slew_upper_threshold_pct", 80.0),
         slew_derate=1.0 if derate is None else derate,
-        paths=(attributes.source.path,),
+        paths=(source.path, *source.included),
         default_max_transition_s=None if transition is None else transition * scales.time,
         has_power=any(
             group.rise or group.fall for cell in cells.values() for p in cell.pins.values() for group in p.power
@@ -144,22 +168,56 @@ def _library(attributes: Attributes, group: Group, scales: Scales, cells: dict[s
         has_leakage=any(cell.leakage or cell.cell_leakage_w is not None for cell in cells.values()),
         input_threshold=_thresholds(attributes, group, "input_threshold_pct", 50.0),
         output_threshold=_thresholds(attributes, group, "output_threshold_pct", 50.0),
+        left_out=left_out,
+        notes=tuple(_notes(attributes, group, scales, left_out)),
     )
 
 
-def _nominal(attributes: Attributes, library: Group, quantity: str) -> float:
-    """``nom_<quantity>``, or the value in the default operating conditions."""
+def _notes(attributes: Attributes, library: Group, scales: Scales, left_out: Mapping[str, LeftOut]) -> Iterator[str]:
+    """What the library lacks, and what was made of it."""
+    for name, cell in itertools.islice(left_out.items(), _NAMED):
+        yield f"Cell {name} of the library is left out: {cell.what} (line {cell.line})."
+    if len(left_out) > _NAMED:
+        yield f"{len(left_out) - _NAMED} more cells of the library are left out, because they cannot be understood."
+    if attributes.find((library,), "capacitive_load_unit") is None:
+        yield "The library names no capacitive_load_unit: 1 pF is taken, as in OpenSTA."
+    told = any("cell_leakage_power" in cell.attributes or _kinds(cell, "leakage_power") for cell in library.groups)
+    if scales.power is None and told:
+        yield "The library names no leakage_power_unit: leakage is left empty."
+    if _voltage(attributes, library) is None:
+        yield "The library names no supply voltage (nom_voltage): the voltage, and energies, are left empty."
+    if _nominal(attributes, library, "temperature") is None:
+        yield "The library names no temperature (nom_temperature): it is left empty."
+
+
+def _kinds(group: Group, kind: str) -> list[Group]:
+    return [inner for inner in group.groups if inner.kind == kind]
+
+
+def _nominal(attributes: Attributes, library: Group, quantity: str) -> float | None:
+    """``nom_<quantity>``, or the value in the default, else in the only operating conditions, or None."""
     value = attributes.number((library,), f"nom_{quantity}")
-    if value is None:
-        wanted = attributes.text((library,), "default_operating_conditions")
-        for group in library.groups:
-            if group.kind == "operating_conditions" and group.names == [wanted]:
-                value = attributes.number((group,), quantity)
-    if value is None:
-        raise attributes.source.error(
-            f"the library has no nom_{quantity}", "Add it: it is the corner's operating condition.", library.offset
-        )
+    conditions = _kinds(library, "operating_conditions")
+    wanted = attributes.text((library,), "default_operating_conditions")
+    chosen = [group for group in conditions if group.names == [wanted]] or conditions
+    if value is None and len(chosen) == 1:
+        value = attributes.number(chosen, quantity)
     return value
+
+
+def _voltage(attributes: Attributes, library: Group) -> float | None:
+    """The nominal voltage in the file's unit; without one, the only voltage above ground in ``voltage_map``."""
+    value = _nominal(attributes, library, "voltage")
+    if value is not None:
+        return value
+    supplies = set()
+    for entry in library.repeated.get("voltage_map", ()):
+        try:
+            supplies.add(float(entry.replace('"', " ").rpartition(",")[2]))
+        except ValueError:
+            return None
+    supplies = {voltage for voltage in supplies if voltage > 0}
+    return supplies.pop() if len(supplies) == 1 else None
 
 
 def _thresholds(attributes: Attributes, library: Group, name: str, default: float) -> dict[str, float]:
@@ -173,13 +231,17 @@ def _thresholds(attributes: Attributes, library: Group, name: str, default: floa
 
 def _merge(libraries: Sequence[Library]) -> Library:
     first = libraries[0]
+    known: dict[str, float] = {}
+    for attribute, _ in _KNOWN_OR_NOT:
+        said = (getattr(library, attribute) for library in libraries)
+        known[attribute] = next((value for value in said if not math.isnan(value)), math.nan)
     cells: dict[str, Cell] = {}
     for library in libraries:
         for attribute, name in _SAME_CORNER:
-            if getattr(library, attribute) != getattr(first, attribute):
+            ours, theirs = getattr(library, attribute), known.get(attribute, getattr(first, attribute))
+            if ours != theirs and not (attribute in known and math.isnan(ours)):
                 raise HaloError(
-                    f"{name} differs from {first.paths[0]}: {getattr(library, attribute)}, not "
-                    f"{getattr(first, attribute)}",
+                    f"{name} differs from {first.paths[0]}: {ours}, not {theirs}",
                     "Give files of one corner; several corners are given apart.",
                     library.paths[0],
                 )
@@ -195,10 +257,14 @@ def _merge(libraries: Sequence[Library]) -> Library:
     limits = [item.default_max_transition_s for item in libraries if item.default_max_transition_s is not None]
     return replace(
         first,
+        voltage_v=known["voltage_v"],
+        temperature_c=known["temperature_c"],
         cells=cells,
-        paths=tuple(library.paths[0] for library in libraries),
-        sha256=tuple(library.sha256[0] for library in libraries),
+        paths=tuple(path for library in libraries for path in library.paths),
+        sha256=tuple(digest for library in libraries for digest in library.sha256),
         default_max_transition_s=min(limits, default=None),
         has_power=any(library.has_power for library in libraries),
         has_leakage=any(library.has_leakage for library in libraries),
+        left_out={name: cell for library in libraries for name, cell in library.left_out.items() if name not in cells},
+        notes=tuple(dict.fromkeys(note for library in libraries for note in library.notes)),
     )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from halo.liberty import Library
+
 Mode = Literal["structural", "flat"]
 
 
@@ -28,6 +30,7 @@ class SynthesisResult:
         log: what Yosys and ABC printed.
         yosys_version: e.g. ``Yosys 0.70 (...)``.
         warnings: Yosys' warnings about the sources, in order.
+        library: the cells as read, with the notes on what it lacks.
     """
 
     top: str
@@ -39,4 +42,5 @@ class SynthesisResult:
     script: str
     log: str
     yosys_version: str
+    library: Library
     warnings: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from halo.liberty import Library
 from halo.synth.explain import explain
 from halo.synth.libraries import PreparedLiberty, prepare_liberty
 from halo.synth.result import Mode, SynthesisResult
@@ -82,7 +83,7 @@ def synthesize(
         run = run_yosys(commands, workdir, "synthesis")
     if run.error is not None:
         raise explain(run, top, values)
-    return _result(run, top, mode, workdir)
+    return _result(run, top, mode, workdir, library.library)
 
 
 @contextlib.contextmanager
@@ -112,38 +113,39 @@ def _check_commands() -> list[str]:
 
 
 def _map_commands(top: str, mode: Mode, library: PreparedLiberty, abc_script: Path) -> list[str]:
-    files = " ".join(f"-liberty {quoted(path)}" for path in library.paths)
-    avoid = "".join(f" -dont_use {cell}" for cell in library.dont_use)
-    abc = f"abc {files}{avoid}"
+    cells = f"-liberty {quoted(library.path)}"
+    abc = f"abc {cells}"
     if mode == "flat":
         abc = f"{abc} -script {quoted(abc_script)}"
     commands = [
         f"synth -top {top} -noabc{' -flatten' if mode == 'flat' else ''}",
-        f"dfflibmap {files}{avoid}",
+        f"dfflibmap {cells}",
         "opt",
         *(f"# {line}" for line in _FLAT_ABC.splitlines() if mode == "flat"),
         abc,
-        *(f"read_liberty -lib -ignore_miss_func -ignore_miss_data_latch {quoted(path)}" for path in library.paths),
+        *([f"techmap -map {quoted(library.buffer)}"] if library.buffer is not None else []),
+        f"read_liberty -lib {quoted(library.path)}",
         "flatten",
         "setundef -zero",
+        "opt_clean -purge",
     ]
     if library.tie_high is not None and library.tie_low is not None:
+        # Last, so that a constant keeps a net of its own and does not take the name of an output bit of its value.
         high, low = library.tie_high, library.tie_low
         commands.append(f"hilomap -singleton -hicell {high[0]} {high[1]} -locell {low[0]} {low[1]}")
-    return [*commands, "opt_clean -purge", "check -mapped -assert"]
+    return [*commands, "check -mapped -assert"]
 
 
 def _write_commands(top: str, workdir: Path, library: PreparedLiberty) -> list[str]:
-    files = " ".join(f"-liberty {quoted(path)}" for path in library.paths)
     return [
         f"rename -top {top}",
-        f"tee -q -o {quoted(workdir / 'statistics.json')} stat -json {files}",
-        f"write_verilog -noattr -noexpr -nodec -nohex {quoted(workdir / 'netlist.v')}",
+        f"tee -q -o {quoted(workdir / 'statistics.json')} stat -json -liberty {quoted(library.path)}",
+        f"write_verilog -noattr -noexpr -nodec -nohex -simple-lhs {quoted(workdir / 'netlist.v')}",
         f"write_json {quoted(workdir / 'netlist.json')}",
     ]
 
 
-def _result(run: YosysRun, top: str, mode: Mode, workdir: Path) -> SynthesisResult:
+def _result(run: YosysRun, top: str, mode: Mode, workdir: Path, library: Library) -> SynthesisResult:
     netlist = workdir / "netlist.v"
     text = netlist.read_text(encoding="utf-8")
     netlist.write_text(_PORT_SIGNED.sub(r"\1 ", text), encoding="utf-8")
@@ -158,5 +160,6 @@ def _result(run: YosysRun, top: str, mode: Mode, workdir: Path) -> SynthesisResu
         script=run.script,
         log=run.log,
         yosys_version=run.version,
+        library=library,
         warnings=tuple(dict.fromkeys(_WARNING.findall(run.log))),
     )
