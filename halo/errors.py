@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_MOST = 1000
+"""Longest sentence of an error, in characters."""
+
 
 class HaloError(Exception):
     """A problem with the user's input, files or tools.
 
     The command line prints ``what`` with its place on one line and ``fix`` on the next, and exits with code 2.
+
+    Line breaks in either sentence become blanks, and a sentence that quotes far too much loses its middle: a damaged
+    file must not flood the terminal.
 
     Args:
         what: one sentence that names the thing that is wrong.
@@ -22,8 +28,8 @@ class HaloError(Exception):
     """
 
     def __init__(self, what: str, fix: str, path: str | Path | None = None, line: int | None = None) -> None:
-        self.what = what
-        self.fix = fix
+        self.what = _one_line(what)
+        self.fix = _one_line(fix)
         self.path = None if path is None else str(path)
         self.line = line
         super().__init__(str(self))
@@ -31,6 +37,11 @@ class HaloError(Exception):
     def __str__(self) -> str:
         place = "" if self.path is None else self.path + (f":{self.line}" if self.line is not None else "") + ": "
         return f"{place}{self.what}\n{self.fix}"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.splitlines())
+    return line if len(line) <= _MOST else f"{line[: _MOST // 2]} ... {line[-_MOST // 2 :]}"
 
 
 class Interrupted(Exception):

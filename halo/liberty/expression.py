@@ -37,6 +37,8 @@ _TOKEN = re.compile(
 _BINARY = {"^": "^", "&": "&", "*": "&", "|": "|", "+": "|"}
 _PRECEDENCE = {"|": 1, "&": 2, "^": 3}
 _WRITTEN = {"|": "+", "&": "*", "^": "^"}
+_LONG = 1000
+"""Most tokens of an expression that is spelled as it stands: each operator copies what it joins."""
 _AND, _OR, _XOR = ("&", "&&"), ("|", "||"), ("^", "!=", "!==")
 """Binary operators by meaning; all others are equivalence."""
 _UNARY = 100
@@ -104,14 +106,14 @@ def spelled(function: Function) -> str:
     """A Liberty expression again, with its inputs' names, in a form that no reader can take another way.
 
     Every operation of two operands stands in parentheses, the inverse is ``!`` before its operand. An expression with
-    the constants 0 or 1 is written anew from its values.
+    the constants 0 or 1, or a very long one, is written anew from its values.
     """
     tokens = _tokens(function.text)
-    if "0" in tokens or "1" in tokens:
+    if "0" in tokens or "1" in tokens or len(tokens) > _LONG:
         return _sum_of_minterms(function)
     written = dict.fromkeys(token for token in tokens if token[0] == "@")
     names = dict(zip(written, function.inputs, strict=True))
-    return _fold(tokens, names, _PRECEDENCE, lambda a: f"!({a})" if a[0] == "!" else f"!{a}", _spell)
+    return _fold(tokens, names, _PRECEDENCE, lambda a: a[1:] if a[0] == "!" else f"!{a}", _spell)
 
 
 def _sum_of_minterms(function: Function) -> str:

@@ -14,9 +14,13 @@ from difflib import get_close_matches
 
 from halo.errors import HaloError
 from halo.netlist.model import Instance, Netlist
-from halo.netlist.syntax import Concat, Const, Expr, InstanceText, ModuleText, Ref, Signal, X, Z
+from halo.netlist.syntax import MAX_BITS, Concat, Const, Expr, InstanceText, ModuleText, Ref, Signal, X, Z
 
 _INPUT, _OUTPUT, _INNER = 0, 1, 2
+MAX_NETS = 1 << 22
+"""Most nets, and most cells: a hierarchy that doubles at each level is a few lines of text and fills any memory."""
+_DEPTH = 200
+_LESS = "Give the netlist of a MAC alone, or name the MAC with --top."
 
 Bit = int
 """A raw net (0 or more) or a constant: ``-1 - value`` for 0, 1, X, Z."""
@@ -54,6 +58,8 @@ class _Flattener:
     # Nets.
 
     def add(self, name: str, rank: int) -> int:
+        if len(self.names) == MAX_NETS:
+            raise HaloError(f"more than {MAX_NETS:,} nets", _LESS, self.path)
         self.names.append(name)
         self.parent.append(len(self.parent))
         self.rank.append(rank)
@@ -156,6 +162,8 @@ class _Flattener:
                 if isinstance(part, Const) and not part.sized:
                     raise self.error("a constant without a size in a concatenation", "Write its size.", part.line)
                 joined += self.bits(part, module, scope, prefix, depth)
+            if len(joined) * expr.repeat > MAX_BITS:
+                raise self.error("a concatenation of more than a million bits", "Correct the number.", expr.line)
             return joined * expr.repeat
         signal = module.signals.get(expr.name)
         if signal is None:
@@ -238,6 +246,8 @@ class _Flattener:
     ) -> None:
         if inner.name in self.stack:
             raise self.error(f"module {inner.name} holds an instance of itself", "Remove it.", instance.line)
+        if depth == _DEPTH:
+            raise self.error(f"modules in each other, {_DEPTH} deep", "Flatten the netlist.", instance.line)
         inside = self.elaborate(inner, f"{prefix}{instance.name}.", depth + 1)
         for signal, expr in self.connections(instance, inner):
             nets = inside[signal.name]
@@ -290,6 +300,8 @@ class _Flattener:
                     pins[pin] = bits[0]
                 else:
                     pins.update({f"{pin}[{i}]": bit for i, bit in enumerate(bits)})
+        if len(self.pins) == MAX_NETS:
+            raise self.error(f"more than {MAX_NETS:,} cells", _LESS, instance.line)
         self.pins.append((name, instance.cell, pins, instance.line))
 
     # The result.

@@ -29,17 +29,12 @@ BUFFER = "halo_buffer"
 """Name of the buffer lent to a library that has none; its pins are A and Y."""
 
 _NAME = re.compile(r"[A-Za-z_0-9][\w$]*", re.ASCII)
+_SHAPE = re.compile(r"\(grid_(\d+)x(\d+)\)")
 _HEADER = """library (halo) {
   delay_model : table_lookup;
   time_unit : "1ns";
   voltage_unit : "1V";
   capacitive_load_unit (1, pf);
-  lu_table_template (slew_load) {
-    variable_1 : input_net_transition;
-    variable_2 : total_output_net_capacitance;
-    index_1 ("0, 1");
-    index_2 ("0, 1");
-  }
 """
 _DELAYS = ("cell_rise", "cell_fall", "rise_transition", "fall_transition")
 _OTHER_EDGE = dict(zip(_DELAYS, ("cell_fall", "cell_rise", "fall_transition", "rise_transition"), strict=True))
@@ -74,12 +69,32 @@ def library_text(library: Library, cells: Sequence[Cell], inverter: Cell | None)
         inverter: what the lent buffer consists of; None: none is lent.
     """
     lines = [_HEADER]
+    for name, fractions in (
+        ("input_threshold_pct", library.input_threshold),
+        ("output_threshold_pct", library.output_threshold),
+        ("slew_lower_threshold_pct", library.slew_lower),
+        ("slew_upper_threshold_pct", library.slew_upper),
+    ):
+        lines += (f"  {name}_{edge} : {_number(100 * fraction)};\n" for edge, fraction in fractions.items())
+    lines.append(f"  slew_derate_from_library : {_number(library.slew_derate)};\n")
     if library.default_max_transition_s is not None:
         lines.append(f"  default_max_transition : {_number(library.default_max_transition_s * 1e9)};\n")
-    lines += (f"{line}\n" for cell in cells for line in _cell_lines(cell))
+    body = [line for cell in cells for line in _cell_lines(cell)]
     if inverter is not None:
-        lines += (f"{line}\n" for line in _buffer_lines(inverter))
-    return "".join(lines) + "}\n"
+        body += _buffer_lines(inverter)
+    shapes = sorted({(int(match[1]), int(match[2])) for line in body if (match := _SHAPE.search(line))})
+    lines += [_template(slews, loads) for slews, loads in shapes]
+    return "".join([*lines, *(f"{line}\n" for line in body), "}\n"])
+
+
+def _template(slews: int, loads: int) -> str:
+    """A table template of that many points; the tables bring their own, but ABC compares the numbers."""
+    points = [", ".join(map(str, range(1, count + 1))) for count in (slews, loads)]
+    return (
+        f"  lu_table_template (grid_{slews}x{loads}) {{\n"
+        f'    variable_1 : input_net_transition;\n    index_1 ("{points[0]}");\n'
+        f'    variable_2 : total_output_net_capacitance;\n    index_2 ("{points[1]}");\n  }}\n'
+    )
 
 
 def buffer_module(inverter: Cell) -> str:
@@ -179,7 +194,7 @@ def _timing_lines(
     if sense is not None:
         yield f"        timing_sense : {sense};"
     for name, (slews, loads, values) in tables.items():
-        yield f"        {name} () {{"
+        yield f"        {name} (grid_{len(slews)}x{len(loads)}) {{"
         yield f'          index_1 ("{_numbers(slews * 1e9)}");'
         yield f'          index_2 ("{_numbers(loads * 1e12)}");'
         rows = ", ".join(f'"{_numbers(row * 1e9)}"' for row in values)

@@ -83,10 +83,11 @@ def test_constants_come_from_one_tie_cell_a_value(tmp_path: Path, verilog: Write
 
 def test_isolation_cells_are_not_gates(tmp_path: Path, shared: Path) -> None:
     prepared = prepare_liberty([shared / "liberty" / CORNERS["sky130hd"]], tmp_path)
-    assert "sky130_fd_sc_hd__lpflow_isobufsrc_1" in prepared.dont_use
-    assert "sky130_fd_sc_hd__nand2_1" not in prepared.dont_use
+    assert prepared.library.cells["sky130_fd_sc_hd__lpflow_isobufsrc_1"].special
+    assert "sky130_fd_sc_hd__lpflow_isobufsrc_1" not in prepared.cells
+    assert "sky130_fd_sc_hd__nand2_1" in prepared.cells
     assert prepared.tie_high == ("sky130_fd_sc_hd__conb_1", "HI")
-    assert [path.suffix for path in prepared.paths] == [".lib"]
+    assert prepared.buffer is None
 
 
 def test_several_files_make_one_library(tmp_path: Path, osu018: Path) -> None:
