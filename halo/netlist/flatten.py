@@ -17,10 +17,9 @@ from halo.netlist.model import Instance, Netlist
 from halo.netlist.syntax import MAX_BITS, Concat, Const, Expr, InstanceText, ModuleText, Ref, Signal, X, Z
 
 _INPUT, _OUTPUT, _INNER = 0, 1, 2
-MAX_NETS = 1 << 22
-"""Most nets, and most cells: a hierarchy that doubles at each level is a few lines of text and fills any memory."""
+MAX_SIZE = 1 << 23
+"""Most nets and cells: a hierarchy that doubles at each level is a few lines of text and fills any memory."""
 _DEPTH = 200
-_LESS = "Give the netlist of a MAC alone, or name the MAC with --top."
 
 Bit = int
 """A raw net (0 or more) or a constant: ``-1 - value`` for 0, 1, X, Z."""
@@ -36,7 +35,26 @@ def flatten(modules: dict[str, ModuleText], top: str, path: str) -> Netlist:
     Raises:
         HaloError: undeclared bit, width mismatch, several drivers, recursion, ordered connections to an unknown cell.
     """
+    if _size(modules, top, {}) > MAX_SIZE:
+        raise HaloError(
+            f"module {top} has more than {MAX_SIZE:,} nets and cells",
+            "Give the netlist of a MAC alone, or name the MAC with --top.",
+            path,
+            modules[top].line,
+        )
     return _Flattener(modules, path).run(modules[top])
+
+
+def _size(modules: dict[str, ModuleText], name: str, known: dict[str, int], depth: int = 0) -> int:
+    """Nets and cells of a module with all that it holds; what is refused for its depth or holds itself counts once."""
+    if name in known or name not in modules or depth > _DEPTH:
+        return known.get(name, 1)
+    known[name] = 1
+    module = modules[name]
+    size = sum(len(signal.indices()) for signal in module.signals.values())
+    size += sum(_size(modules, instance.cell, known, depth + 1) for instance in module.instances)
+    known[name] = max(1, size)
+    return known[name]
 
 
 class _Flattener:
@@ -58,8 +76,6 @@ class _Flattener:
     # Nets.
 
     def add(self, name: str, rank: int) -> int:
-        if len(self.names) == MAX_NETS:
-            raise HaloError(f"more than {MAX_NETS:,} nets", _LESS, self.path)
         self.names.append(name)
         self.parent.append(len(self.parent))
         self.rank.append(rank)
@@ -300,8 +316,6 @@ class _Flattener:
                     pins[pin] = bits[0]
                 else:
                     pins.update({f"{pin}[{i}]": bit for i, bit in enumerate(bits)})
-        if len(self.pins) == MAX_NETS:
-            raise self.error(f"more than {MAX_NETS:,} cells", _LESS, instance.line)
         self.pins.append((name, instance.cell, pins, instance.line))
 
     # The result.
