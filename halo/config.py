@@ -54,6 +54,7 @@ class CharacterizeConfig:
         netlist: a gate netlist to take instead of synthesizing ``files``: a file, or those of its modules.
         sdf: its delays by another timer; None: delays are calculated from the library.
         sdf_corner: which value of the SDF's triples is taken.
+        sdf_instance: path of the netlist's top in the design that the SDF was written for; None: it is that design.
         synth: ``structural`` keeps the source's structure, ``flat`` lets ABC restructure across it.
         dont_use: cells that neither synthesis nor the register around the ports may use; ``*`` and ``?`` match as in a
             shell.
@@ -94,6 +95,7 @@ class CharacterizeConfig:
     netlist: tuple[Path, ...] = ()
     sdf: Path | None = None
     sdf_corner: SdfCorner = "max"
+    sdf_instance: str | None = None
     synth: Synthesis = "structural"
     dont_use: tuple[str, ...] = ()
     method: TimingMethod = "exact"
@@ -214,6 +216,9 @@ class CharacterizeConfig:
             )
         if self.sdf_corner != "max" and self.sdf is None:
             what = f"the {self.sdf_corner} delays of an SDF are asked for, and no SDF is given"
+            raise HaloError(what, "Add the SDF: --sdf FILE.")
+        if self.sdf_instance is not None and self.sdf is None:
+            what = f"the delays of instance {self.sdf_instance} in an SDF are asked for, and no SDF is given"
             raise HaloError(what, "Add the SDF: --sdf FILE.")
         if self.sdf is not None and len(self.corners) > 1:
             raise HaloError("one SDF holds the delays of one corner, and several are given", "Run each corner apart.")

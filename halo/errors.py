@@ -10,12 +10,18 @@ from pathlib import Path
 
 from halo.wording import readers_words
 
+_MOST = 1000
+"""Longest sentence of an error, in characters."""
+
 
 class HaloError(Exception):
     """A problem with the user's input, files or tools.
 
     The command line prints ``what`` with its place on one line and ``fix`` on the next, and exits with code 2. Both are
     written with options of the command line, and read from Python with keywords (``halo.wording``).
+
+    Line breaks in either sentence become blanks, and a sentence that quotes far too much loses its middle: a damaged
+    file must not flood the terminal.
 
     Args:
         what: one sentence that names the thing that is wrong.
@@ -33,8 +39,8 @@ class HaloError(Exception):
         line: int | None = None,
         column: int | None = None,
     ) -> None:
-        self._what = what
-        self._fix = fix
+        self._what = _one_line(what)
+        self._fix = _one_line(fix)
         self.path = None if path is None else str(path)
         self.line = line
         self.column = column
@@ -59,6 +65,11 @@ class HaloError(Exception):
         if self.path is None:
             return ""
         return ":".join([self.path, *(str(n) for n in (self.line, self.column) if n is not None)]) + ": "
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.splitlines())
+    return line if len(line) <= _MOST else f"{line[: _MOST // 2]} ... {line[-_MOST // 2 :]}"
 
 
 class Interrupted(Exception):

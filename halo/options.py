@@ -35,6 +35,7 @@ class CharacterizeOptions(TypedDict, total=False):
     netlist: PathLike | Sequence[PathLike]
     sdf: PathLike | None
     sdf_corner: Literal["min", "typ", "max"]
+    sdf_instance: str | None
     synth: Literal["structural", "flat"]
     dont_use: str | Sequence[str]
     method: Literal["exact", "bound", "static"]

@@ -30,8 +30,8 @@ class Column:
 
 COLUMNS: tuple[Column, ...] = (
     Column("corner", "", "Name of the Liberty corner.", "text", required=True),
-    Column("voltage_v", "V", "Nominal supply of the corner.", ".7g", required=True),
-    Column("temperature_c", "°C", "Nominal temperature of the corner.", ".7g", required=True),
+    Column("voltage_v", "V", "Nominal supply of the corner, if its library names one.", ".7g"),
+    Column("temperature_c", "°C", "Nominal temperature of the corner, if its library names one.", ".7g"),
     Column("weight", "", "The weight's value, held while everything else moves.", "integer", required=True),
     Column("delay_ps", "ps", "Exact dynamic delay: the latest output change over every transition simulated.", ".3f"),
     Column("bound_ps", "ps", "Settle bound: no transition can settle later, whatever the partial sum.", ".3f"),

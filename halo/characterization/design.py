@@ -37,6 +37,7 @@ from halo.timing.delays import Delays
 from halo.timing.event.reduction import TimedCircuit
 from halo.timing.overhead import RegisterOverhead, plain_flip_flop, port_nets, ports_overhead, register_slew
 from halo.timing.sdf.read import delays_from_sdf, read_sdf
+from halo.timing.sdf.scope import below
 from halo.timing.static.graph import net_loads
 from halo.timing.static.timer import endpoints
 from halo.units import to_femtoseconds
@@ -316,8 +317,13 @@ def load_corner(
         said += [IDEAL_WIRES, *delays.notes]
     else:
         said += delays.notes
-        circuit, delays = delays_from_sdf(circuit, library, read_sdf(config.sdf), delays, sdf_corner=config.sdf_corner)
-        said += [f"Delays are those of {config.sdf}; slews and loads, for energy, are the library's.", *delays.notes]
+        sdf = read_sdf(config.sdf)
+        source = str(config.sdf)
+        if config.sdf_instance is not None:
+            sdf = below(sdf, config.sdf_instance)
+            source = f"instance {config.sdf_instance} in {source}"
+        circuit, delays = delays_from_sdf(circuit, library, sdf, delays, sdf_corner=config.sdf_corner)
+        said += [f"Delays are those of {source}; slews and loads, for energy, are the library's.", *delays.notes]
         said.append("static_ps is the longest path over these delays; slews cannot be recalculated under the weight.")
     zero = int(np.count_nonzero(delays.arc_fs < 1))
     if zero:  # an event due at the instant of its cause would have to be ordered against it

@@ -69,6 +69,10 @@ def command(
         SdfCorner,
         typer.Option(metavar="min|typ|max", help="Which value to take from the min:typ:max triples of the SDF."),
     ] = "max",
+    sdf_instance: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Path of the netlist's top in the design of the SDF, such as core/mac."),
+    ] = None,
     synth: Annotated[
         Synthesis,
         typer.Option(
@@ -181,6 +185,7 @@ def command(
         netlist=tuple(netlist or ()),
         sdf=sdf,
         sdf_corner=sdf_corner,
+        sdf_instance=sdf_instance,
         synth=synth,
         dont_use=tuple(dont_use or ()),
         method=method,

@@ -12,6 +12,7 @@ floor: it grows many times faster.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -112,12 +113,16 @@ def supply(table: WeightTable, corners: Sequence[str] = (), law: AlphaPower | No
         law: only with one corner.
 
     Raises:
-        HaloError: no such corner, two temperatures, two corners of one voltage, or a law beside several corners.
+        HaloError: no such corner, one without a voltage, two temperatures, two corners of one voltage, or a law beside
+            several corners.
     """
     names = tuple(dict.fromkeys(corners)) or table.corners
     first = [table.rows(name).iloc[0] for name in names]
     found = sorted((float(row["voltage_v"]), name) for name, row in zip(names, first, strict=True))
-    if len({float(row["temperature_c"]) for row in first}) > 1:
+    if unknown := [name for voltage, name in found if math.isnan(voltage)]:
+        fix = "Add nom_voltage to its Liberty file and characterize again."
+        raise HaloError(f"corner {unknown[0]} has no voltage: its library names none", fix)
+    if len({float(row["temperature_c"]) for row in first if row.notna()["temperature_c"]}) > 1:
         raise HaloError("the corners differ in temperature", f"Name those of one among: {', '.join(names)}.")
     for (below, one), (above, other) in itertools.pairwise(found):
         if above - below < _SAME:

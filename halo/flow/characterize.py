@@ -207,6 +207,7 @@ def _corners(
         label = f"{name}: " if len(config.corners) > 1 else ""
         for sentence in corner.assumptions:
             record.assume(label + sentence)
+        record.also_read(corner.library.paths)
         for note in corner.library.notes:
             record.assume(f"{label}{note}")
         corners.append(corner)

@@ -152,4 +152,7 @@ def _keep(made: SynthesisResult, folder: Path, record: Recorder) -> None:
     record.tools["yosys"] = made.yosys_version
     if made.reading is not None:
         record.assume(made.reading)
+    record.also_read(made.library.paths)
+    for note in made.library.notes:
+        record.assume(note)
     record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))

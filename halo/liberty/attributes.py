@@ -98,7 +98,7 @@ class Attributes:
             text = " ".join(entry[0].split())
             if not text:
                 return None
-            function = parse_function(text, self.source.path, self.source.line(entry[1]))
+            function = parse_function(text, *self.source.place(entry[1]))
             self._functions[entry[0]] = function
         return function
 

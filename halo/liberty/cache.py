@@ -22,7 +22,19 @@ from typing import Any
 import numpy as np
 
 from halo.cachedir import cache_folder
-from halo.liberty.model import Cell, FlipFlop, Function, Latch, Leakage, Library, Pin, PowerGroup, Table, TimingGroup
+from halo.liberty.model import (
+    Cell,
+    FlipFlop,
+    Function,
+    Latch,
+    Leakage,
+    LeftOut,
+    Library,
+    Pin,
+    PowerGroup,
+    Table,
+    TimingGroup,
+)
 
 READER_VERSION = 4
 """Raise it with every change of the reader that changes what a file reads as; the model's fields count anyway."""
@@ -39,6 +51,7 @@ _CLASSES: tuple[type[Any], ...] = (
     Function,
     FlipFlop,
     Latch,
+    LeftOut,
 )
 _ARRAYS = frozenset(
     {

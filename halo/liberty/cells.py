@@ -24,6 +24,7 @@ _DIRECTIONS = ("input", "output", "inout", "internal")
 _SENSES = ("positive_unate", "negative_unate", "non_unate")
 _STATE_GROUPS = {"ff": "ff", "ff_bank": "ff", "latch": "latch", "latch_bank": "latch", "statetable": "statetable"}
 MAX_BUS_WIDTH = 4096
+_SPECIAL = ("is_isolation_cell", "is_level_shifter", "always_on", "dont_touch", "is_macro_cell")
 _INDEXED = re.compile(r"(.+?)[\[<(](\d{1,9})(?::(\d{1,9}))?[\]>)]")
 
 
@@ -78,6 +79,7 @@ class CellReader:
         attributes = self._attributes
         if len(group.names) != 1:
             raise attributes.source.error("a cell group without a name", "Name it: cell (NAME) {.", group.offset)
+        path, line = attributes.source.place(group.offset)
         names = self._names(group)
         leakage = self._leakage(group, names)
         cell_leakage = self._power(group, "cell_leakage_power")
@@ -98,10 +100,17 @@ class CellReader:
             pg_pins=tuple(
                 dict.fromkeys(name for inner in group.groups if inner.kind == "pg_pin" for name in inner.names)
             ),
-            path=attributes.source.path,
-            line=attributes.source.line(group.offset),
+            path=path,
+            line=line,
             buses={name: names.buses[name] for bus in group.groups if bus.kind == "bus" for name in bus.names},
+            special=self._special(group),
         )
+
+    def _special(self, cell: Group) -> bool:
+        """Whether a mark of cells that synthesis must leave alone is set on the cell or on one of its pins."""
+        groups = [cell, *(inner for inner in cell.groups if inner.kind in ("pin", "bus", "bundle"))]
+        marks = ((group, mark) for group in groups for mark in _SPECIAL if mark in group.attributes)
+        return any(self._attributes.flag((group,), mark) for group, mark in marks)
 
     # ---- names
 
@@ -316,6 +325,8 @@ class CellReader:
 
     def _leakage(self, cell: Group, names: _Names) -> tuple[Leakage, ...]:
         """One entry a condition: groups of different supply pins under one condition add up."""
+        if self._scales.power is None:
+            return ()
         found: dict[str, dict[str | None, Leakage]] = {}
         for group in cell.groups:
             if group.kind != "leakage_power":
@@ -331,19 +342,15 @@ class CellReader:
         return tuple(_sum(entries.values()) for entries in found.values())
 
     def _power(self, group: Group, name: str) -> float | None:
+        """A power in watts, or None where it is not given or the library does not say its unit."""
         value = self._attributes.number((group,), name)
-        if value is None:
+        if value is None or self._scales.power is None:
             return None
-        if self._scales.power is None:
-            raise self._attributes.error(
-                (group,), name, f"{name} is given but the library has no leakage_power_unit", "Add the unit."
-            )
         return value * self._scales.power * self._conditions.scale("cell_leakage_power")
 
     def _default_leakage(self) -> float | None:
         """The library's default for cells that say nothing, when it is more than a formal zero."""
-        default = self._power(self._library, "default_cell_leakage_power") if self._scales.power else None
-        return default or None
+        return self._power(self._library, "default_cell_leakage_power") or None
 
     def _flipflops(self, group: Group, names: _Names) -> Iterator[FlipFlop]:
         """The flip-flop of an ``ff`` group, or those of the bits of an ``ff_bank``."""

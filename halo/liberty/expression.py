@@ -6,6 +6,8 @@ Other formats bring their own tokens and precedence to :func:`truth_table`. Libe
 space), then OR (``+``, ``|``). OpenSTA binds the AND that is written as a space more tightly than XOR; no library we
 know mixes the two without parentheses.
 
+Readers differ on that order, and on the space as AND, so :func:`spelled` writes an expression with every parenthesis.
+
 A truth table is computed as one integer whose bit ``i`` is the value at input pattern ``i``: an operator is then one
 integer operation whatever the number of patterns. The parser is an operator-precedence loop with its own stack, so
 deeply nested input cannot exhaust Python's.
@@ -14,8 +16,9 @@ deeply nested input cannot exhaust Python's.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -33,10 +36,16 @@ _TOKEN = re.compile(
 )
 _BINARY = {"^": "^", "&": "&", "*": "&", "|": "|", "+": "|"}
 _PRECEDENCE = {"|": 1, "&": 2, "^": 3}
+_WRITTEN = {"|": "+", "&": "*", "^": "^"}
+_LONG = 1000
+"""Most tokens of an expression that is spelled as it stands: each operator copies what it joins."""
 _AND, _OR, _XOR = ("&", "&&"), ("|", "||"), ("^", "!=", "!==")
 """Binary operators by meaning; all others are equivalence."""
 _UNARY = 100
 """Precedence of inversion, above all others."""
+
+
+Value = TypeVar("Value")
 
 
 class ExpressionError(ValueError):
@@ -93,6 +102,34 @@ def truth_table(text: str, tokens: list[str], precedence: Mapping[str, int], mos
     return Function(text, inputs, np.unpackbits(packed, count=size, bitorder="little"))
 
 
+def spelled(function: Function) -> str:
+    """A Liberty expression again, with its inputs' names, in a form that no reader can take another way.
+
+    Every operation of two operands stands in parentheses, the inverse is ``!`` before its operand. An expression with
+    the constants 0 or 1, or a very long one, is written anew from its values.
+    """
+    tokens = _tokens(function.text)
+    if "0" in tokens or "1" in tokens or len(tokens) > _LONG:
+        return _sum_of_minterms(function)
+    written = dict.fromkeys(token for token in tokens if token[0] == "@")
+    names = dict(zip(written, function.inputs, strict=True))
+    return _fold(tokens, names, _PRECEDENCE, lambda a: a[1:] if a[0] == "!" else f"!{a}", _spell)
+
+
+def _sum_of_minterms(function: Function) -> str:
+    if function.table.min() == function.table.max():
+        return str(function.table[0])
+    terms = [
+        "*".join(name if state >> place & 1 else f"!{name}" for place, name in enumerate(function.inputs))
+        for state in np.flatnonzero(function.table).tolist()
+    ]
+    return "+".join(f"({term})" for term in terms)
+
+
+def _spell(operator: str, left: str, right: str) -> str:
+    return f"({left}{_WRITTEN[operator]}{right})"
+
+
 def _tokens(text: str) -> list[str]:
     """Split into names (marked ``@name``), constants, parentheses and ``! ' ^ & |``; the implicit AND made explicit."""
     tokens: list[str] = []
@@ -137,36 +174,50 @@ def _evaluate(tokens: list[str], inputs: tuple[str, ...], precedence: Mapping[st
     full = (1 << size) - 1
     masks = {f"@{name}": _variable(place, size) for place, name in enumerate(inputs)}
     masks |= {"0": 0, "1": full}
+
+    def combine(operator: str, left: int, right: int) -> int:
+        if operator in _AND:
+            return left & right
+        if operator in _OR:
+            return left | right
+        return left ^ right if operator in _XOR else full ^ left ^ right
+
+    return _fold(tokens, masks, precedence, lambda operand: full ^ operand, combine)
+
+
+def _fold(
+    tokens: list[str],
+    leaves: Mapping[str, Value],
+    precedence: Mapping[str, int],
+    invert: Callable[[Value], Value],
+    combine: Callable[[str, Value, Value], Value],
+) -> Value:
+    """Evaluate an expression over any values: ``leaves`` of names and constants, and the two kinds of operation.
+
+    Raises:
+        ExpressionError: the tokens are no expression.
+    """
     strength = {**precedence, "!": _UNARY, "(": 0}
-    operands: list[int] = []
+    operands: list[Value] = []
     operators: list[str] = []
 
     def reduce_while(minimum: int) -> None:
         while operators and strength[operators[-1]] >= minimum:
             operator = operators.pop()
             right = operands.pop()
-            if operator == "!":
-                operands.append(full ^ right)
-            elif operator in _AND:
-                operands.append(operands.pop() & right)
-            elif operator in _OR:
-                operands.append(operands.pop() | right)
-            elif operator in _XOR:
-                operands.append(operands.pop() ^ right)
-            else:
-                operands.append(full ^ operands.pop() ^ right)
+            operands.append(invert(right) if operator == "!" else combine(operator, operands.pop(), right))
 
     operand_expected = True
     for token in tokens:
         if _starts_operand(token) != operand_expected:
             raise ExpressionError(f"unexpected {token.lstrip('@')!r}")
-        if token in masks:
-            operands.append(masks[token])
+        if token in leaves:
+            operands.append(leaves[token])
             operand_expected = False
         elif token in "!(":
             operators.append(token)
         elif token == "'":
-            operands.append(full ^ operands.pop())
+            operands.append(invert(operands.pop()))
         elif token == ")":
             reduce_while(1)
             if not operators:

@@ -2,7 +2,8 @@
 """Liberty source text: bytes to clean text, and positions back to lines.
 
 Comments and line continuations are blanked without moving anything, so that the parser never sees them and an
-offset in the clean text is an offset in the file.
+offset in the clean text is an offset in the file. A file named by ``include_file`` is put in the place of that
+statement, and a position in it leads back to that file.
 
 Parsers from PyPI that were tried before this one was written, both several times slower:
 
@@ -19,14 +20,26 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from pathlib import Path
+from typing import NamedTuple
 
 from halo.errors import HaloError
 
 _COMMENT_START = re.compile(r"/[*/]")
 _NEWLINE = re.compile("\n")
 _CONTINUATION = re.compile(r"\\[ \t\r]*+\n")
+_INCLUDE = re.compile(r"\binclude_file\s*+\(([^()]*+)\)\s*+;?+")
+_DEPTH = 16
+
+
+class _Piece(NamedTuple):
+    """A stretch of the text: its offset there, the file it is from, its offset in that file, the file's line ends."""
+
+    start: int
+    path: str
+    offset: int
+    newlines: list[int]
 
 
 class Source:
@@ -34,26 +47,81 @@ class Source:
 
     Attributes:
         path: name of the file, for messages.
-        text: the file's text with comments and line continuations blanked; same length as the file's text.
+        text: the file's text with comments and line continuations blanked, of the same length, except that an
+            included file's text stands in the place of its ``include_file``.
+        included: the files put in, in order.
     """
 
-    def __init__(self, text: str, path: str) -> None:
+    def __init__(self, text: str, path: str, *, includers: tuple[str, ...] = ()) -> None:
         """Clean ``text``.
 
+        Args:
+            text: of the file.
+            path: of the file; included files are looked for beside it.
+            includers: the files that include this one, one in the other.
+
         Raises:
-            HaloError: a comment is not closed.
+            HaloError: a comment is not closed, or an included file cannot be read.
         """
         self.path = path
-        self._newlines = [match.start() for match in _NEWLINE.finditer(text)]
+        self.included: list[str] = []
+        newlines = [match.start() for match in _NEWLINE.finditer(text)]
+        self._pieces = [_Piece(0, path, 0, newlines)]
         self.text = _blank_continuations(self._blank_comments(text))
+        if "include_file" in self.text:
+            self._include((*includers, path))
+
+    def place(self, offset: int) -> tuple[str, int]:
+        """File and line, counted from 1, of the character at ``offset``."""
+        piece = self._pieces[bisect_right(self._pieces, offset, key=lambda piece: piece.start) - 1]
+        return piece.path, bisect_left(piece.newlines, offset - piece.start + piece.offset) + 1
 
     def line(self, offset: int) -> int:
-        """Line, counted from 1, that holds the character at ``offset``."""
-        return bisect_left(self._newlines, offset) + 1
+        """Line, counted from 1, of the character at ``offset`` in its file."""
+        return self.place(offset)[1]
 
     def error(self, what: str, fix: str, offset: int) -> HaloError:
         """An error about the text at ``offset``, for the caller to raise."""
-        return HaloError(what, fix, self.path, self.line(offset))
+        return HaloError(what, fix, *self.place(offset))
+
+    def _include(self, includers: tuple[str, ...]) -> None:
+        """Put every included file in the place of its statement."""
+        newlines = self._pieces[0].newlines
+        texts: list[str] = []
+        pieces: list[_Piece] = []
+        length = done = 0
+        quotes = counted = 0
+        for match in _INCLUDE.finditer(self.text):
+            quotes += self.text.count('"', counted, match.start())
+            counted = match.start()
+            if quotes % 2:  # it stands in a string
+                continue
+            inner = self._included(match[1].strip().strip('"').strip(), match.start(), includers)
+            pieces.append(_Piece(length, self.path, done, newlines))
+            texts.append(self.text[done : match.start()])
+            length += len(texts[-1])
+            pieces += [piece._replace(start=length + piece.start) for piece in inner._pieces]
+            texts.append(inner.text)
+            length += len(inner.text)
+            done = match.end()
+            self.included += inner.path, *inner.included
+        pieces.append(_Piece(length, self.path, done, newlines))
+        texts.append(self.text[done:])
+        self._pieces, self.text = pieces, "".join(texts)
+
+    def _included(self, name: str, offset: int, includers: tuple[str, ...]) -> Source:
+        path = Path(self.path).parent / name
+        if len(includers) > _DEPTH or str(path) in includers:
+            raise self.error("files include each other without end", "Break the circle.", offset)
+        try:
+            there = path.is_file()
+        except OSError:  # a name that no file system takes
+            there = False
+        if not there:
+            raise self.error(
+                f"the included file {name} is not there", f"Put it where the library looks for it: {path}.", offset
+            )
+        return Source(decode(read_bytes(path), str(path)), str(path), includers=includers)
 
     def _blank_comments(self, text: str) -> str:
         pieces: list[str] = []

@@ -220,6 +220,8 @@ class Cell:
         pg_pins: names of the supply and bias pins (``pg_pin`` groups), which are not among ``pins``.
         line: line of the cell in its file.
         buses: by bus, its members from left to right.
+        special: synthesis must leave it alone: an isolation or level-shifting cell, one on an always-on supply, or one
+            that the library keeps from being touched. Such cells look like plain gates to a mapper.
     """
 
     name: str
@@ -234,6 +236,7 @@ class Cell:
     path: str = ""
     line: int = 0
     pg_pins: tuple[str, ...] = ()
+    special: bool = False
     buses: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -258,21 +261,33 @@ class Cell:
         return tuple(p for p in self.pins.values() if p.direction == "output")
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A cell that the file describes and that could not be understood: what is wrong, and where."""
+
+    what: str
+    path: str
+    line: int
+
+
 @dataclass(frozen=True, eq=False)
 class Library:
     """One corner: one Liberty file, or several that together describe the corner's cells.
 
     Attributes:
         name: name of the first file's library group.
-        voltage_v, temperature_c: nominal operating conditions (``nom_voltage``, ``nom_temperature``).
+        voltage_v, temperature_c: nominal operating conditions (``nom_voltage``, ``nom_temperature``), or those of the
+            default or only ``operating_conditions``, or the one voltage of ``voltage_map``; NaN where none says it.
         slew_lower, slew_upper: measured thresholds as fractions of the supply: ``{"rise": 0.2, "fall": 0.2}``.
         slew_derate: ``slew_derate_from_library``: real slew = table slew x this; not applied to the tables.
         input_threshold, output_threshold: fractions of the supply between which delay is measured, by edge.
-        paths: files read, in order.
+        paths: files read, in order, included ones behind the file that includes them.
         sha256: content hash of each file (of the bytes on disk).
         default_max_transition_s: or None.
         has_power: at least one internal_power table was found.
         has_leakage: at least one leakage figure was found.
+        left_out: by name, cells that are no part of ``cells`` because they could not be understood.
+        notes: what the library lacks and what was made of it, one sentence each.
     """
 
     name: str
@@ -287,6 +302,7 @@ class Library:
     default_max_transition_s: float | None = None
     has_power: bool = False
     has_leakage: bool = False
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
     input_threshold: dict[str, float] = field(default_factory=lambda: {"rise": 0.5, "fall": 0.5})
     output_threshold: dict[str, float] = field(default_factory=lambda: {"rise": 0.5, "fall": 0.5})

@@ -10,6 +10,7 @@ Tests: tests/liberty/test_operating.py.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from halo.liberty.attributes import Attributes
@@ -24,7 +25,8 @@ class OperatingConditions:
     """Where a library is used.
 
     Attributes:
-        voltage: in the library's unit; temperature_c.
+        voltage: in the library's unit; NaN where the library does not say.
+        temperature_c: the same.
         note: a sentence where these are not the nominal conditions or could not be reached, else empty.
         differences: of each quantity from its nominal value; empty where tables are taken as they are.
         factors: of the library, by attribute name.
@@ -55,8 +57,7 @@ def read_conditions(attributes: Attributes, library: Group) -> OperatingConditio
     """The conditions of ``default_operating_conditions``, else the nominal ones.
 
     Raises:
-        HaloError: there are no nominal conditions; the default ones are not described; or cells have factors or tables
-            of their own for other conditions.
+        HaloError: the conditions are not the nominal ones, and cells have factors or tables of their own for them.
     """
     name = attributes.text((library,), "default_operating_conditions")
     groups = [group for group in library.groups if group.kind == "operating_conditions" and group.names == [name]]
@@ -64,16 +65,15 @@ def read_conditions(attributes: Attributes, library: Group) -> OperatingConditio
     wanted: dict[str, float] = {}
     for quantity in QUANTITIES:
         value = attributes.number(groups, quantity)
-        own = attributes.number((library,), f"nom_{quantity}")
+        own = _nominal(attributes, library, quantity)
         if own is None:
-            own = value if value is not None or quantity != "process" else 1.0
-        if own is None:
-            raise attributes.source.error(
-                f"the library has no nom_{quantity}", "Add it: it is the corner's operating condition.", library.offset
-            )
+            own = 1.0 if quantity == "process" else math.nan
         nominal[quantity], wanted[quantity] = own, own if value is None else value
     at = OperatingConditions(nominal["voltage"], nominal["temperature"])
-    differences = {quantity: wanted[quantity] - nominal[quantity] for quantity in QUANTITIES}
+    differences = {
+        quantity: 0.0 if math.isnan(nominal[quantity]) else wanted[quantity] - nominal[quantity]
+        for quantity in QUANTITIES
+    }
     if not any(differences.values()):
         return at
     shown = [
@@ -101,6 +101,31 @@ def read_conditions(attributes: Attributes, library: Group) -> OperatingConditio
         differences,
         factors,
     )
+
+
+def _nominal(attributes: Attributes, library: Group, quantity: str) -> float | None:
+    """``nom_<quantity>``; without it that of the default, else of the only conditions, else the only supply's."""
+    value = attributes.number((library,), f"nom_{quantity}")
+    if value is not None:
+        return value
+    conditions = [group for group in library.groups if group.kind == "operating_conditions"]
+    wanted = attributes.text((library,), "default_operating_conditions")
+    chosen = [group for group in conditions if group.names == [wanted]] or conditions
+    if len(chosen) == 1:
+        value = attributes.number(chosen, quantity)
+    return _supply(library) if value is None and quantity == "voltage" else value
+
+
+def _supply(library: Group) -> float | None:
+    """The only voltage above ground in ``voltage_map``."""
+    supplies = set()
+    for entry in library.repeated.get("voltage_map", ()):
+        try:
+            supplies.add(float(entry.replace('"', " ").rpartition(",")[2]))
+        except ValueError:
+            return None
+    supplies = {voltage for voltage in supplies if voltage > 0}
+    return supplies.pop() if len(supplies) == 1 else None
 
 
 def _refuse_own(attributes: Attributes, library: Group, name: str) -> None:

@@ -38,6 +38,8 @@ _TABLES = frozenset(
 )
 _PIN = frozenset({"pin", "timing", "internal_power"})
 _NOTHING: frozenset[str] = frozenset()
+_REPEATED = frozenset({"voltage_map"})
+"""Complex attributes of which all count, not the last."""
 READ: Mapping[str, frozenset[str]] = {
     "": frozenset({"library"}),
     "library": frozenset({"cell", "lu_table_template", "power_lut_template", "type", "operating_conditions"}),
@@ -75,11 +77,12 @@ class Group:
         argument: text between the parentheses, quotes included.
         offset: where it starts in the source.
         attributes: by name, the text of the value and where the attribute starts. A simple value comes without its
-            quotes, the values of a complex attribute come as written. The last of several equal names counts.
+            quotes, the values of a complex attribute come as written. The last of several equal names counts, and
+            ``repeated`` has the values of all of those that are meant to be given several times.
         groups: the kept groups inside, in file order.
     """
 
-    __slots__ = ("argument", "attributes", "groups", "kind", "offset")
+    __slots__ = ("argument", "attributes", "groups", "kind", "offset", "repeated")
 
     def __init__(self, kind: str, argument: str, offset: int) -> None:
         self.kind = kind
@@ -87,6 +90,7 @@ class Group:
         self.offset = offset
         self.attributes: dict[str, tuple[str, int]] = {}
         self.groups: list[Group] = []
+        self.repeated: dict[str, list[str]] = {}
 
     @property
     def names(self) -> list[str]:
@@ -132,13 +136,9 @@ def parse(source: Source) -> Group:
         elif bare is not None:
             group.attributes[name] = (bare.strip(), match.start(1))
         elif arguments is not None:
-            if name == "include_file":
-                raise source.error(
-                    f"include_file ({arguments.strip()}) is not supported",
-                    "Insert the included file's text in its place.",
-                    match.start(1),
-                )
             group.attributes[name] = (arguments, match.start(1))
+            if name in _REPEATED:
+                group.repeated.setdefault(name, []).append(arguments)
     _check_end(source, stack, match.start(1) if match else position)
     return root.groups[0]
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections.abc import Iterator, Sequence
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +20,17 @@ from halo.liberty.attributes import Attributes
 from halo.liberty.cache import load, store
 from halo.liberty.cells import CellReader
 from halo.liberty.lexer import Source, decode, read_bytes
-from halo.liberty.model import Cell, Library
+from halo.liberty.model import Cell, LeftOut, Library
 from halo.liberty.operating import OperatingConditions, read_conditions
 from halo.liberty.parser import Group, parse
 from halo.liberty.scales import Scales, read_scales
 from halo.liberty.tables import TableReader
 
+_NAMED = 8
+"""Most left-out cells that are told one by one."""
+_KNOWN_OR_NOT = (("voltage_v", "nom_voltage"), ("temperature_c", "nom_temperature"))
 _SAME_CORNER = (
-    ("voltage_v", "nom_voltage"),
-    ("temperature_c", "nom_temperature"),
+    *_KNOWN_OR_NOT,
     ("slew_lower", "slew_lower_threshold_pct"),
     ("slew_upper", "slew_upper_threshold_pct"),
     ("slew_derate", "slew_derate_from_library"),
@@ -74,10 +78,15 @@ def _read_file(path: Path, cache: bool) -> Library:
     library = load(digest) if cache else None
     if library is None:
         library = read_text(decode(data, str(path)), str(path))
-        if cache:
+        digests = [hashlib.sha256(read_bytes(Path(inner))).hexdigest() for inner in library.paths[1:]]
+        library = replace(library, sha256=(digest, *digests))
+        if cache and not digests:  # an entry stands for the bytes of one file
             store(digest, library)
+    if library.paths[0] == str(path):
+        return library
     cells = {name: replace(cell, path=str(path)) for name, cell in library.cells.items()}
-    return replace(library, cells=cells, paths=(str(path),), sha256=(digest,))
+    left_out = {name: replace(cell, path=str(path)) for name, cell in library.left_out.items()}
+    return replace(library, cells=cells, left_out=left_out, paths=(str(path),))
 
 
 @contextmanager
@@ -97,7 +106,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def read_text(text: str, path: str) -> Library:
-    """Read one library from its text; ``path`` is for messages.
+    """Read one library from its text; ``path`` is for messages, and included files lie beside it.
 
     Raises:
         HaloError: see ``read_corner``.
@@ -114,24 +123,41 @@ def read_text(text: str, path: str) -> Library:
     conditions = read_conditions(attributes, group)
     reader = CellReader(attributes, scales, TableReader(attributes, scales, group, conditions), group, conditions)
     cells: dict[str, Cell] = {}
+    refused: dict[str, HaloError] = {}
     for inner in group.groups:
-        if inner.kind == "cell":
-            cell = reader.read(inner)
-            if cell.name in cells:
-                raise source.error(
-                    f"the cell {cell.name} is described twice (first at line {cells[cell.name].line})",
-                    "Remove one of the two.",
-                    inner.offset,
-                )
-            cells[cell.name] = cell
-    return _library(attributes, group, scales, conditions, cells)
+        if inner.kind != "cell":
+            continue
+        if len(inner.names) != 1:
+            raise source.error("a cell group without a name", "Name it: cell (NAME) {.", inner.offset)
+        name = inner.names[0]
+        if name in cells or name in refused:
+            first = cells.pop(name).line if name in cells else refused[name].line
+            what = f"the cell {name} is described twice (first at line {first})"
+            refused.setdefault(name, source.error(what, "Remove one of the two.", inner.offset))
+            continue
+        try:
+            cells[name] = reader.read(inner)
+        except HaloError as error:
+            refused[name] = error
+    if refused and not any(map(_has_timing, cells.values())):
+        raise next(iter(refused.values()))
+    return _library(attributes, group, scales, conditions, cells, refused)
 
 
 def _library(
-    attributes: Attributes, group: Group, scales: Scales, conditions: OperatingConditions, cells: dict[str, Cell]
+    attributes: Attributes,
+    group: Group,
+    scales: Scales,
+    conditions: OperatingConditions,
+    cells: dict[str, Cell],
+    refused: dict[str, HaloError],
 ) -> Library:
     transition = attributes.number((group,), "default_max_transition")
     derate = attributes.number((group,), "slew_derate_from_library")
+    source = attributes.source
+    left_out = {
+        name: LeftOut(error.what, error.path or source.path, error.line or 0) for name, error in refused.items()
+    }
     return Library(
         name=group.names[0] if group.names else "",
         voltage_v=conditions.voltage * scales.voltage,
@@ -140,16 +166,46 @@ def _library(
         slew_lower=_thresholds(attributes, group, "slew_lower_threshold_pct", 20.0),
         slew_upper=_thresholds(attributes, group, "slew_upper_threshold_pct", 80.0),
         slew_derate=1.0 if derate is None else derate,
-        paths=(attributes.source.path,),
+        paths=(source.path, *source.included),
         default_max_transition_s=None if transition is None else transition * scales.time,
         has_power=any(
             group.rise or group.fall for cell in cells.values() for p in cell.pins.values() for group in p.power
         ),
         has_leakage=any(cell.leakage or cell.cell_leakage_w is not None for cell in cells.values()),
-        notes=(conditions.note,) if conditions.note else (),
         input_threshold=_thresholds(attributes, group, "input_threshold_pct", 50.0),
         output_threshold=_thresholds(attributes, group, "output_threshold_pct", 50.0),
+        left_out=left_out,
+        notes=tuple(_notes(attributes, group, scales, conditions, left_out)),
     )
+
+
+def _notes(
+    attributes: Attributes,
+    library: Group,
+    scales: Scales,
+    conditions: OperatingConditions,
+    left_out: Mapping[str, LeftOut],
+) -> Iterator[str]:
+    """What the library lacks, and what was made of it."""
+    if conditions.note:
+        yield conditions.note
+    for name, cell in itertools.islice(left_out.items(), _NAMED):
+        yield f"Cell {name} of the library is left out: {cell.what} (line {cell.line})."
+    if len(left_out) > _NAMED:
+        yield f"{len(left_out) - _NAMED} more cells of the library are left out, because they cannot be understood."
+    if attributes.find((library,), "capacitive_load_unit") is None:
+        yield "The library names no capacitive_load_unit: 1 pF is taken, as in OpenSTA."
+    told = any("cell_leakage_power" in cell.attributes or _has(cell, "leakage_power") for cell in library.groups)
+    if scales.power is None and told:
+        yield "The library names no leakage_power_unit: leakage is left empty."
+    if math.isnan(conditions.voltage):
+        yield "The library names no supply voltage (nom_voltage): the voltage, and energies, are left empty."
+    if math.isnan(conditions.temperature_c):
+        yield "The library names no temperature (nom_temperature): it is left empty."
+
+
+def _has(group: Group, kind: str) -> bool:
+    return any(inner.kind == kind for inner in group.groups)
 
 
 def _thresholds(attributes: Attributes, library: Group, name: str, default: float) -> dict[str, float]:
@@ -163,13 +219,17 @@ def _thresholds(attributes: Attributes, library: Group, name: str, default: floa
 
 def _merge(libraries: Sequence[Library]) -> Library:
     first = libraries[0]
+    known: dict[str, float] = {}
+    for attribute, _ in _KNOWN_OR_NOT:
+        said = (getattr(library, attribute) for library in libraries)
+        known[attribute] = next((value for value in said if not math.isnan(value)), math.nan)
     cells: dict[str, Cell] = {}
     for library in libraries:
         for attribute, name in _SAME_CORNER:
-            if getattr(library, attribute) != getattr(first, attribute):
+            ours, theirs = getattr(library, attribute), known.get(attribute, getattr(first, attribute))
+            if ours != theirs and not (attribute in known and math.isnan(ours)):
                 raise HaloError(
-                    f"{name} differs from {first.paths[0]}: {getattr(library, attribute)}, not "
-                    f"{getattr(first, attribute)}",
+                    f"{name} differs from {first.paths[0]}: {ours}, not {theirs}",
                     "Give files of one corner; several corners are given apart.",
                     library.paths[0],
                 )
@@ -185,11 +245,14 @@ def _merge(libraries: Sequence[Library]) -> Library:
     limits = [item.default_max_transition_s for item in libraries if item.default_max_transition_s is not None]
     return replace(
         first,
+        voltage_v=known["voltage_v"],
+        temperature_c=known["temperature_c"],
         cells=cells,
-        paths=tuple(library.paths[0] for library in libraries),
-        sha256=tuple(library.sha256[0] for library in libraries),
+        paths=tuple(path for library in libraries for path in library.paths),
+        sha256=tuple(digest for library in libraries for digest in library.sha256),
         default_max_transition_s=min(limits, default=None),
         has_power=any(library.has_power for library in libraries),
         has_leakage=any(library.has_leakage for library in libraries),
+        left_out={name: cell for library in libraries for name, cell in library.left_out.items() if name not in cells},
         notes=tuple(dict.fromkeys(note for library in libraries for note in library.notes)),
     )

@@ -41,21 +41,15 @@ class Scales:
 def read_scales(attributes: Attributes, library: Group) -> Scales:
     """Read the unit attributes of a library group.
 
-    ``time_unit`` and ``voltage_unit`` may be missing: the manual's defaults are 1ns and 1V.
+    ``time_unit`` and ``voltage_unit`` may be missing: the manual's defaults are 1ns and 1V. For
+    ``capacitive_load_unit`` it has none, and OpenSTA's 1pF is taken.
 
     Raises:
-        HaloError: a unit is unknown, or ``capacitive_load_unit`` is missing.
+        HaloError: a unit is unknown.
     """
-    capacitance = _scale(attributes, library, "capacitive_load_unit", "f")
-    if capacitance is None:
-        raise attributes.source.error(
-            "the library has no capacitive_load_unit",
-            "Add it, for example capacitive_load_unit (1, pf).",
-            library.offset,
-        )
     return Scales(
         time=_scale(attributes, library, "time_unit", "s") or 1e-9,
-        capacitance=capacitance,
+        capacitance=_scale(attributes, library, "capacitive_load_unit", "f") or 1e-12,
         voltage=_scale(attributes, library, "voltage_unit", "v") or 1.0,
         power=_scale(attributes, library, "leakage_power_unit", "w"),
     )

@@ -186,6 +186,13 @@ def _input(work: _Work, instance: Instance, cell: Cell, pin: str) -> int:
 
 
 def _unknown_cell(work: _Work, instance: Instance) -> HaloError:
+    refused = work.library.left_out.get(instance.cell)
+    if refused is not None:
+        return work.error(
+            f"cell {instance.cell} of instance {instance.name} cannot be understood: {refused.what}",
+            f"Correct the cell at {refused.path}:{refused.line}, or write the netlist with others.",
+            instance,
+        )
     near = get_close_matches(instance.cell, work.library.cells, 3)
     if instance.cell.startswith("$"):
         fix = "Map the netlist to the library's cells, or give the RTL as FILE.v and let it be synthesized."

@@ -14,9 +14,12 @@ from difflib import get_close_matches
 
 from halo.errors import HaloError
 from halo.netlist.model import Instance, Netlist
-from halo.netlist.syntax import Concat, Const, Expr, InstanceText, ModuleText, Ref, Signal, X, Z
+from halo.netlist.syntax import MAX_BITS, Concat, Const, Expr, InstanceText, ModuleText, Ref, Signal, X, Z
 
 _INPUT, _OUTPUT, _INNER = 0, 1, 2
+MAX_SIZE = 1 << 23
+"""Most nets and cells: a hierarchy that doubles at each level is a few lines of text and fills any memory."""
+_DEPTH = 200
 
 Bit = int
 """A raw net (0 or more) or a constant: ``-1 - value`` for 0, 1, X, Z."""
@@ -32,7 +35,26 @@ def flatten(modules: dict[str, ModuleText], top: str, path: str) -> Netlist:
     Raises:
         HaloError: undeclared bit, width mismatch, several drivers, recursion, ordered connections to an unknown cell.
     """
+    if _size(modules, top, {}) > MAX_SIZE:
+        raise HaloError(
+            f"module {top} has more than {MAX_SIZE:,} nets and cells",
+            "Give the netlist of a MAC alone, or name the MAC with --top.",
+            path,
+            modules[top].line,
+        )
     return _Flattener(modules, path).run(modules[top])
+
+
+def _size(modules: dict[str, ModuleText], name: str, known: dict[str, int], depth: int = 0) -> int:
+    """Nets and cells of a module with all that it holds; what is refused for its depth or holds itself counts once."""
+    if name in known or name not in modules or depth > _DEPTH:
+        return known.get(name, 1)
+    known[name] = 1
+    module = modules[name]
+    size = sum(len(signal.indices()) for signal in module.signals.values())
+    size += sum(_size(modules, instance.cell, known, depth + 1) for instance in module.instances)
+    known[name] = max(1, size)
+    return known[name]
 
 
 class _Flattener:
@@ -159,6 +181,8 @@ class _Flattener:
                 if isinstance(part, Const) and not part.sized:
                     raise self.error("a constant without a size in a concatenation", "Write its size.", part.line)
                 joined += self.bits(part, module, scope, prefix, depth)
+            if len(joined) * expr.repeat > MAX_BITS:
+                raise self.error("a concatenation of more than a million bits", "Correct the number.", expr.line)
             return joined * expr.repeat
         signal = module.signals.get(expr.name)
         if signal is None:
@@ -241,6 +265,8 @@ class _Flattener:
     ) -> None:
         if inner.name in self.stack:
             raise self.error(f"module {inner.name} holds an instance of itself", "Remove it.", instance.line)
+        if depth == _DEPTH:
+            raise self.error(f"modules in each other, {_DEPTH} deep", "Flatten the netlist.", instance.line)
         inside = self.elaborate(inner, f"{prefix}{instance.name}.", depth + 1)
         for signal, expr in self.connections(instance, inner):
             nets = inside[signal.name]

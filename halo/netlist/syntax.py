@@ -58,6 +58,11 @@ _KEYWORDS = (
 # SystemVerilog's keywords stay legal names: a netlist is Verilog, and has nets called `bit` or `final`.
 _OPERATORS = frozenset("~&|^+-*/%?<>!=")
 _DIGIT_BITS = {"b": 1, "o": 3, "h": 4}
+MAX_BITS = 1 << 20
+"""Widest vector, constant or concatenation: what is wider is a mistake that would only fill the memory."""
+_DIGITS = 1000
+_DEPTH = 100
+"""Deepest nesting of concatenations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,8 @@ class _Parser:
         self.at = 0
         self.inside = ""
         """Name of the module that is being read."""
+        self.depth = 0
+        """Number of concatenations that are open."""
 
     # One token.
 
@@ -212,7 +219,7 @@ class _Parser:
     def integer(self, what: str) -> int:
         negative = self.take("-")
         text = self.texts[self.at]
-        if self.kinds[self.at] != "number" or "'" in text:
+        if self.kinds[self.at] != "number" or "'" in text or len(text) > _DIGITS:
             self.fail(what)
         self.at += 1
         value = int(text.replace("_", ""))
@@ -226,6 +233,8 @@ class _Parser:
         msb = self.integer("an integer bound of the range")
         self.expect(":", "in the range")
         lsb = self.integer("an integer bound of the range")
+        if abs(msb - lsb) >= MAX_BITS:
+            raise self.tokens.error(f"a vector of {abs(msb - lsb) + 1} bits", self.at - 1)
         self.expect("]", "after the range")
         return msb, lsb
 
@@ -254,9 +263,13 @@ class _Parser:
             if repeat < 1:
                 raise self.tokens.error("replication count below 1", self.at - 1)
             self.at += 1
+        self.depth += 1
+        if self.depth > _DEPTH:
+            raise self.tokens.error(f"more than {_DEPTH} concatenations in each other", self.at)
         parts = [self.expression()]
         while self.take(","):
             parts.append(self.expression())
+        self.depth -= 1
         self.expect("}", "or ',' in the concatenation")
         if replicated:
             self.expect("}", "after the replication")
@@ -265,6 +278,8 @@ class _Parser:
     def number(self, text: str, line: int) -> Const:
         """Value bits of a Verilog number (IEEE 1364-2005, 3.5.1): x and z digits fill to the left, others with 0."""
         size_text, quote, rest = text.replace("_", "").partition("'")
+        if len(text) > _DIGITS and not (quote and rest.lstrip()[:1] in "bB"):
+            raise self.tokens.error(f"a number of {len(text)} digits", self.at)
         if not quote:
             value = int(size_text)
             return Const(tuple(value >> i & 1 for i in range(max(value.bit_length(), 1))), False, line)
@@ -291,9 +306,9 @@ class _Parser:
                     bits += [value >> i & 1 for i in range(width)]
         if not size_text.strip():
             return Const(tuple(bits), False, line)
-        size = int(size_text)
-        if size < 1:
-            raise self.tokens.error(f"the number {text} has no bits", self.at)
+        size = int(size_text[:_DIGITS])
+        if not 1 <= size <= MAX_BITS:
+            raise self.tokens.error(f"the number {text} has {size or 'no'} bits", self.at)
         fill = bits[-1] if bits[-1] in (X, Z) else 0
         return Const(tuple(bits[:size] + [fill] * (size - len(bits))), True, line)
 

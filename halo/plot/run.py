@@ -94,9 +94,14 @@ def figures_of(run_folder: Path, table: WeightTable, record: RunRecord) -> dict[
 
 
 def subject_of(record: RunRecord, table: WeightTable, corner: str) -> str:
-    """Design, corner, voltage and temperature, for a title."""
-    row = table.rows(corner).iloc[0]
-    return f"{design_of(record)}, {corner}, {row['voltage_v']:g} V, {signed(row['temperature_c'])} °C"
+    """Design, corner, and its voltage and temperature where they are known, for a title."""
+    row = table.rows(corner).iloc[0].dropna()
+    said = [design_of(record), corner]
+    if "voltage_v" in row:
+        said.append(f"{row['voltage_v']:g} V")
+    if "temperature_c" in row:
+        said.append(f"{signed(row['temperature_c'])} °C")
+    return ", ".join(said)
 
 
 def clock_note(record: RunRecord, corner: str) -> str:

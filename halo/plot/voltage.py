@@ -36,7 +36,8 @@ def delay_across_voltage(table: WeightTable, subject: str = "") -> Figure:
     Raises:
         HaloError: fewer than two voltages, or no delays.
     """
-    corners = sorted(table.corners, key=lambda c: float(table.rows(c)["voltage_v"].iloc[0]))
+    known = [c for c in table.corners if table.rows(c)["voltage_v"].notna().all()]
+    corners = sorted(known, key=lambda c: float(table.rows(c)["voltage_v"].iloc[0]))
     voltages = np.array([float(table.rows(c)["voltage_v"].iloc[0]) for c in corners])
     if len(np.unique(voltages)) < 2:
         raise HaloError("the table holds one voltage only", "Characterize several corners.")

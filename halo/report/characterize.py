@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from halo.characterization.classes import trailing_zeros
+from halo.characterization.columns import column
 from halo.characterization.table import WeightTable, load_table
 from halo.flow.runs.provenance import RunRecord, read_record
 from halo.report.model import Report, Section, Table, closing, four_digits
@@ -50,7 +51,9 @@ def _corner(table: WeightTable, corner: str) -> Section:
     first = rows.iloc[0]
     transitions = rows["transitions"].dropna()
     counted = f", {int(transitions.max()):,} transitions each" if len(transitions) else ""
-    title = f"{corner} ({first['voltage_v']:g} V, {first['temperature_c']:g} °C): {len(rows):,} weights{counted}"
+    known = [f"{first[name]:g} {column(name).unit}" for name in ("voltage_v", "temperature_c") if first.notna()[name]]
+    conditions = f" ({', '.join(known)})" if known else ""
+    title = f"{corner}{conditions}: {len(rows):,} weights{counted}"
     energy = ["", _energy(rows)] if rows["energy_fj"].notna().any() else []
     return Section(title, [*_clocks(rows), "", _classes(rows), *energy])
 

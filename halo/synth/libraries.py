@@ -1,54 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a corner's Liberty files ready for Yosys: decompressed, checked, with the cells it must not use named."""
+"""Makes a corner's cells ready for Yosys: which of them it may use, in a Liberty file of our own writing."""
 
 from __future__ import annotations
 
 import fnmatch
-import gzip
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from halo.errors import HaloError
 from halo.liberty import Cell, Library, read_corner
 from halo.synth.explain import near
+from halo.synth.latches import plain_latch
+from halo.synth.mapping_library import buffer_module, is_buffer, library_text, mappable
 
-# Isolation and level-shifting cells and cells on an always-on supply look like plain gates and buffers to a mapper.
-_MARKS = (b"is_isolation_cell", b"is_level_shifter", b"always_on", b"dont_touch", b"is_macro_cell")
-_TRUE = re.compile(rb'\s*:\s*"?true\b')
-_CELL = re.compile(rb'cell\s*\(\s*"?([^")]+?)"?\s*\)')
 _SHOWN = 4
 _AND_LIKE: set[tuple[int, ...]] = {(0, 0, 0, 1), (1, 1, 1, 0), (0, 1, 1, 1), (1, 0, 0, 0)}
 
 
 @dataclass(frozen=True)
 class PreparedLiberty:
-    """Liberty files as Yosys can read them.
+    """A corner as Yosys can map to it.
 
     Attributes:
         library: the corner.
-        paths: plain-text files, in the order given.
-        dont_use: cells that the library or the caller forbids to synthesis, or that belong to power management.
+        path: Liberty file of the cells that mapping may use.
+        cells: their names.
         tie_high, tie_low: cell and pin that give a constant, or None when the library has no such cell.
+        buffer: Verilog of the buffer that the file holds and the library does not, or None.
+        latch: the smallest plain latch, where latches are wanted and there is one.
     """
 
     library: Library
-    paths: tuple[Path, ...]
-    dont_use: tuple[str, ...]
+    path: Path
+    cells: frozenset[str]
     tie_high: tuple[str, str] | None
     tie_low: tuple[str, str] | None
+    buffer: Path | None = None
+    latch: Cell | None = None
 
 
-def prepare_liberty(liberty: Sequence[str | Path], folder: Path, dont_use: Sequence[str] = ()) -> PreparedLiberty:
-    """Read a corner, check its cells, and copy into ``folder`` what Yosys cannot read in its place.
+def prepare_liberty(
+    liberty: Sequence[str | Path], folder: Path, dont_use: Sequence[str] = (), *, latches: bool = False
+) -> PreparedLiberty:
+    """Read a corner, check its cells, and write into ``folder`` those that mapping may use.
 
-    That is files in ``.gz`` form, and files whose path holds a blank (ABC's scripts cannot name them).
+    Cells that the library or the caller forbids to synthesis stay out, and those of power management.
 
     Args:
         liberty: all files of one corner.
-        folder: where copies go; made when needed.
+        folder: made when needed; its path must hold no blank, which ABC's scripts cannot express.
         dont_use: further cells to forbid, patterns as of :func:`matching_cells`.
+        latches: write the smallest plain latch as well.
 
     Raises:
         HaloError: no file, one that cannot be read, a library without the gates that any mapping needs, or a pattern
@@ -57,25 +60,28 @@ def prepare_liberty(liberty: Sequence[str | Path], folder: Path, dont_use: Seque
     if not liberty:
         raise HaloError("no Liberty file is given", "Give at least one: --liberty FILE.")
     library = read_corner(list(liberty))
-    paths = []
-    forbidden = {cell.name for cell in library.cells.values() if cell.dont_use}
-    barred = set(matching_cells(library, dont_use)) - forbidden
-    forbidden.update(barred)
-    for number, source in enumerate(map(Path, liberty)):
-        text = source.read_bytes()
-        path = source.resolve()
-        compressed = text.startswith(b"\x1f\x8b")
-        if compressed:
-            text = gzip.decompress(text)
-        if compressed or re.search(r"\s", str(path)):
-            path = folder / f"{number}_{re.sub(r'[^A-Za-z0-9_.-]', '_', source.name.removesuffix('.gz'))}"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text)
-        paths.append(path)
-        forbidden.update(_marked_cells(text))
-    usable = [cell for cell in library.cells.values() if cell.sequential is None and cell.name not in forbidden]
-    _check_gates(library, usable, [library.cells[name] for name in sorted(barred)])
-    return PreparedLiberty(library, tuple(paths), tuple(sorted(forbidden)), _tie_cell(usable, 1), _tie_cell(usable, 0))
+    forbidden = set(matching_cells(library, dont_use))
+    usable = [
+        cell
+        for cell in library.cells.values()
+        if mappable(cell) and not cell.dont_use and not cell.special and cell.name not in forbidden
+    ]
+    gates = [cell for cell in usable if cell.sequential is None]
+    barred = [library.cells[name] for name in sorted(forbidden) if name in library.cells]
+    _check_gates(library, gates, [cell for cell in barred if not cell.dont_use])
+    allowed = (c for c in library.cells.values() if not c.dont_use and not c.special and c.name not in forbidden)
+    latch = plain_latch(allowed) if latches else None
+    inverters = [cell for cell in gates if is_buffer(cell, inverting=True)]
+    lend = min(inverters, key=lambda cell: cell.area) if not any(map(is_buffer, gates)) else None
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "cells.lib"
+    path.write_text(library_text(library, [*usable, *([] if latch is None else [latch])], lend), encoding="utf-8")
+    buffer = None
+    if lend is not None:
+        buffer = folder / "buffer.v"
+        buffer.write_text(buffer_module(lend), encoding="utf-8")
+    names = frozenset(cell.name for cell in usable)
+    return PreparedLiberty(library, path, names, _tie_cell(gates, 1), _tie_cell(gates, 0), buffer, latch)
 
 
 def matching_cells(library: Library, patterns: Sequence[str]) -> tuple[str, ...]:
@@ -86,7 +92,7 @@ def matching_cells(library: Library, patterns: Sequence[str]) -> tuple[str, ...]
     """
     found: set[str] = set()
     for pattern in patterns:
-        matches = {name for name in library.cells if fnmatch.fnmatchcase(name, pattern)}
+        matches = {name for name in (*library.cells, *library.left_out) if fnmatch.fnmatchcase(name, pattern)}
         if not matches:
             some = ", ".join(sorted(library.cells)[:_SHOWN])
             raise HaloError(
@@ -104,24 +110,9 @@ def without_cells(library: Library, patterns: Sequence[str]) -> Library:
     Raises:
         HaloError: a pattern matches no cell.
     """
-    marked = {name: replace(library.cells[name], dont_use=True) for name in matching_cells(library, patterns)}
+    matching = matching_cells(library, patterns)
+    marked = {name: replace(library.cells[name], dont_use=True) for name in matching if name in library.cells}
     return replace(library, cells=library.cells | marked) if marked else library
-
-
-def _marked_cells(text: bytes) -> Iterator[str]:
-    """Names of the cells that hold one of the marks with the value true."""
-    for mark in _MARKS:
-        at = text.find(mark)
-        while at >= 0:
-            if _TRUE.match(text, at + len(mark)):
-                start = at
-                match = None
-                while match is None and (start := text.rfind(b"cell", 0, start)) >= 0:
-                    if text[start - 1 : start] in b" \t\r\n}":  # not the end of `test_cell`
-                        match = _CELL.match(text, start)
-                if match is not None:
-                    yield match[1].decode("utf-8", "replace")
-            at = text.find(mark, at + 1)
 
 
 def _check_gates(library: Library, usable: Sequence[Cell], barred: Sequence[Cell]) -> None:
@@ -130,6 +121,13 @@ def _check_gates(library: Library, usable: Sequence[Cell], barred: Sequence[Cell
     Raises:
         HaloError: there is not; cells that only the caller forbids (``barred``) and that would do are named.
     """
+    path = library.paths[0] if library.paths else None
+    if not any(pin.function is not None for cell in library.cells.values() for pin in cell.outputs):
+        raise HaloError(
+            f"library {library.name} says of no cell which function it has, so nothing can be mapped to it",
+            "Add the Liberty file whose output pins have a function attribute.",
+            path,
+        )
     tables = {_function(cell) for cell in usable}
     wanted: dict[str, set[tuple[int, ...]]] = {
         "an inverter": {(1, 0)},
@@ -146,7 +144,7 @@ def _check_gates(library: Library, usable: Sequence[Cell], barred: Sequence[Cell
     raise HaloError(
         f"library {library.name} lacks what every mapping needs: {' and '.join(missing)} that synthesis may use",
         fix,
-        library.paths[0] if library.paths else None,
+        path,
     )
 
 
@@ -155,47 +153,6 @@ def _function(cell: Cell) -> tuple[int, ...]:
     if len(cell.outputs) != 1 or cell.outputs[0].function is None or cell.outputs[0].three_state:
         return ()
     return tuple(int(v) for v in cell.outputs[0].function.table)
-
-
-def latch_techmap(library: Library, dont_use: Sequence[str]) -> str:
-    """Verilog by which Yosys replaces its latches with the smallest plain latch of the library.
-
-    Empty where it has none: the latch stays unmapped and is reported as such.
-    """
-    found = [
-        (cell.area, cell.name)
-        for cell in library.cells.values()
-        if cell.name not in dont_use and cell.latch is not None and _latch_pins(cell) is not None
-    ]
-    if not found:
-        return ""
-    cell = library.cells[min(found)[1]]
-    pins = _latch_pins(cell)
-    if pins is None:
-        return ""
-    data, enable, output, high = pins
-    text = []
-    for kind, active in (("P", True), ("N", False)):
-        gate = "E" if active == high else "~E"
-        text.append(
-            f"module \\$_DLATCH_{kind}_ (input E, D, output Q);\n"
-            f"  {cell.name} _TECHMAP_REPLACE_ (.{data}(D), .{enable}({gate}), .{output}(Q));\nendmodule\n"
-        )
-    return "".join(text)
-
-
-def _latch_pins(cell: Cell) -> tuple[str, str, str, bool] | None:
-    """Data, enable and output pin of a plain latch and whether it opens at 1; None for any other cell."""
-    latch = cell.latch
-    if latch is None or latch.enable is None or len(cell.inputs) != 2 or len(latch.enable.inputs) != 1:
-        return None
-    if len(latch.data.inputs) != 1 or latch.data.table.tolist() != [0, 1]:
-        return None
-    for pin in cell.outputs:
-        function = pin.function
-        if function is not None and function.inputs == (latch.state,) and function.table.tolist() == [0, 1]:
-            return latch.data.inputs[0], latch.enable.inputs[0], pin.name, bool(latch.enable.table[1])
-    return None
 
 
 def _tie_cell(usable: Sequence[Cell], value: int) -> tuple[str, str] | None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from halo.liberty import Library
+
 Mode = Literal["structural", "flat"]
 
 
@@ -30,6 +32,7 @@ class SynthesisResult:
         warnings: Yosys' warnings about the sources, in order.
         reading: which front end read the sources, where it is not the one their suffixes ask for; else None.
         open_outputs: output ports with bits that nothing drives.
+        library: the cells as read, with the notes on what it lacks.
     """
 
     top: str
@@ -41,6 +44,7 @@ class SynthesisResult:
     script: str
     log: str
     yosys_version: str
+    library: Library
     warnings: tuple[str, ...] = ()
     reading: str | None = None
     open_outputs: tuple[str, ...] = ()

@@ -20,9 +20,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from halo.liberty import Library
 from halo.netlist.sources import Sources
 from halo.synth.explain import explain, undriven_outputs
-from halo.synth.libraries import PreparedLiberty, latch_techmap, prepare_liberty
+from halo.synth.latches import latch_techmap
+from halo.synth.libraries import PreparedLiberty, prepare_liberty
 from halo.synth.result import Mode, SynthesisResult
 from halo.synth.sources import run_on_sources
 from halo.synth.yosys import YosysRun, quoted
@@ -76,11 +78,11 @@ def synthesize(
     workdir.mkdir(parents=True, exist_ok=True)
     workdir = workdir.resolve()
     with _folder_for_abc(workdir) as folder:
-        library = prepare_liberty(liberty, folder / "liberty", dont_use)
+        library = prepare_liberty(liberty, folder / "liberty", dont_use, latches=latches)
         abc_script = folder / "flat.abc"
         abc_script.write_text(_FLAT_ABC, encoding="utf-8")
         latch_map = folder / "latches.v"
-        latch_map.write_text(latch_techmap(library.library, library.dont_use) if latches else "", encoding="utf-8")
+        latch_map.write_text("" if library.latch is None else latch_techmap(library.latch), encoding="utf-8")
 
         def attempt(undriven: Sequence[str]) -> tuple[YosysRun, str | None]:
             commands = [
@@ -96,7 +98,7 @@ def synthesize(
             run, reading = attempt(undriven)
     if run.error is not None:
         raise explain(run, top, values)
-    return replace(_result(run, top, mode, workdir, reading), open_outputs=_ports(undriven))
+    return replace(_result(run, top, mode, workdir, reading, library.library), open_outputs=_ports(undriven))
 
 
 @contextlib.contextmanager
@@ -143,40 +145,43 @@ def _map_commands(
     undriven: Sequence[str],
     latch_map: Path | None,
 ) -> list[str]:
-    files = " ".join(f"-liberty {quoted(path)}" for path in library.paths)
-    avoid = "".join(f" -dont_use {cell}" for cell in library.dont_use)
-    abc = f"abc {files}{avoid}"
+    cells = f"-liberty {quoted(library.path)}"
+    abc = f"abc {cells}"
     if mode == "flat":
         abc = f"{abc} -script {quoted(abc_script)}"
     commands = [
         f"synth -top {top} -noabc{' -flatten' if mode == 'flat' else ''}",
-        f"dfflibmap {files}{avoid}",
+        f"dfflibmap {cells}",
         *([] if latch_map is None else [f"techmap -map {quoted(latch_map)}"]),
         "opt",
         *(f"# {line}" for line in _FLAT_ABC.splitlines() if mode == "flat"),
         abc,
-        *(f"read_liberty -lib -ignore_miss_func -ignore_miss_data_latch {quoted(path)}" for path in library.paths),
+        *([f"techmap -map {quoted(library.buffer)}"] if library.buffer is not None else []),
+        f"read_liberty -lib {quoted(library.path)}",
         "flatten",
         *_open(top, undriven),
         "setundef -zero",
+        "opt_clean -purge",
     ]
     if library.tie_high is not None and library.tie_low is not None:
+        # Last, so that a constant keeps a net of its own and does not take the name of an output bit of its value.
         high, low = library.tie_high, library.tie_low
         commands.append(f"hilomap -singleton -hicell {high[0]} {high[1]} -locell {low[0]} {low[1]}")
-    return [*commands, "opt_clean -purge", "check -mapped -assert"]
+    return [*commands, "check -mapped -assert"]
 
 
 def _write_commands(top: str, workdir: Path, library: PreparedLiberty) -> list[str]:
-    files = " ".join(f"-liberty {quoted(path)}" for path in library.paths)
     return [
         f"rename -top {top}",
-        f"tee -q -o {quoted(workdir / 'statistics.json')} stat -json {files}",
-        f"write_verilog -noattr -noexpr -nodec -nohex {quoted(workdir / 'netlist.v')}",
+        f"tee -q -o {quoted(workdir / 'statistics.json')} stat -json -liberty {quoted(library.path)}",
+        f"write_verilog -noattr -noexpr -nodec -nohex -simple-lhs {quoted(workdir / 'netlist.v')}",
         f"write_json {quoted(workdir / 'netlist.json')}",
     ]
 
 
-def _result(run: YosysRun, top: str, mode: Mode, workdir: Path, reading: str | None) -> SynthesisResult:
+def _result(
+    run: YosysRun, top: str, mode: Mode, workdir: Path, reading: str | None, library: Library
+) -> SynthesisResult:
     netlist = workdir / "netlist.v"
     text = netlist.read_text(encoding="utf-8")
     netlist.write_text(_PORT_SIGNED.sub(r"\1 ", text), encoding="utf-8")
@@ -191,6 +196,7 @@ def _result(run: YosysRun, top: str, mode: Mode, workdir: Path, reading: str | N
         script=run.script,
         log=run.log,
         yosys_version=run.version,
+        library=library,
         warnings=tuple(dict.fromkeys(_WARNING.findall(run.log))),
         reading=reading,
     )

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halo.errors import HaloError
-from halo.liberty.expression import MAX_INPUTS, parse_function
+from halo.liberty.expression import MAX_INPUTS, parse_function, spelled, truth_table
 
 
 def table(text: str) -> tuple[tuple[str, ...], list[int]]:
@@ -126,6 +127,30 @@ def test_agrees_with_python(expression: Expression) -> None:
         values = dict.fromkeys(NAMES, 0) | dict(zip(function.inputs, bits, strict=True))
         index = sum(bit << place for place, bit in enumerate(bits))
         assert function.table[index] == eval(code, {"v": values})
+
+
+@settings(deadline=None)
+@given(st.recursive(leaf(), node, max_leaves=12))
+def test_spelled_out_it_means_the_same_to_every_reader(expression: Expression) -> None:
+    function = parse_function(expression.liberty, None, None)
+    text = spelled(function)
+    tokens = [t if t in "()!01" else {"*": "&", "+": "|"}.get(t, t) for t in re.findall(r"[()!*+^]|[^()!*+^]+", text)]
+    tokens = [t if t in "()!&|^01" else f"@{t}" for t in tokens]
+    for order in itertools.permutations("&|^"):
+        again = truth_table(text, tokens, {sign: strength for strength, sign in enumerate(order, 1)}, MAX_INPUTS)
+        for bits in itertools.product((0, 1), repeat=len(function.inputs)):
+            values = dict(zip(function.inputs, bits, strict=True))
+            first, second = (
+                f.table[sum(values[name] << place for place, name in enumerate(f.inputs))] for f in (function, again)
+            )
+            assert first == second, text
+
+
+def test_spelled_with_other_names_and_at_any_length() -> None:
+    function = parse_function("A ^ B * !!C'", None, None)
+    assert spelled(function) == "((A^B)*!C)"
+    assert spelled(type(function)(function.text, ("D[0]", "E", "F"), function.table)) == "((D[0]^E)*!F)"
+    assert len(spelled(parse_function(" ".join("AB" * 100_000), None, None))) == len("(A*B)")
 
 
 @settings(deadline=None)

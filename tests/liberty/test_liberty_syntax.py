@@ -93,7 +93,7 @@ def test_groups_keep_names_and_lines() -> None:
         ("library (l) { }\n}", 2, "closes nothing"),
         ("library (l) { }\nlibrary (m) { }", 2, "second library"),
         ("library (l) { }\nrest", 2, "follows the library"),
-        ("library (l) {\n include_file (more.lib);\n}", 2, "include_file (more.lib)"),
+        ("library (l) {\n include_file (more.lib);\n}", 2, "included file more.lib is not there"),
     ],
 )
 def test_broken_text_is_an_error_at_its_line(text: str, line: int, what: str) -> None:

@@ -23,6 +23,7 @@ layout stands behind any of it: wires weigh nothing here, in the table as in the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -345,6 +346,8 @@ def _complete(energies: EventEnergies, array: GateArray) -> tuple[F64, F64, F64]
         raise HaloError(
             f"library {array.library.name} has no power tables", "Use a library with internal_power groups."
         )
+    if math.isnan(array.library.voltage_v):
+        raise HaloError(f"library {array.library.name} names no supply voltage", "Add nom_voltage to it.")
     if np.isnan(energies.output_j).any() or np.isnan(energies.input_j).any():
         raise HaloError(f"library {array.library.name} lacks power tables: {energies.notes[0]}", "Use another library.")
     return energies.output_j, energies.input_j, energies.clock_j

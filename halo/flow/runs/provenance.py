@@ -170,6 +170,11 @@ class Recorder:
         self.log(f"done in {record.wall_time_s:.1f} s")
         record.write(self.folder)
 
+    def also_read(self, paths: Iterable[str]) -> None:
+        """Note files that only reading showed to be inputs, such as those that a library includes."""
+        known = {file.path for file in self._inputs}
+        self._inputs += tuple(input_file(Path(path)) for path in dict.fromkeys(paths) if path not in known)
+
     @property
     def files(self) -> tuple[InputFile, ...]:
         """The files read, with their hashes."""

@@ -10,6 +10,7 @@ Tests: tests/quant/test_checkpoint.py.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
 """Types that numpy has. BF16 is read by ``Tensor.float32``; all others pass through as bytes."""
 
 _STEP = 1 << 20  # values that a thread converts at a time
+_WIDTHS = {code: kind.itemsize for code, kind in DTYPES.items()} | {"BF16": 2}
+_LONGEST = 100_000_000  # bytes of a header, as in the safetensors package
 _DAMAGED = "Fetch or write the file again."
 
 
@@ -141,20 +144,22 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > size - 8:
+        if size < 8 or length > min(size - 8, _LONGEST):
             raise HaloError("this is no safetensors file, or it is cut off", _DAMAGED, path)
         try:
             header = json.loads(file.read(length))
             header.pop("__metadata__", None)
             start = 8 + length
             tensors = {name: _tensor(name, path, start, entry) for name, entry in header.items()}
+        except RecursionError:
+            raise HaloError("the header is damaged: it is nested without end", _DAMAGED, path) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise HaloError(f"the header is damaged: {error}", _DAMAGED, path) from error
     for tensor in tensors.values():
         if tensor.offset + tensor.size > size:
             raise HaloError(f"the file is cut off: {tensor.name} should end later", _DAMAGED, path)
-        known = DTYPES.get(tensor.dtype)
-        if known is not None and int(np.prod(tensor.shape)) * known.itemsize != tensor.size:
+        width = _WIDTHS.get(tensor.dtype)
+        if width is not None and math.prod(tensor.shape) * width != tensor.size:
             raise HaloError(f"the header is damaged: {tensor.name} has another size than its shape", _DAMAGED, path)
     return tensors
 
@@ -185,4 +190,7 @@ def write_tensors(path: Path, planned: Sequence[Planned]) -> None:
 
 def _tensor(name: str, path: Path, start: int, entry: dict[str, Any]) -> Tensor:
     first, last = entry["data_offsets"]
-    return Tensor(name, path, str(entry["dtype"]), tuple(entry["shape"]), start + first, last - first)
+    shape = tuple(entry["shape"])
+    if not all(type(number) is int and number >= 0 for number in (first, last, *shape)) or first > last:
+        raise ValueError(f"the offsets or the shape of {name} are not whole numbers in order")
+    return Tensor(name, path, str(entry["dtype"]), shape, start + first, last - first)

@@ -320,6 +320,8 @@ class _Reader:
         """One delay: ``(v)``, ``(min:typ:max)``, ``()``, or a group of delay and pulse limits, whose first is taken."""
         self.expect("(")
         if self.peek() == "(":
+            if self.peek(1) == "(":
+                self.fail("a group of delays in a group of delays")
             first = self.value()
             self.skipped["pulse limit"] += 1
             self.skip()

@@ -39,10 +39,22 @@ _NONE = -1
 
 @dataclass
 class _Entry:
-    """A path with its increments added: delays by edge (fall, rise), None where nothing was given."""
+    """A path with its increments added: delays by edge (fall, rise), None where nothing was given.
+
+    ``cell`` says by edge which CELL of the file gave the delay.
+    """
 
     path: SdfPath
     fs: list[int | None] = field(default_factory=lambda: [None, None])
+    cell: list[SdfCell | None] = field(default_factory=lambda: [None, None])
+
+
+@dataclass
+class _Wire:
+    """A wire delay with its increments added, by edge (fall, rise), and which CELL gave it."""
+
+    fs: list[int] = field(default_factory=lambda: [0, 0])
+    cell: list[SdfCell | None] = field(default_factory=lambda: [None, None])
 
 
 @dataclass
@@ -56,7 +68,7 @@ class _Contents:
     """
 
     entries: dict[tuple[int, str], dict[tuple[str, str, str], _Entry]] = field(default_factory=dict)
-    wires: dict[tuple[int, str], list[int]] = field(default_factory=dict)
+    wires: dict[tuple[int, str], _Wire] = field(default_factory=dict)
     setups: dict[tuple[int, str], int] = field(default_factory=dict)
 
 
@@ -66,7 +78,9 @@ def delays_from_sdf(
     """Annotate a circuit.
 
     In a state of a gate, a pin's delay is the largest of the conditioned paths that hold there; without one, of the
-    CONDELSE paths; without one, of the unconditioned paths. Where none of these gives the output's edge, the worst
+    CONDELSE paths; without one, of the unconditioned paths. A delay that a later CELL gives again replaces the earlier
+    one (IEEE 1497); of several for the same path in one CELL, as OpenSTA writes both senses of an exclusive OR, the
+    largest counts, and so it does for wires. Where none of these gives the output's edge, the worst
     delay of that edge over the pin's paths is taken, or over the output's if the pin has none and the function
     ignores it. Wire delays other than zero become wire gates, so the circuit that is returned may be a new one; those
     to clock, clear and preset pins are not used, for clocks are ideal here. Negative delays are set to 0. What was so
@@ -129,7 +143,7 @@ class _Annotation:
         setup_fs = self.setups()
         notes = (*self.sdf.notes, *(f"{text}: {count}" for text, count in sorted(self.counts.items())))
         circuit, base = self.circuit, self.base
-        late = {key: delay for key, delay in self.contents.wires.items() if any(delay)}
+        late = {key: wire.fs for key, wire in self.contents.wires.items() if any(wire.fs)}
         if not late:
             return circuit, Delays(arc_fs, enabled, setup_fs, base.net_load_f, base.net_slew_s, notes)
         nets = {
@@ -188,13 +202,13 @@ class _Annotation:
                     self.contents.setups[key] = max(value, self.contents.setups.get(key, value))
         for path in cell.paths:
             if path.kind in ("INTERCONNECT", "PORT"):
-                self.collect_wire(path, target)
+                self.collect_wire(path, target, cell)
             elif target >= 0:
-                self.collect_path(path, target)
+                self.collect_path(path, target, cell)
             elif self.number:
                 raise self.fail(f"a path of the top module itself: {path.source} to {path.target}", path.line)
 
-    def collect_path(self, path: SdfPath, target: int) -> None:
+    def collect_path(self, path: SdfPath, target: int, cell: SdfCell) -> None:
         instance = self.circuit.netlist.instances[target]
         pins = self.library.cells[instance.cell].pins
         named = (path.source, path.target, *(path.condition.inputs if path.condition is not None else ()))
@@ -213,14 +227,15 @@ class _Annotation:
                 if before is None:
                     raise self.fail("INCREMENT without a delay to add to", path.line, "Put ABSOLUTE delays before it.")
                 entry.fs[edge] = before + value
-            elif before is None:
+            elif before is None or entry.cell[edge] is not cell:
                 entry.fs[edge] = value
             else:
                 # OpenSTA writes both senses of sky130's exclusive ORs without a condition.
                 self.counts["edges given several times for one path, of which the largest delay is taken"] += 1
                 entry.fs[edge] = max(before, value)
+            entry.cell[edge] = cell
 
-    def collect_wire(self, path: SdfPath, target: int) -> None:
+    def collect_wire(self, path: SdfPath, target: int, cell: SdfCell) -> None:
         owner, _, pin = path.target.rpartition(".")
         if target >= 0:
             key = (target, path.target)
@@ -235,11 +250,17 @@ class _Annotation:
             if any(self.pick(triple) for triple in (path.fall, path.rise)):
                 self.counts["wire delays to clock, clear and preset pins, which are not used"] += 1
             return
-        delay = self.contents.wires.setdefault(key, [0, 0])
+        wire = self.contents.wires.setdefault(key, _Wire())
         for edge, triple in zip(EDGES, (path.fall, path.rise), strict=True):
             value = self.pick(triple)
-            if value is not None:
-                delay[edge] = max(0, delay[edge] + value if path.incremental else value)
+            if value is None:
+                continue
+            if path.incremental:
+                value += wire.fs[edge]
+            elif wire.cell[edge] is cell:
+                value = max(value, wire.fs[edge])
+            wire.fs[edge] = max(0, value)
+            wire.cell[edge] = cell
 
     def arcs(self) -> tuple[I32, BOOL]:
         """Delay of every arc of the circuit, and whether it is enabled."""
