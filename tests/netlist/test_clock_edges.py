@@ -84,21 +84,21 @@ def test_an_open_gate_is_a_buffer_and_a_held_latch_a_constant(held: Held) -> Non
             "ICG g (.CK(clk), .E(en), .Y(k)); DFF r (.D(a), .CLK(k), .Q(y));",
             {},
             "g: cell ICG is a clock gate, and en",
-            "en=1",
+            "ties={'en': 1}",
         ),
         (
             "INV i (.A(en), .Y(n)); ICG g (.CK(clk), .E(n), .Y(k)); DFF r (.D(a), .CLK(k), .Q(y));",
             {},
             "and n, which it stores, is not constant",
-            "--tie en=0",
+            "ties={'en': 0}",
         ),
         (
             "AND2 i (.A(en), .B(b), .Y(n)); ICG g (.CK(clk), .E(n), .Y(k)); DFF r (.D(a), .CLK(k), .Q(y));",
             {},
             "is a clock gate",
-            "--tie en=1 --tie b=1",
+            "ties={'en': 1, 'b': 1}",
         ),
-        ("LATCH l (.G(clk), .D(a), .Q(y));", {}, "cell LATCH is a latch, and a, which it stores", "--tie a=1"),
+        ("LATCH l (.G(clk), .D(a), .Q(y));", {}, "cell LATCH is a latch, and a, which it stores", "ties={'a': 1}"),
         (
             "ICG g (.CK(clk), .E(en), .Y(k)); DFF r (.D(a), .CLK(k), .Q(y));",
             {"en": 0},
@@ -161,10 +161,10 @@ def test_a_clock_gate_in_rtl_is_timed_as_the_free_clock(osu018: Path, tmp_path: 
 
 
 def test_a_latch_in_rtl_without_ties_is_an_error_at_its_line(osu018: Path, tmp_path: Path) -> None:
-    (tmp_path / "gated.v").write_text(GATED)
+    (tmp_path / "gated.v").write_text(GATED.replace("input en, ", "").replace("open = en", "open = a[0]"))
     config = CharacterizeConfig(
         corners=(("osu018", (osu018,)),), run_folder=tmp_path / "run", files=(tmp_path / "gated.v",)
     )
     with pytest.raises(HaloError, match="signal open of module gated is a latch") as refused:
         characterize(config, lambda stage, done, total: None)
-    assert refused.value.line == 3 and "--tie" in refused.value.fix
+    assert refused.value.line == 3 and "ties=" in refused.value.fix

@@ -177,7 +177,12 @@ def test_inverted_and_shared_clock_tree(build: Build) -> None:
         ("INV u (.A(a), .Z(y));", 2, "cell INV (instance u) has no pin Z", "Its pins: A, Y"),
         ("INV u (.A({a, b}), .Y(y));", 2, "width mismatch: 2 bits are connected to pin A of instance u", "one bit"),
         ("\nLATCH l (.G(a), .D(b), .Q(y));", 3, "instance l: cell LATCH is a latch", "flip-flops"),
-        ("ICG g (.CK(clk), .E(a), .Y(y));", 2, "instance g: cell ICG is a clock gate, and a, which it", "--tie a=1"),
+        (
+            "ICG g (.CK(clk), .E(a), .Y(y));",
+            2,
+            "instance g: cell ICG is a clock gate, and a, which it",
+            "ties={'a': 1}",
+        ),
         ("RAM g (.CK(clk), .E(a), .Y(y));", 2, "instance g: cell RAM has a statetable group", "clock gating"),
         ("TBUF t (.A(a), .EN(b), .Y(y));", 2, "output Y of cell TBUF (instance t) is a three-state", "another cell"),
         ("NOFUNC t (.A(a), .Y(y));", 2, "output Y of cell NOFUNC (instance t) has no function", "another"),

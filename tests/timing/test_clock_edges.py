@@ -180,8 +180,12 @@ def periods(corner: DesignCorner, method: TimingMethod) -> np.ndarray:
         trace=None,
         activations=None,
         psum_samples=1,
+        weights=1 << corner.roles.weight_bits,
     )
-    found = characterize_corner(corner, stimulus, method=method, seed=1, jobs=1, report=lambda done, total: None)
+    weights = np.array(corner.roles.weight_encoding.values, np.int64)
+    found = characterize_corner(
+        corner, stimulus, weights, method=method, seed=1, jobs=1, report=lambda done, total: None
+    )
     if method == "static":
         return found.static_period_s * 1e15
     if method == "bound":
@@ -227,7 +231,7 @@ def test_bound_of_meeting_edges_covers_static_and_the_exact_method_refuses(osu01
     assert (bound >= static - 3).all() and bound.max() < 1.6 * static.max()
     with pytest.raises(HaloError, match="takes signals of both clock edges") as refused:
         corner_of(text, osu018, tmp_path)
-    assert "--method bound" in refused.value.fix and refused.value.line == 4
+    assert "method='bound'" in refused.value.fix and refused.value.line == 4
 
 
 def test_an_sdf_is_halved_too(osu018: Path, tmp_path: Path) -> None:
