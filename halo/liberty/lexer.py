@@ -91,8 +91,11 @@ class Source:
         texts: list[str] = []
         pieces: list[_Piece] = []
         length = done = 0
+        quotes = counted = 0
         for match in _INCLUDE.finditer(self.text):
-            if self.text.count('"', 0, match.start()) % 2:  # it stands in a string
+            quotes += self.text.count('"', counted, match.start())
+            counted = match.start()
+            if quotes % 2:  # it stands in a string
                 continue
             inner = self._included(match[1].strip().strip('"').strip(), match.start(), includers)
             pieces.append(_Piece(length, self.path, done, newlines))
@@ -111,7 +114,11 @@ class Source:
         path = Path(self.path).parent / name
         if len(includers) > _DEPTH or str(path) in includers:
             raise self.error("files include each other without end", "Break the circle.", offset)
-        if not path.is_file():
+        try:
+            there = path.is_file()
+        except OSError:  # a name that no file system takes
+            there = False
+        if not there:
             raise self.error(
                 f"the included file {name} is not there", f"Put it where the library looks for it: {path}.", offset
             )

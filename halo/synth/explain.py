@@ -117,7 +117,7 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
         said = "; ".join(dict.fromkeys(m.group("text").strip() for m in _ABC_SAYS.finditer(run.log)))
         return HaloError(
             f"the gates of the library do not suffice for mapping: {said or error}",
-            "Give a library with an inverter, a buffer and two-input NAND and NOR gates at least.",
+            "Give a library with an inverter and a two-input NAND or NOR gate at least.",
         )
     if "selection is not empty" in error:
         return HaloError(

@@ -10,8 +10,6 @@ picofarads.
 Cells without a logic function at each output, with three-state or bidirectional pins, latches and state tables are
 left out: mapping cannot use them. ABC needs a buffer. A library without one is lent a buffer of two of its inverters,
 :data:`BUFFER`, which stands in the netlist as these two.
-
-Tests: tests/synth/test_libraries.py.
 """
 
 from __future__ import annotations
