@@ -153,7 +153,7 @@ def test_names_promised_by_the_package() -> None:
         ),
         (lambda t: halo.quantize("m", run_folder="q", method="rtn"), "which method", "options=halo.quant.RtnOptions()"),
         (lambda t: halo.evaluate("q", windows=3), "option of texts", "text_options=halo.TextOptions(windows=3)"),
-        (lambda t: halo.quantize("m", run_folder="q", options="rtn"), "options is 'rtn'", "one of RtnOptions, "),
+        (lambda t: halo.quantize("m", run_folder="q", options="rtn"), "options is 'rtn'", "one of UniformOptions, "),
         (lambda t: halo.quant.HaloOptions(tiles=16), "HaloOptions has no option 'tiles'", "Did you mean 'tile'?"),
         (lambda t: halo.TextOptions(length="9"), "TextOptions: length is '9'", "a whole number"),
         (lambda t: halo.score("m", table="t", phase="both"), "halo.score: phase is 'both'", "'prefill', 'decode'"),

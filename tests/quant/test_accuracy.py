@@ -240,7 +240,7 @@ def test_a_missing_tensor_is_not_made_up(shared: Path, tmp_path: Path) -> None:
 def test_bad_input_is_named(stories: RunningModel, tmp_path: Path) -> None:
     with pytest.raises(HaloError, match="the text has 2 tokens and a window 511"):
         windows_of("Once upon", stories.tokenizer, 512, DOCUMENTS)
-    with pytest.raises(HaloError, match="windows of 600 tokens do not fit"):
+    with pytest.raises(HaloError, match="a window of 600 tokens does not fit"):
         windows_of("Once", stories.tokenizer, 512, Convention(length=600))
     with pytest.raises(HaloError, match="cannot be read"):
         read_text(tmp_path / "missing.txt")

@@ -330,7 +330,7 @@ def test_what_input_scales_do_not_fold_into_is_seen_before_the_work(tmp_path: Pa
     for where in ("norms", "any"):
         with pytest.raises(HaloError, match=r"q_proj' and '.*k_proj' read the same norm, and only the first") as error:
             require_foldable(model, model.layers[:1], where)  # type: ignore[arg-type]
-        assert "leave out --export" in error.value.fix
+        assert "leave out export" in error.value.fix
     tiny_model("opt", tmp_path / "gelu", changed={"activation_function": "gelu"})
     gelu = require_exportable(open_model(tmp_path / "gelu"))
     require_foldable(gelu, gelu.layers, "norms")

@@ -33,6 +33,7 @@ BOOL = npt.NDArray[np.bool_]
 _PLACE: dict[str, int] = {name: place for place, name in enumerate(get_args(SdfCorner))}
 _FIX = "Give the SDF that was written for this netlist."
 _SHOWN = 5
+_LARGEST = int(np.iinfo(np.int32).max)
 _NONE = -1
 """No delay. Delays themselves are clamped to zero before they are spread."""
 
@@ -134,8 +135,14 @@ class _Annotation:
     def fail(self, what: str, line: int, fix: str = _FIX) -> HaloError:
         return HaloError(what, fix, self.sdf.path, line)
 
-    def pick(self, triple: Triple) -> int | None:
-        return triple[_PLACE[self.corner]]
+    def pick(self, triple: Triple, line: int) -> int | None:
+        value = triple[_PLACE[self.corner]]
+        if value is not None and abs(value) > _LARGEST:
+            raise self.too_long(line)
+        return value
+
+    def too_long(self, line: int) -> HaloError:
+        return self.fail("a delay does not fit the engines' 2.1 us", line, "Check the file's TIMESCALE.")
 
     def result(self) -> tuple[Circuit, Delays]:
         self.collect()
@@ -196,7 +203,7 @@ class _Annotation:
                     cell.line,
                 )
             for check in cell.setups:
-                value = self.pick(check.setup)
+                value = self.pick(check.setup, check.line)
                 if value is not None:
                     key = (target, check.pin)
                     self.contents.setups[key] = max(value, self.contents.setups.get(key, value))
@@ -219,7 +226,7 @@ class _Annotation:
         entries = self.contents.entries.setdefault((target, path.target), {})
         entry = entries.setdefault((path.source, path.edge, mark), _Entry(path))
         for edge, triple in zip(EDGES, (path.fall, path.rise), strict=True):
-            value = self.pick(triple)
+            value = self.pick(triple, path.line)
             before = entry.fs[edge]
             if value is None:
                 continue
@@ -247,18 +254,20 @@ class _Annotation:
         if not known or (owner and key[0] < 0):
             raise self.fail(f"a wire to {path.target}, which the netlist does not have", path.line)
         if key[0] >= 0 and key not in self.gate_pins:
-            if any(self.pick(triple) for triple in (path.fall, path.rise)):
+            if any(self.pick(triple, path.line) for triple in (path.fall, path.rise)):
                 self.counts["wire delays to clock, clear and preset pins, which are not used"] += 1
             return
         wire = self.contents.wires.setdefault(key, _Wire())
         for edge, triple in zip(EDGES, (path.fall, path.rise), strict=True):
-            value = self.pick(triple)
+            value = self.pick(triple, path.line)
             if value is None:
                 continue
             if path.incremental:
                 value += wire.fs[edge]
             elif wire.cell[edge] is cell:
                 value = max(value, wire.fs[edge])
+            if value > _LARGEST:
+                raise self.too_long(path.line)
             wire.fs[edge] = max(0, value)
             wire.cell[edge] = cell
 
@@ -296,8 +305,8 @@ class _Annotation:
             if names:
                 total = len({int(i) for i in circuit.instance}) if what.startswith("inst") else len(circuit.pin_net)
                 raise self.fail(f"{len(names)} of {total} {what} no {self.corner} delay in the SDF: {_some(names)}", 1)
-        if arc_fs.max(initial=0) > np.iinfo(np.int32).max:
-            raise self.fail("a delay does not fit the engines' 2.1 us", 1, "Check the file's TIMESCALE.")
+        if arc_fs.max(initial=0) > _LARGEST:
+            raise self.too_long(1)
         return arc_fs.astype(np.int32), enabled
 
     def spread(

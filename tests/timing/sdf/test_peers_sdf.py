@@ -127,6 +127,11 @@ def test_setup_by_edge_and_under_a_condition(annotated: Annotate) -> None:
         (NS + cell("INV", "(IOPATH A Y (1:2))") + ")", "'1:2' is not a delay"),
         (NS + cell("INV", "(IOPATH A Y (2500))") + ")", "does not fit"),
         ("(DELAYFILE (TIMESCALE 5ns) )", "time scale"),
+        (
+            NS + '(CELL (CELLTYPE "t") (INSTANCE) (DELAY (ABSOLUTE (PORT u/A (9999999999999999999)))))' + ")",
+            "does not fit",
+        ),
+        (NS + cell("INV", "(IOPATH A Y (1))", "(TIMINGCHECK (SETUP A A (1e30)))") + ")", "does not fit"),
         (NS + cell("INV", "(IOPATH A Y ())") + ")", "no max delay"),
         (NS + "(" * 100_000, "too early"),
         (NS + cell("XOR2", "(COND " + "(" * 50_000 + "A (IOPATH A Y (1)))") + ")", "cannot be read"),
