@@ -14,7 +14,8 @@ from halo.errors import HaloError
 
 _TOKEN = re.compile(
     r"""
-    \s* (?: (?P<skip> //[^\n]* | /\*.*?\*/ | \(\*(?!\s*\))(?:"(?:\\.|[^"\\])*"|[^"])*?\*\) )
+    \s*+ (?: (?P<skip> //[^\n]*+ | /\*.*?\*/ | \(\*(?!\s*\))(?:"(?:\\.|[^"\\])*+"|[^"*]|\*(?!\)))*+\*\) | \Z )
+  | (?P<open> \(\*(?!\s*\)) )
   | (?P<escaped> \\[^\s]+ )
   | (?P<name> [A-Za-z_][A-Za-z0-9_$]* )
   | (?P<number> (?:[0-9][0-9_]*\s*)?'\s*[sS]?[bBoOdDhH]\s*[0-9a-fA-FxXzZ?][0-9a-fA-FxXzZ?_]* | [0-9][0-9_]* )
@@ -22,6 +23,7 @@ _TOKEN = re.compile(
   | (?P<string> "(?:\\.|[^"\\\n])*" )
   | (?P<system> \$[A-Za-z_][A-Za-z0-9_$]* )
   | (?P<punct> [()\[\]{},;:.=\#?~&|^+\-*%<>!@'] | /(?!\*) )
+  | (?P<other> \S )
     )""",
     re.VERBOSE | re.DOTALL,
 )
@@ -59,7 +61,7 @@ def tokenize(text: str, path: str) -> Tokens:
     """Split Verilog text into tokens; comments and attributes ``(* ... *)`` are dropped.
 
     Raises:
-        HaloError: a character that starts no token, an unterminated comment or string, or a compiler directive that
+        HaloError: a character that starts no token, an unterminated comment, attribute or string, or a directive that
             changes the text (``include``, ``define``, ``ifdef``), which a gate netlist does not hold.
     """
     starts = [0]
@@ -68,10 +70,11 @@ def tokenize(text: str, path: str) -> Tokens:
     kinds, texts, offsets = tokens.kinds, tokens.texts, tokens.offsets
     position = 0
     for match in _TOKEN.finditer(text):
-        if match.start() != position:
+        kind = match.lastgroup or ""
+        if kind in ("other", "open"):
+            position = match.start(kind)
             break
         position = match.end()
-        kind = match.lastgroup or ""
         if kind == "skip":
             continue
         word, start = match[kind], match.start(kind)
@@ -85,9 +88,10 @@ def tokenize(text: str, path: str) -> Tokens:
         kinds.append(kind)
         texts.append(word)
         offsets.append(start)
-    position = len(text) - len(text[position:].lstrip())
     if position != len(text):
         line = bisect_right(starts, position)
+        if text.startswith("(*", position):
+            raise HaloError("this attribute (* is never closed", "Close it with *).", path, line)
         if text.startswith("/*", position):
             raise HaloError("this comment /* is never closed", "Close it with */.", path, line)
         if text[position] == '"':

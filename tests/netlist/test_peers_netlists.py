@@ -172,6 +172,7 @@ REFUSED |= {
         2,
         "5003 digits",
     ),
+    "attributes without end": ("module t(input a, output y);\n" + "(* x " * 50_000, 2, "(* is never closed"),
     "a hierarchy that doubles": (chain(60, 2), 61, "m60 has more than 8,388,608 nets and cells"),
     "a hierarchy a thousand deep": (chain(1000, 1), 801, "200 deep"),
 }
