@@ -455,7 +455,7 @@ class TestOnARealModel:
         self, stories: Path, shared: Path, tmp_path: Path, options: QuantizerOptions, expected: dict[str, tuple[str]]
     ) -> None:
         text = shared / "text" / "tinystories_sample.txt"
-        how = {"calibration": text, "text": TextOptions("documents", 64, 4)}
+        how = {"calibration": text, "text_options": TextOptions("documents", 64, 4)}
         run = self.quantized(stories, tmp_path / "q", options, **how)
         rows = rows_of(run)
         assert len(rows) == 35
