@@ -112,7 +112,7 @@ def test_the_second_call_reads_the_cache(
     assert fp16_mac(original, weights=128) == fp16_mac(original, "typ", weights=128) == mac
     assert mac.cells == len(corner.circuit.netlist.instances)
     assert any("DFFPOSX1" in sentence for sentence in mac.assumptions)
-    (entry,) = (cache / "fp16-1").iterdir()
+    (entry,) = (cache / f"fp16-{fp16.FORMAT}").iterdir()
     with pytest.raises(NameError):  # all in one clock is another MAC
         fp16_mac(original, pipeline=0, weights=128)
     entry.write_text("{}", encoding="utf-8")
