@@ -32,14 +32,11 @@ _WEIGHTS = re.compile(r"(?:all|-?\d+:-?\d+|random:\S*|-?\d+(?:,-?\d+)*)\Z")
 _CORNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
 
 
-@checked
-@dataclass(frozen=True)
-class CharacterizeConfig:
-    """The options of one characterization. Immutable; building one checks every value, not the files.
+@dataclass(frozen=True, kw_only=True)
+class DesignConfig:
+    """Which design it is, and how its ports are read: what ``halo characterize`` and ``halo inspect`` have in common.
 
     Attributes:
-        corners: ``(name, Liberty files)`` in the order of the table's rows. At least one.
-        run_folder: folder to write.
         files: Verilog and SystemVerilog sources; empty with no ``netlist``: the default MAC.
         file_lists: lists of sources as of ``-f``, read before ``files``.
         defines: macros defined before the first source, and their text.
@@ -52,6 +49,80 @@ class CharacterizeConfig:
         ties: constant value of every other input port that needs one (unsigned, or negative in two's complement);
             ``random`` (a seeded value in each transition) or ``any`` (one that changes in it): the bound holds for all.
         netlist: a gate netlist to take instead of synthesizing ``files``: a file, or those of its modules.
+
+    Raises:
+        HaloError: two options contradict each other, or a name cannot be one.
+    """
+
+    files: tuple[Path, ...] = ()
+    file_lists: tuple[Path, ...] = ()
+    defines: tuple[tuple[str, str], ...] = ()
+    include_dirs: tuple[Path, ...] = ()
+    top: str | None = None
+    weight: str | None = None
+    activation: str | None = None
+    accumulator: str | None = None
+    output: str | None = None
+    clock: str | None = None
+    signed: tuple[Operand, ...] = ()
+    unsigned: tuple[Operand, ...] = ()
+    params: tuple[tuple[str, int | str], ...] = ()
+    ties: tuple[tuple[str, int | str], ...] = ()
+    netlist: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._check_sources()
+        self._check_ports()
+        self._check_operands()
+
+    def _check_sources(self) -> None:
+        if self.netlist and (self.files or self.file_lists):
+            raise HaloError(
+                "Verilog to synthesize and a gate netlist are both given",
+                "Give Verilog files, or the gate netlist, not both.",
+            )
+        if self.netlist and self.params:
+            raise HaloError(
+                "a gate netlist has no parameters to set", "Leave the parameters out, or give the Verilog instead."
+            )
+        if (self.defines or self.include_dirs) and not (self.files or self.file_lists):
+            raise HaloError("macros or include folders are given, and no Verilog to read with them", "Add the Verilog.")
+
+    def _check_ports(self) -> None:
+        for kind, pairs in (("parameter", self.params), ("tied port", self.ties), ("macro", self.defines)):
+            _reject_repeats([name for name, _ in pairs], kind)
+        roles = [r for r in (self.weight, self.activation, self.accumulator, self.output, self.clock) if r is not None]
+        _reject_repeats(roles, "port")
+        for name in [*(name for name, _ in self.params), *([self.top] if self.top else [])]:
+            if not IDENTIFIER.match(name):
+                raise HaloError(f"{name!r} is no Verilog name", "Name a parameter or module as the Verilog does.")
+        for name in [*roles, *(name for name, _ in self.ties)]:
+            if not PORT.match(name):
+                raise HaloError(f"{name!r} is no name of a port", "Name a port as halo inspect lists it.")
+        tied = sorted({name for name, _ in self.ties} & set(roles))
+        if tied:
+            raise HaloError(
+                f"port {tied[0]} is tied and has a role as well", "Give the port a constant value or a role, not both."
+            )
+
+    def _check_operands(self) -> None:
+        for name, value in self.ties:
+            if isinstance(value, str) and value not in ("random", "any"):
+                fix = "Give a whole number, or random or any."
+                raise HaloError(f"{value!r} is no value of tied port {name}", fix)
+        both = sorted(set(self.signed) & set(self.unsigned))
+        if both:
+            raise HaloError(f"the {both[0]} is said to be signed and unsigned", "Say one of the two.")
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class CharacterizeConfig(DesignConfig):
+    """The options of one characterization, beside those of the design. Building one checks every value, not the files.
+
+    Attributes:
+        corners: ``(name, Liberty files)`` in the order of the table's rows. At least one.
+        run_folder: folder to write.
         sdf: its delays by another timer; None: delays are calculated from the library.
         sdf_corner: which value of the SDF's triples is taken.
         sdf_instance: path of the netlist's top in the design that the SDF was written for; None: it is that design.
@@ -78,21 +149,6 @@ class CharacterizeConfig:
 
     corners: tuple[CornerFiles, ...]
     run_folder: Path
-    files: tuple[Path, ...] = ()
-    file_lists: tuple[Path, ...] = ()
-    defines: tuple[tuple[str, str], ...] = ()
-    include_dirs: tuple[Path, ...] = ()
-    top: str | None = None
-    weight: str | None = None
-    activation: str | None = None
-    accumulator: str | None = None
-    output: str | None = None
-    clock: str | None = None
-    signed: tuple[Operand, ...] = ()
-    unsigned: tuple[Operand, ...] = ()
-    params: tuple[tuple[str, int | str], ...] = ()
-    ties: tuple[tuple[str, int | str], ...] = ()
-    netlist: tuple[Path, ...] = ()
     sdf: Path | None = None
     sdf_corner: SdfCorner = "max"
     sdf_instance: str | None = None
@@ -114,8 +170,8 @@ class CharacterizeConfig:
 
     def __post_init__(self) -> None:
         self._check_corners()
-        self._check_sources()
-        self._check_operands()
+        super().__post_init__()
+        self._check_netlist()
         self._check_stimulus()
         self._check_numbers()
 
@@ -194,16 +250,7 @@ class CharacterizeConfig:
                 )
         _reject_repeats([name for name, _ in self.corners], "corner")
 
-    def _check_sources(self) -> None:
-        if self.netlist and (self.files or self.file_lists):
-            raise HaloError(
-                "Verilog to synthesize and a gate netlist are both given",
-                "Give Verilog files, or the gate netlist, not both.",
-            )
-        if self.netlist and self.params:
-            raise HaloError(
-                "a gate netlist has no parameters to set", "Leave the parameters out, or give the Verilog instead."
-            )
+    def _check_netlist(self) -> None:
         if self.netlist and self.synth != "structural":
             raise HaloError(
                 "a gate netlist is not synthesized, so there is no kind of synthesis to choose",
@@ -222,32 +269,6 @@ class CharacterizeConfig:
             raise HaloError(what, "Add the SDF: --sdf FILE.")
         if self.sdf is not None and len(self.corners) > 1:
             raise HaloError("one SDF holds the delays of one corner, and several are given", "Run each corner apart.")
-        if (self.defines or self.include_dirs) and not (self.files or self.file_lists):
-            raise HaloError("macros or include folders are given, and no Verilog to read with them", "Add the Verilog.")
-        for kind, pairs in (("parameter", self.params), ("tied port", self.ties), ("macro", self.defines)):
-            _reject_repeats([name for name, _ in pairs], kind)
-        roles = [r for r in (self.weight, self.activation, self.accumulator, self.output, self.clock) if r is not None]
-        _reject_repeats(roles, "port")
-        for name in [*(name for name, _ in self.params), *([self.top] if self.top else [])]:
-            if not IDENTIFIER.match(name):
-                raise HaloError(f"{name!r} is no Verilog name", "Name a parameter or module as the Verilog does.")
-        for name in [*roles, *(name for name, _ in self.ties)]:
-            if not PORT.match(name):
-                raise HaloError(f"{name!r} is no name of a port", "Name a port as halo inspect lists it.")
-        tied = sorted({name for name, _ in self.ties} & set(roles))
-        if tied:
-            raise HaloError(
-                f"port {tied[0]} is tied and has a role as well", "Give the port a constant value or a role, not both."
-            )
-
-    def _check_operands(self) -> None:
-        for name, value in self.ties:
-            if isinstance(value, str) and value not in ("random", "any"):
-                fix = "Give a whole number, or random or any."
-                raise HaloError(f"{value!r} is no value of tied port {name}", fix)
-        both = sorted(set(self.signed) & set(self.unsigned))
-        if both:
-            raise HaloError(f"the {both[0]} is said to be signed and unsigned", "Say one of the two.")
 
     def _check_stimulus(self) -> None:
         count = self.stimulus.removeprefix("random:")

@@ -40,7 +40,7 @@ def _refresh() -> ModuleType:
 
 def test_the_short_form(library: Path) -> None:
     config = api.characterize_config((), library, None, Path("run"), {})
-    assert config == CharacterizeConfig((("cells", (library,)),), Path("run"))
+    assert config == CharacterizeConfig(corners=(("cells", (library,)),), run_folder=Path("run"))
 
 
 def test_the_long_form(tmp_path: Path, library: Path) -> None:

@@ -8,37 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from halo.characterization.ports import Roles, find_roles
+from halo.config import DesignConfig
 from halo.errors import HaloError
 from halo.netlist.controls import Control
 from halo.netlist.hdl import PortInfo
 from halo.netlist.sources import Sources
 
 
-class PortOptions(Protocol):
-    """The options about ports, as in ``halo.config.CharacterizeConfig``."""
-
-    @property
-    def weight(self) -> str | None: ...  # noqa: D102 - as there
-    @property
-    def activation(self) -> str | None: ...  # noqa: D102
-    @property
-    def accumulator(self) -> str | None: ...  # noqa: D102
-    @property
-    def output(self) -> str | None: ...  # noqa: D102
-    @property
-    def clock(self) -> str | None: ...  # noqa: D102
-    @property
-    def signed(self) -> Sequence[str]: ...  # noqa: D102
-    @property
-    def unsigned(self) -> Sequence[str]: ...  # noqa: D102
-    @property
-    def ties(self) -> Sequence[tuple[str, int | str]]: ...  # noqa: D102
-
-
-def chosen_roles(ports: Sequence[PortInfo], options: PortOptions, controls: Mapping[str, Control]) -> Roles:
+def chosen_roles(ports: Sequence[PortInfo], options: DesignConfig, controls: Mapping[str, Control]) -> Roles:
     """Roles of the ports as the options say, and else as ``find_roles`` finds them.
 
     Raises:
@@ -63,7 +42,7 @@ def controls_of_rtl(
     top: str,
     parameters: Mapping[str, int | str],
     ports: Sequence[PortInfo],
-    options: PortOptions,
+    options: DesignConfig,
 ) -> dict[str, Control]:
     """What the one-bit inputs of RTL do to its registers, where the names of the ports leave something open.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,20 @@ _OPERANDS = 2
 # An approximate product errs by a few per cent of full scale; a wrong reading of the sign by a quarter of it.
 _APPROXIMATE = 0.05
 _CLEARLY = 2.0
+
+
+class _Trial(NamedTuple):
+    """Bit patterns of the operands and of the output that the gates made of them, one of each a sample."""
+
+    seen: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.int64]
+    activations: npt.NDArray[np.int64]
+    sums: npt.NDArray[np.int64]
+
+    def product(self, signs: tuple[bool, bool], roles: Roles) -> npt.NDArray[np.int64]:
+        """Weight x activation, each signed or not."""
+        weights = _read(self.weights, roles.weight_bits, signs[0])
+        return weights * _read(self.activations, roles.activation_bits, signs[1])
 
 
 def observe_signedness(circuit: Circuit, roles: Roles, told: Collection[str] = ()) -> Roles:
@@ -62,10 +77,10 @@ def observe_signedness(circuit: Circuit, roles: Roles, told: Collection[str] = (
     if np.any(bits < 0):
         return _noted(roles, "the output has no steady value")
     seen = (bits << np.arange(len(nets))[:, None]).sum(axis=0)
-    mask = (1 << len(nets)) - 1
+    trial = _Trial(seen, weights, activations, sums)
     declared = (roles.weight_encoding.signed, roles.activation_encoding.signed)
     readings = [(first, second) for first in (True, False) for second in (True, False)]
-    fitting = [signs for signs in readings if _fits(seen, weights, activations, sums, signs, roles, mask)]
+    fitting = [signs for signs in readings if _fits(trial, signs, roles, len(nets))]
     if declared in fitting:
         return roles
     open_ = [
@@ -85,7 +100,7 @@ def observe_signedness(circuit: Circuit, roles: Roles, told: Collection[str] = (
         chosen = open_[0]
         note = f"the gates multiply {say(chosen)}, and so are the values labelled"
     else:
-        errors = {s: _error(seen, weights, activations, sums, s, roles, len(nets)) for s in readings}
+        errors = {s: _error(trial, s, roles, len(nets)) for s in readings}
         chosen = min(open_, key=lambda signs: (errors[signs], signs != declared))
         others = min(errors[signs] for signs in readings if signs != chosen)
         if len(told) == _OPERANDS or errors[chosen] > _APPROXIMATE or errors[chosen] * _CLEARLY > others:
@@ -117,18 +132,9 @@ def _one_step(circuit: Circuit, fixed: dict[int, U8]) -> dict[int, U8]:
     return after
 
 
-def _error(
-    seen: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.int64],
-    activations: npt.NDArray[np.int64],
-    sums: npt.NDArray[np.int64],
-    signs: tuple[bool, bool],
-    roles: Roles,
-    bits: int,
-) -> float:
+def _error(trial: _Trial, signs: tuple[bool, bool], roles: Roles, bits: int) -> float:
     """Mean distance, modulo the output width, between the output and a reading, as a share of the largest product."""
-    multiplied = _read(weights, roles.weight_bits, signs[0]) * _read(activations, roles.activation_bits, signs[1])
-    difference = (seen - multiplied - sums) & ((1 << bits) - 1)
+    difference = (trial.seen - trial.product(signs, roles) - trial.sums) & ((1 << bits) - 1)
     distance = np.minimum(difference, (1 << bits) - difference)
     return float(np.mean(distance)) / (1 << min(roles.weight_bits + roles.activation_bits, 62))
 
@@ -139,19 +145,12 @@ def _operands(bits: int, generator: np.random.Generator, order: npt.NDArray[np.i
     return np.concatenate([corners, generator.integers(0, 1 << bits, _SAMPLES - len(corners))])
 
 
-def _fits(
-    seen: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.int64],
-    activations: npt.NDArray[np.int64],
-    sums: npt.NDArray[np.int64],
-    signs: tuple[bool, bool],
-    roles: Roles,
-    mask: int,
-) -> bool:
+def _fits(trial: _Trial, signs: tuple[bool, bool], roles: Roles, bits: int) -> bool:
     """Compare modulo the output width; a narrower accumulator may be extended either way."""
-    multiplied = _read(weights, roles.weight_bits, signs[0]) * _read(activations, roles.activation_bits, signs[1])
+    sums, mask = trial.sums, (1 << bits) - 1
     readings = [sums, _read(sums, roles.accumulator_bits, True)] if roles.accumulator is not None else [sums]
-    return any(bool(np.array_equal((multiplied + addend) & mask, seen)) for addend in readings)
+    product = trial.product(signs, roles)
+    return any(bool(np.array_equal((product + addend) & mask, trial.seen)) for addend in readings)
 
 
 def _read(patterns: npt.NDArray[np.int64], bits: int, signed: bool) -> npt.NDArray[np.int64]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from halo.characterization.chosen_roles import chosen_roles, controls_of_rtl
 from halo.characterization.interface import netlist_ports, read_face
 from halo.characterization.ports import Roles
-from halo.config import Operand
+from halo.config import DesignConfig
 from halo.errors import HaloError
 from halo.flow.runs.assets import DEFAULT_MAC, design_sources
 from halo.liberty import read_corner
@@ -25,29 +25,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class InspectionConfig:
-    """Options of ``halo inspect``, with the names and meanings of ``halo.config.CharacterizeConfig``.
+@dataclass(frozen=True, kw_only=True)
+class InspectionConfig(DesignConfig):
+    """Options of ``halo inspect``: those of the design, and
 
     Attributes:
         liberty: library of the netlist, to see its clocks and resets; none: they are found by name.
     """
 
-    files: tuple[Path, ...] = ()
-    file_lists: tuple[Path, ...] = ()
-    defines: tuple[tuple[str, str], ...] = ()
-    include_dirs: tuple[Path, ...] = ()
-    top: str | None = None
-    weight: str | None = None
-    activation: str | None = None
-    accumulator: str | None = None
-    output: str | None = None
-    clock: str | None = None
-    signed: tuple[Operand, ...] = ()
-    unsigned: tuple[Operand, ...] = ()
-    params: tuple[tuple[str, int | str], ...] = ()
-    ties: tuple[tuple[str, int | str], ...] = ()
-    netlist: tuple[Path, ...] = ()
     liberty: tuple[Path, ...] = ()
 
 

@@ -47,12 +47,14 @@ def test_controls_of_rtl(tmp_path: Path) -> None:
 
 def test_roles_follow_from_what_is_driven(tmp_path: Path) -> None:
     source = write(tmp_path, REGISTERED)
-    options = CharacterizeConfig((("c", (tmp_path,)),), tmp_path)
+    options = CharacterizeConfig(corners=(("c", (tmp_path,)),), run_folder=tmp_path)
     top, ports = read_ports([source])
     controls = controls_of_rtl([source], top, {}, ports, options)
     with pytest.raises(HaloError, match=r"input g has no role(.|\n)*ties=.'g': 1"):
         chosen_roles(ports, options, controls)
-    roles = chosen_roles(ports, CharacterizeConfig(options.corners, tmp_path, ties=(("g", 1),)), controls)
+    roles = chosen_roles(
+        ports, CharacterizeConfig(corners=options.corners, run_folder=tmp_path, ties=(("g", 1),)), controls
+    )
     assert (roles.clock, roles.resets, roles.tie) == ("t", ("k", "z"), {"g": 1, "k": 1, "z": 0})
     assert "port k is a reset, active low by what it drives, and held at 1" in roles.assumptions
     assert "port t is the clock, by the registers that it drives" in roles.assumptions
@@ -120,7 +122,11 @@ def test_operands_are_read_as_the_gates_multiply(tmp_path: Path, osu018: Path, c
     top, ports = read_ports([source])
     made = synthesize([source], top, [osu018], workdir=tmp_path / "work")
     config = CharacterizeConfig(
-        (("c", (osu018,)),), tmp_path / "run", signed=case.signed, unsigned=case.unsigned, register_overhead=False
+        corners=(("c", (osu018,)),),
+        run_folder=tmp_path / "run",
+        signed=case.signed,
+        unsigned=case.unsigned,
+        register_overhead=False,
     )
     roles: Roles = load_corner("c", (osu018,), made.netlist_verilog, top, config, declared=ports).roles
     assert (roles.weight_encoding.signed, roles.activation_encoding.signed) == case.signs

@@ -93,8 +93,8 @@ def run(folder: Path, liberty: Path, bits: int, **options: object) -> Path:
     source = folder / "m.v"
     source.write_text(MULTIPLIER.format(bits - 1, bits + 2))
     config = CharacterizeConfig(
-        (("c", (liberty,)),),
-        folder / "run",
+        corners=(("c", (liberty,)),),
+        run_folder=folder / "run",
         files=(source,),
         **options,  # type: ignore[arg-type]
     )

@@ -297,7 +297,7 @@ def test_what_is_missing_is_said_before_synthesis(tmp_path: Path, osu018: Path) 
     source = tmp_path / "dot.v"
     source.write_text(LANES.replace("input [3:0] w", "input [1:0] mode, input [3:0] w"))
     stages = []
-    config = CharacterizeConfig((("tt", (osu018,)),), tmp_path / "run", files=(source,))
+    config = CharacterizeConfig(corners=(("tt", (osu018,)),), run_folder=tmp_path / "run", files=(source,))
     with pytest.raises(HaloError, match="input mode has no role"):
         characterize(config, lambda stage, done, total: stages.append(stage))
     assert set(stages) == {"ports"}

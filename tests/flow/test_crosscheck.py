@@ -376,7 +376,9 @@ def test_a_source_changed_since_the_run(tmp_path: Path, osu018: Path) -> None:
     source = tmp_path / "mul.v"
     text = "module mul(input [1:0] w, input [1:0] a, output [3:0] y); assign y = w * a; endmodule\n"
     source.write_text(text)
-    config = CharacterizeConfig((("tt", (osu018,)),), tmp_path / "run", files=(source,), method="static")
+    config = CharacterizeConfig(
+        corners=(("tt", (osu018,)),), run_folder=tmp_path / "run", files=(source,), method="static"
+    )
     characterize(config, quiet)
     source.write_text(text.replace("w * a", "a * w"))
     with pytest.raises(HaloError, match="changed since the run") as caught:
@@ -385,7 +387,7 @@ def test_a_source_changed_since_the_run(tmp_path: Path, osu018: Path) -> None:
 
 
 def test_a_default_mac_of_another_version(tmp_path: Path, osu018: Path) -> None:
-    config = CharacterizeConfig((("tt", (osu018,)),), tmp_path / "run", method="static")
+    config = CharacterizeConfig(corners=(("tt", (osu018,)),), run_folder=tmp_path / "run", method="static")
     characterize(config, quiet)
     record = tmp_path / "run" / "run.json"
     values = json.loads(record.read_text())

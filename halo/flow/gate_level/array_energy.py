@@ -196,7 +196,9 @@ class LoneMac:
     ) -> None:
         top, declared = read_ports(mac_sources(), f"mac_{multiplier}", dict(params))
         made = synthesize(mac_sources(), top, liberty, parameters=dict(params), workdir=workdir)
-        config = CharacterizeConfig((("corner", tuple(liberty)),), workdir, psum_samples=PSUM_SAMPLES)
+        config = CharacterizeConfig(
+            corners=(("corner", tuple(liberty)),), run_folder=workdir, psum_samples=PSUM_SAMPLES
+        )
         self.corner = load_corner("corner", tuple(liberty), made.netlist_verilog, made.top, config, declared=declared)
         self.energies = event_energies(self.corner.circuit, self.corner.library, self.corner.delays)
 

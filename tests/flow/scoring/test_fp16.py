@@ -32,7 +32,9 @@ def original(osu018: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fp16")
     library = folder / "cells.lib"
     shutil.copyfile(osu018, library)
-    config = CharacterizeConfig((("typ", (library,)),), folder / "run", params=SMALL, method="static", margin_ps=50.0)
+    config = CharacterizeConfig(
+        corners=(("typ", (library,)),), run_folder=folder / "run", params=SMALL, method="static", margin_ps=50.0
+    )
     return characterize(config, silent)
 
 
