@@ -322,7 +322,7 @@ def _near_files(path: Path) -> str:
     if not folder.is_dir():
         return f"There is no folder {folder} either: check the path."
     near = get_close_matches(path.name, sorted(p.name for p in folder.iterdir() if p.is_file()), n=3, cutoff=0.6)
-    return f"Near names in that folder: {', '.join(near)}." if near else "Check the path."
+    return f"Check the path; near names there: {', '.join(near)}." if near else "Check the path."
 
 
 def _to_json(value: Any) -> Any:
