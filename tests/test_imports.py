@@ -34,7 +34,7 @@ LAYERS = [
     ),
     *("liberty", "netlist", "synth", "timing", "power", "characterization"),
     *("dvfs", "workload", "quant", "arch"),
-    *("flow", "plot", "report", "options", "api", "cli"),
+    *("flow", "plot", "report", "options", "api", "cli", "__main__"),
     "",  # the package itself, the face of all
 ]
 

@@ -77,7 +77,10 @@ def test_every_command_teaches_by_example(capsys: pytest.CaptureFixture[str], co
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out.startswith("halo ")
+    said = capsys.readouterr().out
+    assert said.startswith("halo ")
+    module = subprocess.run([sys.executable, "-m", "halo", "--version"], capture_output=True, text=True, cwd=ROOT)
+    assert (module.returncode, module.stdout) == (0, said)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,15 +85,20 @@ def new_file(target: Path, force: bool = False) -> Iterator[Path]:
 
 
 def check_file(target: Path, force: bool) -> None:
-    """Refuse a place where a new file cannot stand.
+    """Refuse a place where a new file cannot stand, before the work whose result it is to hold.
 
     Raises:
-        HaloError: it is a folder, or a file and not ``force``.
+        HaloError: it is a folder, or a file and not ``force``, or nothing can be written there.
     """
     if target.is_dir():
         raise HaloError("a folder stands where the file should go", "Choose another name.", target)
     if target.exists() and not force:
         raise HaloError("this file exists", "Choose another name, or replace it with --force.", target)
+    standing = next(parent for parent in target.resolve().parents if parent.exists())
+    try:
+        tempfile.TemporaryFile(dir=standing).close()
+    except OSError as error:
+        raise explain(error, target) from error
 
 
 def explain(error: OSError, path: Path | None = None) -> HaloError:

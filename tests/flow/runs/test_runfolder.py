@@ -15,7 +15,7 @@ import pytest
 
 from halo.errors import HaloError
 from halo.flow.runs.resumable import resumable_run
-from halo.flow.runs.runfolder import explain, new_run, replaced_part
+from halo.flow.runs.runfolder import check_file, explain, new_run, replaced_part
 
 
 def tree(folder: Path) -> set[str]:
@@ -104,6 +104,15 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(HaloError) as caught, new_run(tmp_path / "file" / "run"):
         pytest.fail("the block must not run")
     assert "Not a directory" in caught.value.what
+    assert tree(tmp_path) == {"file"}
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    for place in (tmp_path / "file" / "results.xml", tmp_path / "file" / "deep" / "results.xml"):
+        with pytest.raises(HaloError, match="Not a directory"):
+            check_file(place, force=False)
+    check_file(tmp_path / "deep" / "results.xml", force=False)
     assert tree(tmp_path) == {"file"}
 
 
