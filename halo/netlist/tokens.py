@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from halo.errors import HaloError
 
+# Python before 3.11.5 matches possessive groups that hold alternatives wrongly (CPython issue 106052), so only repeated
+# character classes are possessive here.
 _TOKEN = re.compile(
     r"""
-    \s*+ (?: (?P<skip> //[^\n]*+ | /\*.*?\*/ | \(\*(?!\s*\))(?:"(?:\\.|[^"\\])*+"|[^"*]|\*(?!\)))*+\*\) | \Z )
+    \s*+ (?: (?P<skip> //[^\n]*+ | /\*.*?\*/ | \(\*(?!\s*\))(?:[^"*]++|"[^"\\]*+(?:\\.[^"\\]*+)*"|\*(?!\)))*\*\) | \Z )
   | (?P<open> \(\*(?!\s*\)) )
   | (?P<escaped> \\[^\s]+ )
   | (?P<name> [A-Za-z_][A-Za-z0-9_$]* )
