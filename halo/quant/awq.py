@@ -146,9 +146,19 @@ class Awq(LayerQuantizer):
 
     options: AwqOptions
 
+    @property
+    def format(self) -> UniformFormat:
+        """Bits, symmetry and grouping."""
+        return UniformFormat(self.options.bits, not self.options.asymmetric, self.options.group)
+
+    @property
+    def codes(self) -> Sequence[int]:
+        """See ``LayerQuantizer``."""
+        return self.format.codes
+
     def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
         """The layers share a scale, whose inverse what stands before them takes."""
-        format = UniformFormat(self.options.bits, not self.options.asymmetric, self.options.group)
+        format = self.format
         inputs = group.known_inputs("awq")
         scale = None
         if inputs.folds_into is not None:

@@ -65,7 +65,7 @@ def calibrate(
     """Run the calibration text through the model, one block at a time.
 
     Args:
-        model: in float32; its weights stay.
+        model: its weights stay.
         windows: of ``halo.quant.text``.
         visit: called once a block.
         report: progress.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fake quantization: a running model computes with the weights, activations and cache that integers stand for.
 
-The arithmetic stays float32; its operands are those an integer MAC would see, times their scales. Differences to
-integer accumulation are rounding of float32 sums.
+The arithmetic is the model's; in float32 its operands are those an integer MAC would see, times their scales, and
+differences to integer accumulation are rounding of float32 sums. In bfloat16 these operands are rounded once more.
 """
 
 from __future__ import annotations
@@ -48,16 +48,17 @@ class Activations:
         return f"A{self.bits} " + ("dynamic per token" if self.largest is None else "static per tensor")
 
     def round(self, x: Any, layer: str) -> Any:
-        """The tensor [..., in] rounded, as the MAC sees it times its scale."""
+        """The tensor [..., in] rounded, as the MAC sees it times its scale; scales are float32."""
         import torch
 
+        kind, x = x.dtype, x.float()
         top = (1 << (self.bits - 1)) - 1
         if self.largest is None:
             scale = x.abs().amax(dim=-1, keepdim=True) / top
         else:
             scale = torch.tensor(self.largest[layer] / top, dtype=x.dtype)
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-        return torch.clamp(torch.round(x / scale), -top - 1, top) * scale
+        return (torch.clamp(torch.round(x / scale), -top - 1, top) * scale).to(kind)
 
 
 class FakeQuantized:
@@ -99,7 +100,7 @@ class FakeQuantized:
             if turned.shape != tuple(linears[name].weight.shape):
                 what = f"layer {name!r} is {made.shape[0]} x {made.shape[1]} and the model's is not"
                 raise HaloError(what, "Quantize this model.", model.path)
-            self._weights[name] = torch.from_numpy(turned)
+            self._weights[name] = torch.from_numpy(turned).to(linears[name].weight.dtype)
             if isinstance(layer, QuantizedLayer) and layer.input_scale is not None:
                 self._input_scales[name] = torch.from_numpy(layer.input_scale)
         if activations is not None and activations.largest is not None:
@@ -142,7 +143,7 @@ class FakeQuantized:
             (x,) = args
             if scale is None:
                 return (activations.round(x, name),)
-            return (activations.round(x / scale, name) * scale,)
+            return ((activations.round(x.float() / scale, name) * scale).to(x.dtype),)
 
         return hook
 

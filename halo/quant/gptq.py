@@ -13,7 +13,7 @@ column; and scales are fitted as ``halo.quant.scales`` says, of which ``range`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,6 +88,12 @@ class Gptq(LayerQuantizer):
     """GPTQ, as a method of ``halo quantize``."""
 
     options: GptqOptions
+
+    @property
+    def codes(self) -> Sequence[int]:
+        """See ``LayerQuantizer``."""
+        format = UniformFormat.of(self.options)
+        return format.aligned_codes if self.options.align_left else format.codes
 
     def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
         """Each layer by itself, with the Hessian of their common inputs."""

@@ -113,6 +113,7 @@ class KvCache:
         """
         import torch
 
+        kind, tensor = tensor.dtype, tensor.float()
         top = (1 << self.bits) - 1
         made = []
         for part in torch.split(tensor, self.group, dim=axis):
@@ -120,7 +121,7 @@ class KvCache:
             scale = _half((part.amax(dim=axis, keepdim=True) - low) / top)
             scale = torch.where(scale > 0, scale, torch.ones_like(scale))
             made.append(torch.clamp(torch.round((part - low) / scale), 0, top) * scale + low)
-        return torch.cat(made, dim=axis)
+        return torch.cat(made, dim=axis).to(kind)
 
 
 def _half(tensor: Any) -> Any:

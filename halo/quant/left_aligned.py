@@ -9,7 +9,7 @@ Tests: tests/quant/test_rtn.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,6 +61,11 @@ class LeftAligned(LayerQuantizer):
     """Left-aligned round to nearest, as a method of ``halo quantize``."""
 
     options: LeftAlignedOptions
+
+    @property
+    def codes(self) -> Sequence[int]:
+        """See ``LayerQuantizer``."""
+        return UniformFormat.of(self.options).aligned_codes
 
     def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
         """Each layer by itself."""

@@ -10,7 +10,7 @@ Ties round to even, as ``torch.round`` does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +64,16 @@ class UniformFormat:
     def highest(self) -> int:
         """The largest code."""
         return (1 << (self.bits - 1)) - 1
+
+    @property
+    def codes(self) -> range:
+        """All codes."""
+        return range(self.lowest, self.highest + 1)
+
+    @property
+    def aligned_codes(self) -> range:
+        """The same at the top of int8 (``halo.quant.left_aligned``)."""
+        return range(-128, 128, 1 << (8 - self.bits))
 
     @property
     def label(self) -> str:
@@ -173,6 +183,11 @@ class RtnQuantizer(LayerQuantizer):
     """Round to nearest, as a method of ``halo quantize``."""
 
     options: RtnOptions
+
+    @property
+    def codes(self) -> Sequence[int]:
+        """See ``LayerQuantizer``."""
+        return UniformFormat.of(self.options).codes
 
     def quantize(self, group: LayerGroup) -> Iterator[QuantizedLayer]:
         """Each layer by itself."""

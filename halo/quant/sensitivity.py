@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ import numpy as np
 
 from halo.errors import HaloError
 from halo.progress import Progress
+from halo.quant.checkpoint.safetensor_file import read_tensors
 from halo.quant.layer import Float32
 from halo.quant.text import Windows
 from halo.quant.torch_model import RunningModel, pinned_threads
@@ -84,6 +85,23 @@ class FisherFile:
     key: str
     proxy: bool = False
 
+    def require(self, shapes: Mapping[str, tuple[int, int]]) -> None:
+        """Check that the file holds these layers in these shapes; only its header is read.
+
+        Raises:
+            HaloError: one is missing, or of another shape.
+        """
+        held = read_tensors(self.path)
+        for name, shape in shapes.items():
+            if name not in held:
+                what = f"the Fisher information has no layer {name!r}"
+                raise HaloError(what, "Compute it for this model.", self.path)
+            found = held[name].shape
+            if found != shape:
+                size = " x ".join(map(str, found))
+                what = f"the Fisher information of layer {name!r} is {size}, the layer is {shape[0]} x {shape[1]}"
+                raise HaloError(what, "Compute it for this model.", self.path)
+
     def layer(self, name: str, weight: Float32) -> Float32:
         """F of a layer, float32[out, in].
 
@@ -131,7 +149,7 @@ def fisher_file(
     """The Fisher information of a model on a text: from the file where it holds just that, else computed and saved.
 
     Args:
-        model: in float32.
+        model: that computes the gradients.
         windows: one sequence each.
         path: safetensors file; another model's, text's or thread count's is overwritten.
         report: progress.
@@ -142,7 +160,9 @@ def fisher_file(
     """
     from safetensors.numpy import save_file
 
-    made_from = ("mean squared gradients", model.digest(), windows.digest, f"{threads} threads")
+    made_from = ["mean squared gradients", model.digest(), windows.digest, f"{threads} threads"]
+    if model.dtype != "float32":  # whose key is that of files written before there was a choice
+        made_from.append(model.dtype)
     key = hashlib.sha256("\n".join(made_from).encode()).hexdigest()
     if path.is_file():
         saved = open_fisher(path)
@@ -167,7 +187,7 @@ def fisher(
     """Diagonal Fisher information of every linear layer of the blocks.
 
     Args:
-        model: in float32; left as it was.
+        model: left as it was.
         windows: one sequence each.
         report: progress.
         threads: of PyTorch; more are faster and change the last bits.
@@ -181,7 +201,7 @@ def fisher(
     import torch
 
     linears = model.linears
-    sums = {name: torch.zeros_like(layer.weight) for name, layer in linears.items()}
+    sums = {name: torch.zeros_like(layer.weight, dtype=torch.float32) for name, layer in linears.items()}
     handles = []
     for name, layer in linears.items():
         layer.weight.requires_grad_(True)
@@ -211,7 +231,8 @@ def _adding(total: Any) -> Callable[[Any], None]:
     """Hook that adds a weight's squared gradient to a sum and frees it."""
 
     def hook(weight: Any) -> None:
-        total.addcmul_(weight.grad, weight.grad)
+        gradient = weight.grad.float()
+        total.addcmul_(gradient, gradient)
         weight.grad = None
 
     return hook

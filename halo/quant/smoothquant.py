@@ -68,6 +68,11 @@ class SmoothQuant(LayerQuantizer):
 
     options: SmoothQuantOptions
 
+    @property
+    def codes(self) -> Sequence[int]:
+        """See ``LayerQuantizer``."""
+        return UniformFormat.of(self.options).codes
+
     def check(self, layers: Sequence[LayerInfo], model: Model) -> None:
         """Some layer is smoothed at all: models whose norms follow the layers (OPT-350m) have none."""
         if not isinstance(model, FolderModel):

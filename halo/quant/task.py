@@ -113,6 +113,11 @@ class LayerQuantizer(ABC):
         """With these options, it uses the inputs of the layers if its method does."""
         return True
 
+    @property
+    def codes(self) -> Sequence[int]:
+        """What a MAC may be given for a weight that is not sparse: all of int8, or fewer."""
+        return range(-128, 128)
+
     def check(self, layers: Sequence[LayerInfo], model: Model) -> None:  # noqa: B027 - most methods refuse none
         """Refuse at once layers that would be refused after hours.
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model that runs: the Hugging Face folder in PyTorch, its blocks and their linear layers by name.
+"""A model that runs: a Hugging Face folder or GGUF file in PyTorch, its blocks and their linear layers by name.
 
-Tests: tests/quant/test_sensitivity.py.
+Tests: tests/quant/test_odd_checkpoints.py.
 """
 
 from __future__ import annotations
@@ -9,18 +9,30 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from halo.errors import HaloError
+from halo.quant.checkpoint import Model, open_model
+from halo.quant.checkpoint.gguf_config import FACTORS, WAY_OUT
+from halo.quant.checkpoint.gguf_file import GgufModel
 from halo.quant.layer import Float32
-from halo.workload.architectures import Family, family_of
+from halo.workload.architectures import CONFIG, Family, family_of
+
+Dtype = Literal["float32", "bfloat16"]
+"""What a model computes in."""
+
+_BUFFERS = ("rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias")  # that older checkpoints hold
+_SPLITS = ("gpt-2", "llama-bpe", "llama3", "llama-v3", "smaug-bpe", "tekken", "qwen2", "deepseek-r1-qwen", "falcon3")
+"""Ways to cut text before byte pairs are merged, as llama.cpp names them, of which transformers has the same."""
+
+_OTHER_TOKENIZER = "Give the folder of the model's tokenizer: --tokenizer FOLDER."
 
 
 def require_torch() -> ModuleType:
@@ -38,30 +50,38 @@ def require_torch() -> ModuleType:
 
 
 @contextmanager
-def pinned_threads(threads: int) -> Iterator[None]:
-    """PyTorch computes with so many threads: the last bits of its sums depend on their number.
+def pinned_threads(threads: int | None) -> Iterator[None]:
+    """PyTorch and the BLAS of NumPy compute with so many threads: the last bits of their sums depend on the number.
+
+    Args:
+        threads: None: as many as they take by themselves.
 
     Raises:
         HaloError: less than one.
     """
     import torch
+    from threadpoolctl import threadpool_limits
 
+    if threads is None:
+        yield
+        return
     if threads < 1:
         raise HaloError(f"{threads} threads are none", "Give 1 or more.")
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        yield
+        with threadpool_limits(threads, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 
 
 @dataclass(frozen=True, eq=False)
 class RunningModel:
-    """A causal language model in float32 on the CPU.
+    """A causal language model on the CPU, in float32 or bfloat16.
 
     Attributes:
-        path: its folder.
+        path: its folder or file.
         family: where its blocks and linear layers are.
         module: the transformers model, in evaluation mode.
         tokenizer: the transformers tokenizer.
@@ -76,6 +96,16 @@ class RunningModel:
     def context(self) -> int:
         """Longest window, in tokens."""
         return int(self.module.config.max_position_embeddings)
+
+    @property
+    def dtype(self) -> str:
+        """What it computes in: float32 or bfloat16."""
+        return str(self.module.dtype).removeprefix("torch.")
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens that it knows."""
+        return int(self.module.config.vocab_size)
 
     @property
     def blocks(self) -> list[tuple[str, Any]]:
@@ -113,52 +143,138 @@ class RunningModel:
         return state.hexdigest()
 
 
-def load_model(path: Path) -> RunningModel:
-    """Load a Hugging Face folder; nothing is looked for on the network.
+def load_model(path: Path, *, dtype: Dtype = "float32", tokenizer: Path | None = None) -> RunningModel:
+    """Load a Hugging Face folder or a GGUF file; nothing is looked for on the network.
+
+    The weights are those that ``halo.quant.checkpoint`` reads and, where they are quantized, dequantizes, so that what
+    runs is what is quantized. No package of a quantizer is asked.
 
     Args:
-        path: folder with ``config.json``, safetensors and tokenizer.
+        path: folder with ``config.json`` and safetensors, or a ``.gguf`` file.
+        dtype: that the model computes in.
+        tokenizer: folder of the tokenizer; None: that of the model.
 
     Raises:
-        HaloError: PyTorch missing, no such folder, an architecture that is not known, or files that do not load.
+        HaloError: PyTorch missing, no such model, an architecture that is not known, matrices without a model, files
+            that do not load, or a GGUF file whose tokenizer is not known.
     """
     require_torch()
-    config = _config(path)
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    bars = logging.is_progress_bar_enabled()
+    model = open_model(path)
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what is missing or too much is an error here, and named below
     try:
-        module, report = AutoModelForCausalLM.from_pretrained(
-            path, local_files_only=True, dtype=torch.float32, output_loading_info=True
-        )
-        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        first = str(error).splitlines()[0]
-        raise HaloError(f"transformers cannot load the model: {first}", "Repair the folder.", path) from None
+        module = _loaded(model, dtype)
+        words = _tokenizer(model, tokenizer)
     finally:
+        logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-    absent = sorted(report["missing_keys"])
-    if absent:  # transformers would go on with random numbers
-        raise HaloError(f"{len(absent)} tensors are missing, the first is {absent[0]}", "Repair the folder.", path)
     module.eval()
     module.requires_grad_(False)
+    if isinstance(model, GgufModel):
+        return RunningModel(path, model.architecture, module, words)
     matrices = {name: tuple(p.shape) for name, p in module.named_parameters() if p.ndim == 2}
-    family = family_of(str(config.get("model_type")), matrices, path / "config.json").of_config(config)
-    return RunningModel(path, family, module, tokenizer)
+    family = family_of(model.family, matrices, path / CONFIG).of_config(model.config)
+    return RunningModel(path, family, module, words)
 
 
-def _config(path: Path) -> Mapping[str, Any]:
-    file = path / "config.json"
+def _loaded(model: Model, dtype: Dtype) -> Any:
+    """The transformers model with the weights of a checkpoint."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    kind = getattr(torch, dtype)
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except OSError:
-        raise HaloError("this is no Hugging Face model: config.json is missing", "Give its folder.", path) from None
-    except ValueError:
-        raise HaloError("this is no JSON", "Repair the folder.", file) from None
-    if not isinstance(found, dict):
-        raise HaloError("this is no configuration of a model", "Repair the folder.", file)
-    return found
+        values = model.module_config()
+        config = type(AutoConfig.for_model(values["model_type"])).from_dict(values)
+        with torch.device("meta"):
+            made = type(AutoModelForCausalLM.from_config(config))
+        state = {name: torch.from_numpy(tensor).to(kind) for name, tensor in model.state()}
+        module, report = made.from_pretrained(
+            None,
+            config=config,
+            state_dict=state,
+            dtype=kind,
+            ignore_mismatched_sizes=True,  # they are an error here
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise HaloError(f"transformers cannot load the model: {first}", "Repair the model.", model.path) from None
+    absent = sorted(report["missing_keys"])
+    if absent:  # transformers would go on with random numbers
+        what = f"{len(absent)} tensor{'s are' if len(absent) > 1 else ' is'} missing, the first is {absent[0]}"
+        raise HaloError(what, "Fetch the model again.", model.path)
+    too_much = sorted(name for name in report["unexpected_keys"] if _matters(name, state))
+    wrong = sorted(str(entry[0]) for entry in report.get("mismatched_keys", ()))
+    if wrong or too_much:
+        what = f"{(wrong or too_much)[0]} is {'of another shape than' if wrong else 'not known to'} transformers' model"
+        raise HaloError(what, f"Check {CONFIG}, or fetch the model again.", model.path)
+    head, embeddings = (part.weight for part in (module.get_output_embeddings(), module.get_input_embeddings()))
+    if module.config.tie_word_embeddings and not torch.equal(head, embeddings):
+        what = "embeddings and head are one matrix in the config (tie_word_embeddings) and two in the checkpoint"
+        fix = f"Set tie_word_embeddings to false in {CONFIG} if both are meant, else remove lm_head.weight."
+        raise HaloError(what, fix, model.path)
+    divisors = getattr(module.config, FACTORS, None)
+    if divisors is not None:
+        _divide_frequencies(module, divisors, model.path)
+    return module
+
+
+def _matters(name: str, state: Mapping[str, Any]) -> bool:
+    """A tensor that the model does not have would change something: no buffer, and no bias of zeros."""
+    return not (name.endswith(_BUFFERS) or (name.endswith(".bias") and not state[name].any()))
+
+
+def _divide_frequencies(module: Any, divisors: Sequence[float], path: Path) -> None:
+    """Stretch the rotary positions, as Llama 3.1 does."""
+    import torch
+
+    rotary = module.base_model.rotary_emb
+    if len(divisors) != len(rotary.inv_freq):
+        what = f"{len(divisors)} divisors of rotary frequencies do not fit {len(rotary.inv_freq)}"
+        raise HaloError(what, WAY_OUT, path)
+    rotary.inv_freq = rotary.inv_freq / torch.tensor(divisors, dtype=rotary.inv_freq.dtype)
+
+
+def _tokenizer(model: Model, folder: Path | None) -> Any:
+    """The tokenizer of a model, or that of a folder."""
+    from transformers import AutoTokenizer
+
+    place, more = folder or model.path, {}
+    if folder is not None and not folder.is_dir():
+        raise HaloError("there is no such folder of a tokenizer", "Give one with tokenizer.json.", folder)
+    if folder is None and isinstance(model, GgufModel):
+        _require_tokenizer(model)
+        place, more = model.path.parent, {"gguf_file": model.path.name}
+    try:
+        made = AutoTokenizer.from_pretrained(place, local_files_only=True, **more)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise HaloError(f"transformers cannot load the tokenizer: {first}", _OTHER_TOKENIZER, place) from None
+    if more and model.config["tokenizer.ggml.model"] == "llama":
+        _put_spaces(made, bool(model.config.get("tokenizer.ggml.add_space_prefix", True)))
+    return made
+
+
+def _put_spaces(tokenizer: Any, prefix: bool) -> None:
+    """A space in front of the text, as llama.cpp puts it: transformers puts none where the text begins with one."""
+    from tokenizers import normalizers
+
+    steps = [normalizers.Prepend("\u2581")] if prefix else []
+    backend = tokenizer.backend_tokenizer
+    backend.normalizer = normalizers.Sequence([*steps, normalizers.Replace(" ", "\u2581")])
+    backend.pre_tokenizer = None
+
+
+def _require_tokenizer(model: GgufModel) -> None:
+    """Refuse tokenizers that transformers would build otherwise than llama.cpp, without a word."""
+    kind, split = (model.config.get(f"tokenizer.ggml.{key}") for key in ("model", "pre"))
+    if kind is None or "tokenizer.ggml.tokens" not in model.config:
+        raise HaloError("the file holds no tokenizer", _OTHER_TOKENIZER, model.path)
+    if kind == "gpt2" and split not in _SPLITS:
+        what = f"the tokenizer cuts text into words as {split!r} does, which is not known"
+        raise HaloError(what, _OTHER_TOKENIZER, model.path)

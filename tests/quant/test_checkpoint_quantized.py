@@ -23,6 +23,7 @@ from halo.quant.layer import QuantizedLayer
 
 NEEDS = "the extra halo-mac[torch] holds compressed-tensors, which these tests compare with"
 LAYER = "model.layers.0.self_attn.q_proj"
+UP = "model.layers.0.mlp.up_proj"
 OTHERS = ("self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
 
 
@@ -348,12 +349,12 @@ def test_gguf(kind: str, bits: int | None, tmp_path: Path) -> None:
     gguf_file(tmp_path / "m.gguf", weight, kind)
     model = open_model(tmp_path / "m.gguf")
     assert [(x.name, x.shape, x.role) for x in model.layers] == [
-        ("blk.0.attn_output", (24, 96), "o"),
-        ("blk.0.ffn_up", (24, 96), "up"),
+        ("model.layers.0.self_attn.o_proj", (24, 96), "o"),
+        (UP, (24, 96), "up"),
     ]
     expected = gguf.dequantize(gguf.quantize(weight, gguf.GGMLQuantizationType[kind]), gguf.GGMLQuantizationType[kind])
-    np.testing.assert_array_equal(model.weight("blk.0.ffn_up"), expected)
-    layer = model.quantized("blk.0.ffn_up")
+    np.testing.assert_array_equal(model.weight(UP), expected)
+    layer = model.quantized(UP)
     if bits is None:
         assert layer is None
         return
@@ -395,8 +396,8 @@ def test_every_type_that_the_package_dequantizes(kind: str, tmp_path: Path) -> N
     model = open_model(tmp_path / "m.gguf")
     assert model.layers[0].shape == expected.shape == (6, columns)
     assert np.isfinite(expected).all() and expected.any()
-    np.testing.assert_array_equal(model.weight("blk.0.ffn_up"), expected)
-    assert (model.quantized("blk.0.ffn_up") is not None) is (kind in ("Q4_0", "Q8_0"))
+    np.testing.assert_array_equal(model.weight(UP), expected)
+    assert (model.quantized(UP) is not None) is (kind in ("Q4_0", "Q8_0"))
 
 
 def test_q4_1_by_hand(tmp_path: Path) -> None:
@@ -410,7 +411,7 @@ def test_q4_1_by_hand(tmp_path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    weight = open_model(tmp_path / "m.gguf").weight("blk.0.ffn_up")
+    weight = open_model(tmp_path / "m.gguf").weight(UP)
     np.testing.assert_array_equal(weight, [[0.5 * 3 - 2] * 16 + [0.5 * 15 - 2] * 16])
 
 

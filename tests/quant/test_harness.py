@@ -186,6 +186,6 @@ def test_evaluate_runs_tasks_beside_the_float_model(
         "questions",
     }
     rows = (kept / "results.csv").read_text(encoding="utf-8").splitlines()
-    assert rows[0] == "task,metric,float32,quantized,samples,shots" and len(rows) == 1 + len(found)
+    assert rows[0] == "task,metric,float,quantized,samples,shots" and len(rows) == 1 + len(found)
     record = json.loads((kept / "run.json").read_text(encoding="utf-8"))
     assert record["command"] == "evaluate" and record["config"]["limit"] == 1

@@ -6,7 +6,7 @@ Tests: tests/quant/test_checkpoint.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,18 @@ from halo.quant.checkpoint.awq import Awq
 from halo.quant.checkpoint.compressed import CompressedTensors
 from halo.quant.checkpoint.formats import StoredFormat, Tensors, unread
 from halo.quant.checkpoint.gptq import Gptq
-from halo.quant.checkpoint.model import Float32, LayerInfo, Model
+from halo.quant.checkpoint.model import Float32, LayerInfo, Model, require_finite
 from halo.quant.checkpoint.safetensor_file import Tensor, read_tensors
 from halo.quant.layer import QuantizedLayer
 from halo.workload.architectures import CONFIG, FAMILIES, Family, family_of, read_json, summary
 
 INDEX = "model.safetensors.index.json"
 WHOLE = "model.safetensors"
+
+_QUANTIZED = ("quantization_config", "compression_config")  # the second in early compressed-tensors files
+_BESIDE = ("bias", "g_idx", "weight_g_idx", "weight_shape")  # no part of what a weight takes
+_OF_RUNTIMES = ("_scale", "_zero_point", "g_idx")  # of activations and caches, in modules that are not quantized
+_MASKS = ("BOOL", "U8")  # of attention, which old GPT-2 checkpoints hold
 
 _AGAIN = "Fetch the checkpoint again."
 
@@ -55,6 +60,31 @@ class FolderModel(Model):
             return None
         return self.format.layer(name, tensors)
 
+    def stored_bits(self, name: str) -> float:
+        """See ``Model``."""
+        rows, columns = self.layer(name).shape
+        tensors = self.modules[name]
+        return 8 * sum(t.size for last, t in tensors.items() if last not in _BESIDE) / (rows * columns)
+
+    def module_config(self) -> dict[str, Any]:
+        """See ``Model``."""
+        return {key: value for key, value in self.config.items() if key not in _QUANTIZED}
+
+    def state(self) -> Iterator[tuple[str, Float32]]:
+        """See ``Model``: names are those of the checkpoint, which may lack the model's root."""
+        linears = {layer.name for layer in self.layers}
+        for module, tensors in self.modules.items():
+            coded = self.format is not None and self.format.shape(module, tensors) is not None
+            if coded and self.format is not None:
+                weight = self.format.layer(module, tensors).dequantize()
+                require_finite(weight, module, self.path)
+                own = next(iter(tensors.values())).name.rpartition(".")[0]
+                turned = self.architecture.transposed and module in linears
+                yield f"{own}.weight", np.ascontiguousarray(weight.T) if turned else weight
+            for last, tensor in tensors.items():
+                if tensor.dtype not in _MASKS and (last == "bias" or not (coded or last.endswith(_OF_RUNTIMES))):
+                    yield tensor.name, tensor.float32()
+
     def _plain(self, layer: LayerInfo) -> Float32:
         weight = self.modules[layer.name]["weight"].float32()
         return np.ascontiguousarray(weight.T) if self.architecture.transposed else weight
@@ -72,7 +102,7 @@ def open_folder(folder: Path) -> FolderModel:
     matrices = {name: tensor.shape for name, tensor in tensors.items() if len(tensor.shape) == 2}
     model_type = str(config.get("model_type"))
     family = family_of(model_type, matrices, folder / CONFIG)
-    quantization = config.get("quantization_config")
+    quantization = next((config[key] for key in _QUANTIZED if config.get(key)), None)
     form = None if quantization is None else format_of(quantization, folder / CONFIG)
     modules = _modules(tensors, family)
     layers = _layers(config, family, modules, form, folder)
@@ -107,6 +137,9 @@ def _read_shards(folder: Path) -> dict[str, Tensor]:
                 folder,
             )
         return read_tensors(folder / WHOLE)
+    if (folder / WHOLE).is_file():
+        what = f"the folder holds both {WHOLE} and {INDEX}: which of them is the model is not said"
+        raise HaloError(what, "Remove the one that is left over.", folder)
     places = read_json(index, _AGAIN).get("weight_map")
     if not isinstance(places, dict):
         raise HaloError("the index has no weight_map", _AGAIN, index)
@@ -149,6 +182,8 @@ def _layers(
             if shape is None:
                 what = f"the checkpoint lacks {name}, of {count} blocks that the config promises"
                 raise HaloError(what, _AGAIN, folder)
+            if 0 in shape:
+                raise HaloError(f"layer {name!r} has no weights: {shape[0]} x {shape[1]}", _AGAIN, folder)
             layers.append(LayerInfo(name, shape, block, role))
     return tuple(layers)
 

@@ -6,9 +6,10 @@ Tests: tests/quant/test_checkpoint_quantized.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,24 @@ class Matrices(Model):
         """None: matrices are taken as weights."""
         self.layer(name)
         return None
+
+    def stored_bits(self, name: str) -> float:
+        """See ``Model``: as the matrix is computed with."""
+        self.layer(name)
+        return 32
+
+    def module_config(self) -> dict[str, Any]:
+        """See ``Model``.
+
+        Raises:
+            HaloError: always.
+        """
+        raise HaloError("matrices without a model do not run", "Give a Hugging Face folder or a .gguf file.", self.path)
+
+    def state(self) -> Iterator[tuple[str, Float32]]:
+        """See ``Model``; as ``module_config``."""
+        self.module_config()
+        yield from ()
 
     def _plain(self, layer: LayerInfo) -> Float32:
         return self.read[layer.name]()

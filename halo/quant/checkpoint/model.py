@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class LayerInfo:
     """A linear layer.
 
     Attributes:
-        name: path of its module in the model, as transformers has it (in a GGUF file: the file's own name).
+        name: path of its module in the model, as transformers has it.
         shape: (output channels, input channels), whatever the order in the file.
         block: number of its transformer block; None for a matrix outside of a model.
         role: its part in the block; None for a matrix outside of a model.
@@ -89,6 +89,30 @@ class Model(ABC):
 
         Raises:
             HaloError: no such layer, a damaged file, or a format that is not read.
+        """
+
+    @abstractmethod
+    def stored_bits(self, name: str) -> float:
+        """Bits a weight of a layer as the file holds it, scales and zeros counted.
+
+        Raises:
+            HaloError: no such layer.
+        """
+
+    @abstractmethod
+    def module_config(self) -> dict[str, Any]:
+        """``config.json`` of the model in floating point.
+
+        Raises:
+            HaloError: it is no whole model, or its file does not tell enough.
+        """
+
+    @abstractmethod
+    def state(self) -> Iterator[tuple[str, Float32]]:
+        """Every tensor of the model in floating point, one at a time, by its name and in its shape in transformers.
+
+        Raises:
+            HaloError: it is no whole model, or a file is damaged.
         """
 
     @abstractmethod
