@@ -262,7 +262,7 @@ def evaluate(run: PathLike | EvaluateConfig, *, report: Progress = silent, **opt
     """Measure what quantization does to a model's predictions, as ``halo evaluate`` does. Needs PyTorch.
 
     Args:
-        run: folder of ``quantize``.
+        run: folder of ``quantize``; or a model, to be measured as it is.
         report: told about progress.
         options: see ``halo.flow.evaluate.EvaluateConfig``.
 

@@ -114,6 +114,8 @@ class QuantizeOptions(TypedDict, total=False):
     calibration: PathLike | None
     text_options: TextOptions
     threads: int
+    dtype: Literal["float32", "bfloat16"]
+    tokenizer: PathLike | None
     layers: str | Sequence[str]
     export: Literal["w8a8"] | None
     force: bool
@@ -128,9 +130,13 @@ class EvaluateOptions(TypedDict, total=False):
     activations: Literal["int8", "int8-static"] | None
     calibration: PathLike | None
     kv: Literal["int8", "int4"] | None
-    rest: Literal["int8", "float"]
+    rest: Literal["int8", "float"] | None
     scale_bits: int
     model: PathLike | None
+    tokenizer: PathLike | None
+    compare: bool
+    dtype: Literal["float32", "bfloat16"]
+    threads: int | None
     tasks: PathLike | None
     limit: int | None
     run_folder: PathLike | None

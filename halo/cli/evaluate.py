@@ -13,7 +13,13 @@ import typer
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that halo quantize wrote.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|MODEL",
+            help="Folder that halo quantize wrote; or a Hugging Face folder or .gguf file, measured as it is.",
+        ),
+    ],
     text: Annotated[Path | None, typer.Option(metavar="FILE", help="Text to predict, in UTF-8.")] = None,
     convention: Annotated[
         Literal["papers", "documents"],
@@ -41,13 +47,13 @@ def command(
         typer.Option(metavar="int8|int4", help="Quantize the keys and values of attention."),
     ] = None,
     rest: Annotated[
-        Literal["int8", "float"],
+        Literal["int8", "float"] | None,
         typer.Option(
             metavar="int8|float",
             help="What the head and layers that are not in RUN compute with: int8, as halo score has it, or floating "
-            "point, as in papers.",
+            "point, as in papers. Default: int8, and float for a model as it is.",
         ),
-    ] = "int8",
+    ] = None,
     scale_bits: Annotated[
         int,
         typer.Option(metavar="16|32", help="Bits of a stored scale; 16 rounds scales to half precision."),
@@ -61,8 +67,26 @@ def command(
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Tasks: use only the first N samples of each.")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(metavar="MODEL", help="Folder of the original model, if it has moved.")
+    model: Annotated[Path | None, typer.Option(metavar="MODEL", help="The original model, if it has moved.")] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of the tokenizer. Default: that of the model.")
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            help="Compare each prediction with that of the float model. Without, the float model's perplexity is that "
+            "of an earlier evaluation where there is one, which takes half the time."
+        ),
+    ] = True,
+    dtype: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(metavar="float32|bfloat16", help="What the model computes in; bfloat16 takes half the memory."),
+    ] = "float32",
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Threads of PyTorch. They change the last bits of results. Default: all cores."
+        ),
     ] = None,
     run_folder: Annotated[
         Path | None,
@@ -79,6 +103,7 @@ def command(
       halo evaluate q/bal --text wiki.test.raw
       halo evaluate q/bal --text stories.txt --convention documents --activations int8 --kv int8
       halo evaluate q/bal --tasks tasks --limit 100 -o runs/accuracy
+      halo evaluate llama.Q4_K_M.gguf --text wiki.test.raw
 
     Perplexity, KL divergence to the float model, and the share of predictions with the same top token. Perplexities of
     two conventions do not compare; the one used is printed. With --activations int8, and --kv as --kv-bits of halo
@@ -100,6 +125,10 @@ def command(
         rest=rest,
         scale_bits=scale_bits,
         model=model,
+        tokenizer=tokenizer,
+        compare=compare,
+        dtype=dtype,
+        threads=threads,
         tasks=tasks,
         limit=limit,
         run_folder=run_folder,

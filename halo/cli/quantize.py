@@ -65,6 +65,15 @@ def _command(
     threads: Annotated[
         int, typer.Option(metavar="N", min=1, help="Threads of PyTorch. They change the last bits of results.")
     ] = 1,
+    dtype: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(
+            metavar="float32|bfloat16", help="Text: what the model computes in; bfloat16 takes half the memory."
+        ),
+    ] = "float32",
+    tokenizer: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Text: folder of the tokenizer. Default: that of the model.")
+    ] = None,
     layers: Annotated[
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Quantize only these layers; * matches any text. Repeatable."),
@@ -110,6 +119,8 @@ def _command(
         calibration=calibration,
         text_options=TextOptions(convention, length, windows),
         threads=threads,
+        dtype=dtype,
+        tokenizer=tokenizer,
         layers=tuple(layers or ()),
         export=export,
         force=force,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fnmatch
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from halo.characterization.table import load_table
+from halo.characterization.table import WeightTable, load_table
 from halo.errors import HaloError
 from halo.flow.quantization.layer_rows import LAYERS, LayerRows, finished_rows, name_patterns
 from halo.flow.quantization.texts import TextOptions
@@ -23,7 +24,6 @@ from halo.keywords import checked
 from halo.progress import Progress
 from halo.quant.calibration import LayerInputs, calibrate
 from halo.quant.checkpoint import LayerInfo, Model, open_model
-from halo.quant.checkpoint.folder import FolderModel
 from halo.quant.export import export_w8a8, require_exportable, require_foldable
 from halo.quant.fake import Layers
 from halo.quant.layer import QuantizedLayer
@@ -33,11 +33,12 @@ from halo.quant.sensitivity import FisherFile, Magnitude, Sensitivity, fisher_fi
 from halo.quant.store import load_layer
 from halo.quant.task import LayerGroup, LayerQuantizer, LayerTask, ModelTask
 from halo.quant.text import Windows, read_text
-from halo.quant.torch_model import RunningModel, load_model, require_torch
+from halo.quant.torch_model import Dtype, RunningModel, load_model, require_torch
 
 FISHER_FILE = "fisher.safetensors"
 EXPORT = "w8a8"
-_READ = (".safetensors", ".json", ".model")
+_WORDS = (".json", ".model")
+_READ = (".safetensors", *_WORDS)
 
 
 @checked
@@ -55,7 +56,9 @@ class QuantizeConfig:
         calibration: text that gives the inputs of the layers, and the Fisher information where the method uses it and
             no file is given.
         text_options: how it becomes windows.
-        threads: of PyTorch in calibration; the last bits of its sums depend on it.
+        threads: of PyTorch and BLAS in calibration; the last bits of their sums depend on it.
+        dtype: that the model computes in while it is calibrated.
+        tokenizer: folder of the tokenizer for the calibration text; None: that of the model.
         layers: patterns of names; empty: all.
         export: ``w8a8`` also writes a compressed-tensors checkpoint.
         force: replace a finished run, and drop an unfinished one.
@@ -71,6 +74,8 @@ class QuantizeConfig:
     calibration: Path | None = None
     text_options: TextOptions = field(default_factory=lambda: TextOptions(windows=128))
     threads: int = 1
+    dtype: Dtype = "float32"
+    tokenizer: Path | None = None
     layers: tuple[str, ...] = ()
     export: Literal["w8a8"] | None = None
     force: bool = False
@@ -84,7 +89,7 @@ class QuantizeConfig:
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values."""
         values = asdict(self)
-        for name in ("model", "run_folder", "table", "fisher", "calibration"):
+        for name in ("model", "run_folder", "table", "fisher", "calibration", "tokenizer"):
             values[name] = None if values[name] is None else str(values[name])
         values["options"] = {"method": self.method.name, **values["options"]}
         return {**values, "layers": list(self.layers)}
@@ -175,11 +180,20 @@ def quantize_model(config: QuantizeConfig, report: Progress) -> QuantizeResult:
         table.rows(config.corner)  # a corner there is, named where there are several
     quantizer = config.method.make(config.options, table, config.corner)
     quantizer.check(chosen, model)
+    if table is not None:
+        _require_clocks(table, config.corner, quantizer)
     fisher = None if config.fisher is None else open_fisher(config.fisher)
+    if fisher is not None:
+        fisher.require({info.name: info.shape for info in chosen})
     if config.calibration is not None:
         read_text(config.calibration)
         require_torch()
-    inputs = [*model_files(model), *(path for path in (config.calibration, config.fisher) if path is not None)]
+        model.module_config()  # refuses what cannot run
+    inputs = [
+        *model_files(model),
+        *tokenizer_files(config.tokenizer),
+        *(path for path in (config.calibration, config.fisher) if path is not None),
+    ]
     if config.table is not None:
         inputs.append(config.table / "weights.csv" if config.table.is_dir() else config.table)
     with (
@@ -212,6 +226,19 @@ def model_files(model: Model) -> list[Path]:
     return sorted(p for p in model.path.iterdir() if p.is_file() and p.suffix in _READ)
 
 
+def tokenizer_files(folder: Path | None) -> list[Path]:
+    """The files of a folder of a tokenizer.
+
+    Raises:
+        HaloError: no such folder.
+    """
+    if folder is None:
+        return []
+    if not folder.is_dir():
+        raise HaloError("there is no such folder of a tokenizer", "Give one with tokenizer.json.", folder)
+    return sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in _WORDS)
+
+
 @dataclass(frozen=True, eq=False)
 class _Text:
     """The running model and the windows of the calibration text."""
@@ -223,9 +250,11 @@ class _Text:
 def _calibration_text(config: QuantizeConfig, record: Recorder) -> _Text | None:
     if config.calibration is None:
         return None
-    running = load_model(config.model)
+    running = load_model(config.model, dtype=config.dtype, tokenizer=config.tokenizer)
     windows = config.text_options.read(config.calibration, running)
     record.assume(f"Calibration: {windows.label}")
+    if config.dtype != "float32":
+        record.assume(f"The model computes in {config.dtype} while it is calibrated")
     return _Text(running, windows)
 
 
@@ -331,7 +360,7 @@ def _finish(config: QuantizeConfig, layers: _Layers, record: Recorder) -> None:
     _tell_fallback(config.method, {str(row["layer"]): str(row["method"]) for row in rows}, record)
     if len(rows) < len(model.layers):
         record.assume(f"{len(model.layers) - len(rows)} linear layers were not chosen and stay as they are")
-    if (isinstance(model, FolderModel) and model.format is not None) or config.model.suffix == ".gguf":
+    if any(model.stored_bits(info.name) < 16 for info in model.layers):
         record.assume("The checkpoint is quantized: its weights were dequantized and quantized again")
     if "period_ns" in means:
         record.assume("A tile runs at the clock of its codebook, or of the slowest of the codes in the layer")
@@ -339,6 +368,8 @@ def _finish(config: QuantizeConfig, layers: _Layers, record: Recorder) -> None:
             record.assume("Sparse weights are multiplied elsewhere and set no clock")
     if config.export is not None:
         folder = layers.rows.folder
+        if (folder / EXPORT).is_dir():  # what an interruption left of it
+            shutil.rmtree(folder / EXPORT)
         exported = export_w8a8(config.model, folder, folder / EXPORT, sparse="round", progress=record.report)
         record.results["export"] = [asdict(layer) for layer in exported]
         if any(layer.kept_as == "rounded" for layer in exported):
@@ -377,7 +408,19 @@ def _check(config: QuantizeConfig, model: Model, chosen: Sequence[LayerInfo]) ->
         calibrated = names_where(row for row in QUANTIZERS.values() if row.calibrates)
         what = f"{method.name} learns nothing from a text"
         raise HaloError(what, f"Leave out --calibration. It is for {calibrated}.")
+    if config.calibration is None and (config.dtype != "float32" or config.tokenizer is not None):
+        what = "only a calibration text is read by a tokenizer, and computed on in some type"
+        raise HaloError(what, "Give --calibration FILE, or leave out --tokenizer and --dtype.")
     if config.export is not None:
         folder = require_exportable(model)
         if method.input_scales is not None:
             require_foldable(folder, chosen, method.input_scales)
+
+
+def _require_clocks(table: WeightTable, corner: str | None, quantizer: LayerQuantizer) -> None:
+    """The table has a clock for every code that a layer may hold."""
+    known = set(table.rows(corner)["weight"].tolist())
+    missing = [code for code in quantizer.codes if code not in known]
+    if missing:
+        what = f"the table has no weight {missing[0]}, which a layer may hold; it has {min(known)} to {max(known)}"
+        raise HaloError(what, "Characterize a MAC for signed 8-bit weights, or give fewer --bits.")

@@ -17,16 +17,23 @@ def evaluate_report(found: EvaluateResult) -> Report:
     which = f"{found.method}, {found.bits_per_weight:.3f} bits a weight" + (
         "" if quantized == of else f", {quantized} of {of} layers"
     )
-    blocks = [*([] if found.accuracy is None else _accuracy(found.accuracy, which)), *_tasks(found, which)]
+    blocks = [*([] if found.accuracy is None else _accuracy(found.accuracy, which, found.dtype))]
+    blocks += _tasks(found, which)
     blocks.append(found.rest)
+    if found.dtype != "float32":
+        blocks.append(f"computed in {found.dtype}")
+    for what in found.reused:
+        blocks.append(f"{what}: figures of the float model are those of an earlier evaluation")
     return Report("", [Section("", blocks)])
 
 
-def _accuracy(a: Accuracy, which: str) -> list[Block]:
+def _accuracy(a: Accuracy, which: str, dtype: str) -> list[Block]:
     rows = [
-        ("float32", _number(a.reference_perplexity, ".4f"), "", ""),
+        (dtype, _number(a.reference_perplexity, ".4f"), "", ""),
         (which, _number(a.perplexity, ".4f"), _number(a.kl_divergence, ".5f"), _number(a.same_top, ".2%")),
     ]
+    if a.reference_perplexity is None:  # there is no other model than this
+        rows = rows[1:]
     head = ("", "perplexity", "KL divergence (nats)", "same top token")
     return [Table(head, rows), "", f"{a.tokens:,} predictions; {a.quantized}", f"convention: {a.convention}"]
 
@@ -35,10 +42,17 @@ def _tasks(found: EvaluateResult, which: str) -> list[Block]:
     if not found.tasks:
         return []
     rows = [
-        (own.task, own.metric, f"{plain.value:.4f}", f"{own.value:.4f}", f"{own.samples:,}", str(own.shots))
+        (
+            own.task,
+            own.metric,
+            "" if plain is None else f"{plain.value:.4f}",
+            f"{own.value:.4f}",
+            f"{own.samples:,}",
+            str(own.shots),
+        )
         for plain, own in found.tasks
     ]
-    table = Table(("task", "metric", "float32", which, "samples", "shots"), rows, "llr")
+    table = Table(("task", "metric", found.dtype, which, "samples", "shots"), rows, "llr")
     apart: list[Block] = [] if found.accuracy is None else [""]
     return [*apart, table, "", found.tasks[0][1].quantized]
 

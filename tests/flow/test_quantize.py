@@ -372,7 +372,7 @@ def test_figures_become_rows() -> None:
     found = EvaluateResult("rtn", 4.5, (7, 35), "head: int8", accuracy, ((plain, own),))
     rows = found.to_pandas()
     assert rows["metric"].tolist() == ["perplexity", "KL divergence (nats)", "same top token", "acc"]
-    assert rows["quantized"].tolist() == [5.1, 0.02, 0.9, 0.25] and rows["float32"].iloc[[0, 3]].tolist() == [4.3, 0.5]
+    assert rows["quantized"].tolist() == [5.1, 0.02, 0.9, 0.25] and rows["float"].iloc[[0, 3]].tolist() == [4.3, 0.5]
     assert found.to_dict()["accuracy"]["perplexity"] == 5.1 and "<table" in found._repr_html_()
     with pytest.raises(HaloError, match="a limit of 0 samples"):
         EvaluateConfig(Path("q"), tasks=Path("t"), limit=0)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from halo.errors import HaloError
 from halo.keywords import checked
 from halo.quant.text import Convention, Windows, read_text, windows_of
 from halo.quant.torch_model import RunningModel
@@ -34,8 +35,13 @@ class TextOptions:
         """The windows of a text file.
 
         Raises:
-            HaloError: no such text, or shorter than one window.
+            HaloError: no such text, shorter than one window, or tokens that the model does not know.
         """
         documents = self.convention == "documents"
         how = Convention(self.length, join_lines=not documents, bos_each=documents)
-        return windows_of(read_text(path), model.tokenizer, model.context, how, self.windows)
+        windows = windows_of(read_text(path), model.tokenizer, model.context, how, self.windows)
+        last = int(windows.tokens.max())
+        if last >= model.vocabulary:
+            what = f"the tokenizer gives token {last}, and the model knows {model.vocabulary} tokens"
+            raise HaloError(what, "Give the tokenizer of this model: --tokenizer FOLDER.", model.path)
+        return windows
