@@ -81,6 +81,32 @@ module bypass(input clk, input cfg, input [1:0] w, input [1:0] a, output [1:0] y
   NOR2X1 u2(.A(x[1]), .B(n[0]), .Y(y[1]));
 endmodule
 """
+# Half a period from the operand to the product, all of it on to the output; the partial sum comes a whole one later.
+HALVES = """
+module halves(input clk, input [1:0] w, input [1:0] a, input [1:0] c, output [1:0] y, output [1:0] z);
+  wire [1:0] ar, m, p, n, cr, s; wire k;
+  DFFPOSX1 a0(.CLK(clk), .D(a[0]), .Q(ar[0])); DFFPOSX1 a1(.CLK(clk), .D(a[1]), .Q(ar[1]));
+  NAND2X1 m0(.A(ar[0]), .B(w[0]), .Y(m[0])); XOR2X1 m1(.A(ar[1]), .B(m[0]), .Y(m[1]));
+  DFFNEGX1 p0(.CLK(clk), .D(m[0]), .Q(p[0])); DFFNEGX1 p1(.CLK(clk), .D(m[1]), .Q(p[1]));
+  DFFNEGX1 c0(.CLK(clk), .D(c[0]), .Q(cr[0])); DFFNEGX1 c1(.CLK(clk), .D(c[1]), .Q(cr[1]));
+  XOR2X1 n0(.A(p[0]), .B(cr[0]), .Y(n[0])); AOI21X1 n1(.A(p[1]), .B(cr[1]), .C(n[0]), .Y(n[1]));
+  DFFNEGX1 z0(.CLK(clk), .D(n[0]), .Q(z[0])); DFFPOSX1 z1(.CLK(clk), .D(n[1]), .Q(z[1]));
+  DFFPOSX1 s0(.CLK(clk), .D(n[0]), .Q(s[0])); INVX1 i0(.A(n[1]), .Y(k)); DFFPOSX1 s1(.CLK(clk), .D(k), .Q(s[1]));
+  XOR2X1 u0(.A(s[0]), .B(s[1]), .Y(y[0])); NOR2X1 u1(.A(s[1]), .B(w[1]), .Y(y[1]));
+endmodule
+"""
+# Buffers, an inverter and a gate that is held open between the port and the flip-flops: the clock stays ideal.
+CLOCK_TREE = """
+module tree(input clk, input en, input [1:0] w, input [1:0] a, output [1:0] y);
+  wire [1:0] ar, m, n; wire early, late, turned, gated;
+  BUFX2 t0(.A(clk), .Y(early)); BUFX2 t1(.A(early), .Y(late)); INVX1 t2(.A(late), .Y(turned));
+  NAND2X1 t3(.A(early), .B(en), .Y(gated));
+  DFFPOSX1 a0(.CLK(late), .D(a[0]), .Q(ar[0])); DFFPOSX1 a1(.CLK(clk), .D(a[1]), .Q(ar[1]));
+  NAND2X1 m0(.A(ar[0]), .B(w[0]), .Y(m[0])); XOR2X1 m1(.A(ar[1]), .B(m[0]), .Y(m[1]));
+  DFFPOSX1 n0(.CLK(turned), .D(m[0]), .Q(n[0])); DFFPOSX1 n1(.CLK(gated), .D(m[1]), .Q(n[1]));
+  XOR2X1 u0(.A(n[0]), .B(w[1]), .Y(y[0])); NOR2X1 u1(.A(n[0]), .B(n[1]), .Y(y[1]));
+endmodule
+"""
 HEAD = "input clk, input [1:0] w, input [1:0] a, output [1:0] y"
 REFUSED = {
     "depends on one signal from two clock cycles": f"""
@@ -88,14 +114,11 @@ module skewed({HEAD}); wire [1:0] ar;
   DFFPOSX1 a0(.CLK(clk), .D(a[0]), .Q(ar[0])); XOR2X1 s0(.A(a[0]), .B(ar[0]), .Y(y[0]));
   NAND2X1 s1(.A(a[1]), .B(w[1]), .Y(y[1]));
 endmodule""",
-    "takes the rising clock edge and": f"""
-module edges({HEAD});
-  DFFPOSX1 a0(.CLK(clk), .D(a[0]), .Q(y[0])); DFFNEGX1 a1(.CLK(clk), .D(a[1]), .Q(y[1]));
-endmodule""",
-    "comes from a gate": f"""
-module tree({HEAD}); wire late;
-  BUFX2 b(.A(clk), .Y(late));
-  DFFPOSX1 a0(.CLK(late), .D(a[0]), .Q(y[0])); DFFPOSX1 a1(.CLK(clk), .D(a[1]), .Q(y[1]));
+    "changes after both clock edges": f"""
+module meeting({HEAD}); wire [1:0] ar; wire n;
+  DFFPOSX1 a0(.CLK(clk), .D(a[0]), .Q(ar[0])); DFFNEGX1 a1(.CLK(clk), .D(a[1]), .Q(ar[1]));
+  NAND2X1 u0(.A(ar[0]), .B(ar[1]), .Y(n)); XOR2X1 u1(.A(n), .B(w[0]), .Y(y[0]));
+  DFFNEGX1 y1(.CLK(clk), .D(n), .Q(y[1]));
 endmodule""",
 }
 
@@ -122,9 +145,9 @@ def corner_of(netlist_path: Path, library: Library, **ties: int) -> DesignCorner
     return DesignCorner("tt", library, circuit, delays, roles, 0.06e-9, 0.02e-12, 0.06e-9)
 
 
-def written(text: str, folder: Path, library: Library) -> tuple[DesignCorner, Path]:
+def written(text: str, folder: Path, library: Library, **ties: int) -> tuple[DesignCorner, Path]:
     (folder / "netlist.v").write_text(text)
-    corner = corner_of(folder / "netlist.v", library)
+    corner = corner_of(folder / "netlist.v", library, **ties)
     timed = folder / "timed.v"
     write_timed_netlist(corner.circuit, corner.delays, timed, library=library)
     return corner, timed
@@ -144,9 +167,10 @@ def test_real_multiplier_equals_icarus(shared: Path, library: Library, tmp_path:
 
 @pytest.mark.tools
 @needs_icarus
-@pytest.mark.parametrize("text", [PIPELINE, ELEMENT, ACCUMULATOR], ids=["pipeline", "element", "accumulator"])
+@pytest.mark.parametrize("text", [PIPELINE, ELEMENT, ACCUMULATOR, HALVES, CLOCK_TREE])
 def test_registers_clocked_stage_by_stage_equal_the_engine(text: str, library: Library, tmp_path: Path) -> None:
-    corner, timed = written(text, tmp_path, library)
+    ties = {"en": 1} if "input en" in text else {}
+    corner, timed = written(text, tmp_path, library, **ties)
     samples = draw_samples(corner, 300, np.random.default_rng(2))
     compared = compare(corner, timed, samples, explain=True)
     same, difference = compared.equal, compared.first_difference
@@ -235,10 +259,28 @@ def test_stages_of_a_pipeline(library: Library, tmp_path: Path) -> None:
     (tmp_path / "netlist.v").write_text(PIPELINE)
     circuit = corner_of(tmp_path / "netlist.v", library).circuit
     stages = plan_stages(circuit, frozenset(circuit.netlist.inputs["a"] + circuit.netlist.inputs["c"]))
-    stage = dict(zip((circuit.netlist.nets[net] for net in circuit.source), stages.source_stage.tolist(), strict=True))
-    # Edge 0: the activation reaches its register. Edge 1: the partial sum does, as the product reaches its own.
-    assert (stage["a[0]"], stage["c[0]"], stage["w[0]"]) == (0, 1, 0)
-    assert (stages.count, stages.fill, stages.rising) == (4, 3, True)
+    edge = dict(zip((circuit.netlist.nets[net] for net in circuit.source), stages.source_edge.tolist(), strict=True))
+    # Edge 0: the activation reaches its register. Edge 2: the partial sum does, as the product reaches its own.
+    assert (edge["a[0]"], edge["c[0]"], edge["w[0]"]) == (0, 2, 0)
+    assert (stages.count, stages.fill, stages.rising) == (7, 6, True)
+
+
+def test_edges_of_a_design_that_uses_both(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "netlist.v").write_text(HALVES)
+    circuit = corner_of(tmp_path / "netlist.v", library).circuit
+    stages = plan_stages(circuit, frozenset(circuit.netlist.inputs["a"] + circuit.netlist.inputs["c"]))
+    edge = dict(zip((circuit.netlist.nets[net] for net in circuit.source), stages.source_edge.tolist(), strict=True))
+    # a at edge 0 (rising), its register at 2, the product's at 3 (falling), where the partial sum's changes too; that
+    # one took its value half a period after the port did, at edge 2.
+    assert (edge["a[0]"], edge["c[0]"], stages.count, stages.rising) == (0, 2, 6, True)
+
+
+def test_polarity_of_the_nets_of_a_clock_tree(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "netlist.v").write_text(CLOCK_TREE)
+    circuit = corner_of(tmp_path / "netlist.v", library, en=1).circuit
+    stages = plan_stages(circuit, frozenset(circuit.netlist.inputs["a"]))
+    found = {circuit.netlist.nets[net]: inverted for net, inverted in stages.inverted.items()}
+    assert found == {"early": False, "late": False, "turned": True, "gated": True}
 
 
 def test_samples_are_spread_evenly(shared: Path, library: Library) -> None:

@@ -3,7 +3,9 @@
 
 The native engines let every stage make its transition at once, each from its own clock edge: a flip-flop launches what
 the earlier stage gave it. A simulator with a clock does the same one stage after the other, if each source changes at
-the edge of the stage it feeds. ``plan_stages`` finds those edges, or says why there are none.
+the edge of the stage it feeds. ``plan_stages`` finds those edges, or says why there are none. Rising and falling edges
+are counted alike, so that a stage between flip-flops of one edge takes two and one between those of both edges takes
+one.
 
 Tests: tests/flow/test_crosscheck.py.
 """
@@ -15,10 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from halo.errors import HaloError
-from halo.netlist.graph import propagate_constants
+from halo.netlist.graph import I8, propagate_constants
 from halo.netlist.model import FLOP, I32, Circuit
 from halo.netlist.ternary import live_pins
-from halo.timing.clock_edges import RISE, require_one_edge
+from halo.timing.clock_edges import EDGES, RISE, flop_edges, launching_edges, port_edge
+
+_BOTH = sum(1 << edge for edge in EDGES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,18 +30,21 @@ class Stages:
     """When the sources of a circuit change.
 
     Attributes:
-        source_stage: int32[S], index of the clock edge at which each source of the circuit changes (0 for held ones).
-        count: number of stages; stage k is measured from edge k, and edge 0 needs no clock.
-        fill: clock edges after which every register holds what steady sources give it, held sources included.
+        source_edge: int32[S], index of the clock edge at which each source of the circuit changes (0 for held ones).
+        count: number of clock edges; what an edge sets off is measured from it.
+        fill: clock edges after which every register holds what steady sources give it, held sources included; even.
         clock_nets: input-port bits that carry the clock, ascending.
-        rising: the active edge.
+        rising: whether edge 0, and with it every even one, is a rising one.
+        inverted: nets of the clock tree behind gates, ascending, and whether each is the opposite of the clock. The
+            clock is ideal, so these nets are to follow it without delay.
     """
 
-    source_stage: I32
+    source_edge: I32
     count: int
     fill: int
     clock_nets: tuple[int, ...]
     rising: bool
+    inverted: dict[int, bool]
 
 
 def plan_stages(circuit: Circuit, moving: frozenset[int]) -> Stages:
@@ -48,14 +55,16 @@ def plan_stages(circuit: Circuit, moving: frozenset[int]) -> Stages:
         moving: source nets that change in some transition.
 
     Raises:
-        HaloError: a signal meets its own registered copy, flip-flops use both edges, or the clock runs through gates.
+        HaloError: a signal meets its own registered copy, or changes of both clock edges meet in a gate.
     """
-    fill = _registers_in_line(circuit)
+    fill = 2 * _registers_in_line(circuit)
     if fill == 0:
-        return Stages(np.zeros(len(circuit.source), np.int32), 1, 0, (), True)
-    clocks = clock_ports(circuit)
+        return Stages(np.zeros(len(circuit.source), np.int32), 1, 0, (), True, {})
+    ports = frozenset(net for bits in circuit.netlist.inputs.values() for net in bits)
     differences = _Differences(circuit)
     constant = propagate_constants(circuit, {})
+    capture = flop_edges(circuit)
+    launching = launching_edges(circuit, constant, frozenset(circuit.source.tolist()) - moving)
     reached = set(moving)
     for g in range(len(circuit.state_gates), circuit.gates):
         out = int(circuit.out[g])
@@ -66,12 +75,40 @@ def plan_stages(circuit: Circuit, moving: frozenset[int]) -> Stages:
         if not pins or constant[out] >= 0:
             continue
         reached.add(out)
+        clocked = circuit.kind[g] == FLOP
+        if launching[out] == _BOTH:
+            raise _meeting(circuit, f"net {circuit.netlist.nets[out]} changes after both clock edges")
         for net in sorted(pins):
-            differences.join(net, out, int(circuit.kind[g] == FLOP))
-    stage = differences.stages(reached)
-    of_source = np.array([stage.get(int(net), 0) for net in circuit.source], np.int32)
-    rising = require_one_edge(circuit) == RISE
-    return Stages(of_source, 1 + max(stage.values(), default=0), fill, clocks, rising)
+            later = (2 if launching[net] == 1 << capture[g] else 1) if clocked else 0
+            differences.join(net, out, later)
+    first = port_edge(circuit)
+    edge = differences.edges({net: int(launching[net] != 1 << first) for net in reached})
+    of_source = np.array([edge.get(int(net), 0) for net in circuit.source], np.int32)
+    return Stages(
+        of_source,
+        1 + max(edge.values(), default=0),
+        fill,
+        tuple(sorted(circuit.clock_nets & ports)),
+        first == RISE,
+        _behind_gates(circuit, constant, ports),
+    )
+
+
+def _behind_gates(circuit: Circuit, constant: I8, ports: frozenset[int]) -> dict[int, bool]:
+    """Clock nets that gates drive, ascending, and whether each is the opposite of the clock port."""
+    inverted = dict.fromkeys(circuit.clock_nets & ports, False)
+    for g in range(circuit.gates):
+        out = int(circuit.out[g])
+        if out not in circuit.clock_nets:
+            continue
+        nets = circuit.pin_net[circuit.pin_start[g] : circuit.pin_start[g + 1]]
+        values = constant[nets]
+        table = circuit.table[circuit.table_start[g] : circuit.table_start[g + 1]]
+        (pin,) = {int(nets[pin]): pin for pin in live_pins(table.tobytes(), tuple(values.tolist()))}.values()
+        high = np.where(nets == nets[pin], 1, np.maximum(values, 0))
+        turns = not table[int(np.dot(high, 1 << np.arange(len(nets))))]
+        inverted[out] = inverted[int(nets[pin])] ^ turns
+    return {net: inverted[net] for net in sorted(inverted.keys() - ports)}
 
 
 def _registers_in_line(circuit: Circuit) -> int:
@@ -84,16 +121,16 @@ def _registers_in_line(circuit: Circuit) -> int:
 
 
 class _Differences:
-    """Stage differences between nets: union-find whose links carry a difference."""
+    """Differences between nets in clock edges: union-find whose links carry a difference."""
 
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
         self.parent = list(range(circuit.nets))
         self.above = [0] * circuit.nets
-        """Stage of a net less that of its parent."""
+        """Edges from that of the parent to that of a net."""
 
     def root(self, net: int) -> tuple[int, int]:
-        """Representative of a net, and the net's stage less the representative's."""
+        """Representative of a net, and the net's edge less the representative's."""
         above = 0
         while self.parent[net] != net:
             above += self.above[net]
@@ -101,26 +138,31 @@ class _Differences:
         return net, above
 
     def join(self, net: int, out: int, later: int) -> None:
-        """Set the stage of ``out`` to that of ``net`` plus ``later``."""
+        """Set the edge of ``out`` to that of ``net`` plus ``later``."""
         (a, above_a), (b, above_b) = self.root(net), self.root(out)
         if a != b:
             self.parent[b] = a
             self.above[b] = above_a + later - above_b
         elif above_b != above_a + later:
-            raise HaloError(
-                f"net {self.circuit.netlist.nets[out]} depends on one signal from two clock cycles: a simulator with "
-                "a clock cannot let both change in one transition",
-                "Crosscheck the design without its registers, or hold one of the inputs with --tie.",
-                self.circuit.netlist.path or None,
+            raise _meeting(
+                self.circuit, f"net {self.circuit.netlist.nets[out]} depends on one signal from two clock cycles"
             )
 
-    def stages(self, nets: set[int]) -> dict[int, int]:
-        """Stage of each net; the earliest net of each connected part is in stage 0."""
-        placed = {net: self.root(net) for net in sorted(nets)}
+    def edges(self, parity: dict[int, int]) -> dict[int, int]:
+        """Edge of each net: the earliest ones of each connected part that are even or odd as ``parity`` asks."""
+        placed = {net: self.root(net) for net in sorted(parity)}
         first: dict[int, int] = {}
-        for root, above in placed.values():
-            first[root] = min(first.get(root, above), above)
+        for net, (root, above) in placed.items():
+            first[root] = min(first.get(root, above - parity[net]), above - parity[net])
         return {net: above - first[root] for net, (root, above) in placed.items()}
+
+
+def _meeting(circuit: Circuit, what: str) -> HaloError:
+    return HaloError(
+        f"{what}: a simulator with a clock cannot let both change in one transition",
+        "Crosscheck the design without its registers, or hold one of the inputs with --tie.",
+        circuit.netlist.path or None,
+    )
 
 
 def clock_ports(circuit: Circuit) -> tuple[int, ...]:

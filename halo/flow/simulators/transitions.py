@@ -117,6 +117,8 @@ def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bo
     for net, i in place.items():
         if net not in ports:
             yield f"  always @(sources[{i}]) force dut.{wire_name(net)} = sources[{i}];"
+    for net, inverted in stages.inverted.items():
+        yield f"  always @(clock) force dut.{wire_name(net)} = {'~' if inverted else ''}clock;"
     for i, gate in enumerate(gates):
         counting = "toggles = toggles + 1;"
         if each_gate:
@@ -127,19 +129,15 @@ def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bo
     yield "  always @(go) begin"
     yield "    sources = before_values;"
     yield f"    #{settle_fs};"
-    for _ in range(stages.fill):
-        yield from _clocked(stages, settle_fs, [])
+    for edge in range(stages.fill):
+        yield from _clocked(stages, settle_fs, edge, [])
     yield "    toggles = 0; last_fs = 0;"
     if each_gate:
         yield f"    for (i = 0; i < {len(gates)}; i = i + 1) begin gate_toggles[i] = 0; gate_last_fs[i] = 0; end"
-    for stage in range(stages.count):
-        launches = _launches(timed, stages, stage)
-        if stage == 0:
-            yield "    start = $time;"
-            yield from launches
-            yield f"    #{settle_fs};"
-        else:
-            yield from _clocked(stages, settle_fs, launches)
+    for edge in range(stages.count):
+        yield from _clocked(stages, settle_fs, edge, _launches(timed, stages, edge))
+    if stages.count % 2:
+        yield f"    clock = {int(not stages.rising)}; #{settle_fs};"
     yield "    done = ~done;"
     yield "  end"
     yield "endmodule"
@@ -152,25 +150,23 @@ def _driver(circuit: Circuit, stages: Stages, place: dict[int, int], net: int) -
     return "clock" if net in stages.clock_nets else f"1'b{max(0, circuit.constant[net])}"
 
 
-def _clocked(stages: Stages, settle_fs: int, launches: list[str]) -> Iterator[str]:
-    """An active clock edge, the sources that change with it, and the idle edge once all is quiet."""
-    active = int(stages.rising)
+def _clocked(stages: Stages, settle_fs: int, edge: int, launches: list[str]) -> Iterator[str]:
+    """A clock edge, the sources that change with it, and the time until all is quiet."""
     yield "    start = $time;"
-    yield f"    clock = {active};"
+    yield f"    clock = {int(stages.rising) ^ (edge & 1)};"
     if launches:
-        yield "    #0;"  # the flip-flops have sampled before the sources of this stage change
+        yield "    #0;"  # the flip-flops have sampled before the sources of this edge change
     yield from launches
-    yield f"    #{settle_fs} clock = {1 - active};"
     yield f"    #{settle_fs};"
 
 
-def _launches(timed: TimedCircuit, stages: Stages, stage: int) -> list[str]:
-    """Statements that set the sources of a stage to their new values, each at its launch time."""
+def _launches(timed: TimedCircuit, stages: Stages, edge: int) -> list[str]:
+    """Statements that set the sources of a clock edge to their new values, each at its launch time."""
     source = timed.circuit.source
     now = 0
     lines = []
-    for launch in np.unique(timed.launch_fs[source[stages.source_stage == stage]]).tolist():
-        mine = (stages.source_stage == stage) & (timed.launch_fs[source] == launch)
+    for launch in np.unique(timed.launch_fs[source[stages.source_edge == edge]]).tolist():
+        mine = (stages.source_edge == edge) & (timed.launch_fs[source] == launch)
         mask = f"{len(source)}'b" + "".join("1" if bit else "0" for bit in mine[::-1])
         wait = f"#{launch - now} " if launch > now else ""
         lines.append(f"    {wait}sources = (sources & ~{mask}) | (after_values & {mask});")
