@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``halo crosscheck``: a finished run against Icarus Verilog, transition by transition.
+"""``halo crosscheck``: a finished run against Icarus Verilog, transition by transition, and its gates against the RTL.
 
-The circuit and its delays are calculated again from what the run recorded, with the hash of every file checked; Icarus
-plays the timed netlist in the run folder. Sources that the run does not hold take uniform random values before and
-after, partial sums and state registers included: any values do for a comparison of two engines.
+The RTL is read by the simulator itself, as neither synthesis nor its proof of equivalence does. The circuit and its
+delays are calculated again from what the run recorded, with the hash of every file checked; Icarus plays the timed
+netlist in the run folder. Sources that the run does not hold take uniform random values before and after, partial sums
+and state registers included: any values do for a comparison of two engines.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from halo.characterization.table import load_table
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.characterize import NETLIST, TIMED_NETLIST, file_of
-from halo.flow.runs.assets import mac_sources
+from halo.flow.runs.assets import design_sources, mac_sources
 from halo.flow.runs.provenance import Recorder, RunRecord, input_file, read_record, require_unchanged
 from halo.flow.runs.runfolder import RECORD, new_run
 from halo.flow.runs.tools import find_tool
 from halo.flow.simulators.comparison import Comparison, Difference, compare, draw_samples, spread
+from halo.flow.simulators.rtl_function import FunctionCheck, NotSimulatedError, check_function
 from halo.keywords import checked
 from halo.liberty import read_corner
 from halo.liberty.model import Library
@@ -34,6 +36,7 @@ from halo.netlist.verilog import read_netlist
 from halo.progress import Progress
 
 STAGE = "crosscheck"
+FUNCTION_STAGE = "RTL and gates"
 ROWS = "crosscheck.csv"
 _AGAIN = "Characterize again."
 BLOCK = 5000
@@ -47,7 +50,8 @@ class CrosscheckConfig:
 
     Attributes:
         run: folder of ``halo characterize``.
-        samples: transitions, spread evenly over corners and weights.
+        samples: transitions, spread evenly over corners and weights; also the number of random inputs for which the
+            outputs of RTL and gates are compared.
         seed: which.
         run_folder: folder to write, if any.
         force: replace a finished run.
@@ -80,11 +84,15 @@ class CrosscheckResult:
     Attributes:
         rows: one transition a row, as in ``crosscheck.csv``.
         first_difference: the first that is not equal in settling time, toggle count and outputs, in full.
+        function: the RTL beside the gates; None where they were not compared.
+        not_compared: why not; empty where they were.
         run_folder: what was written, if anything.
     """
 
     rows: pd.DataFrame
     first_difference: Difference | None
+    function: FunctionCheck | None = None
+    not_compared: str = ""
     run_folder: Path | None = None
 
     @property
@@ -96,6 +104,11 @@ class CrosscheckResult:
     def equal(self) -> int:
         """Number of those that are equal in settling time, toggle count and outputs."""
         return int(self.rows["equal"].sum())
+
+    @property
+    def passed(self) -> bool:
+        """Whether no difference was found, in the transitions or between RTL and gates."""
+        return self.equal == self.compared and (self.function is None or self.function.equal)
 
     def to_pandas(self) -> pd.DataFrame:
         """A copy of the rows."""
@@ -146,7 +159,10 @@ def crosscheck(config: CrosscheckConfig, report: Progress) -> CrosscheckResult:
             compared=result.compared,
             equal=result.equal,
             first_difference=None if first is None else asdict(first),
+            function=None if result.function is None else asdict(result.function),
         )
+        if result.not_compared:
+            kept.assume(result.not_compared)
     return replace(result, run_folder=config.run_folder)
 
 
@@ -184,7 +200,33 @@ def _play(
             done += len(found.weight)
             first = first or found.first_difference
             report(STAGE, done, config.samples)
-    return CrosscheckResult(pd.concat(tables, ignore_index=True), first)
+    function, why = _function(config, record, options, report)
+    return CrosscheckResult(pd.concat(tables, ignore_index=True), first, function, why)
+
+
+def _function(
+    config: CrosscheckConfig, record: RunRecord, options: CharacterizeConfig, report: Progress
+) -> tuple[FunctionCheck | None, str]:
+    """Play the run's RTL beside its gates, or say why not."""
+    if options.netlist:
+        return None, "The run is of a gate netlist: there is no RTL to compare its gates with."
+    report(FUNCTION_STAGE, 0, 1)
+    sources, _ = design_sources(options.files, options.file_lists, options.defines, options.include_dirs)
+    try:
+        found = check_function(
+            sources,
+            record.results["design"],
+            dict(options.params),
+            config.run / NETLIST,
+            read_corner(options.corners[0][1]),
+            clock=record.results["roles"]["clock"],
+            patterns=config.samples,
+            generator=np.random.default_rng(config.seed),
+        )
+    except NotSimulatedError as error:
+        return None, f"RTL and gates were not simulated side by side: {error.what}. {error.fix}"
+    report(FUNCTION_STAGE, 1, 1)
+    return found, ""
 
 
 def _table(corner: str, found: Comparison) -> pd.DataFrame:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``halo crosscheck`` prints: how many transitions are equal, and in full the first that is not.
+"""What ``halo crosscheck`` prints: how many transitions are equal, whether RTL and gates are, and first differences.
 
 Tests: tests/flow/test_crosscheck.py.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from halo.flow.crosscheck import ROWS, CrosscheckResult
 from halo.flow.simulators.comparison import Difference
+from halo.flow.simulators.rtl_function import FunctionCheck
 from halo.report.model import File, Report, Section
 from halo.units import FS_PER_PS
 
@@ -22,9 +23,31 @@ def crosscheck_report(result: CrosscheckResult) -> Report:
     )
     first = result.first_difference
     sections = [] if first is None else [difference_section(first)]
+    sections.append(function_section(result.function, result.not_compared))
     if result.run_folder is not None:
         sections.append(Section("", [File(result.run_folder / ROWS)]))
     return Report(title, sections)
+
+
+def function_section(found: FunctionCheck | None, not_compared: str) -> Section:
+    """The RTL beside the gates: how many inputs were compared, and the first for which they differ."""
+    if found is None:
+        return Section("", [not_compared])
+    said = f"{found.compared:,} inputs of the RTL as {found.simulator} reads it: "
+    lines = [
+        said + ("outputs equal to those of the gates." if found.equal else "outputs differ from those of the gates.")
+    ]
+    if found.unknown:
+        count = len(found.unknown)
+        which = f"output bit {found.unknown[0]}" if count == 1 else f"{count} output bits, from {found.unknown[0]} on,"
+        lines.append(f"{which} never had a known value on both sides: not compared.")
+    if found.difference is None:
+        return Section("", lines)
+    first = found.difference
+    lines.append(f"inputs         {', '.join(f'{port} = {value}' for port, value in first.inputs.items())}")
+    lines += [f"output {port}: RTL {bits}, gates {first.gates[port]}" for port, bits in first.rtl.items()]
+    lines.append("Yosys and the simulator read the RTL differently, or the RTL has a race.")
+    return Section(f"RTL and gates differ, first in pattern {first.pattern}", lines)
 
 
 def difference_section(found: Difference) -> Section:

