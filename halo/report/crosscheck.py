@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from halo.flow.crosscheck import ROWS, CrosscheckResult
 from halo.flow.simulators.comparison import Difference
-from halo.flow.simulators.rtl_function import FunctionCheck
+from halo.flow.simulators.rtl_function import FunctionCheck, FunctionDifference
 from halo.report.model import File, Report, Section
 from halo.units import FS_PER_PS
 
@@ -41,13 +41,25 @@ def function_section(found: FunctionCheck | None, not_compared: str) -> Section:
         count = len(found.unknown)
         which = f"output bit {found.unknown[0]}" if count == 1 else f"{count} output bits, from {found.unknown[0]} on,"
         lines.append(f"{which} never had a known value on both sides: not compared.")
+    if found.outvoted is not None:
+        lines += ["Icarus Verilog reads the RTL differently, and Verilator as synthesis does:", *_both(found.outvoted)]
     if found.difference is None:
         return Section("", lines)
-    first = found.difference
-    lines.append(f"inputs         {', '.join(f'{port} = {value}' for port, value in first.inputs.items())}")
-    lines += [f"output {port}: RTL {bits}, gates {first.gates[port]}" for port, bits in first.rtl.items()]
-    lines.append("Yosys and the simulator read the RTL differently, or the RTL has a race.")
-    return Section(f"RTL and gates differ, first in pattern {first.pattern}", lines)
+    lines += _both(found.difference)
+    lines.append(
+        "Synthesis and the simulator read the RTL differently, or it simulates in another way than it is built "
+        "(a race, full_case, an incomplete sensitivity list)."
+    )
+    return Section(f"RTL and gates differ, first in pattern {found.difference.pattern}", lines)
+
+
+def _both(found: FunctionDifference) -> list[str]:
+    """A pattern and the outputs that differ."""
+    inputs = ", ".join(f"{port} = {value}" for port, value in found.inputs.items())
+    return [
+        f"inputs         {inputs}",
+        *(f"output {port}: RTL {bits}, gates {found.gates[port]}" for port, bits in found.rtl.items()),
+    ]
 
 
 def difference_section(found: Difference) -> Section:

@@ -118,6 +118,7 @@ def _conversion(top: str, workdir: Path, name: str) -> list[str]:
         f"synth -noabc -top {top}",
         "dfflegalize -cell $_DFF_P_ 01",
         "opt_clean",
+        "setundef -zero",  # as in the netlist: an undefined value that is left is 0
         f"rename -top {top}",
         f"write_json {quoted(workdir / f'{name}.json')}",
         "aigmap",

@@ -29,12 +29,20 @@ _PORT = re.compile(
 _INCLUDE = re.compile(r"Can't open include file `(?P<file>.*)'")
 _CONFLICT = re.compile(r"Warning: multiple conflicting drivers for (?P<signal>.+?):\n(?P<drivers>(?:    .*\n)*)")
 _CELL_PLACE = re.compile(r"\$(?P<path>[^$]*):(?P<line>\d+)\$\d+")
-_UNDRIVEN = re.compile(r"Warning: Wire (?P<signal>.+?) is used but has no driver")
+UNDRIVEN = re.compile(r"Warning: Wire (?P<signal>.+?) is used but has no driver")
 _LOOP = re.compile(r"Warning: found logic loop in module (?P<module>.+?):\n(?P<steps>(?:    .*\n)*)")
 _SOURCE = re.compile(r"source: (?P<path>[^\s|]+?):(?P<line>\d+)")
 _PARSING = re.compile(r"^Parsing (?:System)?Verilog input from `(.*)' to AST", re.MULTILINE)
 _DEFINED = re.compile(r"Generating RTLIL representation for module `\\(?P<name>[^$\n].*?)'\.$", re.MULTILINE)
 _UNMAPPED = re.compile(r"Warning: Cell (?P<cell>\S+) is an unmapped internal cell of type (?P<type>\S+?)\.")
+# Internal cells that no library has, whatever it holds: what they stand for, and what to write.
+_NO_CELLS = {
+    "$pow": ("the operator ** has an exponent that is not constant", "Multiply, or shift where the base is 2."),
+    "$_ALDFF": (
+        "a register takes a value that is not constant with its asynchronous reset",
+        "Reset it to a constant, or load it at a clock edge.",
+    ),
+}
 _FLIP_FLOP = re.compile(r"FF (?P<cell>\S+) \(type (?P<type>\S+)\) cannot be legalized: (?P<reason>.*)")
 _ABC_SAYS = re.compile(r"ABC: (?P<text>(?:Error|Library with|The current library).*)")
 _STOP = re.compile(r"^parameter_(?P<text>.+)$")
@@ -185,12 +193,19 @@ def _about_structure(run: YosysRun, error: str) -> HaloError | None:
             int(source.group("line")) if source else None,
         )
     if match := _UNMAPPED.search(run.log):
+        if hint := next((hint for kind, hint in _NO_CELLS.items() if match.group("type").startswith(kind)), None):
+            place = _CELL_PLACE.search(match.group("cell"))
+            where = (place.group("path"), int(place.group("line"))) if place else (None, None)
+            return HaloError(*hint, *where)
         return HaloError(
             f"the library has no cell for {match.group('type')}, which the design needs",
             "Add the Liberty file that holds such cells: inverters, NAND or NOR gates, and flip-flops for registers.",
         )
-    if match := _UNDRIVEN.search(run.log):
-        return HaloError(f"signal {_signal(match.group('signal'))} is used but never driven", "Drive it.")
+    if match := UNDRIVEN.search(run.log):
+        signal = _signal(match.group("signal"))
+        inside = "." in signal.partition(".")[2]
+        fix = "Drive it; what lies inside another instance must come through its ports." if inside else "Drive it."
+        return HaloError(f"signal {signal} is used but never driven", fix)
     return None
 
 
@@ -205,7 +220,7 @@ def undriven_outputs(run: YosysRun, top: str, ports: Sequence[str]) -> tuple[str
     Returns:
         Names as Yosys takes them (``carry[3]``); empty where anything else is wrong.
     """
-    found = [match.group("signal") for match in _UNDRIVEN.finditer(run.log)]
+    found = [match.group("signal") for match in UNDRIVEN.finditer(run.log)]
     if "check -assert" not in (run.error or "") or any(
         other.search(run.log) for other in (_LATCH, _CONFLICT, _LOOP, _UNMAPPED)
     ):

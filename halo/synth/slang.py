@@ -6,8 +6,12 @@ signedness, parameters with their values (from the tree that ``--dump-ast`` prin
 column (``--diag-json``). Widths come from the netlist, in which an interface port ``m`` is one port for each signal
 of its modport (``m.a``), and an unpacked array or struct is one vector, its first element in the highest bits.
 
-Hierarchy stays where it can, for the structural flow. Initial blocks, assertions and delays are no hardware and are
-left out, and all files are one compilation unit, as for Icarus and Yosys' own reader.
+Hierarchy stays where it can, for the structural flow. Assertions and delays are no hardware and are left out. Initial
+blocks are evaluated, for they may fill a table; one that only a simulation can play is left out, if nothing needs what
+it assigns. All files are one compilation unit, as for Icarus and Yosys' own reader.
+
+slang gives a variable that nothing assigns an undefined constant, which a mapper takes for any value. Yosys' reader
+leaves it without a driver, which is an error where it is used: ``undriven`` names such variables, to do likewise.
 
 Tests: tests/synth/test_systemverilog.py.
 """
@@ -28,13 +32,13 @@ from halo.netlist.sources import Sources
 from halo.synth.yosys import YosysRun, quoted, run_yosys
 
 DIAGNOSTICS = "slang.json"
+WITHOUT_INITIAL = "--ignore-initial"
 _OPTIONS = (
     "--single-unit",
     "--best-effort-hierarchy",
     "--allow-toplevel-iface-ports",
     "--allow-use-before-declare",
     "--no-implicit-memories",
-    "--ignore-initial",
     "--ignore-assertions",
     "--ignore-timing",
     "--diag-abs-paths",
@@ -47,6 +51,12 @@ _FIXES = {
     "CouldNotOpenIncludeFile": "Give the folder it is in with --include DIR.",
     "UnknownDirective": "Define the macro first, with --define NAME=VALUE or in a file in front of this one.",
 }
+_ANOTHER_WAY = "Write it in another way: synthesis does not take it."
+_FIXES_BY_TEXT = {
+    "unsupported": _ANOTHER_WAY,
+    "unroll limit": _ANOTHER_WAY,
+    "failed to open file": "Put the file where the current folder sees it, or give its full path.",
+}
 _DIRECTIONS = {"In": "input", "Out": "output", "InOut": "inout"}
 _MODULE = r"^[ \t]*module\s+(?:automatic\s+|static\s+)?({})\b"
 _SOURCE_LINE = re.compile(r"^Source line (?P<path>.*?):(?P<line>\d+):(?P<column>\d+):", re.MULTILINE)
@@ -58,6 +68,10 @@ _SIGNED_TYPE = re.compile(r"(?:byte|shortint|int|longint|integer)\b(?! unsigned)
 
 class SlangRefusedError(HaloError):
     """slang does not take the text; Yosys' own reader, which checks less, may."""
+
+
+class SlangFailedError(SlangRefusedError):
+    """slang is not there, or fails on the text without saying what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +122,7 @@ def elaborate(sources: Sources, top: str | None, parameters: Mapping[str, int | 
     if top is None and len(found := module_places(sources)) == 1:
         top = next(iter(found))  # slang takes no module for the top whose parameters have no default
     path = workdir / "ports.json"
-    read = slang_command(sources, top, parameters, workdir, "--dump-ast")
+    read = slang_command(sources, top, parameters, workdir, WITHOUT_INITIAL, "--dump-ast")
     run = run_yosys([read, f"write_json {quoted(path)}"], workdir, "slang")
     if run.error is not None:
         raise slang_error(run, sources, top, workdir)
@@ -135,7 +149,7 @@ def slang_error(run: YosysRun, sources: Sources, top: str | None, workdir: Path)
         where = (None, None) if at is None else (int(at["line"]), int(at["column"]))
         said = (run.error or "").partition(", see AST")[0]
         fix = f"Write it in another way; what slang makes of it is in {run.kept_log()}."
-        return SlangRefusedError(f"slang: {said}", fix, file, *where)
+        return SlangFailedError(f"slang: {said}", fix, file, *where)
     first = next((entry for entry in errors if "location" in entry), errors[0])
     code, message = first["code"], first["message"]
     if code == "InvalidTopModule" and top is not None:
@@ -146,7 +160,22 @@ def slang_error(run: YosysRun, sources: Sources, top: str | None, workdir: Path)
         place = _as_given(file, sources), int(line), int(column)
     others = len(errors) - 1
     more = f" (and {others} further error{'s' if others > 1 else ''})" if others else ""
-    return SlangRefusedError(f"slang: {message}{more}", _FIXES.get(code, "Correct the SystemVerilog there."), *place)
+    fix = next((fix for said, fix in _FIXES_BY_TEXT.items() if said in message), "Correct the SystemVerilog there.")
+    return SlangRefusedError(f"slang: {message}{more}", _FIXES.get(code, fix), *place)
+
+
+def undriven(path: Path) -> list[str]:
+    """Yosys commands that leave without a driver what slang has given an undefined constant.
+
+    Args:
+        path: the design in JSON format, as ``read_slang`` left it.
+    """
+    return [
+        f"delete {module}/{name}"
+        for module, content in json.loads(path.read_text(encoding="utf-8"))["modules"].items()
+        for name, cell in content["cells"].items()
+        if cell["type"] == "$buf" and set(cell["connections"]["A"]) == {"x"}
+    ]
 
 
 def module_places(sources: Sources) -> dict[str, tuple[Path, int]]:

@@ -18,8 +18,16 @@ from typing import NamedTuple
 
 from halo.errors import HaloError
 from halo.netlist.sources import SYSTEMVERILOG, Sources
-from halo.synth.explain import UnexplainedError, explain
-from halo.synth.slang import SlangRefusedError, elaborate, slang_command, slang_error
+from halo.synth.explain import UNDRIVEN, UnexplainedError, explain
+from halo.synth.slang import (
+    WITHOUT_INITIAL,
+    SlangFailedError,
+    SlangRefusedError,
+    elaborate,
+    slang_command,
+    slang_error,
+    undriven,
+)
 from halo.synth.yosys import YosysRun, quoted, run_yosys
 
 NO_PRINTS = "delete */t:$print"
@@ -64,33 +72,73 @@ def run_on_sources(
         HaloError: neither reader takes the sources, or one of the commands fails.
     """
     given = Sources.of(sources)
-    by_yosys = read_commands(given, top, parameters)
-    by_slang = [slang_command(given, top, parameters, workdir), f"hierarchy -check -top {top}"]
+
+    def by_yosys() -> tuple[YosysRun, HaloError | None]:
+        reading = read_commands(given, top, parameters)
+        run = run_yosys([*reading, *then], workdir, name)
+        refused = run.error is not None and run.last_command in reading
+        return run, explain(run, top, parameters) if refused else None
+
+    def by_slang() -> tuple[YosysRun, HaloError | None]:
+        run, refused = _read_by_slang(given, top, parameters, then, workdir, name)
+        if run.error is None and parameters:
+            elaborate(given, top, parameters, workdir)  # read_slang does not mind a parameter that is not there
+        return run, refused
+
     slang_first = given.systemverilog
     first, second = (by_slang, by_yosys) if slang_first else (by_yosys, by_slang)
-    run = run_yosys([*first, *then], workdir, name)
-    if run.error is None:
-        if slang_first and parameters:
-            elaborate(given, top, parameters, workdir)  # read_slang does not mind a parameter that is not there
-        return run, None
-    if run.last_command not in first:
-        if not check:
-            return run, None
+    note = None
+    run, refused = first()
+    if refused is not None:
+        if not isinstance(refused, SlangRefusedError | UnexplainedError):
+            raise refused  # something is missing, and named
+        run, again = second()
+        if again is not None:
+            told_more = isinstance(again, SlangRefusedError) and not isinstance(again, SlangFailedError)
+            raise refused if slang_first or not told_more else again
+        note = _note(given, refused, slang_first)
+    if run.error is not None and check:
         raise explain(run, top, parameters)
-    refused = _slang_refusal(run, given, top, workdir) if slang_first else explain(run, top, parameters)
-    if not isinstance(refused, SlangRefusedError | UnexplainedError):
-        raise refused  # something is missing, and named
-    again = run_yosys([*second, *then], workdir, name)
-    if again.error is None or not (check or again.last_command in second):
-        return again, _note(given, refused, slang_first)
-    if again.last_command not in second:
-        raise explain(again, top, parameters)
-    raise refused if slang_first or _NO_SLANG in again.error else _slang_refusal(again, given, top, workdir)
+    return run, note
+
+
+def _read_by_slang(
+    sources: Sources, top: str, parameters: Mapping[str, int | str], then: Sequence[str], workdir: Path, name: str
+) -> tuple[YosysRun, HaloError | None]:
+    """Run commands on what slang reads; an error beside the run where it refuses the sources.
+
+    Initial blocks that slang cannot evaluate are left out, if everything that is used has a driver without them.
+    """
+    design = workdir / "slang_design.json"
+    whole: HaloError | None = None
+    for options in ((), (WITHOUT_INITIAL,)):
+        read = slang_command(sources, top, parameters, workdir, *options)
+        reading = [read, f"write_json {quoted(design)}", f"hierarchy -check -top {top}"]
+        run = run_yosys([*reading, *then], workdir, name)
+        if run.error is not None and run.last_command in reading:
+            refused = _slang_refusal(run, sources, top, workdir)
+            if not isinstance(refused, SlangRefusedError) or (whole is None and not _has_initial(sources)):
+                return run, refused
+            whole, last = whole or refused, refused
+            continue
+        lost = undriven(design)
+        if not lost:
+            return run, None
+        opened = [reading[0], *lost, *reading[1:]]
+        if whole is None:
+            return run_yosys([*opened, *then], workdir, name), None
+        needed = UNDRIVEN.search(run_yosys([*opened, "check"], workdir, name).log)
+        return (run, whole) if needed else (run, None)
+    return run, last
+
+
+def _has_initial(sources: Sources) -> bool:
+    return any("initial" in path.read_text(encoding="utf-8", errors="replace") for path in sources.files)
 
 
 def _slang_refusal(run: YosysRun, sources: Sources, top: str, workdir: Path) -> HaloError:
     if _NO_SLANG in (run.error or ""):
-        return SlangRefusedError("this pyosys has no slang front end", "Run: pip install --upgrade pyosys.")
+        return SlangFailedError("this pyosys has no slang front end", "Run: pip install --upgrade pyosys.")
     return slang_error(run, sources, top, workdir)
 
 
