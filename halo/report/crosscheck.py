@@ -23,7 +23,8 @@ def crosscheck_report(result: CrosscheckResult) -> Report:
     )
     first = result.first_difference
     sections = [] if first is None else [difference_section(first)]
-    sections.append(function_section(result.function, result.not_compared))
+    if result.function is not None or result.not_compared:
+        sections.append(function_section(result.function, result.not_compared))
     if result.run_folder is not None:
         sections.append(Section("", [File(result.run_folder / ROWS)]))
     return Report(title, sections)

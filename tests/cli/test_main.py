@@ -227,7 +227,7 @@ def test_crosscheck_prints_its_result_and_fails_when_one_differs(
 
     def played(config: Any, report: Any) -> Any:
         seen.append(config)
-        return module.CrosscheckResult(rows, None, config.run_folder)
+        return module.CrosscheckResult(rows, None, run_folder=config.run_folder)
 
     monkeypatch.setattr(module, "crosscheck", played)
     assert main(["crosscheck", "run", "--samples", "7", "--seed", "3", "-o", "checked"]) == code

@@ -54,7 +54,7 @@ RIGHT: dict[str, tuple[str, str, Model]] = {
         ".v",
         "module t(input [0:3] a, input [0:3] w, output [0:7] y);\n"
         "  function automatic [0:3] pick(input [0:3] p, input [0:3] q); integer i, j; begin pick = 0;\n"
-        "    for (i = 0; i < 4; i = i + 1) for (j = 0; j < 4; j = j + 1) pick[i] = pick[i] | (p[j] && q[i] && i == j);\n"
+        "    for (i = 0; i < 4; i = i + 1) for (j = 0; j < 4; j = j + 1) pick[i] = pick[i] | p[j] & q[i] & i == j;\n"
         "  end endfunction\n  assign y = {4'b0, pick(a, w)};\nendmodule",
         lambda a, w: a & w,
     ),
@@ -101,7 +101,7 @@ RIGHT: dict[str, tuple[str, str, Model]] = {
         '  always @* begin y = a * w; if (y > 60) $display("%d is large", y); end\nendmodule',
         lambda a, w: a * w,
     ),
-    # verilator/verilator#4591 and others: tables that only an initial block fills.
+    # povik/sv-elab#126: what an initial block fills was lost without a word.
     "a table filled by an initial block": (
         ".sv",
         f"module t({SV_PORTS}); logic [7:0] rom [0:15]; initial for (int i = 0; i < 16; i++) rom[i] = i * 3;\n"
@@ -121,7 +121,7 @@ RIGHT: dict[str, tuple[str, str, Model]] = {
         "  assign y = a[1:0] == 0 ? {3'b0, c} : w;\nendmodule",
         lambda a, w: w if a & 3 else 51681708 & 31,
     ),
-    # chipsalliance/yosys-f4pga-plugins#412 and others: modules that hold smaller copies of themselves.
+    # YosysHQ/yosys#3976: modules that hold smaller copies of themselves ended the reader.
     "a tree of modules that hold themselves": (
         ".v",
         "module sum #(parameter N = 4) (input [8*N-1:0] x, output [7:0] y); generate if (N == 1) assign y = x;\n"
@@ -188,7 +188,7 @@ REFUSED: dict[str, tuple[str, str, int | None, str, str]] = {
         "suppress_faults",
         "NAME",
     ),
-    # YosysHQ/yosys#2007 and others: user-defined primitives.
+    # YosysHQ/yosys#3143, verilator/verilator#468
     "a user-defined primitive": (
         ".v",
         "primitive both(o, x, y); output o; input x, y; table 0 ? : 0; ? 0 : 0; 1 1 : 1; endtable endprimitive\n"
@@ -197,6 +197,7 @@ REFUSED: dict[str, tuple[str, str, int | None, str, str]] = {
         "user-defined primitives",
         "another way",
     ),
+    # povik/sv-elab#280
     "a table whose file is gone": (
         ".sv",
         f'module t({SV_PORTS}); logic [7:0] rom [0:15];\n  initial $readmemh("gone.hex", rom);\n'
@@ -228,7 +229,7 @@ REFUSED: dict[str, tuple[str, str, int | None, str, str]] = {
         "plusargs",
         "another way",
     ),
-    # YosysHQ/yosys#1441 and others: references into the hierarchy.
+    # YosysHQ/yosys#647: such a name became a wire of its own, without a driver.
     "a wire inside another instance": (
         ".v",
         "module square(input [3:0] a, output [7:0] y); wire [7:0] q; assign q = a * a; assign y = q; endmodule\n"
@@ -237,7 +238,6 @@ REFUSED: dict[str, tuple[str, str, int | None, str, str]] = {
         r"signal t\.u\.q",
         "through its ports",
     ),
-    # YosysHQ/yosys#3464: nets with a value of their own.
     "a net that rests at a level": (
         ".v",
         f"module t({PORTS});\n  tri0 n;\n  assign y = a * w + n;\nendmodule",
