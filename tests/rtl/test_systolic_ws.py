@@ -21,7 +21,6 @@ ARRAYS = (
     (1, 1, 3, 120, 8),
     (4, 4, 8, 40, 8),
     (8, 8, 9, 16, 4),
-    (16, 16, 16, 12, 8),
 )
 WIDTHS = {4: 8, 8: 20}  # of the accumulator; the narrow one wraps around
 FAST: Values = {"MULTIPLIER": "behavioural"}
