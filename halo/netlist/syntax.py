@@ -21,6 +21,10 @@ from halo.netlist.tokens import Tokens
 X = 2
 Z = 3
 
+_DELAY_FIX = (
+    "Leave it out: delays come from the library or from --sdf. What has parameters is RTL: give it as FILE.v, not as "
+    "--netlist."
+)
 _RTL_FIX = "This is RTL, not a gate netlist: give it as FILE.v (it is then synthesized), not as --netlist."
 _MODEL_FIX = (
     "Leave the simulation models of the cells out of the netlist, or put them between `celldefine and `endcelldefine."
@@ -488,7 +492,7 @@ class _Parser:
         while True:
             line = self.line()
             if self.is_("#") or self.is_("("):
-                raise self.tokens.error("a delay or strength on an assign in a gate netlist", self.at, _RTL_FIX)
+                raise self.tokens.error("a delay or strength of an assign", self.at, _DELAY_FIX)
             left = self.expression()
             self.expect("=", "in the assign")
             module.assigns.append((left, self.expression(), line))
@@ -499,8 +503,8 @@ class _Parser:
     def instance(self, module: ModuleText) -> None:
         line = self.line()
         cell = self.name("a declaration, 'assign', an instance or 'endmodule'")
-        if self.is_("#"):
-            raise self.tokens.error(f"instance of {cell} with parameters in a gate netlist", self.at, _RTL_FIX)
+        if self.take("#"):
+            self.no_parameters(cell)
         while True:
             name = self.name(f"the name of this instance of {cell}")
             if self.is_("["):
@@ -511,6 +515,15 @@ class _Parser:
                 return
             self.expect(",", "or ';' after the instance")
             line = self.line()
+
+    def no_parameters(self, cell: str) -> None:
+        """What follows the # of an instance: an empty list says nothing, anything else is refused."""
+        at = self.at - 1
+        if self.take("(") and self.take(")"):
+            return
+        if self.is_("."):
+            raise self.tokens.error(f"instance of {cell} with parameters in a gate netlist", at, _RTL_FIX)
+        raise self.tokens.error(f"a delay or parameter of an instance of {cell}", at, _DELAY_FIX)
 
     def connections(self) -> tuple[dict[str, Expr | None] | None, list[Expr | None]]:
         if self.take(")"):

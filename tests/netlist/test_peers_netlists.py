@@ -90,6 +90,39 @@ RIGHT = {
         "module t(input a, output [1:0] y); s m (.k(4'hA), .x(a), .y(y[0])), n (.k(4'sd8), .x(a), .y(y[1])); endmodule",
         [1, 2],
     ),
+    # RTimothyEdwards/netgen#82: attributes with escaped names, and quotes and stars inside.
+    "attributes with names and stars inside": (
+        '(* \\a.b = "x(*y" *)\n(* top = 1 *)\nmodule t(input a, output y);\n'
+        '(* src = "a.v:1", keep *) INV g ((* z *) .A(a), .Y(y)); endmodule',
+        [1, 0],
+    ),
+    # byuccl/spydrnet#183
+    "an empty list of parameters": ("module t(input a, output y); INV #(\n) g (.A(a), .Y(y)); endmodule", [1, 0]),
+    # nickg/nvc#1282, parallaxsw/OpenSTA#132: nets without a declaration in concatenations.
+    "undeclared nets in concatenations": (
+        "module s(input [2:0] x, output [1:0] q); INV g (.A(x[1]), .Y(q[0])); INV h (.A(x[1]), .Y(q[1])); endmodule\n"
+        "module t(input a, output y); s m (.x({ZERO_0, a, \\n[3] }), .q({n_2, y})); endmodule",
+        [1, 0],
+    ),
+    # The-OpenROAD-Project/OpenROAD#9676: a range inside the name of a port.
+    "a port whose name holds a range": (
+        "module s(\\Y[1:0] , z); input \\Y[1:0] ; output z; INV b (.A(\\Y[1:0] ), .Y(z)); endmodule\n"
+        "module t(input a, output y); s u (.\\Y[1:0] (a), .z(y)); endmodule",
+        [1, 0],
+    ),
+    # The-OpenROAD-Project/OpenSTA#130: outputs left open by nets of no name.
+    "outputs that end in a concatenation": (
+        "module s(input x, output [2:0] q); BUF b (.A(x), .Y(q[0])); INV c (.A(x), .Y(q[1])); \n"
+        "INV d (.A(x), .Y(q[2])); endmodule\nmodule t(input a, output y); s u (.x(a), .q({_NC1, y, _NC2})); endmodule",
+        [1, 0],
+    ),
+    "constants with blanks and underscores": (
+        "module s(input [7:0] k, input x, output y); wire n; AND2 g (.A(k[7]), .B(x), .Y(n));\n"
+        "ANDN h (.A(n), .B(k[0]), .Y(y)); endmodule\nmodule t(input a, output [2:0] y);\n"
+        "s u (.k(8 'h 80), .x(a), .y(y[0])), v (.k(8'b1000_0001), .x(a), .y(y[1])), w (.k(8'd128), .x(a), .y(y[2]));\n"
+        "endmodule",
+        [2, 0],
+    ),
     "an input joined to several outputs": (
         "module t(input a, output y, output z, output [1:0] w); assign z = y; assign w = {2{z}}, y = a; endmodule",
         [0, 1],
@@ -104,6 +137,26 @@ def test_right_function(build: Build, case: str) -> None:
 
 
 REFUSED = {
+    # YosysHQ/yosys#4785
+    "an array of instances": (
+        "module t(input [1:0] a, output [1:0] y);\nINV g [1:0] (.A(a), .Y(y)); endmodule",
+        2,
+        "g is an array of instances",
+    ),
+    # berkeley-abc/abc#412
+    "a gate of the language": ("module t(input a, output y);\nnot g(y, a); endmodule", 2, "gate primitive 'not'"),
+    # PyHDI/Pyverilog#111
+    "a delay on an instance": (
+        "module t(input a, output y);\nINV #(20) g (.A(a), .Y(y)); endmodule",
+        2,
+        "a delay or parameter of an instance of INV",
+    ),
+    "a delay on an assign": ("module t(input a, output y);\nassign #1 y = a; endmodule", 2, "a delay or strength"),
+    "a vector of two thousand million bits": (
+        "module t(input [2147483647:0] a, output y);\nINV g (.A(a[0]), .Y(y)); endmodule",
+        1,
+        "a vector of 2147483648 bits",
+    ),
     "a concatenation in the header": ("module t ({a}, y);\ninput a; output y;\nendmodule", 1, "expected a port"),
     "ports named apart from their nets": (
         "module s (.x(m), .y(r));\ninput m; output r; BUF g (.A(m), .Y(r));\nendmodule",
