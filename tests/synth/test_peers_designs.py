@@ -16,7 +16,7 @@ from halo.liberty import read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import drive_port, evaluate, read_port
 from halo.netlist.verilog import read_netlist
-from halo.synth import synthesize
+from halo.synth import check_equivalence, synthesize
 
 A, W = 4, 4
 PORTS = "input [3:0] a, input [3:0] w, output [7:0] y"
@@ -151,6 +151,24 @@ def test_right_function(case: str, tmp_path: Path, osu018: Path) -> None:
     given = drive_port(netlist, "a", lanes & 15) | drive_port(netlist, "w", lanes >> 4)
     found = read_port(netlist, evaluate(compile_circuit(netlist, library), given), "y", signed=False)
     assert found.tolist() == [model(lane & 15, lane >> 4) & 255 for lane in lanes.tolist()]
+
+
+def test_undefined_values_are_compared_as_they_are_built(tmp_path: Path, osu018: Path) -> None:
+    """A part select that leaves its vector (YosysHQ/yosys#3689): the proof was not to be had with undefined bits."""
+    suffix, text, _ = RIGHT["a part select beyond its vector"]
+    source = write(text, suffix, tmp_path)
+    made = synthesize([source], "t", [osu018], workdir=tmp_path / "w")
+    checked = check_equivalence([source], "t", made.netlist_verilog, [osu018], workdir=tmp_path / "check")
+    assert checked.equal and checked.method == "proof"
+
+
+def test_an_open_output_in_systemverilog_is_one(tmp_path: Path, osu018: Path) -> None:
+    text = f"module t({SV_PORTS}, output logic [1:0] z); assign y = a * w; assign z[0] = a[0]; endmodule"
+    source = write(text, ".sv", tmp_path)
+    made = synthesize([source], "t", [osu018], may_stay_open=["z"], workdir=tmp_path / "w")
+    assert made.open_outputs == ("z",)
+    with pytest.raises(HaloError, match=r"signal t\.z \[1\] is used but never driven"):
+        synthesize([source], "t", [osu018], workdir=tmp_path / "v")
 
 
 # what it is: suffix, source, line, part of the message, part of the fix
