@@ -76,7 +76,7 @@ def characterize_corner(
     seed: int,
     jobs: int | None,
     report: Callable[[int, int], None],
-    planned: Callable[[float], None] = lambda seconds: None,
+    planned: Callable[[float, int], None] = lambda seconds, cores: None,
 ) -> CornerResult:
     """Exercise some weights.
 
@@ -87,7 +87,8 @@ def characterize_corner(
         method: ``static``, ``bound`` (static and bound), or ``exact`` (all three and energy).
         jobs: threads; None: one a core. Results do not depend on it.
         report: called with (weights done, weights).
-        planned: called with the seconds that many weights (``PLANNED``) will take about, before they are begun.
+        planned: called with the seconds that many weights (``PLANNED``) will take about, before they are begun, if so
+            many cores do nothing else: a few are timed by the CPU time they take, whatever else runs.
 
     Raises:
         HaloError: as the engines.
@@ -131,9 +132,12 @@ def characterize_corner(
     threads = jobs or os.cpu_count() or 1
     if len(patterns) >= PLANNED:
         exercise(int(patterns[0]), values[0])  # compiles what is not compiled yet
-        start = time.perf_counter()
-        exercise(int(patterns[len(patterns) // 2]), values[len(patterns) // 2])
-        planned((time.perf_counter() - start) * len(patterns) / threads)
+        tried = [len(patterns) * part // 4 for part in (1, 2, 3)]
+        start = time.process_time()
+        for i in tried:
+            exercise(int(patterns[i]), values[i])
+        cores = min(threads, os.cpu_count() or 1)
+        planned((time.process_time() - start) / len(tried) * len(patterns) / cores, cores)
     done = 0
     results: list[WeightResult | None] = [None] * len(patterns)
     with ThreadPoolExecutor(threads) as pool:

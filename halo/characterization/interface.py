@@ -112,6 +112,7 @@ def netlist_ports(netlist: Netlist) -> tuple[PortInfo, ...]:
             signed=name in netlist.signed_ports,
             lsb=netlist.port_lsb[name],
             scalar=name in netlist.scalar_ports,
+            upward=name in netlist.upward_ports,
         )
         for direction, ports in groups
         for name, bits in ports.items()

@@ -256,7 +256,12 @@ def _exercise(
         seed=config.seed,
         jobs=config.jobs,
         report=lambda done, total: record.report(stage, done, total),
-        planned=lambda seconds: record.report(f"plan: {len(weights):,} weights in about {lasting(seconds)}", 0, 1),
+        planned=lambda seconds, cores: record.report(
+            f"plan: {len(weights):,} weights in about {lasting(seconds)}, if {cores} core{'s' * (cores > 1)} "
+            "can do nothing else",
+            0,
+            1,
+        ),
     )
     if result.energies is not None:
         for sentence in (*ENERGY_ASSUMPTIONS, *result.energies.notes):

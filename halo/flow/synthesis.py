@@ -79,8 +79,8 @@ class SynthesisRun:
         top: module synthesized.
         area: in the library's units.
         cells: number of each cell.
-        warnings: of Yosys, that say something about the netlist; and which front end read the sources, where it is not
-            the one that their suffixes ask for.
+        warnings: of Yosys, that say something about the netlist; which front end read the sources, where it is not the
+            one that their suffixes ask for; and output ports that nothing drives.
     """
 
     run_folder: Path
@@ -128,7 +128,7 @@ def synthesize_into(config: SynthesisConfig, report: Progress) -> SynthesisRun:
     ):
         record.report("ports", 0, 1)
         default = None if config.files or config.file_lists else DEFAULT_MAC
-        top, _ = read_ports(sources, config.top or default, parameters)
+        top, ports = read_ports(sources, config.top or default, parameters)
         record.report("ports", 1, 1)
         record.report("synthesis", 0, 1)
         made = synthesize(
@@ -139,11 +139,17 @@ def synthesize_into(config: SynthesisConfig, report: Progress) -> SynthesisRun:
             mode=config.synth,
             dont_use=config.dont_use,
             workdir=folder / "synthesis",
+            may_stay_open=[port.name for port in ports if port.direction == "output"],
         )
         record.report("synthesis", 1, 1)
         _keep(made, folder, record)
-    said = () if made.reading is None else (made.reading,)
+    said = [] if made.reading is None else [made.reading]
+    said += [_undriven(port) for port in made.open_outputs]
     return SynthesisRun(config.run_folder, made.top, made.area, made.cell_counts, (*said, *made.warnings))
+
+
+def _undriven(port: str) -> str:
+    return f"Nothing drives output port {port}, or some bits of it: they are 0 in the netlist."
 
 
 def _keep(made: SynthesisResult, folder: Path, record: Recorder) -> None:
@@ -153,6 +159,8 @@ def _keep(made: SynthesisResult, folder: Path, record: Recorder) -> None:
     if made.reading is not None:
         record.assume(made.reading)
     record.also_read(made.library.paths)
+    for port in made.open_outputs:
+        record.assume(_undriven(port))
     for note in made.library.notes:
         record.assume(note)
     record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))

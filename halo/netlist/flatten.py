@@ -387,7 +387,13 @@ class _Flattener:
             path=self.path,
             signed_ports=frozenset(port for port in top.ports if top.signals[port].signed),
             numbered=frozenset(self.numbered),
+            upward_ports=frozenset(name for name in top.ports if _upward(top.signals[name].range)),
         )
+
+
+def _upward(declared: tuple[int, int] | None) -> bool:
+    """A range counts up, as [0:7]."""
+    return declared is not None and declared[0] < declared[1]
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ class PortInfo:
         lsb: declared index of the least significant bit.
         scalar: declared without a range.
         line: line of the declaration, 0 if unknown.
+        upward: declared with a range that counts up, as ``[0:7]``.
     """
 
     name: str
@@ -44,6 +45,11 @@ class PortInfo:
     lsb: int = 0
     scalar: bool = False
     line: int = 0
+    upward: bool = False
+
+    def index(self, position: int) -> int:
+        """Declared index of a bit, from its position above the least significant one."""
+        return self.lsb - position if self.upward else self.lsb + position
 
 
 @dataclass(frozen=True)
@@ -332,16 +338,16 @@ def _port(name: str, parts: list[Any], names: Mapping[str, Value], source: Sourc
         )
     ranges = [part.width for part in parts if part.width is not None]
     width: int | None = 1
-    lsb = 0
+    lsb, upward = 0, False
     if any(getattr(part, "dimensions", None) for part in parts):
         width = None
     elif ranges:
         bounds = evaluate_constant(ranges[0].msb, names), evaluate_constant(ranges[0].lsb, names)
         width = None
         if isinstance(bounds[0], int) and isinstance(bounds[1], int):
-            width, lsb = abs(bounds[0] - bounds[1]) + 1, bounds[1]
+            width, lsb, upward = abs(bounds[0] - bounds[1]) + 1, bounds[1], bounds[0] < bounds[1]
     signed = any(part.signed for part in parts)
-    return PortInfo(name, direction, width, signed, lsb, not ranges, source.place(parts[0].lineno)[1])
+    return PortInfo(name, direction, width, signed, lsb, not ranges, source.place(parts[0].lineno)[1], upward)
 
 
 def _walk(node: Any) -> Iterable[Any]:

@@ -56,6 +56,7 @@ class Netlist:
         inputs, outputs: port name to net indices, least significant bit first, in port order.
         port_lsb: port name to the index of its least significant bit as declared (``[7:0]`` gives 0).
         scalar_ports: ports declared without a range.
+        upward_ports: ports declared with a range that counts up, as ``[0:7]``.
         constants: net index to 0 or 1 for nets tied by the netlist itself (``1'b0``, ``assign x = 1'b1``).
         path: file it came from.
         signed_ports: ports declared ``signed``.
@@ -78,6 +79,11 @@ class Netlist:
     inouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
     bit_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     numbered: frozenset[str] = frozenset()
+    upward_ports: frozenset[str] = frozenset()
+
+    def bit_index(self, port: str, position: int) -> int:
+        """Declared index of a port's bit, from its position above the least significant one."""
+        return self.port_lsb[port] + (-position if port in self.upward_ports else position)
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,12 +87,13 @@ def regroup(netlist: Netlist, ports: Sequence[PortInfo], asked: Iterable[str]) -
         port_lsb={group.info.name: group.info.lsb for group in groups},
         scalar_ports=frozenset(group.info.name for group in groups if group.info.scalar),
         signed_ports=frozenset(group.info.name for group in groups if group.info.signed),
+        upward_ports=frozenset(group.info.name for group in groups if group.info.upward),
         bit_names=names,
     )
 
 
 def _name(netlist: Netlist, port: str, bit: int) -> str:
-    return port if port in netlist.scalar_ports else f"{port}[{netlist.port_lsb[port] + bit}]"
+    return port if port in netlist.scalar_ports else f"{port}[{netlist.bit_index(port, bit)}]"
 
 
 def _gather(ports: Sequence[PortInfo]) -> list[PortGroup]:
@@ -119,30 +120,32 @@ def _gather(ports: Sequence[PortInfo]) -> list[PortGroup]:
 
 
 def _cut(group: PortGroup, slices: Sequence[tuple[int, int, str]]) -> list[PortGroup]:
-    """A port in pieces, the given slices ``(low, high, name)`` and what lies between them."""
+    """A port in pieces, the given slices ``(right, left, name)`` as declared and what lies between them."""
     if not slices:
         return [group]
-    info, lsb = group.info, group.info.lsb
-    highest = lsb + len(group.bits) - 1
-    owner: list[str | None] = [None] * len(group.bits)
-    for low, high, name in slices:
-        if not lsb <= low <= high <= highest:
+    info, width = group.info, len(group.bits)
+    at = {info.index(position): position for position in range(width)}
+    owner: list[str | None] = [None] * width
+    for right, left, name in slices:
+        low, high = at.get(right, width), at.get(left, -1)
+        if low > high:
+            whole = f"{info.name}[{info.index(width - 1)}:{info.index(0)}]"
             raise HaloError(
-                f"{name} is no part of port {info.name}, which has the bits {highest} to {lsb}",
-                f"Write the higher bit first, as in {info.name}[{highest}:{lsb}]; "
-                "parts of a port whose range counts up (as [0:7]) cannot be named.",
+                f"{name} is no part of port {whole}",
+                f"Write the more significant bit first, as in {whole}.",
             )
-        for bit in range(low - lsb, high - lsb + 1):
+        for bit in range(low, high + 1):
             if owner[bit] is not None:
                 raise HaloError(
-                    f"{owner[bit]} and {name} share bit {bit + lsb} of port {info.name}", "Give each bit one role."
+                    f"{owner[bit]} and {name} share bit {info.index(bit)} of port {info.name}",
+                    "Give each bit one role.",
                 )
             owner[bit] = name
     parts = []
     for name, bits in groupby(range(len(owner)), key=lambda bit: owner[bit]):
         own = list(bits)
-        low, high = own[0] + lsb, own[-1] + lsb
-        called = name or (f"{info.name}[{high}:{low}]" if high > low else f"{info.name}[{low}]")
-        part = replace(info, name=called, width=len(own), lsb=0, scalar=False)
+        low, high = info.index(own[0]), info.index(own[-1])
+        called = name or (f"{info.name}[{high}:{low}]" if len(own) > 1 else f"{info.name}[{low}]")
+        part = replace(info, name=called, width=len(own), lsb=0, scalar=False, upward=False)
         parts.append(PortGroup(part, tuple(group.bits[bit] for bit in own)))
     return parts

@@ -20,9 +20,11 @@ from halo.errors import HaloError
 
 _HIDDEN = re.compile(
     r"""(?P<keep> "(?:\\.|[^"\\\n])*" | \\[^\s]+ )
-      | //[^\n]* | /\*.*?\*/ | \(\*(?!\s*\))(?:"(?:\\.|[^"\\])*"|[^"])*?\*\)""",
+      | //[^\n]* | /\*.*?(?:\*/|\Z) | \(\*(?!\s*\))(?:"(?:\\.|[^"\\])*"|(?!\(\*)[^"])*?\*\)""",
     re.VERBOSE | re.DOTALL,
 )
+"""What is taken out, each in one reading: a comment without end goes to the end of the file, an attribute stops where
+another begins, for attributes do not nest."""
 _DIRECTIVE = re.compile(r"\s*`([A-Za-z_]\w*)(.*)", re.DOTALL)
 _MACRO_USE = re.compile(r"`([A-Za-z_]\w*)")
 _DEFINE = re.compile(r"\s*([A-Za-z_]\w*)(?:\(([^)]*)\))?(.*)", re.DOTALL)
@@ -94,8 +96,23 @@ class Preprocessor:
         return source
 
 
-def _blank(match: re.Match[str]) -> str:
-    return match.group() if match.group("keep") else " " + "\n" * match.group().count("\n")
+def _without_hidden(text: str, path: Path) -> str:
+    """The text without comments and attributes, its lines where they were.
+
+    Raises:
+        UnreadableHdlError: a comment has no end.
+    """
+
+    def blank(match: re.Match[str]) -> str:
+        found = match.group()
+        if match.group("keep"):
+            return found
+        if found.startswith("/*") and (len(found) < 4 or not found.endswith("*/")):
+            line = text.count("\n", 0, match.start()) + 1
+            raise UnreadableHdlError("this comment has no end", "Close it: */.", path, line)
+        return " " + "\n" * found.count("\n")
+
+    return _HIDDEN.sub(blank, text)
 
 
 def _read(path: Path, where: tuple[str, int] | None) -> str:
@@ -118,7 +135,7 @@ class _Reading:
         self.include_dirs = include_dirs
 
     def file(self, path: Path, where: tuple[str, int] | None, depth: int) -> None:
-        lines = _HIDDEN.sub(_blank, _read(path, where)).split("\n")
+        lines = _without_hidden(_read(path, where), path).split("\n")
         if lines[-1] == "":
             lines.pop()
         name = str(path)

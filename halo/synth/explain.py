@@ -232,7 +232,7 @@ def undriven_outputs(run: YosysRun, top: str, ports: Sequence[str]) -> tuple[str
         if module != top or port not in ports:
             return ()
         first, _, last = index.strip("[]").partition(":")
-        high, low = int(first or 0), int(last or first or 0)
+        low, high = sorted((int(first or 0), int(last or first or 0)))
         bits += [f"{port}[{bit}]" if index else port for bit in range(low, high + 1)]
     return tuple(dict.fromkeys(bits))
 

@@ -271,7 +271,9 @@ class _Tree:
                 signed = not interface and self.signed(member["type"], local)
                 scalar = len(port["bits"]) == 1 and "[" not in member.get("type", "")
                 where = int(line.group(1)) if line else 0
-                found.append(PortInfo(name, port["direction"], len(port["bits"]), signed, 0, scalar, where))
+                width, upward = len(port["bits"]), bool(port.get("upto"))
+                lsb = port.get("offset", 0) + (width - 1 if upward else 0)
+                found.append(PortInfo(name, port["direction"], width, signed, lsb, scalar, where, upward))
         return tuple(found)
 
     def signed(self, kind: str, local: Mapping[str, str]) -> bool:

@@ -81,8 +81,8 @@ def timed_netlist_lines(circuit: Circuit, delays: Delays, library: Library) -> I
     yield f"module {identifier(netlist.name)} ({', '.join(identifier(port) for port in ports)});"
     for direction, group in (("input", netlist.inputs), ("output", netlist.outputs)):
         for port, bits in group.items():
-            lsb = netlist.port_lsb[port]
-            width = "" if port in netlist.scalar_ports else f" [{lsb + len(bits) - 1}:{lsb}]"
+            ends = (netlist.bit_index(port, len(bits) - 1), netlist.bit_index(port, 0))
+            width = "" if port in netlist.scalar_ports else " [{}:{}]".format(*ends)
             yield f"  {direction}{width} {identifier(port)};"
     position = {net: i for i, net in enumerate(net for bits in reversed(netlist.inputs.values()) for net in bits)}
     if position:

@@ -131,7 +131,7 @@ def bit_name(circuit: Circuit, port: str, position: int) -> str:
     netlist = circuit.netlist
     if port in netlist.bit_names:
         return netlist.bit_names[port][position]
-    return port if port in netlist.scalar_ports else f"{port}[{netlist.port_lsb[port] + position}]"
+    return port if port in netlist.scalar_ports else f"{port}[{netlist.bit_index(port, position)}]"
 
 
 @dataclass(frozen=True, eq=False)

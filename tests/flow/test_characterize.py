@@ -301,3 +301,15 @@ def test_what_is_missing_is_said_before_synthesis(tmp_path: Path, osu018: Path) 
     with pytest.raises(HaloError, match="input mode has no role"):
         characterize(config, lambda stage, done, total: stages.append(stage))
     assert set(stages) == {"ports"}
+
+
+def test_the_plan_for_many_weights_says_what_it_assumes(tmp_path: Path, osu018: Path) -> None:
+    source = tmp_path / "mul.v"
+    source.write_text("module mul(input [9:0] w, input [1:0] a, output [11:0] y); assign y = w * a; endmodule\n")
+    stages: list[str] = []
+    config = CharacterizeConfig(
+        files=(source,), corners=(("c", (osu018,)),), run_folder=tmp_path / "run", weight="w", method="bound", jobs=1
+    )
+    characterize(config, lambda stage, done, total: stages.append(stage))
+    (plan,) = {stage for stage in stages if stage.startswith("plan")}
+    assert re.fullmatch(r"plan: 1,024 weights in about \d+ (s|min), if 1 core can do nothing else", plan)

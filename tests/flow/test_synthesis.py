@@ -10,6 +10,8 @@ import pytest
 from halo.errors import HaloError
 from halo.flow.runs.provenance import read_record
 from halo.flow.synthesis import SynthesisConfig, synthesize_into
+from halo.netlist.verilog import read_netlist
+from halo.progress import silent
 from halo.report.synthesis import synthesis_report
 from halo.report.text import render
 
@@ -61,3 +63,27 @@ def test_bad_input_leaves_nothing(tmp_path: Path, source: Path, osu018: Path) ->
         with pytest.raises(HaloError, match=what):
             synthesize_into(config, lambda *_: None)
         assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("range_", ["[5:2]", "[2:5]"])
+def test_open_outputs_are_zero_and_said(tmp_path: Path, osu018: Path, range_: str) -> None:
+    path = tmp_path / "part.v"
+    path.write_text(
+        f"module part (input [1:0] w, a, output [1:0] y, output {range_} low, output none);\n"
+        "  assign y = w & a; assign low[3] = a[0];\nendmodule\n",
+        encoding="utf-8",
+    )
+    made = synthesize_into(SynthesisConfig((osu018,), tmp_path / "run", (path,)), silent)
+    told = [line for line in made.warnings if "Nothing drives" in line]
+    assert [line.split()[4].rstrip(",") for line in told] == ["low", "none"]
+    assert set(told) <= set(read_record(made.run_folder).assumptions)
+    netlist = read_netlist(made.netlist)
+    fixed = {name: [netlist.constants.get(net) for net in bits] for name, bits in netlist.outputs.items()}
+    assert fixed["none"] == [0] and fixed["low"].count(0) == 3 and fixed["y"] == [None, None]
+
+
+def test_an_open_signal_inside_is_an_error(tmp_path: Path, osu018: Path) -> None:
+    path = tmp_path / "part.v"
+    path.write_text("module part (input a, output y); wire k; assign y = a & k; endmodule\n", encoding="utf-8")
+    with pytest.raises(HaloError, match=r"signal part\.k is used but never driven"):
+        synthesize_into(SynthesisConfig((osu018,), tmp_path / "run", (path,)), silent)

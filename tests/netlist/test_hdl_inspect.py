@@ -241,3 +241,18 @@ def test_no_debris_in_the_working_folder(tmp_path: Path) -> None:
     kept[0].write_text("damaged((")
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "m\n"
+
+
+def test_openings_without_end_are_read_once(tmp_path: Path) -> None:
+    """Read to the end from each of them, these texts would take hours."""
+    for opening in ("(* ", '(* a = "x" ', '(* "\n'):
+        text = "module m; endmodule\n" + opening * 100_000
+        source = Preprocessor().read(write(tmp_path, text))
+        assert source.text().count("(*") == 100_000
+    with pytest.raises(UnreadableHdlError, match=r"m\.v:2: this comment has no end"):
+        Preprocessor().read(write(tmp_path, "module m;\n" + "/* " * 100_000))
+
+
+def test_an_attribute_ends_before_the_next_begins(tmp_path: Path) -> None:
+    text = '(* a = "(* b *)" *) x (* open y @(*) (* c *) z\n'
+    assert Preprocessor().read(write(tmp_path, text)).text().split() == ["x", "(*", "open", "y", "@(*)", "z"]

@@ -51,7 +51,7 @@ def test_slices_and_what_they_leave() -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["w[8:4]"], r"w\[8:4\] is no part of port w, which has the bits 7 to 0"),
+        (["w[8:4]"], r"w\[8:4\] is no part of port w\[7:0\]"),
         (["w[0:3]"], r"w\[0:3\] is no part"),
         (["w[4:0]", "w[7:4]"], r"w\[4:0\] and w\[7:4\] share bit 4"),
     ],
@@ -59,6 +59,17 @@ def test_slices_and_what_they_leave() -> None:
 def test_impossible_slices(asked: list[str], message: str) -> None:
     with pytest.raises(HaloError, match=message):
         group_ports([vector("w", 8)], asked)
+
+
+def test_slices_of_a_port_that_counts_up() -> None:
+    port = PortInfo("w", "input", 8, lsb=8, upward=True)  # [1:8]
+    first, rest, *_ = group_ports([port], ["w[6:8]"])
+    assert (first.info.name, first.bits) == ("w[6:8]", (("w", 0), ("w", 1), ("w", 2)))
+    assert (rest.info.name, rest.bits) == ("w[1:5]", tuple(("w", i) for i in range(3, 8)))
+    assert group_ports([port], ["w[1]"])[1].bits == (("w", 7),)
+    for wrong in ("w[8:6]", "w[0:2]", "w[9]"):
+        with pytest.raises(HaloError, match=r"is no part of port w\[1:8\]\nWrite the more significant bit first"):
+            group_ports([port], [wrong])
 
 
 def test_one_bit_ports_are_gathered() -> None:
@@ -87,3 +98,18 @@ def test_bits_keep_their_names(tmp_path: Path, tiny: Library) -> None:
     assert [bit_name(circuit, "a", i) for i in (0, 1)] == ["a[0]", "a[1]"]
     assert bit_name(circuit, "w[2]", 0) == "w[2]" and bit_name(circuit, "w[1:0]", 1) == "w[1]"
     assert with_operands(read_netlist(path), []).inputs.keys() == {"a", "w"}
+
+
+def test_bits_of_a_port_that_counts_up_keep_their_names(tmp_path: Path, tiny: Library) -> None:
+    path = tmp_path / "n.v"
+    path.write_text(
+        "module n(w, y); input [1:4] w; output [0:1] y;\n"
+        "AND2 u(.A(w[1]), .B(w[2]), .Y(y[0])); AND2 v(.A(w[3]), .B(w[4]), .Y(y[1])); endmodule\n"
+    )
+    own = read_netlist(path)
+    circuit = compile_circuit(own, tiny)
+    assert [bit_name(circuit, "w", i) for i in range(4)] == ["w[4]", "w[3]", "w[2]", "w[1]"]
+    assert [bit_name(circuit, "y", i) for i in range(2)] == ["y[1]", "y[0]"]
+    view = with_operands(own, ["w[1:2]"])
+    assert view.inputs["w[1:2]"] == own.inputs["w"][2:] and view.inputs["w[3:4]"] == own.inputs["w"][:2]
+    assert bit_name(compile_circuit(view, tiny), "w[1:2]", 0) == "w[2]"
