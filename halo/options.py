@@ -138,7 +138,10 @@ class EvaluateOptions(TypedDict, total=False):
     dtype: Literal["float32", "bfloat16"]
     threads: int | None
     tasks: PathLike | None
+    task: str | Sequence[str]
+    few_shot: int | None
     limit: int | None
+    log_samples: bool
     run_folder: PathLike | None
     force: bool
 

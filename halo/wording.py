@@ -20,7 +20,10 @@ _NAMES = {"o": "run_folder", "output-folder": "run_folder", "param": "params", "
     "include": "include_dirs",
 }
 """Options whose keyword is another word."""
-_SWITCHES = ("force", "resume", "pad", "asymmetric", "align-left", "act-order", "static-groups", "compute-bound")
+_SWITCHES = (
+    *("force", "resume", "pad", "asymmetric", "align-left", "act-order", "static-groups", "compute-bound"),
+    "log-samples",
+)
 _PAIRS = ("params", "ties", "defines")
 _FOREIGN = ("enable-shared", "force-reinstall")
 """Options of other programs that messages name."""

@@ -61,12 +61,27 @@ def command(
     tasks: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Folder of lm-evaluation-harness tasks: YAML files and their data, read offline."
+            metavar="FOLDER",
+            help="Folder of lm-evaluation-harness tasks and groups: YAML files and their data, read offline.",
+        ),
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A task or group of that folder to run; repeatable. Default: all."),
+    ] = None,
+    few_shot: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=0, help="Tasks: show N examples before each question. Default: as the task says."
         ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Tasks: use only the first N samples of each.")
     ] = None,
+    log_samples: Annotated[
+        bool,
+        typer.Option("--log-samples", help="Tasks: also write every question and answer, to samples.jsonl in DIR."),
+    ] = False,
     model: Annotated[Path | None, typer.Option(metavar="MODEL", help="The original model, if it has moved.")] = None,
     tokenizer: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Folder of the tokenizer. Default: that of the model.")
@@ -103,6 +118,7 @@ def command(
       halo evaluate q/bal --text wiki.test.raw
       halo evaluate q/bal --text stories.txt --convention documents --activations int8 --kv int8
       halo evaluate q/bal --tasks tasks --limit 100 -o runs/accuracy
+      halo evaluate q/bal --tasks tasks --task mmlu --few-shot 5 --log-samples -o runs/mmlu
       halo evaluate llama.Q4_K_M.gguf --text wiki.test.raw
 
     Perplexity, KL divergence to the float model, and the share of predictions with the same top token. Perplexities of
@@ -130,7 +146,10 @@ def command(
         dtype=dtype,
         threads=threads,
         tasks=tasks,
+        task=tuple(task or ()),
+        few_shot=few_shot,
         limit=limit,
+        log_samples=log_samples,
         run_folder=run_folder,
         force=force,
     )

@@ -12,7 +12,15 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 _PLAIN_INTERVAL_S = 10.0
 
@@ -21,7 +29,7 @@ class StageProgress:
     """Shows ``report(stage, done, total)`` calls while a ``with`` block runs; ``done == total`` ends a stage."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(file=sys.stderr)  # as it is now: work may point sys.stderr elsewhere for a while
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._began: dict[str, float] = {}
@@ -30,7 +38,8 @@ class StageProgress:
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bars = Progress(*columns, console=self._console)
+            left = TimeRemainingColumn(compact=True, elapsed_when_finished=False)
+            self._bars = Progress(*columns, left, console=self._console)
             self._bars.start()
         return self
 
@@ -57,8 +66,19 @@ class StageProgress:
         elif done >= total:
             text = f"{stage} done in {now - began:.1f} s"
         elif now - self._said >= _PLAIN_INTERVAL_S:
-            text = f"{stage} {done:,} of {total:,}"
+            text = f"{stage} {done:,} of {total:,}{_left(now - began, done, total)}"
         else:
             return
         self._said = now
         print(text, file=sys.stderr, flush=True)
+
+
+def _left(seconds: float, done: int, total: int) -> str:
+    """How long the rest of a stage takes if it goes on as it has."""
+    if done <= 0:
+        return ""
+    rest = seconds * (total - done) / done
+    if rest < 90:
+        return f", about {max(rest, 1):.0f} s left"
+    minutes = round(rest / 60)
+    return f", about {minutes} min left" if minutes < 90 else f", about {rest / 3600:.1f} h left"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,20 +27,28 @@ from halo.progress import Progress
 from halo.quant.accuracy import Accuracy, measure
 from halo.quant.checkpoint import open_model
 from halo.quant.fake import Activations, FakeQuantized, calibrate_activations
-from halo.quant.harness import TaskFigure, run_tasks
+from halo.quant.harness import BOOTSTRAP, TaskFigure, TaskOptions, run_tasks, sample_rows
 from halo.quant.kv_cache import KvCache
 from halo.quant.layer import HALF, QuantizedLayer, require_scale_bits
+from halo.quant.memory import evaluation_memory, free_memory, require_memory
 from halo.quant.rest import rest_layer
 from halo.quant.store import INDEX, list_layers, load_layer
 from halo.quant.text import read_text
 from halo.quant.torch_model import Dtype, RunningModel, load_model, pinned_threads
 from halo.schema import stamped
 from halo.workload.architectures import CONFIG
+from halo.workload.config import read_config
 
 RESULTS = "results.json"
 TABLE = "results.csv"
-SCHEMA = 1
+SAMPLES = "samples.jsonl"
+SCHEMA = 2
 """Of ``results.json``."""
+COLUMNS = (
+    *("task", "metric", "filter", "float", "float_stderr", "quantized", "quantized_stderr"),
+    *("samples", "shots", "version"),
+)
+"""Of ``results.csv``."""
 
 AS_STORED = "as stored"
 """The method of a model that is measured as it is."""
@@ -67,12 +76,16 @@ class EvaluateConfig:
         dtype: that the model computes in.
         threads: of PyTorch and BLAS; None: all cores.
         tasks: folder of lm-evaluation-harness tasks, if any.
+        task: names of the tasks and groups of that folder to run; none: all.
+        few_shot: examples shown before each question, in tasks that do not say 0; None: as the tasks say.
         limit: first so many samples of each task; None: all.
+        log_samples: write down what each task asked, and what both models answered.
         run_folder: folder to write, if any.
         force: replace a finished run.
 
     Raises:
-        HaloError: a limit or threads below one, or a limit without tasks; scales of other widths.
+        HaloError: a limit or threads below one, options of tasks without tasks, samples without a folder to write them
+            to; scales of other widths.
     """
 
     run: Path
@@ -89,7 +102,10 @@ class EvaluateConfig:
     dtype: Dtype = "float32"
     threads: int | None = None
     tasks: Path | None = None
+    task: tuple[str, ...] = ()
+    few_shot: int | None = None
     limit: int | None = None
+    log_samples: bool = False
     run_folder: Path | None = None
     force: bool = False
 
@@ -97,12 +113,19 @@ class EvaluateConfig:
         require_scale_bits(self.scale_bits)
         if self.threads is not None and self.threads < 1:
             raise HaloError(f"{self.threads} threads are none", "Give 1 or more.")
-        if self.limit is None:
-            return
-        if self.limit < 1:
+        if self.limit is not None and self.limit < 1:
             raise HaloError(f"a limit of {self.limit} samples leaves none", "Give 1 or more, or no limit.")
-        if self.tasks is None:
+        if self.few_shot is not None and self.few_shot < 0:
+            raise HaloError(f"{self.few_shot} examples cannot be shown", "Give --few-shot 0 or more.")
+        if self.log_samples and self.run_folder is None:
+            raise HaloError("--log-samples writes a file, and no folder is given", "Give one: -o DIR.")
+        if self.tasks is not None:
+            return
+        if self.limit is not None:
             raise HaloError("only tasks have a limit of samples", "Give --tasks FOLDER, or --windows N for a text.")
+        given = {"--task": self.task, "--few-shot": self.few_shot is not None, "--log-samples": self.log_samples}
+        for option in (name for name, value in given.items() if value):
+            raise HaloError(f"{option} is given, and no tasks", "Give their folder: --tasks FOLDER.")
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values."""
@@ -123,6 +146,7 @@ class EvaluateResult:
         tasks: of the harness, each figure of the float model (None: there is no other) with that of the quantized one.
         dtype: that the models computed in.
         reused: figures of the float model that are those of an earlier evaluation: ``text``, ``tasks``.
+        samples: rows of ``samples.jsonl``, if they were asked for.
         run_folder: what was written, if anything.
     """
 
@@ -134,16 +158,17 @@ class EvaluateResult:
     tasks: tuple[tuple[TaskFigure | None, TaskFigure], ...] = ()
     dtype: Dtype = "float32"
     reused: tuple[str, ...] = ()
+    samples: tuple[Mapping[str, Any], ...] = ()
     run_folder: Path | None = None
 
     def to_pandas(self) -> pd.DataFrame:
         """A row for each figure, as in ``results.csv``; ``task`` is ``text`` for those of the text."""
-        return pd.DataFrame(self._rows(), columns=["task", "metric", "float", "quantized", "samples", "shots"])
+        return pd.DataFrame(self._rows(), columns=list(COLUMNS)).astype({"shots": "Int64"})
 
     def to_dict(self) -> dict[str, Any]:
         """All figures as JSON values."""
-        values = dataclasses.asdict(self)
-        del values["run_folder"], values["reused"]  # the same figures, wherever they come from
+        values = dataclasses.asdict(dataclasses.replace(self, samples=()))  # which have a file of their own
+        del values["run_folder"], values["samples"], values["reused"]  # the same figures, wherever they come from
         values["layers"] = {"quantized": self.layers[0], "model": self.layers[1]}
         values["tasks"] = [{"float": plain, "quantized": own} for plain, own in values["tasks"]]
         return values
@@ -151,28 +176,36 @@ class EvaluateResult:
     def _repr_html_(self) -> str:
         return str(self.to_pandas().to_html(index=False))
 
-    def _rows(self) -> Iterator[tuple[str, str, float | None, float | None, int, int | None]]:
+    def _rows(self) -> Iterator[tuple[Any, ...]]:
         if self.accuracy is not None:
             a = self.accuracy
-            yield "text", "perplexity", a.reference_perplexity, a.perplexity, a.tokens, None
-            yield "text", "KL divergence (nats)", None, a.kl_divergence, a.tokens, None
-            yield "text", "same top token", None, a.same_top, a.tokens, None
-        for plain, own in self.tasks:
-            yield own.task, own.metric, None if plain is None else plain.value, own.value, own.samples, own.shots
+            for metric, plain, own in (
+                ("perplexity", a.reference_perplexity, a.perplexity),
+                ("KL divergence (nats)", None, a.kl_divergence),
+                ("same top token", None, a.same_top),
+            ):
+                yield "text", metric, None, plain, None, own, None, a.tokens, None, None
+        for before, after in self.tasks:
+            float_ = (None, None) if before is None else (before.value, before.stderr)
+            yield (
+                *(after.task, after.metric, after.filter, *float_, after.value, after.stderr),
+                *(after.samples, after.shots, after.version),
+            )
 
 
 def evaluate_folder(config: EvaluateConfig, report: Progress) -> EvaluateResult:
     """Score a quantized folder, and write the figures down where a folder is given.
 
-    That folder holds ``results.json``, ``results.csv``, ``run.json`` and ``log.txt``.
+    That folder holds ``results.json``, ``results.csv``, ``run.json`` and ``log.txt``, and ``samples.jsonl`` if asked.
 
     Args:
         config: options.
         report: told of progress.
 
     Raises:
-        HaloError: neither text nor tasks, no such folder or text, another model than the one quantized, PyTorch
-            missing, static scales without a calibration text, or a folder that cannot be written.
+        HaloError: neither text nor tasks, no such folder or text, another model than the one quantized, less memory
+            than it takes, PyTorch missing, static scales without a calibration text, or a folder that cannot be
+            written.
     """
     if config.text is None and config.tasks is None:
         raise HaloError("there is nothing to score", "Give --text FILE, or --tasks FOLDER.")
@@ -184,12 +217,13 @@ def evaluate_folder(config: EvaluateConfig, report: Progress) -> EvaluateResult:
         if path is not None:
             read_text(path)
     subject = _subject(config, record)
+    _require_memory(config, subject)
     if config.run_folder is None:
         return _evaluate(config, subject, report)
     texts = [path for path in (config.text, config.calibration) if path is not None]
     tasks: list[Path] = []
     if config.tasks is not None and config.tasks.is_dir():
-        tasks = sorted(path for path in config.tasks.iterdir() if path.is_file())
+        tasks = sorted(path for path in config.tasks.rglob("*") if path.is_file())
     quantized = [] if subject.record is None else [config.run / RECORD, config.run / INDEX]
     inputs = [*quantized, *subject.files, *tokenizer_files(subject.tokenizer), *texts, *tasks]
     with (
@@ -201,7 +235,15 @@ def evaluate_folder(config: EvaluateConfig, report: Progress) -> EvaluateResult:
         text = json.dumps(stamped(SCHEMA, values), indent=1, ensure_ascii=False)
         (written / RESULTS).write_text(text + "\n", encoding="utf-8")
         found.to_pandas().to_csv(written / TABLE, index=False, lineterminator="\n")
+        if config.log_samples:
+            rows = (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in found.samples)
+            (written / SAMPLES).write_text("".join(rows), encoding="utf-8")
         kept.results.update(values)
+        if any(figure.stderr is not None for _, figure in found.tasks):
+            kept.assume(
+                "Standard errors are those of lm-evaluation-harness over the samples of a task: of a mean in closed "
+                f"form, of other metrics from {BOOTSTRAP:,} bootstrap samples"
+            )
         if found.accuracy is not None:
             kept.assume(f"Text: {found.accuracy.convention}")
         if found.dtype != "float32":
@@ -297,19 +339,42 @@ def _measured(config: EvaluateConfig, subject: _Subject, model: RunningModel, re
             reference = known.perplexity(windows, accuracy.reference_perplexity, report)
             accuracy = dataclasses.replace(accuracy, reference_perplexity=reference)
     tasks: tuple[tuple[TaskFigure | None, TaskFigure], ...] = ()
+    samples: tuple[Mapping[str, Any], ...] = ()
     if config.tasks is not None:
-        stage = "tasks, float and quantized"
-        report(stage, 0, 2)
-        own = run_tasks(fake, config.tasks, limit=config.limit)  # first: what it refuses is not waited for
-        report(stage, 1, 2)
-        plain: list[TaskFigure | None] = [] if same else [*known.tasks(config.tasks, config.limit)]
-        report(stage, 2, 2)
-        tasks = tuple(zip(plain or [None] * len(own), own, strict=True))
+        options = TaskOptions(config.task, config.few_shot, config.limit, config.log_samples)
+        # The quantized model first: what it refuses is not waited for.
+        own = run_tasks(fake, config.tasks, options, stage="tasks, quantized", report=report)
+        plain = None if same else known.tasks(config.tasks, options, report)
+        tasks = tuple(zip([None] * len(own.figures) if plain is None else plain.figures, own.figures, strict=True))
+        if config.log_samples:
+            samples = tuple(sample_rows({"quantized": own} if plain is None else {"float": plain, "quantized": own}))
     method, bits, counts = _summary(config, subject, {name: x for name, x in layers.items() if name != head})
     others = f"head and {len(outside)} other layers" if outside else "head"
     if record is None and not layers:
         others, rest = "head and layers", "as the model has them"
-    return EvaluateResult(method, bits, counts, f"{others}: {rest}", accuracy, tasks, config.dtype, known.reused)
+    return EvaluateResult(
+        *(method, bits, counts, f"{others}: {rest}", accuracy, tasks), config.dtype, known.reused, samples
+    )
+
+
+def _require_memory(config: EvaluateConfig, subject: _Subject) -> None:
+    """Refuse a model and a window that do not fit into what is free; shapes that are not read are not estimated."""
+    try:
+        shapes = read_config(subject.model)
+    except HaloError:  # of a GGUF file, or of a config that transformers reads and the score does not
+        return
+    whole = (config.rest or ("float" if subject.record is None else "int8")) == "int8"
+    kept = set() if subject.record is None else set(list_layers(config.run))
+    layers = open_model(subject.model).layers
+    need = evaluation_memory(
+        shapes,
+        0 if config.text is None else min(config.text_options.length or 2048, shapes.context),
+        quantized=sum(math.prod(layer.shape) for layer in layers if whole or layer.name in kept),
+        head=whole,
+        compare=config.compare,
+        dtype=config.dtype,
+    )
+    require_memory(need, free_memory())
 
 
 def _summary(

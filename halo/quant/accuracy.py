@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What quantization does to a model's predictions on a text: perplexity, KL divergence and the same top token."""
+"""What quantization does to a model's predictions on a text: perplexity, KL divergence and the same top token.
+
+Predictions are compared in slices of tokens (``halo.quant.predictions``): memory does not grow with the vocabulary.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,9 @@ from typing import Any
 from halo.errors import HaloError
 from halo.progress import Progress
 from halo.quant.fake import FakeQuantized
+from halo.quant.predictions import hidden_states, log_probabilities, token_slices
 from halo.quant.text import Windows
 from halo.quant.torch_model import RunningModel
-
-#: Called with (stage, done, total).
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,25 @@ def measure(fake: FakeQuantized, windows: Windows, *, compare: bool = True, repo
     nll = reference_nll = divergence = 0.0
     same = 0
     count = len(windows.tokens)
+    _, head = fake.model.head
+    if report is not None:
+        report("evaluating", 0, count)
     with torch.no_grad():
         for index, window in enumerate(torch.from_numpy(windows.tokens)):
             with fake.applied() as module:
-                found = _log_probabilities(module, window)
-            nll += _score(found, window)
-            if compare:
-                exact = _log_probabilities(fake.model.module, window)
-                reference_nll += _score(exact, window)
-                divergence += float((exact.exp() * (exact - found)).sum(dtype=torch.float64))
-                same += int((exact.argmax(-1) == found.argmax(-1)).sum())
+                own = hidden_states(module, head, window)
+            plain = hidden_states(fake.model.module, head, window) if compare else None
+            for part in token_slices(len(window) - 1, len(head.weight)):
+                after = window[1:][part]
+                with fake.applied():
+                    found = log_probabilities(head, own[part])
+                nll += _score(found, after)
+                if plain is not None:
+                    exact = log_probabilities(head, plain[part])
+                    reference_nll += _score(exact, after)
+                    same += int((exact.argmax(-1) == found.argmax(-1)).sum())
+                    torch.sub(exact, found, out=found)  # in place: each of these tensors is as large as the logits
+                    divergence += float(found.mul_(exact.exp_()).sum(dtype=torch.float64))
             if report is not None:
                 report("evaluating", index + 1, count)
     tokens = windows.scored
@@ -87,18 +98,11 @@ def perplexity(model: RunningModel, windows: Windows, report: Progress | None = 
     return measure(FakeQuantized(model, {}), windows, compare=False, report=report).perplexity
 
 
-def _log_probabilities(module: Any, window: Any) -> Any:
-    """Of every token after the first, float32[length - 1, vocabulary]."""
+def _score(log_probabilities: Any, tokens: Any) -> float:
+    """Sum of the negative log-likelihoods of the tokens that come, int64[tokens]."""
     import torch
 
-    return torch.log_softmax(module(window[None]).logits[0, :-1].float(), dim=-1)
-
-
-def _score(log_probabilities: Any, window: Any) -> float:
-    """Sum of the negative log-likelihoods of the window's tokens after the first."""
-    import torch
-
-    return -float(log_probabilities.gather(1, window[1:, None]).sum(dtype=torch.float64))
+    return -float(log_probabilities.gather(1, tokens[:, None]).sum(dtype=torch.float64))
 
 
 def _exp(value: float) -> float:

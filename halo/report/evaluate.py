@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from halo.flow.evaluate import EvaluateResult
 from halo.quant.accuracy import Accuracy
+from halo.quant.harness import TaskFigure
 from halo.report.model import Block, Report, Section, Table
 
 
@@ -43,18 +44,21 @@ def _tasks(found: EvaluateResult, which: str) -> list[Block]:
         return []
     rows = [
         (
-            own.task,
+            own.task + ("" if own.filter == "none" else f" ({own.filter})"),
             own.metric,
-            "" if plain is None else f"{plain.value:.4f}",
-            f"{own.value:.4f}",
+            *("" if one is None else _with_error(one) for one in (plain, own)),
             f"{own.samples:,}",
-            str(own.shots),
+            "" if own.shots is None else str(own.shots),
         )
         for plain, own in found.tasks
     ]
     table = Table(("task", "metric", found.dtype, which, "samples", "shots"), rows, "llr")
     apart: list[Block] = [] if found.accuracy is None else [""]
     return [*apart, table, "", found.tasks[0][1].quantized]
+
+
+def _with_error(figure: TaskFigure) -> str:
+    return f"{figure.value:.4f}" + ("" if figure.stderr is None else f" ± {figure.stderr:.4f}")
 
 
 def _number(value: float | None, style: str) -> str:

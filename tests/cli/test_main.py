@@ -364,3 +364,22 @@ def test_who_asks_for_help_gets_it(capsys: pytest.CaptureFixture[str]) -> None:
         assert main(arguments) == 0
         assert capsys.readouterr().out.startswith("Usage: halo")
     failed(capsys, main(["score", "--machine"]), "No such option: --machine", "halo score --help")
+
+
+def test_plain_progress_says_how_long_the_rest_takes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from halo.cli import progress
+
+    clock = iter([100.0, 105.0, 120.0, 700.0, 5000.0, 5001.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.StageProgress() as report:
+        for done in (0, 1, 2, 20, 21, 1000):
+            report("evaluating", done, 1000)
+    assert capsys.readouterr().err.splitlines() == [
+        "evaluating ...",
+        "evaluating 2 of 1,000, about 2.8 h left",
+        "evaluating 20 of 1,000, about 8.2 h left",
+        "evaluating 21 of 1,000, about 63.5 h left",
+        "evaluating done in 4901.0 s",
+    ]

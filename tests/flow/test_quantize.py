@@ -368,16 +368,26 @@ def test_bad_input_ends_in_two_lines_and_leaves_nothing(
 
 def test_figures_become_rows() -> None:
     accuracy = Accuracy("how", "what", 1533, 5.1, 4.3, 0.02, 0.9)
-    plain, own = (TaskFigure("pages", "acc", value, 12, 0, "what") for value in (0.5, 0.25))
+    plain, own = (TaskFigure("pages", "acc", "none", value, 0.1, 12, None, "3", (), "what") for value in (0.5, 0.25))
     found = EvaluateResult("rtn", 4.5, (7, 35), "head: int8", accuracy, ((plain, own),))
     rows = found.to_pandas()
     assert rows["metric"].tolist() == ["perplexity", "KL divergence (nats)", "same top token", "acc"]
     assert rows["quantized"].tolist() == [5.1, 0.02, 0.9, 0.25] and rows["float"].iloc[[0, 3]].tolist() == [4.3, 0.5]
+    assert rows["shots"].isna().all() and rows["quantized_stderr"].iloc[3] == 0.1 and rows["version"].iloc[3] == "3"
     assert found.to_dict()["accuracy"]["perplexity"] == 5.1 and "<table" in found._repr_html_()
     with pytest.raises(HaloError, match="a limit of 0 samples"):
         EvaluateConfig(Path("q"), tasks=Path("t"), limit=0)
     with pytest.raises(HaloError, match="only tasks have a limit"):
         EvaluateConfig(Path("q"), text=Path("t"), limit=5)
+    for options, what in (
+        ({"task": ("x",)}, "task"),
+        ({"few_shot": 0}, "few_shot"),
+        ({"log_samples": True}, "log_samples"),
+    ):
+        with pytest.raises(HaloError, match=f"{what}.* is given, and no tasks"):
+            EvaluateConfig(Path("q"), text=Path("t"), run_folder=Path("r"), **options)
+    with pytest.raises(HaloError, match="no folder is given"):
+        EvaluateConfig(Path("q"), tasks=Path("t"), log_samples=True)
 
 
 def test_without_pytorch_a_text_is_refused(model: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:

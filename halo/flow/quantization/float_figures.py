@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from halo.flow.runs.provenance import input_file
 from halo.progress import Progress
 from halo.quant.accuracy import perplexity
 from halo.quant.fake import FakeQuantized
-from halo.quant.harness import TaskFigure, run_tasks
+from halo.quant.harness import TaskFigure, TaskOptions, TaskRun, run_tasks
 from halo.quant.text import Windows
 from halo.quant.torch_model import RunningModel
 
@@ -73,21 +73,23 @@ class FloatFigures:
         _write(place, found)
         return found
 
-    def tasks(self, folder: Path, limit: int | None) -> list[TaskFigure]:
-        """Figures of tasks in a folder, over the first so many samples.
+    def tasks(self, folder: Path, options: TaskOptions, report: Progress) -> TaskRun:
+        """Figures of tasks in a folder; with their samples, which are not kept, they are computed each time.
 
         Raises:
             HaloError: as for ``run_tasks``.
         """
         files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
         hashes = [(str(path.relative_to(folder)), input_file(path).sha256) for path in files]
-        place = self._place("tasks", hashes, limit)
-        kept = _read(place)
+        asked = asdict(options) | {"log_samples": False}
+        place = self._place("tasks", hashes, asked, [field.name for field in fields(TaskFigure)])
+        kept = None if options.log_samples else _read(place)
         if kept is not None:
             self.reused += ("tasks",)
-            return [TaskFigure(**figure) for figure in kept]
-        found = run_tasks(FakeQuantized(self._model, {}), folder, limit=limit)
-        _write(place, [asdict(figure) for figure in found])
+            return TaskRun(tuple(TaskFigure(**figure | {"group": tuple(figure["group"])}) for figure in kept), {})
+        fake = FakeQuantized(self._model, {})
+        found = run_tasks(fake, folder, options, stage=f"tasks, {self._model.dtype}", report=report)
+        _write(place, [asdict(figure) for figure in found.figures])
         return found
 
     def _place(self, kind: str, *of: Any) -> Path:
