@@ -26,14 +26,14 @@ def nearest(weight: Float32, scale: np.float32, codebook: Codebook) -> Float32:
     return chosen
 
 
-def corrected(pieces: Sequence[Piece], scale: np.float32) -> tuple[float, float]:
-    """For the codes nearest at a scale: the scale of least squares, and by how much it lowers sum F w^2."""
+def sums_at(pieces: Sequence[Piece], scale: np.float32) -> tuple[float, float]:
+    """Sums of F w c and F c c for the codes nearest at a scale: it should be their quotient."""
     cross = square = 0.0
     for weight, importance, codebook in pieces:
         code = nearest(weight, scale, codebook)
         cross += float(np.sum(importance * weight * code, dtype=np.float64))
         square += float(np.sum(importance * code * code, dtype=np.float64))
-    return (cross / square, cross * cross / square) if cross else (float(scale), -1.0)
+    return cross, square
 
 
 def magnitudes(codebooks: Sequence[Codebook]) -> list[int]:
@@ -56,15 +56,15 @@ def fit_block(pieces: Sequence[Piece], signed: bool, magnitudes: Sequence[int]) 
                 if all((w == near * sign * nearest(w, near * sign, book)).all() for w, _, book in pieces):
                     return np.float32(near * sign)
     reach = largest / magnitudes[0]
-    best, scale64 = -1.0, reach
+    best, scale64 = -1.0, reach  # best: by how much sum F w^2 falls, cross^2 / square
     for sign in signs:
         for start in STARTS:
-            made, gain = corrected(pieces, np.float32(reach * (sign * start)))
-            if gain > best:
-                best, scale64 = gain, made
+            cross, square = sums_at(pieces, np.float32(reach * (sign * start)))
+            if cross * cross > best * square:
+                best, scale64 = cross * cross / square, cross / square
     for _ in range(ROUNDS):
-        made, gain = corrected(pieces, np.float32(scale64))
-        if gain <= best * (1 + 1e-9):
+        cross, square = sums_at(pieces, np.float32(scale64))
+        if cross * cross <= best * square * (1 + 1e-9):
             break
-        best, scale64 = gain, made
+        best, scale64 = cross * cross / square, cross / square
     return np.float32(scale64)

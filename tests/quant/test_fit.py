@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from halo.quant.codebooks import left_aligned_codebook
@@ -40,6 +40,9 @@ def layer(seed: int, rows: int, columns: int, whole: bool) -> tuple[np.ndarray, 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**30), st.integers(1, 13), st.integers(1, 13), st.integers(1, 6), st.sampled_from("rtc"),
        st.booleans(), st.lists(books, min_size=1, max_size=3), st.booleans())  # fmt: skip
+@example(
+    0, 7, 11, 1, "c", True, [Codebook("b", np.array([-1, 0, 1], np.int8), None, None, "drawn")], True
+)  # both signs
 def test_kernel_and_reference_agree_to_the_bit(
     seed: int, rows: int, columns: int, tile: int, kind: str, signed: bool, codebooks: list[Codebook], weighted: bool
 ) -> None:
