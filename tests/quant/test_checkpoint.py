@@ -14,14 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
-from tiny_models import FAMILIES, tiny_model
+from tiny_models import FAMILIES, NEEDS, tiny_model
 
 from halo.errors import HaloError
 from halo.quant.checkpoint import open_model
 from halo.quant.checkpoint.folder import INDEX, WHOLE
 from halo.quant.checkpoint.safetensor_file import DTYPES, Planned, Tensor, read_tensors, write_tensors
-
-NEEDS = "the extra halo-mac[torch] makes the models of these tests"
 
 
 @pytest.fixture(scope="module")
