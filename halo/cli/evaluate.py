@@ -100,7 +100,9 @@ def command(
     threads: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="Threads of PyTorch. They change the last bits of results. Default: all cores."
+            metavar="N",
+            min=1,
+            help="Threads of PyTorch and BLAS. They change the last bits of results. Default: all cores.",
         ),
     ] = None,
     run_folder: Annotated[

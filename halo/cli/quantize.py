@@ -63,7 +63,7 @@ def _command(
     ] = None,
     windows: Annotated[int, typer.Option(metavar="N", min=1, help="Text: use the first N windows.")] = 128,
     threads: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Threads of PyTorch. They change the last bits of results.")
+        int, typer.Option(metavar="N", min=1, help="Threads of PyTorch and BLAS. They change the last bits of results.")
     ] = 1,
     dtype: Annotated[
         Literal["float32", "bfloat16"],

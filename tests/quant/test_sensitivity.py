@@ -85,6 +85,22 @@ def test_the_file_is_used_again_for_the_same_model_and_text_only(tmp_path: Path)
     assert fisher_file(model, WINDOWS, file, report).key != first.key
 
 
+def test_blas_computes_with_so_many_threads_too() -> None:
+    from threadpoolctl import threadpool_info
+
+    def counts() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before = counts()
+    assert before, "NumPy brings a BLAS"
+    for count in (1, 2):
+        with pinned_threads(count):
+            assert set(counts()) == {count}
+    assert counts() == before
+    with pinned_threads(None):
+        assert counts() == before
+
+
 def test_the_machine_s_threads_do_not_matter(shared: Path) -> None:
     model = load_model(shared / "models" / "stories260K")
     windows = Windows(np.random.default_rng(5).integers(3, 512, size=(2, 300)), "random tokens")

@@ -87,8 +87,10 @@ class _Metadata:
         return self._values.get(key, default)
 
     def _wrong(self, key: str, value: object) -> HaloError:
-        what = "lacks" if value is None else "is damaged at"
-        return HaloError(f"the metadata {what} {self._prefix}{key}", WAY_OUT, self.path)
+        name = f"{self._prefix}{key}"
+        shown = value if isinstance(value, int | float | str) else "a list"
+        what = f"the metadata lacks {name}" if value is None else f"{name} is {shown}, where one number above 0 is read"
+        return HaloError(what, WAY_OUT, self.path)
 
 
 def config_of(

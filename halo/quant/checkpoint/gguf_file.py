@@ -196,7 +196,7 @@ def open_gguf(path: Path) -> GgufModel:
     """Open a GGUF file; weights stay on the disk.
 
     Raises:
-        HaloError: a damaged file, or an architecture that is not known.
+        HaloError: a damaged file, a part of a model, or an architecture that is not known.
     """
     try:
         reader = gguf.GGUFReader(path)
@@ -205,6 +205,11 @@ def open_gguf(path: Path) -> GgufModel:
     if reader.byte_order != "I":
         raise HaloError("the file is big-endian, which is not read", "Convert it to little-endian.", path)
     config = {name: field.contents() for name, field in reader.fields.items() if not name.startswith("GGUF.")}
+    parts = config.get("split.count", 1)
+    if parts != 1:
+        what = f"this is part {config.get('split.no', 0) + 1} of {parts} of a model, and parts are not read"
+        first = re.sub(r"-\d{5}-of-", "-00001-of-", str(path))
+        raise HaloError(what, f"Put them together with llama.cpp: llama-gguf-split --merge {first} whole.gguf", path)
     tensors = {t.name: _tensor(t, path) for t in reader.tensors}
     found = {
         name.removesuffix(".weight"): tensor
