@@ -24,6 +24,8 @@ from halo.netlist.ply_tables import verilog_parser
 from halo.netlist.preprocess import Preprocessor, Source, UnreadableHdlError
 from halo.netlist.sources import Sources
 
+_WIDEST_PORT = 65_536
+
 
 @dataclass(frozen=True)
 class PortInfo:
@@ -346,6 +348,12 @@ def _port(name: str, parts: list[Any], names: Mapping[str, Value], source: Sourc
         width = None
         if isinstance(bounds[0], int) and isinstance(bounds[1], int):
             width, lsb, upward = abs(bounds[0] - bounds[1]) + 1, bounds[1], bounds[0] < bounds[1]
+            if width > _WIDEST_PORT:  # every reader keeps each bit: a slip in a parameter would fill the memory
+                raise HaloError(
+                    f"port {name} of module {_plain(tree.name)} would have {width:,} bits",
+                    f"Check its range and the parameters in it: ports of up to {_WIDEST_PORT:,} bits are read.",
+                    *source.place(parts[0].lineno),
+                )
     signed = any(part.signed for part in parts)
     return PortInfo(name, direction, width, signed, lsb, not ranges, source.place(parts[0].lineno)[1], upward)
 

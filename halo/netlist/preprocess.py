@@ -123,7 +123,9 @@ def _read(path: Path, where: tuple[str, int] | None) -> str:
         fix = "Give the folder it is in with --include DIR." if where else "Check the path."
         raise HaloError(f"file not found: {path}", fix, *(place if where else ())) from None
     except UnicodeDecodeError:
-        raise HaloError("not a text file", "Give Verilog source.", path) from None
+        raise HaloError(
+            "not a text file in UTF-8", "Give Verilog source, converted where needed: iconv -f latin1 -t utf-8.", path
+        ) from None
     except OSError as error:
         raise HaloError(f"cannot read {path}: {error.strerror}", "Check the path.", *(place if where else ())) from None
 

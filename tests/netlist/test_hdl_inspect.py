@@ -256,3 +256,11 @@ def test_openings_without_end_are_read_once(tmp_path: Path) -> None:
 def test_an_attribute_ends_before_the_next_begins(tmp_path: Path) -> None:
     text = '(* a = "(* b *)" *) x (* open y @(*) (* c *) z\n'
     assert Preprocessor().read(write(tmp_path, text)).text().split() == ["x", "(*", "open", "y", "@(*)", "z"]
+
+
+def test_a_port_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    text = "module m #(parameter W = 4)\n(input [W-1:0] w, output y); endmodule"
+    assert one(tmp_path, text, W=65_536).ports[0].width == 65_536
+    with pytest.raises(HaloError, match=r"port w of module m would have 65,537 bits") as caught:
+        one(tmp_path, text, W=65_537)
+    assert caught.value.line == 2
