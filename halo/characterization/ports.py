@@ -259,6 +259,14 @@ class _Finder:
         for role, found in ((_WEIGHT, weight), (_ACTIVATION, activation), (_OUTPUT, output)):
             if found is None:
                 self.missing(role)
+        for role, found in (
+            (_WEIGHT, weight),
+            (_ACTIVATION, activation),
+            (_ACCUMULATOR, accumulator),
+            (_OUTPUT, output),
+        ):
+            if found is not None:
+                self.check_one_number(role, found)
         self.check_all_inputs(operands_known=weight is not None and activation is not None)
         if self.problems or weight is None or activation is None or output is None:
             raise self.all_problems()
@@ -330,6 +338,20 @@ class _Finder:
         if role is _CLOCK and self.width(name) != 1:
             raise HaloError(f"the clock {name} has {self.width(name)} bits", "Give a one-bit clock with --clock.")
         self.taken[name] = role.text
+
+    def check_one_number(self, role: _Role, name: str) -> None:
+        port = self.ports[name]
+        if port.words == 1:
+            return
+        bits = self.width(name) // port.words
+        word = f"--{role.option} '{name}[{bits - 1}:0]'"
+        rest = f", and hold the others: --tie '{name}[{bits * port.words - 1}:{bits}]=random' (or any, or a value)"
+        self.problems.append(
+            (
+                f"port {name} is an array of {port.words} words of {bits} bits, and the {role.text} is one number",
+                f"Take a word: {word}{rest if role.direction == 'input' else ''}.",
+            )
+        )
 
     def check_ties(self) -> None:
         for name, value in self.asked.items():

@@ -38,6 +38,7 @@ class PortInfo:
         scalar: declared without a range.
         line: line of the declaration, 0 if unknown.
         upward: declared with a range that counts up, as ``[0:7]``.
+        words: of an array of words, how many it holds; a number has 1.
     """
 
     name: str
@@ -48,6 +49,7 @@ class PortInfo:
     scalar: bool = False
     line: int = 0
     upward: bool = False
+    words: int = 1
 
     def index(self, position: int) -> int:
         """Declared index of a bit, from its position above the least significant one."""

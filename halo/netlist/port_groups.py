@@ -146,6 +146,6 @@ def _cut(group: PortGroup, slices: Sequence[tuple[int, int, str]]) -> list[PortG
         own = list(bits)
         low, high = info.index(own[0]), info.index(own[-1])
         called = name or (f"{info.name}[{high}:{low}]" if len(own) > 1 else f"{info.name}[{low}]")
-        part = replace(info, name=called, width=len(own), lsb=0, scalar=False, upward=False)
+        part = replace(info, name=called, width=len(own), lsb=0, scalar=False, upward=False, words=1)
         parts.append(PortGroup(part, tuple(group.bits[bit] for bit in own)))
     return parts

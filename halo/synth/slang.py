@@ -19,6 +19,7 @@ Tests: tests/synth/test_systemverilog.py.
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -268,17 +269,23 @@ class _Tree:
                     continue
                 source = wires.get(name, {}).get("attributes", {}).get("src", "")
                 line = re.search(r":(\d+)\.\d+$", source)
-                signed = not interface and self.signed(member["type"], local)
+                signed, words = (False, 1) if interface else self.element(member["type"], local)
                 scalar = len(port["bits"]) == 1 and "[" not in member.get("type", "")
                 where = int(line.group(1)) if line else 0
                 width, upward = len(port["bits"]), bool(port.get("upto"))
                 lsb = port.get("offset", 0) + (width - 1 if upward else 0)
-                found.append(PortInfo(name, port["direction"], width, signed, lsb, scalar, where, upward))
+                found.append(PortInfo(name, port["direction"], width, signed, lsb, scalar, where, upward, words))
         return tuple(found)
 
-    def signed(self, kind: str, local: Mapping[str, str]) -> bool:
-        """Whether a type, as slang prints it, is signed; names are followed to what they stand for."""
+    def element(self, kind: str, local: Mapping[str, str]) -> tuple[bool, int]:
+        """Whether the words of a type, as slang prints it, are signed, and how many of them an array holds.
+
+        Names are followed to what they stand for.
+        """
+        words = 1
         for _ in range(len(self.types) + len(local) + 1):
+            kind, _, dimensions = kind.partition("$")
+            words *= _elements(dimensions)
             reference = _REFERENCE.match(kind)
             if reference is None:
                 break
@@ -286,9 +293,15 @@ class _Tree:
             ending = next((end for end in local if name.endswith(end)), None)
             known = self.types.get(address) or (local[ending] if ending is not None else None)
             if known is None:
-                return False
+                return False, words
             kind = known
-        return _SIGNED_TYPE.match(kind) is not None
+        packed = re.fullmatch(r"[^\[{]*((?:\[[^]]*\])*)\[[^]]*\]", kind)
+        return _SIGNED_TYPE.match(kind) is not None, words * _elements(packed[1] if packed else "")
+
+
+def _elements(dimensions: str) -> int:
+    """Elements of an array with such dimensions, as ``[0:1][3:0]``."""
+    return math.prod(abs(int(a) - int(b)) + 1 for a, b in re.findall(r"\[(-?\d+):(-?\d+)\]", dimensions))
 
 
 def _definition(instance: Any) -> str:

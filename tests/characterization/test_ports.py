@@ -57,6 +57,19 @@ def test_roles_by_name(text: str, expected: tuple[str, str, str | None, str]) ->
     assert trio(find_roles(ports(text))) == expected
 
 
+def test_an_array_is_no_number() -> None:
+    pair = [replace(port, words=2) if port.name in "wa" else port for port in ports("w:8s a:8s > y:10s")]
+    with pytest.raises(
+        HaloError, match="port w is an array of 2 words of 4 bits, and the weight is one number"
+    ) as error:
+        find_roles(pair)
+    assert "port a is an array of 2 words" in error.value.what
+    with command_line():
+        assert "--weight 'w[3:0]', and hold the others: --tie 'w[7:4]=random'" in error.value.fix
+    others: dict[str, int | str] = {"w[7:4]": "random", "a[7:4]": "any"}
+    assert trio(find_roles(pair, weight="w[3:0]", activation="a[3:0]", tie=others)) == ("w[3:0]", "a[3:0]", None, "y")
+
+
 def test_all_fields_of_a_processing_element() -> None:
     roles = find_roles(ports("clk_i rst_ni load_i w_i:8s a_i:6 psum_i:24 > psum_o:25"), tie={"load_i": 1})
     assert roles == Roles(

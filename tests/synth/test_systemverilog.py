@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from halo.characterization.interface import read_face
+from halo.characterization.interface import read_face, read_ports
 from halo.errors import HaloError
 from halo.netlist.sources import Sources
 from halo.synth import check_equivalence, ports_by_yosys, synthesize
@@ -94,6 +94,20 @@ module t #(parameter int N = 4, parameter string KIND = "plain") (
   assign y = row[0] + {row[1], 1'b0};
 endmodule
 """
+
+
+def test_words_of_arrays_are_counted(tmp_path: Path) -> None:
+    source = tmp_path / "t.sv"
+    source.write_text(
+        "package p; typedef logic signed [3:0] word_t; typedef word_t pair_t [2]; endpackage\n"
+        "module t import p::*; (input logic signed [3:0] a [2], input word_t b [2][3], input logic [1:0][3:0] c,\n"
+        "  input pair_t d, input logic [7:0] e, input int f, input logic g, output logic signed [9:0] y);\n"
+        "  assign y = a[0] * b[0][0] + c[1] + d[1] + e + f + g;\nendmodule\n",
+        encoding="utf-8",
+    )
+    ports = {port.name: port for port in read_ports([source], "t")[1]}
+    assert {name: port.words for name, port in ports.items()} == dict(a=2, b=6, c=2, d=2, e=1, f=1, g=1, y=1)
+    assert {name for name, port in ports.items() if port.signed} == {"a", "b", "d", "f", "y"}
 
 
 def test_hierarchy_stays_and_modules_are_listed(tmp_path: Path, osu018: Path) -> None:
