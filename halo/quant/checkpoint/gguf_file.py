@@ -209,7 +209,7 @@ def open_gguf(path: Path) -> GgufModel:
     if parts != 1:
         what = f"this is part {config.get('split.no', 0) + 1} of {parts} of a model, and parts are not read"
         first = re.sub(r"-\d{5}-of-", "-00001-of-", str(path))
-        raise HaloError(what, f"Put them together with llama.cpp: llama-gguf-split --merge {first} whole.gguf", path)
+        raise HaloError(what, f"Put them together with llama.cpp (llama-gguf-split --merge {first} whole.gguf).", path)
     tensors = {t.name: _tensor(t, path) for t in reader.tensors}
     found = {
         name.removesuffix(".weight"): tensor
