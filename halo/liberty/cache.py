@@ -36,7 +36,7 @@ from halo.liberty.model import (
     TimingGroup,
 )
 
-READER_VERSION = 4
+READER_VERSION = 5
 """Raise it with every change of the reader that changes what a file reads as; the model's fields count anyway."""
 
 _MAGIC = b"halo liberty\n"

@@ -227,7 +227,7 @@ class CellReader:
                 f"the pin {name} has {f'an unknown direction: {direction}' if direction else 'no direction'}",
                 f"Give one of {', '.join(_DIRECTIONS)}.",
             )
-        capacitance, rise, fall = self._capacitances(groups, direction)
+        capacitance, rise, fall, least = self._capacitances(groups, direction)
         maximum = attributes.number(groups, "max_capacitance")
         inner = [group for outer in groups for group in outer.groups]
         return Pin(
@@ -243,30 +243,35 @@ class CellReader:
             max_capacitance_f=None if maximum is None else maximum * self._scales.capacitance,
             timing=tuple(self._timing(group, name, names) for group in inner if group.kind == "timing"),
             power=tuple(self._internal_power(group, name, names) for group in inner if group.kind == "internal_power"),
+            least_capacitance_f=least,
         )
 
-    def _capacitances(self, groups: Sequence[Group], direction: str) -> tuple[float, float, float]:
-        """The three capacitances in farads; without any, the library's default for the direction.
+    def _capacitances(self, groups: Sequence[Group], direction: str) -> tuple[float, float, float, tuple[float, float] | None]:
+        """The three capacitances in farads; without any, the library's default for the direction. And the least ones.
 
-        Where an edge has a range, its upper end counts: the latest arrival is asked for, and OpenSTA takes it as well.
+        Where an edge has a range, its upper end counts for the latest arrival and its lower end for the first, as in
+        OpenSTA.
         """
         attributes = self._attributes
         scale = self._scales.capacitance * self._conditions.scale("pin_cap")
         both = attributes.number(groups, "capacitance")
-        rise = self._upper_end(groups, "rise_capacitance")
-        fall = self._upper_end(groups, "fall_capacitance")
+        rise = self._edge_capacitance(groups, "rise_capacitance")
+        fall = self._edge_capacitance(groups, "fall_capacitance")
         if both is None:
-            given = [value for value in (rise, fall) if value is not None]
+            given = [ends[1] for ends in (rise, fall) if ends is not None]
             both = max(given) if given else attributes.number((self._library,), f"default_{direction}_pin_cap") or 0.0
-        return both * scale, (both if rise is None else rise) * scale, (both if fall is None else fall) * scale
+        rise, fall = rise or (both, both), fall or (both, both)
+        ranged = rise[0] < rise[1] or fall[0] < fall[1]
+        return both * scale, rise[1] * scale, fall[1] * scale, (fall[0] * scale, rise[0] * scale) if ranged else None
 
-    def _upper_end(self, groups: Sequence[Group], name: str) -> float | None:
+    def _edge_capacitance(self, groups: Sequence[Group], name: str) -> tuple[float, float] | None:
+        """Least and largest capacitance of an edge, or None where nothing is said."""
         attributes = self._attributes
         plain, words = attributes.number(groups, name), attributes.words(groups, f"{name}_range")
         if not words:
-            return plain
+            return None if plain is None else (plain, plain)
         try:
-            return max(float(word) for word in words)
+            ends = [float(word) for word in words]
         except ValueError:
             raise attributes.error(
                 groups,
@@ -274,6 +279,7 @@ class CellReader:
                 f"{name}_range is {' '.join(words)!r}, not two numbers",
                 "Give two plain numbers.",
             ) from None
+        return min(ends), max(ends)
 
     def _related(self, group: Group, pin: str, names: _Names) -> tuple[str, ...]:
         """Pins of ``related_pin`` (of a bus as wide the bit at the same place) and ``related_bus_pins`` (all bits)."""

@@ -154,6 +154,7 @@ class Pin:
         direction: ``input``, ``output``, ``inout`` or ``internal``.
         capacitance_f, rise_capacitance_f, fall_capacitance_f: the latter two equal the first when absent, and are the
             upper end of their ``_range`` where the library gives one.
+        least_capacitance_f: (fall, rise), the lower ends of these ranges, for first arrivals; None where there are none.
         function: output function (``function``, else ``state_function``), or None.
         three_state: the pin has a ``three_state`` attribute.
         clock: the pin has ``clock : true``.
@@ -171,6 +172,7 @@ class Pin:
     max_capacitance_f: float | None = None
     timing: tuple[TimingGroup, ...] = ()
     power: tuple[PowerGroup, ...] = ()
+    least_capacitance_f: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,8 @@ CLOCK_PIN = -1
 """Pin number of an arc that starts at a flip-flop's clock."""
 
 _COMBINATIONAL = {"combinational": EDGES, "combinational_rise": (RISE,), "combinational_fall": (FALL,)}
-_CLOCKED = {"rising_edge": RISE, "falling_edge": FALL}
+CLOCKED = {"rising_edge": RISE, "falling_edge": FALL}
+"""Timing types of an arc from a clock, and the edge of the pin that it starts at."""
 _SENSES = {"positive_unate": (True, False), "negative_unate": (False, True), "non_unate": (True, True)}
 
 
@@ -141,8 +142,8 @@ def delay_arcs(cell: Cell, output: str, pins: tuple[str, ...], table: U8, clocke
     found: list[ArcSet] = []
     for group in cell.pins[output].timing:
         if clocked:
-            if group.timing_type in _CLOCKED:
-                edge = _CLOCKED[group.timing_type]
+            if group.timing_type in CLOCKED:
+                edge = CLOCKED[group.timing_type]
                 pairs = [(edge, out) for out in EDGES]
                 _append(found, group, CLOCK_PIN, pins, pairs)
             continue

@@ -14,7 +14,7 @@ from halo.liberty.tables import lookup
 from halo.netlist.model import Circuit
 from halo.timing.arcs import delay_arcs
 from halo.timing.delays import Delays
-from halo.timing.static.setup import F64, setup_times
+from halo.timing.static.checks import F64, setup_times
 
 _SHOWN = 4
 

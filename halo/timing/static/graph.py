@@ -56,7 +56,12 @@ class TimingGraph:
 
 
 def net_loads(
-    circuit: Circuit, library: Library, output_load_f: float, wire_cap: Mapping[int, float] | None = None
+    circuit: Circuit,
+    library: Library,
+    output_load_f: float,
+    wire_cap: Mapping[int, float] | None = None,
+    *,
+    least: bool = False,
 ) -> tuple[F64, F64]:
     """Load of every net in farads.
 
@@ -68,6 +73,7 @@ def net_loads(
         library: the corner.
         output_load_f: external load of each bit of an output port.
         wire_cap: capacitance of a net's wire, by net index.
+        least: the lower ends of the pins' capacitance ranges, for first arrivals.
 
     Returns:
         float64[N, 2] by edge (fall, rise) and float64[N].
@@ -80,7 +86,11 @@ def net_loads(
             continue
         for name, net in instance.pins.items():
             pin = cell.pins[name]
-            by_edge[net] += (pin.fall_capacitance_f, pin.rise_capacitance_f)
+            by_edge[net] += (
+                pin.least_capacitance_f
+                if least and pin.least_capacitance_f is not None
+                else (pin.fall_capacitance_f, pin.rise_capacitance_f)
+            )
             plain[net] += pin.capacitance_f
     extra = np.zeros(circuit.nets)
     for port in circuit.netlist.outputs.values():

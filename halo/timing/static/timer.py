@@ -18,10 +18,10 @@ from halo.errors import HaloError
 from halo.liberty.model import Library
 from halo.netlist.graph import propagate_constants_lanes
 from halo.netlist.model import FLOP, Circuit
-from halo.timing.arcs import EDGE_NAMES
 from halo.timing.clock_edges import flop_edges, port_edge
 from halo.timing.static.graph import TimingGraph, build_graph, net_loads
-from halo.timing.static.setup import setup_times
+from halo.timing.static.paths import PathStep, path_to
+from halo.timing.static.checks import setup_times
 from halo.timing.static.timer_kernel import NetState, StartArrays, time_cases
 from halo.timing.wires import bit_name
 
@@ -82,23 +82,6 @@ class StaticArrivals:
         return worst
 
 
-@dataclass(frozen=True)
-class PathStep:
-    """One gate of a path: the edge that leaves ``output`` because ``pin`` changed.
-
-    The first step of a path is its start: ``instance``, ``cell``, ``pin`` and ``output`` are empty for a port.
-    """
-
-    instance: str
-    cell: str
-    pin: str
-    output: str
-    net: str
-    edge: str
-    arrival_s: float
-    slew_s: float
-
-
 def endpoints(circuit: Circuit) -> tuple[Endpoint, ...]:
     """Output-port bits, then flip-flop data pins."""
     netlist = circuit.netlist
@@ -127,6 +110,8 @@ class StaticTimer:
         clock_slew_s: transition of the clock; None: that of the input ports.
         input_arrival_s: when the input ports change after the clock edge.
         launch_edge: of the clock (FALL, RISE); paths that start at the other are left out. None: all paths.
+        late: last arrivals and largest slews; False: first arrivals and smallest slews.
+        from_ports: paths start at input ports as well as at flip-flops.
     """
 
     def __init__(
@@ -137,15 +122,21 @@ class StaticTimer:
         clock_slew_s: float | None = None,
         input_arrival_s: float = 0.0,
         launch_edge: int | None = None,
+        *,
+        late: bool = True,
+        from_ports: bool = True,
     ) -> None:
         self.circuit = circuit
         self.graph = graph
+        self.late = late
         flop_outputs = circuit.out[circuit.state_gates]
         ports = np.setdiff1d(circuit.source, flop_outputs).astype(np.int32)
         launches = np.ones(circuit.gates, np.uint8)
         if launch_edge is not None:
             launches = (flop_edges(circuit) == launch_edge).astype(np.uint8)
             ports = ports if port_edge(circuit) == launch_edge else ports[:0]
+        if not from_ports:
+            ports = ports[:0]
         inputs = [net for bits in circuit.netlist.inputs.values() for net in bits]
         clock_s = float(input_slew_s if clock_slew_s is None else clock_slew_s)
         self.start = StartArrays(
@@ -190,6 +181,7 @@ class StaticTimer:
             self.graph.arrays,
             self.start,
             dead_slew,
+            self.late,
             case_net,
             case_value,
             end_net,
@@ -327,36 +319,4 @@ def worst_path(
     if not arrival_s.size or arrival_s.max() < 0:
         return ()
     end, edge = np.unravel_index(int(arrival_s[0].argmax()), arrival_s[0].shape)
-    net, direction = int(ends[end]), int(edge)
-    steps: list[PathStep] = []
-    graph = timer.graph.arrays
-    while True:
-        arc = int(timer.nets.from_arc[net, direction])
-        instance = cell = pin = output = ""
-        source = -1
-        if arc >= 0:
-            group = int(np.searchsorted(graph.arc_start, arc, side="right")) - 1
-            gate = int(np.searchsorted(graph.set_start, group, side="right")) - 1
-            used = circuit.netlist.instances[circuit.instance[gate]]
-            instance, cell, output = used.name, used.cell, circuit.output_pin[gate]
-            if graph.set_pin[group] >= 0:
-                at = int(circuit.pin_start[gate] + graph.set_pin[group])
-                pin, source = circuit.pin_name[at], int(circuit.pin_net[at])
-            else:
-                flop = library.cells[cell].flipflop_of(output)
-                pin = flop.clocked_on.text if flop is not None else ""
-        steps.append(
-            PathStep(
-                instance,
-                cell,
-                pin,
-                output,
-                circuit.netlist.nets[net],
-                EDGE_NAMES[direction],
-                float(timer.nets.arrival[net, direction]),
-                float(timer.nets.slew[net, direction]),
-            )
-        )
-        if source < 0:
-            return tuple(reversed(steps))
-        net, direction = source, int(graph.arc_in[arc])
+    return path_to(circuit, library, timer.graph.arrays, timer.nets, int(ends[end]), int(edge))

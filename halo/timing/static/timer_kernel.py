@@ -13,6 +13,8 @@ Rules of OpenSTA 3.1 (``search/Sim.cc``, ``search/SearchPred.cc``, ``dcalc/Graph
 - A gate without constant inputs uses all its arcs, conditioned or not.
 - Slew is at least zero. A net that no arc drives to an edge has slew 0 there and no arrival.
 
+That is the late pass, for setup. The early pass, for hold, is the same with the smallest slew and the first arrival.
+
 Tests: tests/timing/static/test_timer.py.
 """
 
@@ -34,6 +36,8 @@ F64 = npt.NDArray[np.float64]
 
 UNREACHED = -1.0
 """Arrival of an edge that no path reaches. True arrivals are zero or later."""
+NO_SLEW = np.inf
+"""Slew of an edge that no arc has driven yet, in the early pass."""
 
 
 @inline
@@ -144,7 +148,7 @@ class NetState(NamedTuple):
     Attributes:
         value: int8[N], 0, 1 or -1 where the net may change.
         arrival, slew: float64[N, 2], seconds, by edge.
-        from_arc: int64[N, 2], the arc of the latest arrival, or -1.
+        from_arc: int64[N, 2], the arc of the arrival, or -1.
     """
 
     value: I8
@@ -161,6 +165,7 @@ def time_gate(
     launches: U8,
     clock_slew: float,
     dead_slew: bool,
+    late: bool,
     nets: NetState,
     positive: U8,
     negative: U8,
@@ -204,8 +209,8 @@ def time_gate(
             return
     rise = UNREACHED
     fall = UNREACHED
-    rise_slew = 0.0
-    fall_slew = 0.0
+    rise_slew = 0.0 if late else NO_SLEW
+    fall_slew = 0.0 if late else NO_SLEW
     rise_arc = -1
     fall_arc = -1
     for k in range(set_start[g], set_start[g + 1]):
@@ -243,19 +248,19 @@ def time_gate(
                 d = curve_at(in_slew, axis, axis_start[a, 0], axis_size[a, 0], value, value_start[a, 0])
                 end = max(start + d, 0.0)
             if arc_out[a]:
-                rise_slew = max(rise_slew, s)
-                if end > rise:
+                rise_slew = max(rise_slew, s) if late else min(rise_slew, max(s, 0.0))
+                if end > rise if late else end != UNREACHED and (rise == UNREACHED or end < rise):
                     rise = end
                     rise_arc = a
             else:
-                fall_slew = max(fall_slew, s)
-                if end > fall:
+                fall_slew = max(fall_slew, s) if late else min(fall_slew, max(s, 0.0))
+                if end > fall if late else end != UNREACHED and (fall == UNREACHED or end < fall):
                     fall = end
                     fall_arc = a
     arrival[net, 0] = fall
     arrival[net, 1] = rise
-    slew[net, 0] = fall_slew
-    slew[net, 1] = rise_slew
+    slew[net, 0] = fall_slew if fall_slew != NO_SLEW else 0.0
+    slew[net, 1] = rise_slew if rise_slew != NO_SLEW else 0.0
     from_arc[net, 0] = fall_arc
     from_arc[net, 1] = rise_arc
 
@@ -266,6 +271,7 @@ def time_cases(
     graph: GraphArrays,
     start: StartArrays,
     dead_slew: bool,
+    late: bool,
     case_net: I32,
     case_value: I8,
     end_net: I32,
@@ -278,6 +284,7 @@ def time_cases(
     Args:
         circuit, graph, start: what is timed.
         dead_slew: slew is merged from arcs that are off.
+        late: the last arrival and largest slew of each net; False: the first arrival and smallest slew.
         case_net: int32[K], held nets; case_value: int8[W, K], 0, 1, or -1 where a case leaves the net free.
         end_net: int32[E]; end_arrival, end_slew: float64[W, E, 2], written, by edge (fall, rise).
         nets: work arrays, written.
@@ -309,7 +316,7 @@ def time_cases(
                 if nets.value[net] < 0:
                     arrival[net, edge] = start.arrival_s
         for g in range(len(circuit.out)):
-            time_gate(g, circuit, graph, start.launches, start.clock_slew_s, dead_slew, nets, positive, negative)
+            time_gate(g, circuit, graph, start.launches, start.clock_slew_s, dead_slew, late, nets, positive, negative)
         for e in range(len(end_net)):
             for edge in range(2):
                 end_arrival[w, e, edge] = arrival[end_net[e], edge]
@@ -331,3 +338,29 @@ def arc_delays(circuit: CircuitArrays, graph: GraphArrays, clock_slew: float, sl
                 if graph.set_pin[k] >= 0:
                     in_slew = slew[circuit.pin_net[circuit.pin_start[g] + graph.set_pin[k]], graph.arc_in[a]]
                 delay[a] = curve_at(in_slew, axis, axis_start[a, 0], axis_size[a, 0], value, value_start[a, 0])
+
+
+@kernel
+def path_starts(circuit: CircuitArrays, graph: GraphArrays, nets: NetState, start: I32) -> None:
+    """Where the path to each net's arrival starts.
+
+    Args:
+        circuit, graph: what was timed.
+        nets: after ``time_cases``.
+        start: int32[N, 2], written, by edge: the gate of the flip-flop that launches; -2 - net for a port; -1 where
+            nothing arrives.
+    """
+    for net in range(len(nets.value)):
+        for edge in range(2):
+            start[net, edge] = -2 - net if nets.arrival[net, edge] != UNREACHED else -1
+    for g in range(len(circuit.out)):
+        net = circuit.out[g]
+        for k in range(graph.set_start[g], graph.set_start[g + 1]):
+            for a in range(graph.arc_start[k], graph.arc_start[k + 1]):
+                edge = graph.arc_out[a]
+                if nets.from_arc[net, edge] == a:
+                    if graph.set_pin[k] < 0:
+                        start[net, edge] = g
+                    else:
+                        source = circuit.pin_net[circuit.pin_start[g] + graph.set_pin[k]]
+                        start[net, edge] = start[source, graph.arc_in[a]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Setup times of flip-flop data pins from constraint tables over data and clock slew.
+"""Setup and hold times of flip-flop data pins from constraint tables over data and clock slew.
 
 Tests: tests/timing/static/test_timer.py.
 """
@@ -18,6 +18,7 @@ F64 = npt.NDArray[np.float64]
 
 DATA_SLEW = "constrained_pin_transition"
 CLOCK_SLEW = "related_pin_transition"
+_TYPES = {kind: (f"{kind}_rising", f"{kind}_falling") for kind in ("setup", "hold")}
 
 
 def setup_times(cell: Cell, pin: str, data_slew_s: F64, clock_slew_s: float) -> F64 | None:
@@ -36,9 +37,23 @@ def setup_times(cell: Cell, pin: str, data_slew_s: F64, clock_slew_s: float) -> 
     Raises:
         HaloError: a table depends on something other than these slews.
     """
+    return _times(cell, pin, "setup", data_slew_s, clock_slew_s)
+
+
+def hold_times(cell: Cell, pin: str, data_slew_s: F64, clock_slew_s: float) -> F64 | None:
+    """Hold time of a flip-flop's pin, as ``setup_times``."""
+    return _times(cell, pin, "hold", data_slew_s, clock_slew_s)
+
+
+def has_checks(cell: Cell, pin: str) -> bool:
+    """Whether a pin has setup or hold tables."""
+    return any(group.timing_type in _TYPES["setup"] + _TYPES["hold"] for group in cell.pins[pin].timing)
+
+
+def _times(cell: Cell, pin: str, kind: str, data_slew_s: F64, clock_slew_s: float) -> F64 | None:
     worst = np.full(data_slew_s.shape, -np.inf)
     for group in cell.pins[pin].timing:
-        if not group.timing_type.startswith("setup_"):
+        if group.timing_type not in _TYPES[kind]:
             continue
         for edge in EDGES:
             table = group.tables.get(f"{EDGE_NAMES[edge]}_constraint")
@@ -54,8 +69,8 @@ def _constraint(table: Table, cell: Cell, data_slew_s: F64, clock_slew_s: float)
     """A constraint table at one clock slew and many data slews: float64[m]."""
     if set(table.variables) - {DATA_SLEW, CLOCK_SLEW}:
         raise HaloError(
-            f"cell {cell.name} has a setup table over {', '.join(table.variables)}, which is not supported",
-            "Use a library whose setup times depend on data and clock slew only.",
+            f"cell {cell.name} has a setup or hold table over {', '.join(table.variables)}, which is not supported",
+            "Use a library whose setup and hold times depend on data and clock slew only.",
             cell.path or None,
             cell.line or None,
         )

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Setup and hold at every endpoint of a registered design, the whole circuit at once.
+
+The clock is ideal. A late pass (last arrivals, largest slews) gives setup, an early one (first arrivals, smallest
+slews) hold, each once for every clock edge that launches, as OpenSTA does with
+``set_operating_conditions -analysis_type on_chip_variation`` and one corner. A path from edge to edge of another kind
+has the part of the period that :mod:`halo.timing.clock_edges` gives it; its hold is that of the capture edge one period
+earlier.
+
+Clear, preset and clock-gate pins have no setup or hold: recovery, removal and gating checks are left out.
+
+Tests: tests/timing/static/test_design_timing.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from halo.liberty.model import Library
+from halo.netlist.model import FLOP, Circuit
+from halo.timing.arcs import EDGES
+from halo.timing.clock_edges import port_edge, share, used_edges
+from halo.timing.static.checks import has_checks, hold_times, setup_times
+from halo.timing.static.graph import build_graph, net_loads
+from halo.timing.static.paths import PathStep, path_to
+from halo.timing.static.timer import StaticTimer
+from halo.timing.static.timer_kernel import GraphArrays, NetState, path_starts
+from halo.timing.wires import bit_name
+
+U8 = npt.NDArray[np.uint8]
+I32 = npt.NDArray[np.int32]
+F64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """What lies around the ports of a design.
+
+    Attributes:
+        late_s, early_s: when input ports change after the clock edge, at the latest and at the earliest.
+        setup_s, hold_s: what output ports need before and after the edge.
+    """
+
+    late_s: float
+    early_s: float
+    setup_s: float
+    hold_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class PathEnds:
+    """Where paths end: flip-flop and macro pins with setup or hold tables, then the bits of output ports.
+
+    Attributes:
+        name: E names, ``instance/pin`` or ``port[bit]``.
+        net: int32[E].
+        instance: int32[E], index into ``Netlist.instances``, or -1 for a port.
+        pin: E names of pins, empty for ports.
+        capture: uint8[E], FALL or RISE of the clock port.
+    """
+
+    name: tuple[str, ...]
+    net: I32
+    instance: I32
+    pin: tuple[str, ...]
+    capture: U8
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+
+@dataclass(frozen=True, eq=False)
+class PathSet:
+    """Arrivals of one kind (late or early) from one launching edge.
+
+    Attributes:
+        launch: FALL or RISE.
+        late: last arrivals; False: first ones.
+        arrival_s, check_s: float64[E, 2], by edge of the data (fall, rise): arrival, -1 where none; setup or hold.
+        share: float64[E], the part of the period that these paths have to be set up.
+        start: int32[E, 2], where the path starts, as ``timer_kernel.path_starts``.
+        nets, graph: arrivals of every net and the arcs that made them, to follow a path.
+        load_f: float64[N, 2], load of each net by edge.
+    """
+
+    launch: int
+    late: bool
+    arrival_s: F64
+    check_s: F64
+    share: F64
+    start: I32
+    nets: NetState
+    graph: GraphArrays
+    load_f: F64
+
+    @property
+    def reached(self) -> npt.NDArray[np.bool_]:
+        """bool[E, 2], whether a path arrives."""
+        return self.arrival_s >= 0
+
+    @property
+    def need_s(self) -> F64:
+        """float64[E, 2], arrival with setup of late paths, arrival without hold of early ones; NaN where none."""
+        sign = 1.0 if self.late else -1.0
+        return np.where(self.reached, self.arrival_s + sign * self.check_s, np.nan)
+
+    def slack_s(self, period_s: float) -> F64:
+        """float64[E, 2], slack at a period; NaN where no path arrives."""
+        if self.late:
+            return period_s * self.share[:, None] - self.need_s
+        return self.need_s + period_s * (1.0 - self.share[:, None])
+
+
+@dataclass(frozen=True, eq=False)
+class DesignTiming:
+    """Timing of a whole design.
+
+    Attributes:
+        circuit, library: what was timed.
+        ends: the E endpoints.
+        late, early: a set of paths for each launching edge.
+    """
+
+    circuit: Circuit
+    library: Library
+    ends: PathEnds
+    late: tuple[PathSet, ...]
+    early: tuple[PathSet, ...]
+
+    def periods_s(self) -> F64:
+        """Shortest period that each endpoint allows for setup: float64[E]; NaN where no path ends."""
+        every = [(paths.need_s / paths.share[:, None]) for paths in self.late]
+        together = np.concatenate(every, axis=1)
+        longest = np.where(np.isnan(together), -np.inf, together).max(axis=1, initial=-np.inf)
+        return np.where(np.isneginf(longest), np.nan, longest)
+
+    def worst(self, paths: tuple[PathSet, ...], period_s: float) -> tuple[F64, I32, I32]:
+        """Worst slack of each endpoint at a period over launching edges and edges of the data.
+
+        Args:
+            paths: ``late`` or ``early``.
+            period_s: of the clock.
+
+        Returns:
+            float64[E] slack, NaN where no path ends; int32[E], which of ``paths``; int32[E], edge of the data.
+        """
+        slack = np.concatenate([each.slack_s(period_s) for each in paths], axis=1)
+        column = np.where(np.isnan(slack), np.inf, slack).argmin(axis=1)
+        at = np.take_along_axis(slack, column[:, None], axis=1)[:, 0]
+        return at, (column // 2).astype(np.int32), (column % 2).astype(np.int32)
+
+    def path(self, paths: PathSet, end: int, edge: int) -> tuple[PathStep, ...]:
+        """The path behind an arrival, from its start."""
+        return path_to(self.circuit, self.library, paths.graph, paths.nets, int(self.ends.net[end]), edge)
+
+
+def path_ends(circuit: Circuit, library: Library, *, ports: bool) -> PathEnds:
+    """Endpoints of a circuit in the order of its instances; those of ports behind them, where they count."""
+    netlist = circuit.netlist
+    clocked = np.unique(circuit.instance[circuit.kind == FLOP]).tolist()
+    checked: dict[str, tuple[str, ...]] = {}
+    names, nets, owners, pins = [], [], [], []
+    for number in clocked:
+        instance = netlist.instances[number]
+        cell = library.cells[instance.cell]
+        if cell.name not in checked:
+            inputs = [pin.name for pin in cell.pins.values() if pin.direction in ("input", "inout")]
+            checked[cell.name] = tuple(pin for pin in inputs if has_checks(cell, pin))
+        for pin in checked[cell.name]:
+            if pin in instance.pins:
+                names.append(f"{instance.name}/{pin}")
+                nets.append(instance.pins[pin])
+                owners.append(number)
+                pins.append(pin)
+    for port, bits in netlist.outputs.items() if ports else ():
+        for i, net in enumerate(bits):
+            names.append(bit_name(circuit, port, i))
+            nets.append(net)
+            owners.append(-1)
+            pins.append("")
+    owner = np.array(owners, np.int32)
+    falling = np.isin(owner, list(circuit.falling))
+    capture = np.where(owner < 0, port_edge(circuit), np.where(falling, 0, 1)).astype(np.uint8)
+    return PathEnds(tuple(names), np.array(nets, np.int32), owner, tuple(pins), capture)
+
+
+def time_circuit(
+    circuit: Circuit,
+    library: Library,
+    *,
+    input_slew_s: float,
+    output_load_f: float,
+    clock_slew_s: float,
+    boundary: Boundary | None,
+    duty: float = 0.5,
+    wire_cap: Mapping[int, float] | None = None,
+    dead_slew: bool = True,
+) -> DesignTiming:
+    """Time every path of a registered design.
+
+    Args:
+        circuit: compiled netlist; nets held when it was compiled do not change.
+        library: the corner.
+        input_slew_s, clock_slew_s: transition of the input ports and of the clock.
+        output_load_f: external load of each bit of an output port.
+        boundary: what lies around the ports; None: only paths from register to register.
+        duty: part of the period that the clock is high.
+        wire_cap: capacitance in farads of a net's wire, by net index.
+        dead_slew: as for :func:`halo.timing.static.timer.static_arrivals`.
+
+    Raises:
+        HaloError: a table depends on something unknown, or a gate's cell is not in the library.
+    """
+    load_f, _ = net_loads(circuit, library, output_load_f, wire_cap)
+    least_f, _ = net_loads(circuit, library, output_load_f, wire_cap, least=True)
+    loads = {True: load_f, False: least_f}
+    graph = build_graph(circuit, library, load_f)
+    graphs = {True: graph, False: graph if np.array_equal(load_f, least_f) else build_graph(circuit, library, least_f)}
+    ends = path_ends(circuit, library, ports=boundary is not None)
+    found: dict[bool, list[PathSet]] = {True: [], False: []}
+    for late in (True, False):
+        arrival_s = 0.0 if boundary is None else boundary.late_s if late else boundary.early_s
+        for launch in used_edges(circuit):
+            timer = StaticTimer(
+                circuit,
+                graphs[late],
+                input_slew_s,
+                clock_slew_s,
+                arrival_s,
+                launch,
+                late=late,
+                from_ports=boundary is not None,
+            )
+            arrival, slew = timer.time({}, ends.net, through_flops=False, dead_slew=dead_slew)
+            start = np.zeros((circuit.nets, 2), np.int32)
+            path_starts(circuit.arrays, graphs[late].arrays, timer.nets, start)
+            check = _checks(circuit, library, ends, slew[0], clock_slew_s, boundary, late=late)
+            shares = np.array([share(launch, edge, duty) for edge in EDGES])[ends.capture]
+            found[late].append(PathSet(launch, late, arrival[0], check, shares, start[ends.net], timer.nets, graphs[late].arrays, loads[late]))
+    return DesignTiming(circuit, library, ends, tuple(found[True]), tuple(found[False]))
+
+
+def _checks(
+    circuit: Circuit,
+    library: Library,
+    ends: PathEnds,
+    slew_s: F64,
+    clock_slew_s: float,
+    boundary: Boundary | None,
+    *,
+    late: bool,
+) -> F64:
+    """Setup or hold of every endpoint by edge of the data: float64[E, 2]; 0 where the library has no table."""
+    times = setup_times if late else hold_times
+    result = np.zeros((len(ends), 2))
+    groups: dict[tuple[str, str], list[int]] = {}
+    for i, (number, pin) in enumerate(zip(ends.instance.tolist(), ends.pin, strict=True)):
+        groups.setdefault(("" if number < 0 else circuit.netlist.instances[number].cell, pin), []).append(i)
+    for (cell, pin), members in groups.items():
+        if not cell:
+            result[members] = 0.0 if boundary is None else boundary.setup_s if late else boundary.hold_s
+            continue
+        found = times(library.cells[cell], pin, slew_s[members], clock_slew_s)
+        if found is not None:
+            result[members] = found
+    return result
