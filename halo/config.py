@@ -33,8 +33,8 @@ _CORNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DesignConfig:
-    """Which design it is, and how its ports are read: what ``halo characterize`` and ``halo inspect`` have in common.
+class SourcesConfig:
+    """Which design it is: what every command that reads one has in common.
 
     Attributes:
         files: Verilog and SystemVerilog sources; empty with no ``netlist``: the default MAC.
@@ -42,9 +42,6 @@ class DesignConfig:
         defines: macros defined before the first source, and their text.
         include_dirs: folders in which an ``include`` is looked for, after the including file's own.
         top: top module; None where only one module can be it.
-        weight, activation, accumulator, output, clock: port names, or bits of a port (``w[3:0]``); None: found where
-            only one reading fits.
-        signed, unsigned: operands (``weight``, ``activation``) whose values are so, whatever is declared or seen.
         params: Verilog parameters set on the top module, whole numbers or words.
         ties: constant value of every other input port that needs one (unsigned, or negative in two's complement);
             ``random`` (a seeded value in each transition) or ``any`` (one that changes in it): the bound holds for all.
@@ -59,21 +56,18 @@ class DesignConfig:
     defines: tuple[tuple[str, str], ...] = ()
     include_dirs: tuple[Path, ...] = ()
     top: str | None = None
-    weight: str | None = None
-    activation: str | None = None
-    accumulator: str | None = None
-    output: str | None = None
-    clock: str | None = None
-    signed: tuple[Operand, ...] = ()
-    unsigned: tuple[Operand, ...] = ()
     params: tuple[tuple[str, int | str], ...] = ()
     ties: tuple[tuple[str, int | str], ...] = ()
     netlist: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_sources()
-        self._check_ports()
-        self._check_operands()
+        self._check_names()
+
+    @property
+    def _roles(self) -> list[str]:
+        """Ports that the options name, beside those that are tied."""
+        return []
 
     def _check_sources(self) -> None:
         if self.netlist and (self.files or self.file_lists):
@@ -88,10 +82,10 @@ class DesignConfig:
         if (self.defines or self.include_dirs) and not (self.files or self.file_lists):
             raise HaloError("macros or include folders are given, and no Verilog to read with them", "Add the Verilog.")
 
-    def _check_ports(self) -> None:
+    def _check_names(self) -> None:
         for kind, pairs in (("parameter", self.params), ("tied port", self.ties), ("macro", self.defines)):
             _reject_repeats([name for name, _ in pairs], kind)
-        roles = [r for r in (self.weight, self.activation, self.accumulator, self.output, self.clock) if r is not None]
+        roles = self._roles
         _reject_repeats(roles, "port")
         for name in [*(name for name, _ in self.params), *([self.top] if self.top else [])]:
             if not IDENTIFIER.match(name):
@@ -104,12 +98,43 @@ class DesignConfig:
             raise HaloError(
                 f"port {tied[0]} is tied and has a role as well", "Give the port a constant value or a role, not both."
             )
-
-    def _check_operands(self) -> None:
         for name, value in self.ties:
             if isinstance(value, str) and value not in ("random", "any"):
                 fix = "Give a whole number, or random or any."
                 raise HaloError(f"{value!r} is no value of tied port {name}", fix)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignConfig(SourcesConfig):
+    """How the ports of a MAC are read, besides its sources: what ``halo characterize`` and ``halo inspect`` share.
+
+    Attributes:
+        weight, activation, accumulator, output, clock: port names, or bits of a port (``w[3:0]``); None: found where
+            only one reading fits.
+        signed, unsigned: operands (``weight``, ``activation``) whose values are so, whatever is declared or seen.
+
+    Raises:
+        HaloError: two options contradict each other, or a name cannot be one.
+    """
+
+    weight: str | None = None
+    activation: str | None = None
+    accumulator: str | None = None
+    output: str | None = None
+    clock: str | None = None
+    signed: tuple[Operand, ...] = ()
+    unsigned: tuple[Operand, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_operands()
+
+    @property
+    def _roles(self) -> list[str]:
+        named = (self.weight, self.activation, self.accumulator, self.output, self.clock)
+        return [name for name in named if name is not None]
+
+    def _check_operands(self) -> None:
         both = sorted(set(self.signed) & set(self.unsigned))
         if both:
             raise HaloError(f"the {both[0]} is said to be signed and unsigned", "Say one of the two.")

@@ -23,6 +23,9 @@ class CharacterizeOptions(TypedDict, total=False):
     defines: Mapping[str, str]
     include_dirs: PathLike | Sequence[PathLike]
     top: str | None
+    params: Mapping[str, int | str]
+    ties: Mapping[str, int | str]
+    netlist: PathLike | Sequence[PathLike]
     weight: str | None
     activation: str | None
     accumulator: str | None
@@ -30,9 +33,6 @@ class CharacterizeOptions(TypedDict, total=False):
     clock: str | None
     signed: Sequence[Literal["weight", "activation"]]
     unsigned: Sequence[Literal["weight", "activation"]]
-    params: Mapping[str, int | str]
-    ties: Mapping[str, int | str]
-    netlist: PathLike | Sequence[PathLike]
     sdf: PathLike | None
     sdf_corner: Literal["min", "typ", "max"]
     sdf_instance: str | None

@@ -24,7 +24,7 @@ from halo.wording import command_line
 
 _GROUPS = {
     "Start": {"doctor": "doctor", "inspect": "inspection"},
-    "Timing and power": {name: name for name in ("characterize", "synth", "crosscheck", "plot")},
+    "Timing and power": {name: name for name in ("characterize", "synth", "timing", "crosscheck", "plot")},
     "RTL": {"sim": "sim"},
     "Models": {name: name for name in ("quantize", "evaluate", "score")},
 }

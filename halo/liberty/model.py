@@ -19,6 +19,8 @@ FloatArray = npt.NDArray[np.float64]
 
 SLEW_VARIABLES = ("input_net_transition", "input_transition_time")
 """Names of the input transition as a table's axis, in timing and in power tables."""
+CLOCKED_TYPES = ("rising_edge", "falling_edge")
+"""Timing types of an arc from a clock."""
 LOAD_VARIABLES = ("total_output_net_capacitance",)
 """Names of the output load as a table's axis."""
 
@@ -245,6 +247,18 @@ class Cell:
     def flipflop(self) -> FlipFlop | None:
         """The flip-flop of a cell that has one bit, else None."""
         return self.flipflops[0] if len(self.flipflops) == 1 else None
+
+    @property
+    def black_box(self) -> bool:
+        """Whether the library tells when the outputs change after a clock, and not to what: a memory or another macro.
+
+        Cells whose state it describes are none, nor are gates.
+        """
+        return (
+            self.sequential is None
+            and all(pin.function is None for pin in self.outputs)
+            and any(group.timing_type in CLOCKED_TYPES for pin in self.outputs for group in pin.timing)
+        )
 
     def flipflop_of(self, output: str) -> FlipFlop | None:
         """The flip-flop whose state an output pin shows, or None."""

@@ -33,6 +33,7 @@ class _Work:
 
     netlist: Netlist
     library: Library
+    macros: bool = False
     templates: dict[str, CellTemplate] = field(default_factory=dict)
     driver: dict[int, str] = field(default_factory=dict)
     gates: list[PlacedGate] = field(default_factory=list)
@@ -45,7 +46,9 @@ class _Work:
         return HaloError(what, fix, self.netlist.path or None, line)
 
 
-def compile_circuit(netlist: Netlist, library: Library, held: Mapping[int, int] | None = None) -> Circuit:
+def compile_circuit(
+    netlist: Netlist, library: Library, held: Mapping[int, int] | None = None, *, macros: bool = False
+) -> Circuit:
     """Resolve a netlist against a library.
 
     Which gates depend on which is judged with the held nets at their values: a register with a load enable feeds
@@ -60,6 +63,7 @@ def compile_circuit(netlist: Netlist, library: Library, held: Mapping[int, int] 
         library: its cells.
         held: bits of input ports that keep 0 or 1 as long as the circuit is used (tied enables, inactive resets). They
             are ``Circuit.constant`` and no sources.
+        macros: take black boxes as registers of unknown function, for static timing.
 
     Raises:
         HaloError: unknown cell, pin the cell does not have, latch or clock gate that is not held, output without a
@@ -69,7 +73,7 @@ def compile_circuit(netlist: Netlist, library: Library, held: Mapping[int, int] 
         ValueError: a held net is no bit of an input port.
     """
     netlist = with_bus_pins(without_supplies(netlist, library), library)
-    work = _Work(netlist, library, constants=dict(netlist.constants))
+    work = _Work(netlist, library, macros, constants=dict(netlist.constants))
     for port, bits in netlist.inputs.items():
         for net in bits:
             _drive(work, net, f"input port {port}", None)
@@ -137,7 +141,7 @@ def _enter(work: _Work, number: int, instance: Instance) -> None:
     template = work.templates.get(cell.name)
     if template is None:
         try:
-            template = cell_template(cell)
+            template = cell_template(cell, macros=work.macros)
         except HaloError as refused:
             raise work.error(f"instance {instance.name}: {refused.what}", refused.fix, instance) from None
         work.templates[cell.name] = template

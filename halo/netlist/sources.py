@@ -24,11 +24,14 @@ class Sources:
         files: Verilog (.v) or SystemVerilog (.sv).
         defines: macros defined before the first file, and their text.
         include_dirs: folders in which an ``include`` is looked for after the including file's own.
+        black_boxes: modules that are taken from outside, whatever the files hold of them: name, and a file with the
+            empty module.
     """
 
     files: tuple[Path, ...]
     defines: tuple[tuple[str, str], ...] = ()
     include_dirs: tuple[Path, ...] = ()
+    black_boxes: tuple[tuple[str, Path], ...] = ()
 
     @classmethod
     def of(cls, given: Sources | Sequence[str | Path]) -> Sources:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from halo.errors import HaloError
-from halo.liberty.model import Cell, FlipFlop, Function, Pin
+from halo.liberty.model import CLOCKED_TYPES, Cell, FlipFlop, Function, Pin
 from halo.netlist.model import COMB, FLOP, MAX_PINS, U8
 
 
@@ -66,12 +66,19 @@ class CellTemplate:
     async_pins: tuple[str, ...]
 
 
-def cell_template(cell: Cell) -> CellTemplate:
+def cell_template(cell: Cell, *, macros: bool = False) -> CellTemplate:
     """Take a cell apart.
+
+    Args:
+        cell: of the library.
+        macros: take a black box (``Cell.black_box``) as registers of unknown function: each output is a FLOP that
+            feeds itself only. Good for timing, and for nothing that needs values.
 
     Raises:
         HaloError: the cell stores its value neither in flip-flops nor in one latch; its caller adds the instance.
     """
+    if macros and cell.black_box:
+        return _black_box(cell)
     if cell.sequential is not None and not cell.flipflops and cell.latch is None:
         raise HaloError(
             f"cell {cell.name} has a {cell.sequential} group that is no plain flip-flop or latch",
@@ -109,6 +116,25 @@ def cell_template(cell: Cell) -> CellTemplate:
         clocks=tuple({ff.clocked_on.text: ff.clocked_on for ff in cell.flipflops}.values()),
         async_pins=tuple(name for name in cell.pins if name in resets),
     )
+
+
+def _black_box(cell: Cell) -> CellTemplate:
+    gates, refused = [], {}
+    clocks: dict[str, Function] = {}
+    for pin in cell.outputs:
+        groups = [group for group in pin.timing if group.timing_type in CLOCKED_TYPES]
+        if pin.three_state:
+            refused[pin.name] = "is a three-state output"
+        elif not groups or any(group.timing_type.startswith("combinational") for group in pin.timing):
+            refused[pin.name] = "has no function in the library, and is not set by a clock alone"
+        else:
+            gates.append(GateTemplate(FLOP, pin.name, (pin.name,), np.array([0, 1], np.uint8)))
+        for group in groups:
+            rising = group.timing_type == "rising_edge"
+            table = np.array([not rising, rising], np.uint8)
+            for name in group.related_pins:
+                clocks[f"{name} {group.timing_type}"] = Function(name if rising else f"!{name}", (name,), table)
+    return CellTemplate(tuple(gates), {}, refused, tuple(clocks.values()), ())
 
 
 class _Refused(Exception):

@@ -103,7 +103,11 @@ def slang_command(
         words += ["-D", f"{name}={text}"]
     for folder in sources.include_dirs:
         words += ["-I", str(folder.resolve())]
-    return shlex.join([*words, *(str(path.resolve()) for path in sources.files)])
+    known = module_places(sources) if sources.black_boxes else {}
+    stubs = [path for name, path in sources.black_boxes if name not in known]
+    for name, _ in sources.black_boxes:
+        words += ["--blackboxed-module", name]
+    return shlex.join([*words, *(str(path.resolve()) for path in (*sources.files, *stubs))])
 
 
 def elaborate(sources: Sources, top: str | None, parameters: Mapping[str, int | str], workdir: Path) -> Elaborated:

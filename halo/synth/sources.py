@@ -200,6 +200,7 @@ def read_commands(sources: Sources | Sequence[str | Path], top: str, parameters:
         dialect = " -sv" if source.suffix.lower() in SYSTEMVERILOG else ""
         own = quoted(source.resolve().parent)
         commands.append(f"read_verilog{dialect} -I {own}{folders} {quoted(source.resolve())}")
+    commands += [f"read_verilog -lib -overwrite {quoted(path.resolve())}" for _, path in given.black_boxes]
     if parameters:
         words = " ".join(f"-set {name} {_constant(name, value)}" for name, value in parameters.items())
         # Without this line a top that is not there would leave `chparam` with nothing to do.

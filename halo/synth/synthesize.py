@@ -22,12 +22,13 @@ from pathlib import Path
 
 from halo.liberty import Library
 from halo.netlist.sources import Sources
+from halo.synth.buffers import insert_buffers
 from halo.synth.explain import explain, undriven_outputs
 from halo.synth.latches import latch_techmap
 from halo.synth.libraries import PreparedLiberty, prepare_liberty
 from halo.synth.result import Mode, SynthesisResult
 from halo.synth.sources import NO_PRINTS, run_on_sources
-from halo.synth.yosys import YosysRun, quoted
+from halo.synth.yosys import YosysRun, quoted, run_yosys
 
 # Delay-optimal cover of the restructured logic, then buffers for large fanouts and cell sizes.
 _FLAT_ABC = """strash
@@ -54,6 +55,9 @@ def synthesize(
     dont_use: Sequence[str] = (),
     may_stay_open: Sequence[str] = (),
     latches: bool = False,
+    named: bool = False,
+    buffers: bool = False,
+    max_fanout: int | None = None,
     workdir: Path,
 ) -> SynthesisResult:
     """Map a design to a library and write the netlist into ``workdir``.
@@ -68,6 +72,10 @@ def synthesize(
             capital and small letters differ.
         may_stay_open: output ports that nothing need drive; their undriven bits are 0 in the netlist.
         latches: map latches to the library's; without, a latch is an error (it seldom is what was meant).
+        named: name each cell by the instances that its module lies in (``u_pe._12_``), and each flip-flop by the net
+            it drives as well (``u_pe.sum_q[3]_reg``).
+        buffers: put buffers behind drivers whose load exceeds their ``max_capacitance`` (``halo.synth.buffers``).
+        max_fanout: with ``buffers``, most pins of a net, whatever its driver can take.
         workdir: folder for netlist, scripts, logs and temporary files; made when absent.
 
     Raises:
@@ -87,7 +95,7 @@ def synthesize(
         def attempt(undriven: Sequence[str]) -> tuple[YosysRun, str | None]:
             commands = [
                 *_check_commands(top, undriven, latches=latches),
-                *_map_commands(top, mode, library, abc_script, undriven, latch_map if latches else None),
+                *_map_commands(top, mode, library, abc_script, undriven, latch_map if latches else None, named=named),
                 *_write_commands(top, workdir, library),
             ]
             return run_on_sources(sources, top, values, commands, workdir, "synthesis", check=False)
@@ -96,9 +104,42 @@ def synthesize(
         undriven = () if run.error is None else undriven_outputs(run, top, may_stay_open)
         if undriven:
             run, reading = attempt(undriven)
-    if run.error is not None:
-        raise explain(run, top, values)
-    return replace(_result(run, top, mode, workdir, reading, library.library), open_outputs=_ports(undriven))
+        if run.error is not None:
+            raise explain(run, top, values)
+        said = _buffered(top, library, workdir, sources, max_fanout) if buffers else None
+    result = _result(run, top, mode, workdir, reading, library.library)
+    return replace(result, open_outputs=_ports(undriven), buffering=said)
+
+
+def _buffered(
+    top: str,
+    library: PreparedLiberty,
+    workdir: Path,
+    sources: Sources | Sequence[str | Path],
+    max_fanout: int | None,
+) -> str:
+    """Put buffers into the netlist that was written; what was done, in a sentence."""
+    path = workdir / "netlist.json"
+    design = json.loads(path.read_text(encoding="utf-8"))
+    usable = [library.library.cells[name] for name in sorted(library.cells)]
+    done = insert_buffers(design["modules"][top], library.library, usable, max_fanout)
+    if done.buffers:
+        buffered = workdir / "buffered.json"
+        buffered.write_text(json.dumps(design), encoding="utf-8")
+        stubs = [stub.resolve() for _, stub in Sources.of(sources).black_boxes]
+        commands = [
+            f"read_liberty -lib {quoted(library.path)}",
+            *(f"read_verilog -lib {quoted(stub)}" for stub in stubs),
+            f"read_json {quoted(buffered)}",
+            f"hierarchy -top {top}",
+            "check -mapped -assert",
+            *_write_commands(top, workdir, library),
+        ]
+        run = run_yosys(commands, workdir, "buffers")
+        if run.error is not None:
+            raise explain(run, top, {})
+        buffered.unlink()
+    return str(done)
 
 
 @contextlib.contextmanager
@@ -145,6 +186,8 @@ def _map_commands(
     abc_script: Path,
     undriven: Sequence[str],
     latch_map: Path | None,
+    *,
+    named: bool,
 ) -> list[str]:
     cells = f"-liberty {quoted(library.path)}"
     abc = f"abc {cells}"
@@ -159,6 +202,7 @@ def _map_commands(
         abc,
         *([f"techmap -map {quoted(library.buffer)}"] if library.buffer is not None else []),
         f"read_liberty -lib {quoted(library.path)}",
+        *(_name_commands(library) if named else []),
         "flatten",
         *_open(top, undriven),
         "setundef -zero",
@@ -169,6 +213,12 @@ def _map_commands(
         high, low = library.tie_high, library.tie_low
         commands.append(f"hilomap -singleton -hicell {high[0]} {high[1]} -locell {low[0]} {low[1]}")
     return [*commands, "check -mapped -assert"]
+
+
+def _name_commands(library: PreparedLiberty) -> list[str]:
+    """Give cells public names inside their modules, which flattening puts the instances' names in front of."""
+    flops = [name for name in sorted(library.cells) if library.library.cells[name].flipflops]
+    return [*(f"rename -wire -suffix _reg t:{name}" for name in flops), "rename -enumerate -pattern _%_"]
 
 
 def _write_commands(top: str, workdir: Path, library: PreparedLiberty) -> list[str]:

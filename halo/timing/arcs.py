@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
-from halo.liberty.model import Cell, Function, Library, Table, TimingGroup
+from halo.liberty.model import CLOCKED_TYPES, Cell, Function, Library, Table, TimingGroup
 
 U8 = npt.NDArray[np.uint8]
 BOOL = npt.NDArray[np.bool_]
@@ -40,7 +40,7 @@ CLOCK_PIN = -1
 """Pin number of an arc that starts at a flip-flop's clock."""
 
 _COMBINATIONAL = {"combinational": EDGES, "combinational_rise": (RISE,), "combinational_fall": (FALL,)}
-CLOCKED = {"rising_edge": RISE, "falling_edge": FALL}
+CLOCKED = dict(zip(CLOCKED_TYPES, (RISE, FALL), strict=True))
 """Timing types of an arc from a clock, and the edge of the pin that it starts at."""
 _SENSES = {"positive_unate": (True, False), "negative_unate": (False, True), "non_unate": (True, True)}
 

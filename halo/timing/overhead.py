@@ -14,7 +14,7 @@ from halo.liberty.tables import lookup
 from halo.netlist.model import Circuit
 from halo.timing.arcs import delay_arcs
 from halo.timing.delays import Delays
-from halo.timing.static.checks import F64, setup_times
+from halo.timing.static.checks import F64, hold_times, setup_times
 
 _SHOWN = 4
 
@@ -115,6 +115,28 @@ def register_overhead(library: Library, *, clock_slew_s: float, load_f: float, d
             cell.line or None,
         )
     return RegisterOverhead(cell.name, output.name, max(delays), float(setup.max()))
+
+
+def earliest_register(
+    library: Library, *, clock_slew_s: float, load_f: float, data_slew_s: F64
+) -> tuple[float, float]:
+    """Smallest clock-to-output delay and largest hold time of the library's plain flip-flop, in seconds.
+
+    Args:
+        library, clock_slew_s: as for ``register_overhead``.
+        load_f: load of the output.
+        data_slew_s: float64[m, 2], transition of the data by edge (fall, rise).
+
+    Raises:
+        HaloError: no such flip-flop.
+    """
+    cell, flop = plain_flip_flop(library)
+    data = flop.next_state.inputs[0]
+    sets = delay_arcs(cell, _output(cell, flop).name, (data,), flop.next_state.table, clocked=True)
+    at = {"input_net_transition": clock_slew_s, "total_output_net_capacitance": load_f}
+    delays = [lookup(arc.delay, at) for group in sets for arc in group.arcs]
+    hold = hold_times(cell, data, data_slew_s, clock_slew_s)
+    return min(delays, default=0.0), 0.0 if hold is None else float(hold.max())
 
 
 def register_slew(library: Library, *, clock_slew_s: float, load_f: float) -> float:

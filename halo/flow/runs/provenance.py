@@ -176,6 +176,11 @@ class Recorder:
         self._inputs += tuple(input_file(Path(path)) for path in dict.fromkeys(paths) if path not in known)
 
     @property
+    def assumptions(self) -> tuple[str, ...]:
+        """The sentences stated so far."""
+        return tuple(self._assumptions)
+
+    @property
     def files(self) -> tuple[InputFile, ...]:
         """The files read, with their hashes."""
         return self._inputs

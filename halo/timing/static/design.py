@@ -25,7 +25,7 @@ from halo.netlist.model import FLOP, Circuit
 from halo.timing.arcs import EDGES
 from halo.timing.clock_edges import port_edge, share, used_edges
 from halo.timing.static.checks import has_checks, hold_times, setup_times
-from halo.timing.static.graph import build_graph, net_loads
+from halo.timing.static.graph import TimingGraph, build_graph, net_loads
 from halo.timing.static.paths import PathStep, path_to
 from halo.timing.static.timer import StaticTimer
 from halo.timing.static.timer_kernel import GraphArrays, NetState, path_starts
@@ -49,6 +49,75 @@ class Boundary:
     early_s: float
     setup_s: float
     hold_s: float
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a design is timed under.
+
+    Attributes:
+        input_slew_s, clock_slew_s: transition of the input ports and of the clock.
+        output_load_f: external load of each bit of an output port.
+        boundary: what lies around the ports; None: only paths from register to register count.
+        duty: part of the period that the clock is high.
+    """
+
+    input_slew_s: float
+    clock_slew_s: float
+    output_load_f: float
+    boundary: Boundary | None
+    duty: float = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedCircuit:
+    """A circuit with the arcs of its loads, for last and for first arrivals.
+
+    Attributes:
+        circuit, library: what is timed.
+        output_load_f: external load of each bit of an output port.
+        late, early: arcs; the same object where no pin's capacitance is given as a range.
+        late_load_f, early_load_f: float64[N, 2], farads, by edge (fall, rise).
+        load_f: float64[N], farads, of the pins' ``capacitance``.
+    """
+
+    circuit: Circuit
+    library: Library
+    output_load_f: float
+    late: TimingGraph
+    early: TimingGraph
+    late_load_f: F64
+    early_load_f: F64
+    load_f: F64
+
+    def slews_s(self, input_slew_s: float, clock_slew_s: float) -> tuple[F64, F64]:
+        """Largest and smallest transition of every net: float64[N, 2] each, seconds, by edge."""
+        late, early = (
+            StaticTimer(self.circuit, graph, input_slew_s, clock_slew_s, late=late).nominal_slew()
+            for graph, late in ((self.late, True), (self.early, False))
+        )
+        return late, early
+
+
+def load_circuit(
+    circuit: Circuit, library: Library, output_load_f: float, wire_cap: Mapping[int, float] | None = None
+) -> LoadedCircuit:
+    """Find the loads of a circuit's nets and its arcs with them.
+
+    Args:
+        circuit: compiled netlist.
+        library: the corner.
+        output_load_f: external load of each bit of an output port.
+        wire_cap: capacitance in farads of a net's wire, by net index.
+
+    Raises:
+        HaloError: a delay table has an unknown axis, or a gate's cell is not in the library.
+    """
+    late_f, plain_f = net_loads(circuit, library, output_load_f, wire_cap)
+    early_f, _ = net_loads(circuit, library, output_load_f, wire_cap, least=True)
+    late = build_graph(circuit, library, late_f)
+    early = late if np.array_equal(late_f, early_f) else build_graph(circuit, library, early_f)
+    return LoadedCircuit(circuit, library, output_load_f, late, early, late_f, early_f, plain_f)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,13 +189,14 @@ class DesignTiming:
     """Timing of a whole design.
 
     Attributes:
-        circuit, library: what was timed.
+        circuit, library, conditions: what was timed, and under what.
         ends: the E endpoints.
         late, early: a set of paths for each launching edge.
     """
 
     circuit: Circuit
     library: Library
+    conditions: Conditions
     ends: PathEnds
     late: tuple[PathSet, ...]
     early: tuple[PathSet, ...]
@@ -189,45 +259,36 @@ def path_ends(circuit: Circuit, library: Library, *, ports: bool) -> PathEnds:
 
 
 def time_circuit(
-    circuit: Circuit,
-    library: Library,
+    loaded: LoadedCircuit,
     *,
     input_slew_s: float,
-    output_load_f: float,
     clock_slew_s: float,
     boundary: Boundary | None,
     duty: float = 0.5,
-    wire_cap: Mapping[int, float] | None = None,
     dead_slew: bool = True,
 ) -> DesignTiming:
     """Time every path of a registered design.
 
     Args:
-        circuit: compiled netlist; nets held when it was compiled do not change.
-        library: the corner.
+        loaded: from ``load_circuit``; nets held when the circuit was compiled do not change.
         input_slew_s, clock_slew_s: transition of the input ports and of the clock.
-        output_load_f: external load of each bit of an output port.
         boundary: what lies around the ports; None: only paths from register to register.
         duty: part of the period that the clock is high.
-        wire_cap: capacitance in farads of a net's wire, by net index.
         dead_slew: as for :func:`halo.timing.static.timer.static_arrivals`.
 
     Raises:
-        HaloError: a table depends on something unknown, or a gate's cell is not in the library.
+        HaloError: a setup or hold table depends on something unknown.
     """
-    load_f, _ = net_loads(circuit, library, output_load_f, wire_cap)
-    least_f, _ = net_loads(circuit, library, output_load_f, wire_cap, least=True)
-    loads = {True: load_f, False: least_f}
-    graph = build_graph(circuit, library, load_f)
-    graphs = {True: graph, False: graph if np.array_equal(load_f, least_f) else build_graph(circuit, library, least_f)}
-    ends = path_ends(circuit, library, ports=boundary is not None)
+    circuit = loaded.circuit
+    ends = path_ends(circuit, loaded.library, ports=boundary is not None)
     found: dict[bool, list[PathSet]] = {True: [], False: []}
     for late in (True, False):
+        graph, load_f = (loaded.late, loaded.late_load_f) if late else (loaded.early, loaded.early_load_f)
         arrival_s = 0.0 if boundary is None else boundary.late_s if late else boundary.early_s
         for launch in used_edges(circuit):
             timer = StaticTimer(
                 circuit,
-                graphs[late],
+                graph,
                 input_slew_s,
                 clock_slew_s,
                 arrival_s,
@@ -237,11 +298,15 @@ def time_circuit(
             )
             arrival, slew = timer.time({}, ends.net, through_flops=False, dead_slew=dead_slew)
             start = np.zeros((circuit.nets, 2), np.int32)
-            path_starts(circuit.arrays, graphs[late].arrays, timer.nets, start)
-            check = _checks(circuit, library, ends, slew[0], clock_slew_s, boundary, late=late)
+            path_starts(circuit.arrays, graph.arrays, timer.nets, start)
+            check = _checks(circuit, loaded.library, ends, slew[0], clock_slew_s, boundary, late=late)
             shares = np.array([share(launch, edge, duty) for edge in EDGES])[ends.capture]
-            found[late].append(PathSet(launch, late, arrival[0], check, shares, start[ends.net], timer.nets, graphs[late].arrays, loads[late]))
-    return DesignTiming(circuit, library, ends, tuple(found[True]), tuple(found[False]))
+            paths = PathSet(
+                launch, late, arrival[0], check, shares, start[ends.net], timer.nets, graph.arrays, load_f
+            )
+            found[late].append(paths)
+    conditions = Conditions(input_slew_s, clock_slew_s, loaded.output_load_f, boundary, duty)
+    return DesignTiming(circuit, loaded.library, conditions, ends, tuple(found[True]), tuple(found[False]))
 
 
 def _checks(
