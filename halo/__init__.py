@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         simulate,
         simulate_gates,
         synthesize,
+        time_design,
     )
     from halo.characterization.classes import FrequencyClass, trailing_zeros
     from halo.characterization.histograms import load_histograms
@@ -65,6 +66,7 @@ __all__ = [
     "simulate",
     "simulate_gates",
     "synthesize",
+    "time_design",
     "trailing_zeros",
 ]
 

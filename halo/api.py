@@ -37,6 +37,8 @@ from halo.flow.score import ScoreConfig, ScoreResult, score_model
 from halo.flow.simulation import SimulationConfig, run_simulation
 from halo.flow.simulators.bench_run import SimulationResult
 from halo.flow.synthesis import SynthesisConfig, SynthesisRun, synthesize_into
+from halo.flow.timing import TimingConfig, TimingResult
+from halo.flow.timing import time_design as run_timing
 from halo.keywords import check_names, configuration, configure, fitted, option_names, refuse_options, signed
 from halo.options import (
     CharacterizeOptions,
@@ -48,12 +50,14 @@ from halo.options import (
     ScoreOptions,
     SimulateOptions,
     SynthesizeOptions,
+    TimeDesignOptions,
 )
 from halo.progress import Progress, silent
 
 CONFIGS: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "CharacterizeOptions": (CharacterizeConfig, ("files", "corners", "run_folder")),
     "SynthesizeOptions": (SynthesisConfig, ("files", "run_folder")),
+    "TimeDesignOptions": (TimingConfig, ("files", "run_folder")),
     "CrosscheckOptions": (CrosscheckConfig, ("run",)),
     "SimulateOptions": (SimulationConfig, ("bench",)),
     "GatesOptions": (GatesConfig, ("bench", "run_folder")),
@@ -158,6 +162,32 @@ def synthesize(
     given = {**options, **_given(files=files if own is None else (), run_folder=run_folder)}
     config = configuration("halo.synthesize", SynthesisConfig, own, given)
     return synthesize_into(config, report)
+
+
+@overload
+def time_design(config: TimingConfig, /, *, report: Progress = ...) -> TimingResult: ...
+@overload
+def time_design(
+    *files: PathLike, run_folder: PathLike, report: Progress = ..., **options: Unpack[TimeDesignOptions]
+) -> TimingResult: ...
+@signed(TimingConfig, without=("files", "run_folder"))
+def time_design(
+    *files: PathLike | TimingConfig, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
+) -> TimingResult:
+    """Shortest clock period of a whole registered design by static timing, as ``halo timing`` finds it.
+
+    Args:
+        files: Verilog sources; none with ``netlist``.
+        run_folder: to write.
+        report: told about progress.
+        options: see ``halo.flow.timing.TimingConfig``.
+
+    Returns:
+        The period, a row for each endpoint and block, the slowest paths, and the clocks of a table that are kept.
+    """
+    own = files[0] if len(files) == 1 and isinstance(files[0], TimingConfig) else None
+    given = {**options, **_given(files=files if own is None else (), run_folder=run_folder)}
+    return run_timing(configuration("halo.time_design", TimingConfig, own, given), report)
 
 
 @overload

@@ -64,6 +64,33 @@ class SynthesizeOptions(TypedDict, total=False):
     params: Mapping[str, int | str]
     synth: Literal["structural", "flat"]
     dont_use: str | Sequence[str]
+    max_fanout: int | None
+    force: bool
+
+
+class TimeDesignOptions(TypedDict, total=False):
+    """Options as of ``halo.flow.timing.TimingConfig``: meanings and defaults are there."""
+
+    file_lists: PathLike | Sequence[PathLike]
+    defines: Mapping[str, str]
+    include_dirs: PathLike | Sequence[PathLike]
+    top: str | None
+    params: Mapping[str, int | str]
+    ties: Mapping[str, int | str]
+    netlist: PathLike | Sequence[PathLike]
+    liberty: Required[PathLike | Sequence[PathLike]]
+    synth: Literal["structural", "flat"]
+    dont_use: str | Sequence[str]
+    period_ps: float | None
+    paths: Literal["all", "registers"]
+    input_slew_ps: float | None
+    output_load_ff: float | None
+    duty_cycle: float
+    max_fanout: int | None
+    table: PathLike | None
+    corner: str | None
+    element: str | Sequence[str]
+    worst: int
     force: bool
 
 

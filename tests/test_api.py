@@ -20,7 +20,17 @@ from halo.errors import HaloError
 from halo.flow.score import ScoreConfig
 
 ROOT = Path(__file__).resolve().parent.parent
-FUNCTIONS = ("characterize", "crosscheck", "evaluate", "quantize", "score", "simulate", "simulate_gates", "synthesize")
+FUNCTIONS = (
+    "characterize",
+    "crosscheck",
+    "evaluate",
+    "quantize",
+    "score",
+    "simulate",
+    "simulate_gates",
+    "synthesize",
+    "time_design",
+)
 
 
 @pytest.fixture

@@ -36,6 +36,14 @@ Params = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=VALUE", help="Set a Verilog parameter of the top module. Repeatable."),
 ]
+MaxFanout = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Buffer nets with more than N pins; 0: insert no buffers. Default: as many as the driver's "
+        "max_capacitance allows.",
+    ),
+]
 Netlists = Annotated[
     list[Path] | None,
     typer.Option(

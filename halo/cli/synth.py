@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from halo.cli.design_options import Defines, FileLists, Files, Includes, Params, Top
+from halo.cli.design_options import Defines, FileLists, Files, Includes, MaxFanout, Params, Top
 from halo.cli.parse import parse_defines, parse_parameters
 from halo.config import Synthesis
 
@@ -33,6 +33,7 @@ def command(
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Keep synthesis from using these cells, for example 'XNOR*'. Repeatable."),
     ] = None,
+    max_fanout: MaxFanout = None,
     *,
     liberty: Annotated[
         list[Path],
@@ -70,6 +71,7 @@ def command(
         params=parse_parameters(param or ()),
         synth=synth,
         dont_use=tuple(dont_use or ()),
+        max_fanout=max_fanout,
         force=force,
     )
     with StageProgress() as report:

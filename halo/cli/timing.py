@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from halo.cli.design_options import Defines, FileLists, Files, Includes, Netlists, Params, Ties, Top
+from halo.cli.design_options import Defines, FileLists, Files, Includes, MaxFanout, Netlists, Params, Ties, Top
 from halo.cli.parse import parse_defines, parse_parameters, parse_ties
 from halo.config import Synthesis
 
@@ -35,14 +35,7 @@ def command(
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Keep synthesis from using these cells, for example 'XNOR*'. Repeatable."),
     ] = None,
-    max_fanout: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Buffer nets with more than N pins; 0: insert no buffers. Default: as many as the driver's "
-            "max_capacitance allows.",
-        ),
-    ] = None,
+    max_fanout: MaxFanout = None,
     *,
     liberty: Annotated[
         list[Path],

@@ -38,6 +38,8 @@ class SynthesisConfig:
         params: values of the top's parameters.
         synth: ``structural`` or ``flat``.
         dont_use: cells to avoid; ``*`` and ``?`` match as in a shell.
+        max_fanout: most pins of a net before it is buffered; 0: no buffers; None: as many as its driver's
+            ``max_capacitance`` allows.
         force: replace a finished run.
     """
 
@@ -51,7 +53,12 @@ class SynthesisConfig:
     params: tuple[tuple[str, int | str], ...] = ()
     synth: Synthesis = "structural"
     dont_use: tuple[str, ...] = ()
+    max_fanout: int | None = None
     force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_fanout is not None and self.max_fanout < 0:
+            raise HaloError(f"the largest fan-out, {self.max_fanout}, is too small", "Give 0 or more.")
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values."""
@@ -66,6 +73,7 @@ class SynthesisConfig:
             "params": [list(pair) for pair in self.params],
             "synth": self.synth,
             "dont_use": list(self.dont_use),
+            "max_fanout": self.max_fanout,
             "force": self.force,
         }
 
@@ -81,6 +89,7 @@ class SynthesisRun:
         cells: number of each cell.
         warnings: of Yosys, that say something about the netlist; which front end read the sources, where it is not the
             one that their suffixes ask for; and output ports that nothing drives.
+        buffering: how many buffers were put behind drivers with too many pins, in a sentence; None: not asked for.
     """
 
     run_folder: Path
@@ -88,6 +97,7 @@ class SynthesisRun:
     area: float
     cells: Mapping[str, int]
     warnings: tuple[str, ...]
+    buffering: str | None = None
 
     @property
     def netlist(self) -> Path:
@@ -138,17 +148,21 @@ def synthesize_into(config: SynthesisConfig, report: Progress) -> SynthesisRun:
             parameters=parameters,
             mode=config.synth,
             dont_use=config.dont_use,
+            buffers=config.max_fanout != 0,
+            max_fanout=config.max_fanout,
             workdir=folder / "synthesis",
             may_stay_open=[port.name for port in ports if port.direction == "output"],
         )
         record.report("synthesis", 1, 1)
         _keep(made, folder, record)
     said = [] if made.reading is None else [made.reading]
-    said += [_undriven(port) for port in made.open_outputs]
-    return SynthesisRun(config.run_folder, made.top, made.area, made.cell_counts, (*said, *made.warnings))
+    said += [undriven(port) for port in made.open_outputs]
+    warnings = (*said, *made.warnings)
+    return SynthesisRun(config.run_folder, made.top, made.area, made.cell_counts, warnings, made.buffering)
 
 
-def _undriven(port: str) -> str:
+def undriven(port: str) -> str:
+    """The sentence about an output port that nothing drives."""
     return f"Nothing drives output port {port}, or some bits of it: they are 0 in the netlist."
 
 
@@ -160,7 +174,9 @@ def _keep(made: SynthesisResult, folder: Path, record: Recorder) -> None:
         record.assume(made.reading)
     record.also_read(made.library.paths)
     for port in made.open_outputs:
-        record.assume(_undriven(port))
+        record.assume(undriven(port))
+    if made.buffering is not None:
+        record.assume(made.buffering)
     for note in made.library.notes:
         record.assume(note)
     record.results.update(design=made.top, area=made.area, cells=made.cell_counts, warnings=list(made.warnings))

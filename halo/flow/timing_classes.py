@@ -67,7 +67,8 @@ def class_rows(
         setup, hold = (timing.worst(paths, period_s)[0] for paths in (timing.late, timing.early))
         late, early = _least(setup, ours), _least(hold, theirs)
         at, slack = ("", float("nan")) if late is None else (timing.ends.name[late], float(setup[late]) * 1e12)
-        hold_at, hold_slack = ("", float("nan")) if early is None else (timing.ends.name[early], float(hold[early]) * 1e12)
+        first = ("", float("nan")) if early is None else (timing.ends.name[early], float(hold[early]) * 1e12)
+        hold_at, hold_slack = first
         setup_kept, hold_kept = not slack < 0, not hold_slack < 0
         rows.append(
             {

@@ -6,12 +6,16 @@ Tests: tests/flow/test_timing.py.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from halo.liberty.model import Library
-from halo.netlist.model import FLOP, Circuit
+from halo.netlist.model import COMB, FLOP, Circuit
+from halo.netlist.ternary import live_pins
 from halo.timing.arcs import EDGE_NAMES, RISE
 from halo.timing.clock_edges import port_edge
 from halo.timing.static.design import DesignTiming, PathSet
@@ -137,6 +141,10 @@ def constraints(timing: DesignTiming, period_s: float, duty: float) -> str:
         for i, net in enumerate(netlist.inputs[port])
         if circuit.constant[net] >= 0
     ]
+    off = [
+        f"set_disable_timing -from {pin} -to {output} [get_cells {{{_escaped(instance)}}}]"
+        for instance, pin, output in _dead_arcs(timing)
+    ]
     lines = [
         f"# {netlist.name}: the conditions of halo timing. The wire-load models of a library are not used.",
         "set_cmd_units -time ps -capacitance fF",
@@ -147,6 +155,8 @@ def constraints(timing: DesignTiming, period_s: float, duty: float) -> str:
         *(f"set_input_transition {conditions.input_slew_s * _PS:.6f} [get_ports {{{p}}}]" for p in inputs),
         *(f"set_load {conditions.output_load_f * _FF:.6f} [get_ports {{{p}}}]" for p in netlist.outputs),
         *held,
+        "# Arcs that constants switch off; an OpenSTA that was built without BDDs would keep them.",
+        *off,
     ]
     boundary = conditions.boundary
     if boundary is not None:
@@ -157,6 +167,27 @@ def constraints(timing: DesignTiming, period_s: float, duty: float) -> str:
             for limit, value in (("max", boundary.setup_s), ("min", -boundary.hold_s)):
                 lines.append(f"set_output_delay -{limit} {value * _PS:.6f}{edge} -clock clock [get_ports {{{port}}}]")
     return "\n".join(lines) + "\n"
+
+
+def _dead_arcs(timing: DesignTiming) -> Iterator[tuple[str, str, str]]:
+    """Instance, input and output of each gate's arc whose pin can change, and no longer changes the output."""
+    circuit = timing.circuit
+    value = timing.late[0].nets.value
+    constant = value[circuit.pin_net] >= 0
+    count = np.add.reduceat(np.append(constant, False), circuit.pin_start[:-1]) if circuit.gates else np.zeros(0)
+    for g in np.flatnonzero((count > 0) & (circuit.kind == COMB) & (value[circuit.out] < 0)).tolist():
+        first, last = int(circuit.pin_start[g]), int(circuit.pin_start[g + 1])
+        table = circuit.table[circuit.table_start[g] : circuit.table_start[g + 1]].tobytes()
+        values = tuple(value[circuit.pin_net[first:last]].tolist())
+        live = live_pins(table, values)
+        for pin, known in enumerate(values):
+            if known < 0 and pin not in live:
+                instance = circuit.netlist.instances[int(circuit.instance[g])].name
+                yield instance, circuit.pin_name[first + pin], circuit.output_pin[g]
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([\[\]])", r"\\\1", name)
 
 
 class _Starts(dict[int, str]):
@@ -170,7 +201,8 @@ class _Starts(dict[int, str]):
                 self[-2 - net] = bit_name(circuit, port, i)
 
     def __missing__(self, gate: int) -> str:
-        return self.circuit.netlist.instances[self.circuit.instance[gate]].name
+        name: str = self.circuit.netlist.instances[int(self.circuit.instance[gate])].name
+        return name
 
 
 def _state_nets(circuit: Circuit) -> dict[int, str]:

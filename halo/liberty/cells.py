@@ -246,7 +246,9 @@ class CellReader:
             least_capacitance_f=least,
         )
 
-    def _capacitances(self, groups: Sequence[Group], direction: str) -> tuple[float, float, float, tuple[float, float] | None]:
+    def _capacitances(
+        self, groups: Sequence[Group], direction: str
+    ) -> tuple[float, float, float, tuple[float, float] | None]:
         """The three capacitances in farads; without any, the library's default for the direction. And the least ones.
 
         Where an edge has a range, its upper end counts for the latest arrival and its lower end for the first, as in

@@ -156,7 +156,7 @@ class Pin:
         direction: ``input``, ``output``, ``inout`` or ``internal``.
         capacitance_f, rise_capacitance_f, fall_capacitance_f: the latter two equal the first when absent, and are the
             upper end of their ``_range`` where the library gives one.
-        least_capacitance_f: (fall, rise), the lower ends of these ranges, for first arrivals; None where there are none.
+        least_capacitance_f: (fall, rise), the lower ends of these ranges, for first arrivals; None: none given.
         function: output function (``function``, else ``state_function``), or None.
         three_state: the pin has a ``three_state`` attribute.
         clock: the pin has ``clock : true``.

@@ -18,4 +18,5 @@ def synthesis_report(run: SynthesisRun) -> Report:
     rest = f" and {len(run.cells) - _LISTED} kinds more" if len(run.cells) > _LISTED else ""
     warnings = [f"warning: {text}" for text in run.warnings]
     title = f"{run.top}: {sum(run.cells.values()):,} cells, area {run.area:,.6g} library units"
-    return Report(title, [Section("", [f"{listed}{rest}", *warnings, File(run.netlist)])])
+    buffers = [] if run.buffering is None else [run.buffering]
+    return Report(title, [Section("", [f"{listed}{rest}", *buffers, *warnings, File(run.netlist)])])

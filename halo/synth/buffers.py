@@ -63,9 +63,7 @@ class _Driver:
         return np.zeros(len(load_f)) if self.pin is None else _delay(self.pin, load_f)
 
 
-def insert_buffers(
-    module: Json, library: Library, usable: Sequence[Cell], max_fanout: int | None
-) -> Buffering:
+def insert_buffers(module: Json, library: Library, usable: Sequence[Cell], max_fanout: int | None) -> Buffering:
     """Split the heavy nets of a module.
 
     Args:
@@ -147,7 +145,9 @@ class _Work:
         clocks = {name for flop in cell.flipflops for name in flop.clocked_on.inputs}
         if pin.clock or pin.name in clocks:
             return "clock"
-        clears = {name for flop in cell.flipflops for f in (flop.clear, flop.preset) if f is not None for name in f.inputs}
+        clears = {
+            name for flop in cell.flipflops for f in (flop.clear, flop.preset) if f is not None for name in f.inputs
+        }
         return "clear" if pin.name in clears else "data"
 
     def load_f(self, sinks: Sequence[Sink]) -> np.ndarray:
@@ -178,7 +178,7 @@ class _Work:
         return True
 
     def _choice(self, fanout: int, load_f: float, driver: _Driver) -> tuple[Cell, int] | None:
-        """The buffer and the number of groups with the least delay; where none keeps the driver's limit, the least load."""
+        """The buffer and the number of groups of least delay; where none keeps the driver's limit, of least load."""
         best: tuple[bool, float, int, Cell] | None = None
         most = self.max_fanout or fanout
         for order, cell in enumerate(self.buffers):

@@ -32,7 +32,7 @@ class SynthesisResult:
         warnings: Yosys' warnings about the sources, in order.
         reading: which front end read the sources, where it is not the one their suffixes ask for; else None.
         open_outputs: output ports with bits that nothing drives.
-        buffering: how many buffers were put behind drivers with too many pins, in a sentence; None: none were asked for.
+        buffering: how many buffers were put in, in a sentence; None: none were asked for.
         library: the cells as read, with the notes on what it lacks.
     """
 

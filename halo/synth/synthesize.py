@@ -106,18 +106,12 @@ def synthesize(
             run, reading = attempt(undriven)
         if run.error is not None:
             raise explain(run, top, values)
-        said = _buffered(top, library, workdir, sources, max_fanout) if buffers else None
+        said = _buffered(top, library, workdir, max_fanout) if buffers else None
     result = _result(run, top, mode, workdir, reading, library.library)
     return replace(result, open_outputs=_ports(undriven), buffering=said)
 
 
-def _buffered(
-    top: str,
-    library: PreparedLiberty,
-    workdir: Path,
-    sources: Sources | Sequence[str | Path],
-    max_fanout: int | None,
-) -> str:
+def _buffered(top: str, library: PreparedLiberty, workdir: Path, max_fanout: int | None) -> str:
     """Put buffers into the netlist that was written; what was done, in a sentence."""
     path = workdir / "netlist.json"
     design = json.loads(path.read_text(encoding="utf-8"))
@@ -126,10 +120,7 @@ def _buffered(
     if done.buffers:
         buffered = workdir / "buffered.json"
         buffered.write_text(json.dumps(design), encoding="utf-8")
-        stubs = [stub.resolve() for _, stub in Sources.of(sources).black_boxes]
         commands = [
-            f"read_liberty -lib {quoted(library.path)}",
-            *(f"read_verilog -lib {quoted(stub)}" for stub in stubs),
             f"read_json {quoted(buffered)}",
             f"hierarchy -top {top}",
             "check -mapped -assert",
@@ -218,7 +209,7 @@ def _map_commands(
 def _name_commands(library: PreparedLiberty) -> list[str]:
     """Give cells public names inside their modules, which flattening puts the instances' names in front of."""
     flops = [name for name in sorted(library.cells) if library.library.cells[name].flipflops]
-    return [*(f"rename -wire -suffix _reg t:{name}" for name in flops), "rename -enumerate -pattern _%_"]
+    return [*(f"rename -wire -suffix _reg t:{name}" for name in flops), "rename -enumerate -pattern _%_ c:*"]
 
 
 def _write_commands(top: str, workdir: Path, library: PreparedLiberty) -> list[str]:

@@ -15,8 +15,8 @@ from halo.liberty.model import Library
 from halo.netlist.model import Circuit
 from halo.timing.arcs import choose_arcs, choose_clock_arcs, ignored_pins
 from halo.timing.delays import Delays
-from halo.timing.static.graph import TimingGraph, build_graph, net_loads
 from halo.timing.static.checks import setup_times
+from halo.timing.static.graph import TimingGraph, build_graph, net_loads
 from halo.timing.static.timer import StaticTimer
 from halo.timing.static.timer_kernel import arc_delays
 from halo.units import to_femtoseconds

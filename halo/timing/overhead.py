@@ -117,9 +117,7 @@ def register_overhead(library: Library, *, clock_slew_s: float, load_f: float, d
     return RegisterOverhead(cell.name, output.name, max(delays), float(setup.max()))
 
 
-def earliest_register(
-    library: Library, *, clock_slew_s: float, load_f: float, data_slew_s: F64
-) -> tuple[float, float]:
+def earliest_register(library: Library, *, clock_slew_s: float, load_f: float, data_slew_s: F64) -> tuple[float, float]:
     """Smallest clock-to-output delay and largest hold time of the library's plain flip-flop, in seconds.
 
     Args:

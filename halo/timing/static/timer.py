@@ -19,9 +19,9 @@ from halo.liberty.model import Library
 from halo.netlist.graph import propagate_constants_lanes
 from halo.netlist.model import FLOP, Circuit
 from halo.timing.clock_edges import flop_edges, port_edge
+from halo.timing.static.checks import setup_times
 from halo.timing.static.graph import TimingGraph, build_graph, net_loads
 from halo.timing.static.paths import PathStep, path_to
-from halo.timing.static.checks import setup_times
 from halo.timing.static.timer_kernel import NetState, StartArrays, time_cases
 from halo.timing.wires import bit_name
 
