@@ -24,6 +24,7 @@ from halo.synth.slang import (
     SlangFailedError,
     SlangRefusedError,
     elaborate,
+    module_places,
     slang_command,
     slang_error,
     undriven,
@@ -200,12 +201,18 @@ def read_commands(sources: Sources | Sequence[str | Path], top: str, parameters:
         dialect = " -sv" if source.suffix.lower() in SYSTEMVERILOG else ""
         own = quoted(source.resolve().parent)
         commands.append(f"read_verilog{dialect} -I {own}{folders} {quoted(source.resolve())}")
-    commands += [f"read_verilog -lib -overwrite {quoted(path.resolve())}" for _, path in given.black_boxes]
+    known = module_places(given) if given.black_boxes else {}
+    stubs = {name: f"read_verilog -lib -overwrite {quoted(path.resolve())}" for name, path in given.black_boxes}
+    commands += [command for name, command in stubs.items() if name not in known]
     if parameters:
         words = " ".join(f"-set {name} {_constant(name, value)}" for name, value in parameters.items())
         # Without this line a top that is not there would leave `chparam` with nothing to do.
         commands += [f"select -assert-mod-count 1 {top}", f"chparam {words} {top}"]
     commands.append(f"hierarchy -check -top {top}")
+    for name, command in stubs.items():
+        if name in known:  # its instances have modules of their own by now, one for each set of parameters
+            own = f"$paramod\\{name}\\* $paramod$*\\{name}"
+            commands += [f"chtype -set {name} {' '.join(f't:{each}' for each in own.split())}", f"delete {own}", command]
     return commands
 
 

@@ -42,6 +42,8 @@ dnsize
 stime -p
 """
 _PORT_SIGNED = re.compile(r"^(\s*(?:input|output|inout|wire|reg)) signed ", re.MULTILINE)
+_PARAMETERS = re.compile(r"^(\s*\S+) #\((?:\n\s+\.\w+\(.*\),?)+\n\s+\)", re.MULTILINE)
+"""Of an instance: only black boxes have any left, and the library knows none."""
 _WARNING = re.compile(r"^Warning: (.*)$", re.MULTILINE)
 
 
@@ -226,7 +228,7 @@ def _result(
 ) -> SynthesisResult:
     netlist = workdir / "netlist.v"
     text = netlist.read_text(encoding="utf-8")
-    netlist.write_text(_PORT_SIGNED.sub(r"\1 ", text), encoding="utf-8")
+    netlist.write_text(_PARAMETERS.sub(r"\1", _PORT_SIGNED.sub(r"\1 ", text)), encoding="utf-8")
     statistics = json.loads((workdir / "statistics.json").read_text(encoding="utf-8"))["design"]
     return SynthesisResult(
         top=top,
