@@ -211,10 +211,7 @@ def port_conditions(
         load = load_ff * 1e-15
         said.append(f"Each output bit drives {load_ff:g} fF.")
     if slew_ps is None:
-        clock = 0.0
-        for _ in range(ITERATIONS):
-            clock = register_slew(library, clock_slew_s=clock, load_f=FANOUT * pin.capacitance_f)
-        slew = clock
+        slew = clock = clock_slew(library, pin.capacitance_f)
         who = "Inputs and clock have" if inputs is None else "The clock has"
         said.append(f"{who} a transition of {clock * 1e12:.4g} ps: {cell.name} driving {FANOUT} of itself.")
         if inputs is not None:
@@ -228,6 +225,14 @@ def port_conditions(
         slew = clock = slew_ps * 1e-12
         said.append(f"Inputs and clock have a transition of {slew_ps:g} ps.")
     return PortConditions(clock, slew, load, tuple(said))
+
+
+def clock_slew(library: Library, data_pin_f: float) -> float:
+    """Transition in seconds of a flip-flop that drives four data pins and is clocked with the transition it makes."""
+    slew = 0.0
+    for _ in range(ITERATIONS):
+        slew = register_slew(library, clock_slew_s=slew, load_f=FANOUT * data_pin_f)
+    return slew
 
 
 def driven_inputs(circuit: Circuit, roles: Roles) -> list[int]:

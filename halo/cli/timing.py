@@ -44,6 +44,13 @@ def command(
             help="Liberty cell library, plain or .gz. Repeat it for the files of memories and other macros.",
         ),
     ],
+    macro: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:PS[:PS]",
+            help="Take a module of the sources as a black box with this clock-to-output delay and setup. Repeatable.",
+        ),
+    ] = None,
     period_ps: Annotated[
         float | None,
         typer.Option("--period", metavar="PS", help="Clock period for the slacks. Default: the shortest one found."),
@@ -92,6 +99,7 @@ def command(
     Examples:
       halo timing array.v --top array --liberty cells.lib -o runs/array
       halo timing array.v --top array --liberty cells.lib --liberty ram.lib --period 4000 -o runs/at_250_mhz
+      halo timing array.v --top array --liberty cells.lib --macro ram:1500:200 -o runs/with_ram
       halo timing --netlist gates.v --top array --liberty cells.lib --paths registers -o runs/gates
       halo timing array.v --top array --liberty cells.lib --table runs/mac --element '*.u_pe' -o runs/classes
 
@@ -120,6 +128,7 @@ def command(
         dont_use=tuple(dont_use or ()),
         max_fanout=max_fanout,
         liberty=tuple(liberty),
+        macros=tuple(macro or ()),
         period_ps=period_ps,
         paths=paths,
         input_slew_ps=input_slew_ps,

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from halo.characterization.design import IDEAL_WIRES, port_conditions
+from halo.characterization.design import IDEAL_WIRES, clock_slew, port_conditions
 from halo.characterization.interface import read_ports
-from halo.config import SourcesConfig, Synthesis
+from halo.config import IDENTIFIER, SourcesConfig, Synthesis
 from halo.errors import HaloError
 from halo.flow.runs.assets import DEFAULT_MAC, design_sources
 from halo.flow.runs.provenance import Recorder
@@ -25,25 +25,28 @@ from halo.liberty import read_corner
 from halo.liberty.model import Library
 from halo.netlist.compile import compile_circuit
 from halo.netlist.model import FLOP, Circuit, Netlist
+from halo.netlist.sources import Sources
 from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
 from halo.progress import Progress
-from halo.synth import synthesize
+from halo.synth import SynthesisResult, synthesize
 from halo.synth.black_boxes import write_black_boxes
 from halo.synth.libraries import without_cells
+from halo.synth.macro_liberty import Macro, macro_liberty
 from halo.timing.clock_edges import used_edges
-from halo.timing.overhead import earliest_register, port_nets, register_overhead
+from halo.timing.overhead import earliest_register, plain_flip_flop, port_nets, register_overhead
 from halo.timing.static.design import Boundary, DesignTiming, LoadedCircuit, load_circuit, time_circuit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ENDPOINTS, PATHS, CLASSES, CONSTRAINTS, NETLIST = (
+ENDPOINTS, PATHS, CLASSES, CONSTRAINTS, NETLIST, MACROS = (
     "timing.csv",
     "paths.csv",
     "classes.csv",
     "constraints.tcl",
     "netlist.v",
+    "macros.lib",
 )
 CLOCK = "The clock is ideal: no skew, no jitter, no margin."
 NOT_TIMED = "Asynchronous clears and presets are not timed: no recovery, no removal."
@@ -57,6 +60,7 @@ class TimingConfig(SourcesConfig):
     Attributes:
         liberty: all files of one corner: of the standard cells, and of memories and other macros.
         run_folder: folder to write.
+        macros: modules of the sources that are black boxes: ``MODULE:CLK_TO_Q_PS`` or ``MODULE:CLK_TO_Q_PS:SETUP_PS``.
         synth: ``structural`` keeps the source's structure, ``flat`` lets ABC restructure across it.
         dont_use: cells that neither synthesis nor the register around the ports may use; ``*`` and ``?`` match as in a
             shell.
@@ -78,6 +82,7 @@ class TimingConfig(SourcesConfig):
 
     liberty: tuple[Path, ...]
     run_folder: Path
+    macros: tuple[str, ...] = ()
     synth: Synthesis = "structural"
     dont_use: tuple[str, ...] = ()
     period_ps: float | None = None
@@ -107,6 +112,10 @@ class TimingConfig(SourcesConfig):
         for name, number in (("number of paths", self.worst), ("largest fan-out", self.max_fanout)):
             if number is not None and number < 0:
                 raise HaloError(f"the {name}, {number}, is too small", "Give 0 or more.")
+        self._macros()
+        if self.netlist and self.macros:
+            fix = "Give a Liberty file of the macro with --liberty."
+            raise HaloError("a macro of a gate netlist is known by its Liberty file alone", fix)
         if self.netlist and (self.synth != "structural" or self.max_fanout is not None):
             fix = "Leave out --synth and --max-fanout, or give the Verilog instead of --netlist."
             raise HaloError("a gate netlist is taken as it is: nothing is synthesized or buffered", fix)
@@ -117,6 +126,21 @@ class TimingConfig(SourcesConfig):
         if self.table is None and (self.element or self.corner):
             fix = "Add the run of halo characterize: --table RUN."
             raise HaloError("a corner or an element of a table is named, and no table is given", fix)
+
+    def _macros(self) -> tuple[Macro, ...]:
+        """The macros with their numbers."""
+        found = []
+        for text in self.macros:
+            name, *numbers = text.split(":")
+            try:
+                values = [float(number) for number in numbers]
+            except ValueError:
+                values = []
+            if not IDENTIFIER.match(name) or len(values) not in (1, 2) or not all(map(math.isfinite, values)):
+                fix = "Write MODULE:CLK_TO_Q_PS or MODULE:CLK_TO_Q_PS:SETUP_PS, as in ram:1500:200."
+                raise HaloError(f"macro {text!r} is no module with its times", fix)
+            found.append(Macro(name, *values))
+        return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values, in the order of the fields; paths as given."""
@@ -198,26 +222,19 @@ def time_design(config: TimingConfig, report: Progress) -> TimingResult:
         record.also_read(library.paths)
         record.report("library", 1, 1)
         netlist_paths: Sequence[Path] = config.netlist
+        liberty: Sequence[Path] = config.liberty
         top = config.top
         if not config.netlist:
             record.report("synthesis", 0, 1)
             work = folder / "synthesis"
             work.mkdir()
-            sources = replace(sources, black_boxes=write_black_boxes(library.cells.values(), work))
             default = None if config.files or config.file_lists else DEFAULT_MAC
             top, _ = read_ports(sources, config.top or default, dict(config.params))
-            made = synthesize(
-                sources,
-                top,
-                config.liberty,
-                parameters=dict(config.params),
-                mode=config.synth,
-                dont_use=config.dont_use,
-                named=True,
-                max_fanout=config.max_fanout,
-                buffers=config.max_fanout != 0,
-                workdir=work,
-            )
+            if config.macros:
+                liberty = (*config.liberty, _write_macros(config, sources, top, library, folder))
+                library = without_cells(read_corner(liberty), config.dont_use)
+            sources = replace(sources, black_boxes=write_black_boxes(library.cells.values(), work))
+            made = _synthesized(config, sources, top, liberty, work)
             netlist_paths = (made.netlist_verilog.rename(folder / NETLIST),)
             made.netlist_json.unlink()
             record.tools["yosys"] = made.yosys_version
@@ -239,6 +256,47 @@ def time_design(config: TimingConfig, report: Progress) -> TimingResult:
         return _written(config, folder, record, timing, period_s)
 
 
+def _synthesized(
+    config: TimingConfig, sources: Sources, top: str, liberty: Sequence[Path], folder: Path
+) -> SynthesisResult:
+    try:
+        return synthesize(
+            sources,
+            top,
+            liberty,
+            parameters=dict(config.params),
+            mode=config.synth,
+            dont_use=config.dont_use,
+            named=True,
+            max_fanout=config.max_fanout,
+            buffers=config.max_fanout != 0,
+            workdir=folder,
+        )
+    except HaloError as refused:
+        if not refused.what.endswith("is not defined"):
+            raise
+        fix = "Add the file that defines it to the sources, or the Liberty file of a memory: --liberty FILE."
+        raise HaloError(refused.what, fix) from None
+
+
+def _write_macros(config: TimingConfig, sources: Sources, top: str, library: Library, folder: Path) -> Path:
+    """Write the Liberty file of the macros that options describe."""
+    cell, flop = plain_flip_flop(library)
+    pin = cell.pins[flop.next_state.inputs[0]]
+    text = macro_liberty(
+        config._macros(),
+        sources,
+        top,
+        dict(config.params),
+        library,
+        input_f=pin.capacitance_f,
+        slew_s=clock_slew(library, pin.capacitance_f),
+    )
+    path = folder / MACROS
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def _compiled(config: TimingConfig, library: Library, paths: Sequence[Path], top: str | None) -> Circuit:
     netlist = without_supplies(read_netlist(paths, top, library.cells), library)
     circuit = compile_circuit(netlist, library, _held(config, netlist), macros=True)
@@ -246,7 +304,6 @@ def _compiled(config: TimingConfig, library: Library, paths: Sequence[Path], top
         raise HaloError(
             f"{netlist.name} has no flip-flops, so that no clock limits it",
             "Give a registered design; halo characterize times a combinational MAC between registers of the library.",
-            netlist.path or None,
         )
     clocks = [port for port, bits in netlist.inputs.items() if circuit.clock_nets.intersection(bits)]
     if len(clocks) != 1:

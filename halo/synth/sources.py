@@ -212,7 +212,11 @@ def read_commands(sources: Sources | Sequence[str | Path], top: str, parameters:
     for name, command in stubs.items():
         if name in known:  # its instances have modules of their own by now, one for each set of parameters
             own = f"$paramod\\{name}\\* $paramod$*\\{name}"
-            commands += [f"chtype -set {name} {' '.join(f't:{each}' for each in own.split())}", f"delete {own}", command]
+            commands += [
+                f"chtype -set {name} {' '.join(f't:{each}' for each in own.split())}",
+                f"delete {own}",
+                command,
+            ]
     return commands
 
 
