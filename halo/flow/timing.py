@@ -332,12 +332,12 @@ def _held(config: TimingConfig, netlist: Netlist) -> dict[int, int]:
 
 
 def _timed(config: TimingConfig, circuit: Circuit, library: Library) -> tuple[DesignTiming, list[str]]:
-    ports = port_nets(circuit) if config.paths == "all" else None
+    ports = port_nets(circuit)
     conditions = port_conditions(circuit, library, ports, config.input_slew_ps, config.output_load_ff)
     loaded = load_circuit(circuit, library, conditions.output_load_f)
     said = [*conditions.assumptions]
     boundary = None
-    if ports is None:
+    if config.paths == "registers":
         said.append("Only paths from register to register count: none from or to a port.")
     else:
         boundary, sentence = _boundary(loaded, ports, conditions.input_slew_s, conditions.clock_slew_s)
