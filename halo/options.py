@@ -79,6 +79,7 @@ class TimeDesignOptions(TypedDict, total=False):
     ties: Mapping[str, int | str]
     netlist: PathLike | Sequence[PathLike]
     liberty: Required[PathLike | Sequence[PathLike]]
+    macros: str | Sequence[str]
     synth: Literal["structural", "flat"]
     dont_use: str | Sequence[str]
     period_ps: float | None

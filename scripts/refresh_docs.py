@@ -26,6 +26,7 @@ from halo.characterization.columns import COLUMNS
 from halo.cli.main import application
 from halo.flow.scoring.columns import COLUMNS as SCORE_COLUMNS
 from halo.flow.scoring.columns import POINT
+from halo.flow.timing_columns import CLASS_COLUMNS, ENDPOINT_COLUMNS, PATH_COLUMNS
 from halo.sourced import load_toml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,6 +75,16 @@ def regions() -> dict[str, str]:
         "columns of weights.csv": _table(
             ("column", "unit", "meaning"), ((f"`{c.name}`", c.unit, c.meaning) for c in COLUMNS)
         ),
+        **{
+            f"columns of {name}": _table(
+                ("column", "unit", "meaning"), ((f"`{c.name}`", c.unit, c.meaning) for c in columns)
+            )
+            for name, columns in (
+                ("timing.csv", ENDPOINT_COLUMNS),
+                ("paths.csv", PATH_COLUMNS),
+                ("classes.csv", CLASS_COLUMNS),
+            )
+        },
         "machines": _table(
             ("name", "kind", "what it is"),
             [(f"`{path.stem}`", "systolic array", _array(path)) for path in sorted(SYSTOLIC_DATA.glob("*.toml"))]

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from halo.cli.design_options import Defines, FileLists, Files, Includes, MaxFanout, Netlists, Params, Ties, Top
+from halo.cli.design_options import Defines, FileLists, Files, Includes, MaxFanout, Netlists, Params, Top
 from halo.cli.parse import parse_defines, parse_parameters, parse_ties
 from halo.config import Synthesis
 
@@ -23,7 +23,10 @@ def command(
     include: Includes = None,
     top: Top = None,
     param: Params = None,
-    tie: Ties = None,
+    tie: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Hold an input port at a constant: no path starts there. Repeatable."),
+    ] = None,
     netlist: Netlists = None,
     synth: Annotated[
         Synthesis,

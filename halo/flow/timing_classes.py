@@ -25,6 +25,7 @@ from halo.flow.runs.provenance import read_record
 from halo.flow.runs.runfolder import RECORD
 from halo.flow.scoring.methods import stated_method
 from halo.flow.scoring.stated import METHODS
+from halo.flow.timing_columns import CLASS_COLUMNS
 from halo.timing.static.design import DesignTiming
 
 _KV_BITS = 8
@@ -84,7 +85,10 @@ def class_rows(
                 "kept": setup_kept and hold_kept,
             }
         )
-    return pd.DataFrame(rows), [*_said(run, vouched, element), *_libraries(timing, run)]
+    return pd.DataFrame(rows, columns=[column.name for column in CLASS_COLUMNS]), [
+        *_said(run, vouched, element),
+        *_libraries(timing, run),
+    ]
 
 
 def _least(slack: np.ndarray, counted: np.ndarray) -> int | None:

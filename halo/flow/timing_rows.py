@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from halo.flow.timing_columns import ENDPOINT_COLUMNS, PATH_COLUMNS
 from halo.liberty.model import Library
 from halo.netlist.model import COMB, FLOP, Circuit
 from halo.netlist.ternary import live_pins
@@ -71,7 +72,7 @@ def endpoint_rows(timing: DesignTiming, period_s: float) -> pd.DataFrame:
                 "hold_slack_ps": hold[i] * _PS,
             }
         )
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=[column.name for column in ENDPOINT_COLUMNS])
     return frame.sort_values(["period_ps", "endpoint"], ascending=[False, True], ignore_index=True)
 
 
@@ -125,7 +126,7 @@ def path_rows(timing: DesignTiming, blocks: pd.DataFrame, period_s: float) -> pd
                 }
             )
             before = step.arrival_s
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[column.name for column in PATH_COLUMNS])
 
 
 def constraints(timing: DesignTiming, period_s: float, duty: float) -> str:
