@@ -18,6 +18,7 @@ from halo.errors import HaloError
 from halo.flow.runs.assets import DEFAULT_MAC, design_sources
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
+from halo.flow.synthesis import undriven
 from halo.flow.timing_classes import class_rows
 from halo.flow.timing_rows import block_rows, constraints, endpoint_rows, path_rows
 from halo.keywords import checked
@@ -229,16 +230,17 @@ def time_design(config: TimingConfig, report: Progress) -> TimingResult:
             work = folder / "synthesis"
             work.mkdir()
             default = None if config.files or config.file_lists else DEFAULT_MAC
-            top, _ = read_ports(sources, config.top or default, dict(config.params))
+            top, ports = read_ports(sources, config.top or default, dict(config.params))
             if config.macros:
                 liberty = (*config.liberty, _write_macros(config, sources, top, library, folder))
                 library = without_cells(read_corner(liberty), config.dont_use)
             sources = replace(sources, black_boxes=write_black_boxes(library.cells.values(), work))
-            made = _synthesized(config, sources, top, liberty, work)
+            outputs = [port.name for port in ports if port.direction == "output"]
+            made = _synthesized(config, sources, top, liberty, outputs, work)
             netlist_paths = (made.netlist_verilog.rename(folder / NETLIST),)
             made.netlist_json.unlink()
             record.tools["yosys"] = made.yosys_version
-            for sentence in (made.reading, made.buffering):
+            for sentence in (made.reading, *map(undriven, made.open_outputs), made.buffering):
                 if sentence is not None:
                     record.assume(sentence)
             record.report("synthesis", 1, 1)
@@ -257,7 +259,12 @@ def time_design(config: TimingConfig, report: Progress) -> TimingResult:
 
 
 def _synthesized(
-    config: TimingConfig, sources: Sources, top: str, liberty: Sequence[Path], folder: Path
+    config: TimingConfig,
+    sources: Sources,
+    top: str,
+    liberty: Sequence[Path],
+    outputs: Sequence[str],
+    folder: Path,
 ) -> SynthesisResult:
     try:
         return synthesize(
@@ -270,6 +277,7 @@ def _synthesized(
             named=True,
             max_fanout=config.max_fanout,
             buffers=config.max_fanout != 0,
+            may_stay_open=outputs,
             workdir=folder,
         )
     except HaloError as refused:
