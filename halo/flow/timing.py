@@ -229,12 +229,13 @@ def time_design(config: TimingConfig, report: Progress) -> TimingResult:
             record.report("synthesis", 0, 1)
             work = folder / "synthesis"
             work.mkdir()
+            sources = replace(sources, black_boxes=write_black_boxes(library.cells.values(), work))
             default = None if config.files or config.file_lists else DEFAULT_MAC
             top, ports = read_ports(sources, config.top or default, dict(config.params))
             if config.macros:
                 liberty = (*config.liberty, _write_macros(config, sources, top, library, folder))
                 library = without_cells(read_corner(liberty), config.dont_use)
-            sources = replace(sources, black_boxes=write_black_boxes(library.cells.values(), work))
+                sources = replace(sources, black_boxes=write_black_boxes(library.cells.values(), work))
             outputs = [port.name for port in ports if port.direction == "output"]
             made = _synthesized(config, sources, top, liberty, outputs, work)
             netlist_paths = (made.netlist_verilog.rename(folder / NETLIST),)

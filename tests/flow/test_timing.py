@@ -183,6 +183,10 @@ def test_a_memory_is_a_black_box(run: Callable[..., TimingResult], tmp_path: Pat
     # What the sources hold of it does not count.
     body = run(MEMORY + STORED, "stored", liberty=liberty, force=True)
     pd.testing.assert_frame_equal(body.endpoints, empty.endpoints)
+    for text in (STORED, MEMORY + STORED):  # slang reads SystemVerilog
+        (tmp_path / "stored.sv").write_text(text)
+        by_slang = run("", "stored", files=(tmp_path / "stored.sv",), liberty=liberty, force=True)
+        assert set(by_slang.endpoints["endpoint"]) == ends
     # Elsewhere nothing is known of it.
     netlist = read_netlist(tmp_path / "run/netlist.v")
     with pytest.raises(HaloError, match="no function in the library"):
