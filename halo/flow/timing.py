@@ -113,8 +113,7 @@ class TimingConfig(SourcesConfig):
         for name, number in (("number of paths", self.worst), ("largest fan-out", self.max_fanout)):
             if number is not None and number < 0:
                 raise HaloError(f"the {name}, {number}, is too small", "Give 0 or more.")
-        self._macros()
-        if self.netlist and self.macros:
+        if self.macro_times and self.netlist:
             fix = "Give a Liberty file of the macro with --liberty."
             raise HaloError("a macro of a gate netlist is known by its Liberty file alone", fix)
         if self.netlist and (self.synth != "structural" or self.max_fanout is not None):
@@ -128,7 +127,8 @@ class TimingConfig(SourcesConfig):
             fix = "Add the run of halo characterize: --table RUN."
             raise HaloError("a corner or an element of a table is named, and no table is given", fix)
 
-    def _macros(self) -> tuple[Macro, ...]:
+    @property
+    def macro_times(self) -> tuple[Macro, ...]:
         """The macros with their numbers."""
         found = []
         for text in self.macros:
@@ -293,7 +293,7 @@ def _write_macros(config: TimingConfig, sources: Sources, top: str, library: Lib
     cell, flop = plain_flip_flop(library)
     pin = cell.pins[flop.next_state.inputs[0]]
     text = macro_liberty(
-        config._macros(),
+        config.macro_times,
         sources,
         top,
         dict(config.params),

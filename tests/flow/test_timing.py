@@ -298,6 +298,15 @@ def test_both_edges_and_ties_equal_opensta(
 
 
 @pytest.mark.tools
+def test_a_design_of_the_falling_edge_equals_opensta(
+    run: Callable[..., TimingResult], tmp_path: Path, osu018: Path
+) -> None:
+    result = run(ARRAY.replace("posedge", "negedge"), "array", duty_cycle=30.0, max_fanout=4)
+    assert set(result.endpoints["launch"]) == {"fall"}
+    agree(result, endpoint_slacks(tmp_path / "run", "array", (osu018,), tmp_path))
+
+
+@pytest.mark.tools
 def test_a_memory_equals_opensta(run: Callable[..., TimingResult], tmp_path: Path, osu018: Path) -> None:
     liberty = (osu018, memory_library(tmp_path / "memory.lib", osu018))
     agree(run(STORED, "stored", liberty=liberty), endpoint_slacks(tmp_path / "run", "stored", liberty, tmp_path))
