@@ -24,9 +24,9 @@ from halo.arch.gpu.device import DATA as GPU_DATA
 from halo.arch.systolic.array import DATA as SYSTOLIC_DATA
 from halo.characterization.columns import COLUMNS
 from halo.cli.main import application
+from halo.flow.design_timing.columns import CLASS_COLUMNS, ENDPOINT_COLUMNS, PATH_COLUMNS
 from halo.flow.scoring.columns import COLUMNS as SCORE_COLUMNS
 from halo.flow.scoring.columns import POINT
-from halo.flow.timing_columns import CLASS_COLUMNS, ENDPOINT_COLUMNS, PATH_COLUMNS
 from halo.sourced import load_toml
 
 ROOT = Path(__file__).resolve().parent.parent

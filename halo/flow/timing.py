@@ -15,12 +15,12 @@ from halo.characterization.design import IDEAL_WIRES, clock_slew, port_condition
 from halo.characterization.interface import read_ports
 from halo.config import IDENTIFIER, SourcesConfig, Synthesis
 from halo.errors import HaloError
+from halo.flow.design_timing.classes import class_rows
+from halo.flow.design_timing.rows import block_rows, constraints, endpoint_rows, path_rows
 from halo.flow.runs.assets import DEFAULT_MAC, design_sources
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
 from halo.flow.synthesis import undriven
-from halo.flow.timing_classes import class_rows
-from halo.flow.timing_rows import block_rows, constraints, endpoint_rows, path_rows
 from halo.keywords import checked
 from halo.liberty import read_corner
 from halo.liberty.model import Library

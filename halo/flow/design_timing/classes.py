@@ -21,11 +21,11 @@ from halo.characterization.table import load_table
 from halo.dvfs.files import preset
 from halo.dvfs.table_points import MARGIN, table_dvfs
 from halo.errors import HaloError
+from halo.flow.design_timing.columns import CLASS_COLUMNS
 from halo.flow.runs.provenance import read_record
 from halo.flow.runs.runfolder import RECORD
 from halo.flow.scoring.methods import stated_method
 from halo.flow.scoring.stated import METHODS
-from halo.flow.timing_columns import CLASS_COLUMNS
 from halo.timing.static.design import DesignTiming
 
 _KV_BITS = 8

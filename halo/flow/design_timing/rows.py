@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from halo.flow.timing_columns import ENDPOINT_COLUMNS, PATH_COLUMNS
+from halo.flow.design_timing.columns import ENDPOINT_COLUMNS, PATH_COLUMNS
 from halo.liberty.model import Library
 from halo.netlist.model import COMB, FLOP, Circuit
 from halo.netlist.ternary import live_pins
