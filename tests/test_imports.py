@@ -47,7 +47,7 @@ FLOORS = {
         ("",),
     ],
     "arch": [("weights",), ("systolic", "gpu")],
-    "flow": [("runs",), ("simulators",), ("gate_level", "scoring", "quantization", "design_timing"), ("",)],
+    "flow": [("runs",), ("simulators",), ("gate_level", "scoring", "quantization"), ("design_timing",), ("",)],
 }
 
 
