@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from halo.errors import HaloError
+from halo.netlist.text import decode
 
 _HIDDEN = re.compile(
     r"""(?P<keep> "(?:\\.|[^"\\\n])*" | \\[^\s]+ )
@@ -118,16 +119,15 @@ def _without_hidden(text: str, path: Path) -> str:
 def _read(path: Path, where: tuple[str, int] | None) -> str:
     place = where or (str(path), None)
     try:
-        return path.read_text()
+        text = decode(path.read_bytes())
     except FileNotFoundError:
         fix = "Give the folder it is in with --include DIR." if where else "Check the path."
         raise HaloError(f"file not found: {path}", fix, *(place if where else ())) from None
-    except UnicodeDecodeError:
-        raise HaloError(
-            "not a text file in UTF-8", "Give Verilog source, converted where needed: iconv -f latin1 -t utf-8.", path
-        ) from None
     except OSError as error:
         raise HaloError(f"cannot read {path}: {error.strerror}", "Check the path.", *(place if where else ())) from None
+    if text is None:
+        raise HaloError("not a text file", "Give Verilog source.", path)
+    return text
 
 
 class _Reading:

@@ -19,6 +19,7 @@ from halo.errors import HaloError
 from halo.netlist.flatten import flatten
 from halo.netlist.model import Netlist
 from halo.netlist.syntax import ModuleText, parse
+from halo.netlist.text import decode
 from halo.netlist.tokens import tokenize
 
 
@@ -58,15 +59,16 @@ def _read(path: Path) -> str:
         data = path.read_bytes()
         if data[:2] == b"\x1f\x8b" or path.suffix == ".gz":
             data = gzip.decompress(data)
-        return data.decode()
+        text = decode(data)
     except FileNotFoundError:
         raise HaloError("netlist not found", "Check the path.", path) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise HaloError(f"damaged gzip file ({error})", "Fetch or write it again.", path) from None
-    except UnicodeDecodeError:
-        raise HaloError("not a text file", "Give a Verilog gate netlist.", path) from None
     except OSError as error:
         raise HaloError(f"cannot read the netlist: {error.strerror}", "Check the path.", path) from None
+    if text is None:
+        raise HaloError("not a text file", "Give a Verilog gate netlist.", path)
+    return text
 
 
 def _top(modules: dict[str, ModuleText], top: str | None, path: str) -> str:

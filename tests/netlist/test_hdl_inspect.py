@@ -185,9 +185,16 @@ def test_other_errors(tmp_path: Path) -> None:
         inspect([tmp_path / "absent.v"])
     with pytest.raises(HaloError, match="no module"):
         inspect([write(tmp_path, "// nothing\n", "c.v")])
-    (tmp_path / "d.v").write_bytes(b"\xff\xfe")
+    (tmp_path / "d.v").write_bytes(b"\x7fELF\0\0")
     with pytest.raises(HaloError, match="not a text file"):
         inspect([tmp_path / "d.v"])
+
+
+@pytest.mark.parametrize("comment", [b"// 3 \xb5W\n", "// 3 µW\n".encode(), b"\xef\xbb\xbf// marked\n"])
+def test_comments_may_be_in_any_encoding(tmp_path: Path, comment: bytes) -> None:
+    (tmp_path / "m.v").write_bytes(comment + b"module m(input [3:0] a); endmodule // \xe9\n")
+    (module,) = inspect([tmp_path / "m.v"])
+    assert (module.name, module.line, module.ports[0].width) == ("m", 2, 4)
 
 
 def test_directives_keep_lines(tmp_path: Path) -> None:
