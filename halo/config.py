@@ -6,7 +6,6 @@ Messages call an option by what it is, for they reach the command line and Pytho
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -28,6 +27,7 @@ CornerFiles = tuple[str, tuple[Path, ...]]
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
 PORT = re.compile(r"[A-Za-z_\\][^\s=]*\Z")
 """A port: a name, also of an interface's signal (``m.a``) or an escaped one, or some bits of a port (``w[3:0]``)."""
+_LARGEST = 1e9  # ps or fF: a millisecond, a microfarad
 _WEIGHTS = re.compile(r"(?:all|-?\d+:-?\d+|random:\S*|-?\d+(?:,-?\d+)*)\Z")
 _CORNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
 
@@ -314,8 +314,8 @@ class CharacterizeConfig(DesignConfig):
             ("output load", self.output_load_ff, "fF"),
             ("margin", self.margin_ps, "ps"),
         ):
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise HaloError(f"the {name} of {value} {unit} is no physical value", "Give a number of zero or more.")
+            if value is not None and not 0 <= value <= _LARGEST:
+                raise HaloError(f"the {name} of {value} {unit} is no physical value", "Give a number from 0 to 1e9.")
         if not 0 < self.duty_cycle < 100:
             raise HaloError(
                 f"the duty cycle of {self.duty_cycle} % is no clock",

@@ -99,6 +99,7 @@ def test_input_files_are_all_listed_once() -> None:
         ({"input_slew_ps": -1.0}, "no physical value"),
         ({"output_load_ff": float("nan")}, "no physical value"),
         ({"margin_ps": float("inf")}, "no physical value"),
+        ({"margin_ps": 1e300}, "no physical value"),
         ({"psum_samples": 0}, "number of partial-sum samples, 0, is too small"),
         ({"seed": -1}, "seed, -1, is too small"),
         ({"jobs": 0}, "number of jobs, 0, is too small"),
