@@ -15,6 +15,7 @@ from synthetic_run import corner, write_run
 import halo
 from halo.cli.main import main
 from halo.errors import HaloError
+from halo.flow.design_timing.rows import block_of
 from halo.flow.runs.assets import rtl_folder
 from halo.flow.runs.provenance import read_record
 from halo.flow.timing import TimingConfig, TimingResult, time_design
@@ -128,6 +129,20 @@ def agree(result: TimingResult, slacks: tuple[dict[str, float], dict[str, float]
     for column, theirs in zip(("slack_ps", "hold_slack_ps"), slacks, strict=True):
         assert set(own.index) == set(theirs)
         np.testing.assert_allclose(own[column], [theirs[name] for name in own.index], rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("instance", "net", "block"),
+    [
+        ("u_pe.sum_q[3]_reg", "u_pe.u_adder.a_i[3]", "u_pe"),
+        ("sum_q[3]_reg", "u_adder.a_i[3]", "top"),  # its output is an input of a block, and it is in none
+        ("_12_", "u_adder.a_i[3]", "u_adder"),
+        ("u_adder._12_", "y[3]", "u_adder"),
+        ("", "y[3]", "top"),
+    ],
+)
+def test_blocks(instance: str, net: str, block: str) -> None:
+    assert block_of(instance, net, "top") == block
 
 
 def test_blocks_endpoints_and_paths(run: Callable[..., TimingResult], tmp_path: Path, osu018: Path) -> None:

@@ -22,17 +22,17 @@ from halo.timing.clock_edges import port_edge
 from halo.timing.static.design import DesignTiming, PathSet
 from halo.timing.wires import bit_name
 
+_NUMBERED = re.compile(r"_\d+_")  # as Yosys names what has no name
 _PS = 1e12
 _FF = 1e15
 
 
 def block_of(instance: str, net: str, top: str) -> str:
-    """Path of the module instance that an instance lies in; by its net where its own name has no path."""
-    for name in (instance, net):
-        head, dot, _ = name.rpartition(".")
-        if dot:
-            return head
-    return top
+    """Path of the module instance that an instance lies in; by its net where its own name is only a number."""
+    head, _, own = instance.rpartition(".")
+    if not head and (not own or _NUMBERED.fullmatch(own)):
+        head = net.rpartition(".")[0]
+    return head or top
 
 
 def endpoint_rows(timing: DesignTiming, period_s: float) -> pd.DataFrame:
