@@ -34,18 +34,15 @@ _CORNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
 
 @dataclass(frozen=True, kw_only=True)
 class SourcesConfig:
-    """Which design it is: what every command that reads one has in common.
+    """Which design is synthesized.
 
     Attributes:
-        files: Verilog and SystemVerilog sources; empty with no ``netlist``: the default MAC.
+        files: Verilog and SystemVerilog sources; none at all: the default MAC.
         file_lists: lists of sources as of ``-f``, read before ``files``.
         defines: macros defined before the first source, and their text.
         include_dirs: folders in which an ``include`` is looked for, after the including file's own.
         top: top module; None where only one module can be it.
         params: Verilog parameters set on the top module, whole numbers or words.
-        ties: constant value of every other input port that needs one (unsigned, or negative in two's complement);
-            ``random`` (a seeded value in each transition) or ``any`` (one that changes in it): the bound holds for all.
-        netlist: a gate netlist to take instead of synthesizing ``files``: a file, or those of its modules.
 
     Raises:
         HaloError: two options contradict each other, or a name cannot be one.
@@ -57,12 +54,38 @@ class SourcesConfig:
     include_dirs: tuple[Path, ...] = ()
     top: str | None = None
     params: tuple[tuple[str, int | str], ...] = ()
-    ties: tuple[tuple[str, int | str], ...] = ()
-    netlist: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_sources()
         self._check_names()
+
+    def _check_sources(self) -> None:
+        if (self.defines or self.include_dirs) and not (self.files or self.file_lists):
+            raise HaloError("macros or include folders are given, and no Verilog to read with them", "Add the Verilog.")
+
+    def _check_names(self) -> None:
+        for kind, pairs in (("parameter", self.params), ("macro", self.defines)):
+            _reject_repeats([name for name, _ in pairs], kind)
+        for name in [*(name for name, _ in self.params), *([self.top] if self.top else [])]:
+            if not IDENTIFIER.match(name):
+                raise HaloError(f"{name!r} is no Verilog name", "Name a parameter or module as the Verilog does.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitConfig(SourcesConfig):
+    """Which circuit is simulated or timed: of sources or of gates, some of its inputs held.
+
+    Attributes:
+        ties: constant value of every other input port that needs one (unsigned, or negative in two's complement);
+            ``random`` (a seeded value in each transition) or ``any`` (one that changes in it): the bound holds for all.
+        netlist: a gate netlist to take instead of synthesizing ``files``: a file, or those of its modules.
+
+    Raises:
+        HaloError: two options contradict each other, or a name cannot be one.
+    """
+
+    ties: tuple[tuple[str, int | str], ...] = ()
+    netlist: tuple[Path, ...] = ()
 
     @property
     def _roles(self) -> list[str]:
@@ -79,17 +102,13 @@ class SourcesConfig:
             raise HaloError(
                 "a gate netlist has no parameters to set", "Leave the parameters out, or give the Verilog instead."
             )
-        if (self.defines or self.include_dirs) and not (self.files or self.file_lists):
-            raise HaloError("macros or include folders are given, and no Verilog to read with them", "Add the Verilog.")
+        super()._check_sources()
 
     def _check_names(self) -> None:
-        for kind, pairs in (("parameter", self.params), ("tied port", self.ties), ("macro", self.defines)):
-            _reject_repeats([name for name, _ in pairs], kind)
+        super()._check_names()
+        _reject_repeats([name for name, _ in self.ties], "tied port")
         roles = self._roles
         _reject_repeats(roles, "port")
-        for name in [*(name for name, _ in self.params), *([self.top] if self.top else [])]:
-            if not IDENTIFIER.match(name):
-                raise HaloError(f"{name!r} is no Verilog name", "Name a parameter or module as the Verilog does.")
         for name in [*roles, *(name for name, _ in self.ties)]:
             if not PORT.match(name):
                 raise HaloError(f"{name!r} is no name of a port", "Name a port as halo inspect lists it.")
@@ -105,7 +124,7 @@ class SourcesConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DesignConfig(SourcesConfig):
+class DesignConfig(CircuitConfig):
     """How the ports of a MAC are read, besides its sources: what ``halo characterize`` and ``halo inspect`` share.
 
     Attributes:

@@ -56,12 +56,12 @@ class CharacterizeOptions(TypedDict, total=False):
 class SynthesizeOptions(TypedDict, total=False):
     """Options as of ``halo.flow.synthesis.SynthesisConfig``: meanings and defaults are there."""
 
-    liberty: Required[PathLike | Sequence[PathLike]]
     file_lists: PathLike | Sequence[PathLike]
     defines: Mapping[str, str]
     include_dirs: PathLike | Sequence[PathLike]
     top: str | None
     params: Mapping[str, int | str]
+    liberty: Required[PathLike | Sequence[PathLike]]
     synth: Literal["structural", "flat"]
     dont_use: str | Sequence[str]
     max_fanout: int | None

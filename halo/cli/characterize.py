@@ -16,6 +16,7 @@ from halo.cli.design_options import (
     Activation,
     Clock,
     Defines,
+    DontUse,
     FileLists,
     Files,
     Includes,
@@ -23,13 +24,14 @@ from halo.cli.design_options import (
     Output,
     Params,
     Signed,
+    Synth,
     Ties,
     Top,
     Unsigned,
     Weight,
 )
 from halo.cli.parse import parse_corners, parse_defines, parse_operands, parse_parameters, parse_ties
-from halo.config import CharacterizeConfig, SdfCorner, Synthesis, TimingMethod
+from halo.config import CharacterizeConfig, SdfCorner, TimingMethod
 
 
 def command(
@@ -73,16 +75,8 @@ def command(
         str | None,
         typer.Option(metavar="PATH", help="Path of the netlist's top in the design of the SDF, such as core/mac."),
     ] = None,
-    synth: Annotated[
-        Synthesis,
-        typer.Option(
-            metavar="structural|flat", help="Keep the structure of the source, or let ABC optimize across it."
-        ),
-    ] = "structural",
-    dont_use: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Keep synthesis from using these cells, for example 'XNOR*'. Repeatable."),
-    ] = None,
+    synth: Synth = "structural",
+    dont_use: DontUse = None,
     method: Annotated[
         TimingMethod,
         typer.Option(

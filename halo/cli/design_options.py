@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from halo.config import Synthesis
+
 Files = Annotated[
     list[Path] | None,
     typer.Argument(
@@ -35,6 +37,14 @@ Top = Annotated[
 Params = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=VALUE", help="Set a Verilog parameter of the top module. Repeatable."),
+]
+Synth = Annotated[
+    Synthesis,
+    typer.Option(metavar="structural|flat", help="Keep the structure of the source, or let ABC optimize across it."),
+]
+DontUse = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Keep synthesis from using these cells, for example 'XNOR*'. Repeatable."),
 ]
 MaxFanout = Annotated[
     int | None,

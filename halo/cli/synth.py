@@ -11,9 +11,8 @@ from typing import Annotated
 
 import typer
 
-from halo.cli.design_options import Defines, FileLists, Files, Includes, MaxFanout, Params, Top
+from halo.cli.design_options import Defines, DontUse, FileLists, Files, Includes, MaxFanout, Params, Synth, Top
 from halo.cli.parse import parse_defines, parse_parameters
-from halo.config import Synthesis
 
 
 def command(
@@ -23,16 +22,8 @@ def command(
     include: Includes = None,
     top: Top = None,
     param: Params = None,
-    synth: Annotated[
-        Synthesis,
-        typer.Option(
-            metavar="structural|flat", help="Keep the structure of the source, or let ABC optimize across it."
-        ),
-    ] = "structural",
-    dont_use: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Keep synthesis from using these cells, for example 'XNOR*'. Repeatable."),
-    ] = None,
+    synth: Synth = "structural",
+    dont_use: DontUse = None,
     max_fanout: MaxFanout = None,
     *,
     liberty: Annotated[

@@ -11,9 +11,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from halo.cli.design_options import Defines, FileLists, Files, Includes, MaxFanout, Netlists, Params, Top
+from halo.cli.design_options import (
+    Defines,
+    DontUse,
+    FileLists,
+    Files,
+    Includes,
+    MaxFanout,
+    Netlists,
+    Params,
+    Synth,
+    Top,
+)
 from halo.cli.parse import parse_defines, parse_parameters, parse_ties
-from halo.config import Synthesis
 
 
 def command(
@@ -28,16 +38,8 @@ def command(
         typer.Option(metavar="NAME=VALUE", help="Hold an input port at a constant: no path starts there. Repeatable."),
     ] = None,
     netlist: Netlists = None,
-    synth: Annotated[
-        Synthesis,
-        typer.Option(
-            metavar="structural|flat", help="Keep the structure of the source, or let ABC optimize across it."
-        ),
-    ] = "structural",
-    dont_use: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Keep synthesis from using these cells, for example 'XNOR*'. Repeatable."),
-    ] = None,
+    synth: Synth = "structural",
+    dont_use: DontUse = None,
     max_fanout: MaxFanout = None,
     *,
     liberty: Annotated[

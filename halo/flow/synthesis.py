@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halo.characterization.interface import read_ports
-from halo.config import Synthesis
+from halo.config import SourcesConfig, Synthesis
 from halo.errors import HaloError
 from halo.flow.runs.assets import DEFAULT_MAC, design_sources
 from halo.flow.runs.provenance import Recorder
@@ -23,19 +23,13 @@ if TYPE_CHECKING:
 
 
 @checked
-@dataclass(frozen=True)
-class SynthesisConfig:
-    """Options of ``halo synth``.
+@dataclass(frozen=True, kw_only=True)
+class SynthesisConfig(SourcesConfig):
+    """Options of ``halo synth``, beside those of the design.
 
     Attributes:
         liberty: all files of one corner.
         run_folder: folder to write.
-        files: Verilog and SystemVerilog; none: the default MAC.
-        file_lists: lists of sources as of ``-f``, read before ``files``.
-        defines: macros defined before the first source, and their text.
-        include_dirs: folders in which an ``include`` is looked for, after the including file's own.
-        top: None where only one module can be it.
-        params: values of the top's parameters.
         synth: ``structural`` or ``flat``.
         dont_use: cells to avoid; ``*`` and ``?`` match as in a shell.
         max_fanout: most pins of a net before it is buffered; 0: no buffers; None: as many as its driver's
@@ -45,18 +39,13 @@ class SynthesisConfig:
 
     liberty: tuple[Path, ...]
     run_folder: Path
-    files: tuple[Path, ...] = ()
-    file_lists: tuple[Path, ...] = ()
-    defines: tuple[tuple[str, str], ...] = ()
-    include_dirs: tuple[Path, ...] = ()
-    top: str | None = None
-    params: tuple[tuple[str, int | str], ...] = ()
     synth: Synthesis = "structural"
     dont_use: tuple[str, ...] = ()
     max_fanout: int | None = None
     force: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.max_fanout is not None and self.max_fanout < 0:
             raise HaloError(f"the largest fan-out, {self.max_fanout}, is too small", "Give 0 or more.")
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from halo.characterization.design import IDEAL_WIRES, clock_slew, port_conditions
 from halo.characterization.interface import read_ports
-from halo.config import IDENTIFIER, SourcesConfig, Synthesis
+from halo.config import IDENTIFIER, CircuitConfig, Synthesis
 from halo.errors import HaloError
 from halo.flow.design_timing.classes import class_rows
 from halo.flow.design_timing.rows import block_rows, constraints, endpoint_rows, path_rows
@@ -55,7 +55,7 @@ NOT_TIMED = "Asynchronous clears and presets are not timed: no recovery, no remo
 
 @checked
 @dataclass(frozen=True, kw_only=True)
-class TimingConfig(SourcesConfig):
+class TimingConfig(CircuitConfig):
     """Options of ``halo timing``: the sources of a design, and
 
     Attributes:

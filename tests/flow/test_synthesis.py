@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def source(tmp_path: Path) -> Path:
 
 def test_a_run_holds_netlist_and_record(tmp_path: Path, source: Path, osu018: Path) -> None:
     seen = []
-    config = SynthesisConfig((osu018,), tmp_path / "run", (source,), params=(("N", 3),))
+    config = SynthesisConfig(liberty=(osu018,), run_folder=tmp_path / "run", files=(source,), params=(("N", 3),))
     made = synthesize_into(config, lambda *call: seen.append(call))
     run = made.run_folder
     assert "module mul(" in (run / "netlist.v").read_text(encoding="utf-8").replace("mul (", "mul(")
@@ -46,8 +47,24 @@ def test_a_run_holds_netlist_and_record(tmp_path: Path, source: Path, osu018: Pa
     assert shown.startswith("mul: ") and str(run / "netlist.v") in shown
 
 
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"params": (("W", 4), ("W", 8))}, "parameter W is given twice"),
+        ({"defines": (("WIDE", "1"),)}, "no Verilog to read with them"),
+        ({"max_fanout": -1}, "too small"),
+    ],
+)
+def test_options_that_contradict_each_other(tmp_path: Path, options: dict[str, Any], what: str) -> None:
+    with pytest.raises(HaloError, match=what):
+        SynthesisConfig(liberty=(tmp_path / "cells.lib",), run_folder=tmp_path / "run", **options)
+
+
 def test_the_default_mac_needs_no_file(tmp_path: Path, osu018: Path) -> None:
-    assert synthesize_into(SynthesisConfig((osu018,), tmp_path / "run"), lambda *_: None).top == "mac_csa_array"
+    assert (
+        synthesize_into(SynthesisConfig(liberty=(osu018,), run_folder=tmp_path / "run"), lambda *_: None).top
+        == "mac_csa_array"
+    )
 
 
 def test_bad_input_leaves_nothing(tmp_path: Path, source: Path, osu018: Path) -> None:
@@ -55,10 +72,13 @@ def test_bad_input_leaves_nothing(tmp_path: Path, source: Path, osu018: Path) ->
     broken.write_text("module mul(input a, output b)\n", encoding="utf-8")
     before = sorted(tmp_path.rglob("*"))
     for config, what in (
-        (SynthesisConfig((), tmp_path / "run", (source,)), "no Liberty"),
-        (SynthesisConfig((tmp_path / "gone.lib",), tmp_path / "run", (source,)), "no such file"),
-        (SynthesisConfig((osu018,), tmp_path / "run", (source,), top="mull"), "mull"),
-        (SynthesisConfig((osu018,), tmp_path / "run", (broken,)), "broken.v"),
+        (SynthesisConfig(liberty=(), run_folder=tmp_path / "run", files=(source,)), "no Liberty"),
+        (
+            SynthesisConfig(liberty=(tmp_path / "gone.lib",), run_folder=tmp_path / "run", files=(source,)),
+            "no such file",
+        ),
+        (SynthesisConfig(liberty=(osu018,), run_folder=tmp_path / "run", files=(source,), top="mull"), "mull"),
+        (SynthesisConfig(liberty=(osu018,), run_folder=tmp_path / "run", files=(broken,)), "broken.v"),
     ):
         with pytest.raises(HaloError, match=what):
             synthesize_into(config, lambda *_: None)
@@ -73,7 +93,7 @@ def test_open_outputs_are_zero_and_said(tmp_path: Path, osu018: Path, range_: st
         "  assign y = w & a; assign low[3] = a[0];\nendmodule\n",
         encoding="utf-8",
     )
-    made = synthesize_into(SynthesisConfig((osu018,), tmp_path / "run", (path,)), silent)
+    made = synthesize_into(SynthesisConfig(liberty=(osu018,), run_folder=tmp_path / "run", files=(path,)), silent)
     told = [line for line in made.warnings if "Nothing drives" in line]
     assert [line.split()[4].rstrip(",") for line in told] == ["low", "none"]
     assert set(told) <= set(read_record(made.run_folder).assumptions)
@@ -86,4 +106,4 @@ def test_an_open_signal_inside_is_an_error(tmp_path: Path, osu018: Path) -> None
     path = tmp_path / "part.v"
     path.write_text("module part (input a, output y); wire k; assign y = a & k; endmodule\n", encoding="utf-8")
     with pytest.raises(HaloError, match=r"signal part\.k is used but never driven"):
-        synthesize_into(SynthesisConfig((osu018,), tmp_path / "run", (path,)), silent)
+        synthesize_into(SynthesisConfig(liberty=(osu018,), run_folder=tmp_path / "run", files=(path,)), silent)
