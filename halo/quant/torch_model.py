@@ -32,6 +32,9 @@ _BUFFERS = ("rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias")  # that ol
 _SPLITS = ("gpt-2", "llama-bpe", "llama3", "llama-v3", "smaug-bpe", "tekken", "qwen2", "deepseek-r1-qwen", "falcon3")
 """Ways to cut text before byte pairs are merged, as llama.cpp names them, of which transformers has the same."""
 
+_BEGIN_WITH_BOS = ("llama-bpe", "llama3", "llama-v3", "falcon3", "tekken")
+"""Those of them with which llama.cpp puts BOS in front of a text, where the file does not say (llama-vocab.cpp)."""
+
 _OTHER_TOKENIZER = "Give the folder of the model's tokenizer: --tokenizer FOLDER."
 
 
@@ -249,15 +252,28 @@ def _tokenizer(model: Model, folder: Path | None) -> Any:
         raise HaloError("there is no such folder of a tokenizer", "Give one with tokenizer.json.", folder)
     if folder is None and isinstance(model, GgufModel):
         _require_tokenizer(model)
-        place, more = model.path.parent, {"gguf_file": model.path.name}
+        place, more = model.path.parent, {"gguf_file": model.path.name, **_ends(model)}
     try:
         made = AutoTokenizer.from_pretrained(place, local_files_only=True, **more)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
+    except Exception as error:  # of any class: the tokenizers package raises Exception itself
         first = (str(error) or type(error).__name__).splitlines()[0]
         raise HaloError(f"transformers cannot load the tokenizer: {first}", _OTHER_TOKENIZER, place) from None
     if more and model.config["tokenizer.ggml.model"] == "llama":
         _put_spaces(made, bool(model.config.get("tokenizer.ggml.add_space_prefix", True)))
     return made
+
+
+def _ends(model: GgufModel) -> dict[str, bool]:
+    """Whether a text begins with BOS and ends with EOS; what the file does not say as in llama.cpp (llama-vocab.cpp).
+
+    Versions of transformers differ in what they make of the file.
+    """
+    key, config = "tokenizer.ggml", model.config
+    begins = config[f"{key}.model"] == "llama" or config.get(f"{key}.pre") in _BEGIN_WITH_BOS
+    return {
+        "add_bos_token": bool(config.get(f"{key}.add_bos_token", begins)),
+        "add_eos_token": bool(config.get(f"{key}.add_eos_token", False)),
+    }
 
 
 def _put_spaces(tokenizer: Any, prefix: bool) -> None:

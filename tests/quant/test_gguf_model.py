@@ -55,7 +55,7 @@ def logits(path: Path) -> Any:
 )
 def test_a_file_computes_what_its_folder_does(family: str, changed: dict[str, Any], tmp_path: Path) -> None:
     source = folder(tmp_path / "m", family, **changed)
-    write_gguf(source, tmp_path / "m.gguf")
+    write_gguf(source, tmp_path / "m.gguf", more={"tokenizer.ggml.padding_token_id": 0})
     assert torch.equal(logits(tmp_path / "m.gguf"), logits(source))
     whole, file = open_model(source), open_model(tmp_path / "m.gguf")
     assert [(x.name, x.shape, x.role, x.block) for x in file.layers] == [
@@ -113,6 +113,19 @@ def test_the_tokens_are_those_of_the_folder(text: str, prefix: bool, tmp_path: P
         assert ours == theirs
     else:
         assert ours[0] == theirs[0] == 1 and ours != theirs
+
+
+@pytest.mark.parametrize(
+    ("pre", "said", "begins"),
+    [(None, None, True), (None, 0, False), ("llama-bpe", None, True), ("tekken", None, True), ("qwen2", None, False),
+     ("qwen2", 1, True), ("llama-bpe", 0, False)],
+)  # fmt: skip
+def test_texts_begin_as_in_llama_cpp(pre: str | None, said: int | None, begins: bool, tmp_path: Path) -> None:
+    source = folder(tmp_path / "m")
+    more = {} if said is None else {"tokenizer.ggml.add_bos_token": said}
+    write_gguf(source, tmp_path / "m.gguf", more=more, pre=pre)
+    tokens = load_model(tmp_path / "m.gguf").tokenizer("the hen")["input_ids"]
+    assert (tokens[0] == 1) is begins and 1 not in tokens[1:]
 
 
 def test_the_tokenizer_of_a_folder_is_taken_instead(tmp_path: Path) -> None:
