@@ -141,7 +141,7 @@ async def clock_changes(dut: HierarchyObject) -> None:
 async def back_pressure(dut: HierarchyObject) -> None:
     """The reader stops until the store is full and the array waits; nothing is lost, and all goes on."""
     bench = Bench(dut)
-    depth = bench.shape.rows + max(bench.shape.rows, bench.shape.columns + 3)
+    depth = bench.array.store
     await bench.clock.reset()
     for rows in (bench.shape.rows, 1, bench.shape.rows):
         blocked = [True]

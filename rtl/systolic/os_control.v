@@ -61,8 +61,9 @@ module os_control #(
 );
 
     localparam integer COUNT_BITS = $clog2(DEPTH + 1);  // of rows
-    // Clocks from a last slot until the row of sums of the bottom row is at the result store.
-    localparam integer FLUSH = COLLECT + 2 * (ROWS - 1);
+    // Clocks from a last slot until the row of sums of the bottom row is at the result store, and until it is offered.
+    localparam integer LAST_ROW = COLLECT + 2 * (ROWS - 1);
+    localparam integer FLUSH = LAST_ROW + 2;
     localparam integer FLUSH_BITS = $clog2(FLUSH + 1);
 
     // Constants at the widths of the counters.
@@ -77,7 +78,7 @@ module os_control #(
     localparam [FLUSH_BITS-1:0] ALL_FLUSH = FLUSH_32[FLUSH_BITS-1:0];
     localparam [FLUSH_BITS-1:0] ONE_CLOCK = ONE_32[FLUSH_BITS-1:0];
     localparam [COUNT_BITS:0] ONE_SPACE = ONE_32[COUNT_BITS:0];
-    localparam [FLUSH-1:0] END_OF_ONE_ROW = {{(FLUSH - 1) {1'b0}}, 1'b1} << (COLLECT - 1);
+    localparam [LAST_ROW-1:0] END_OF_ONE_ROW = {{(LAST_ROW - 1) {1'b0}}, 1'b1} << (COLLECT - 1);
 
     // The tile that runs.
     reg                   running_q;
@@ -88,13 +89,13 @@ module os_control #(
     // After the last slot of a tile.
     reg [   COUNT_BITS:0] spacing_q;  // clocks until another last slot may follow
     reg [ FLUSH_BITS-1:0] flush_q;  // clocks until the array is idle
-    reg [      FLUSH-1:0] end_q;  // bit n: the row of sums at the result store n clocks from now ends a tile
+    reg [   LAST_ROW-1:0] end_q;  // bit n: the row of sums at the result store n clocks from now ends a tile
     reg [ COUNT_BITS-1:0] room_q;  // rows of the result store that are not reserved
 
     wire [COUNT_BITS-1:0] command_rows;
     wire [COUNT_BITS-1:0] reserved;
     wire [  COUNT_BITS:0] spacing;
-    wire [     FLUSH-1:0] end_mark;
+    wire [  LAST_ROW-1:0] end_mark;
     wire                  granted;
     wire                  last;
     wire                  may_end;
@@ -121,7 +122,7 @@ module os_control #(
     assign command_rows = {{(COUNT_BITS - $clog2(ROWS + 1)) {1'b0}}, command_rows_i};
     assign reserved     = finish ? rows_q : {COUNT_BITS{1'b0}};
     assign spacing      = {rows_q - ONE_ROW, 1'b0};
-    assign end_mark     = finish ? END_OF_ONE_ROW << spacing : {FLUSH{1'b0}};
+    assign end_mark     = finish ? END_OF_ONE_ROW << spacing : {LAST_ROW{1'b0}};
 
     genvar r;
 
@@ -154,14 +155,14 @@ module os_control #(
         if (!rst_ni) begin
             spacing_q <= {(COUNT_BITS + 1) {1'b0}};
             flush_q   <= {FLUSH_BITS{1'b0}};
-            end_q     <= {FLUSH{1'b0}};
+            end_q     <= {LAST_ROW{1'b0}};
             room_q    <= ALL_ROOM;
         end else begin
             if (finish) spacing_q <= spacing;
             else if (spacing_q != {(COUNT_BITS + 1) {1'b0}}) spacing_q <= spacing_q - ONE_SPACE;
             if (finish) flush_q <= ALL_FLUSH;
             else if (flush_q != {FLUSH_BITS{1'b0}}) flush_q <= flush_q - ONE_CLOCK;
-            end_q  <= {1'b0, end_q[FLUSH-1:1]} | end_mark;
+            end_q  <= {1'b0, end_q[LAST_ROW-1:1]} | end_mark;
             room_q <= room_q - reserved + {{(COUNT_BITS - 1) {1'b0}}, result_taken_i};
         end
     end

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// result_store: queue of result rows in front of an AXI-Stream master. Who writes has made sure that there is room.
+// result_store: queue of rows of results in a memory, in front of an AXI-Stream master. A write never waits: who writes
+// has made sure that there is room.
 //
-// Latency: a row written in clock t is offered in clock t + 1. Read asynchronously (distributed memory or registers).
-// The reset empties it.
+// Latency: a row written in clock t is offered from clock t + 3 on, or in the clock after the row before it has left if
+// that is later: one row a clock in and out. tdata_o and tvalid_o are registers, so tvalid_o does not wait for tready_i.
+// A row passes the memory, the memory's output and the output register, and takes one of the DEPTH places until it has
+// left. The reset empties the queue; tvalid_o is low in the clock after it and until a row has come through.
 //
-// WIDTH, DEPTH       bits of a row; rows it holds, 2 or more
+// WIDTH, DEPTH       bits of a row; rows held, 1 or more, not only powers of two
 // clk_i, rst_ni      clock; synchronous reset, active low
 // write_i, data_i    takes a row, never while DEPTH rows are held
 // tdata_o, tvalid_o, tready_i   the oldest row
@@ -23,7 +26,7 @@ module result_store #(
     input  wire             tready_i
 );
 
-    localparam integer INDEX_BITS = $clog2(DEPTH);
+    localparam integer INDEX_BITS = (DEPTH > 1) ? $clog2(DEPTH) : 1;
     localparam integer COUNT_BITS = $clog2(DEPTH + 1);
     localparam [31:0] END_32 = DEPTH - 1;
     localparam [31:0] ONE_32 = 1;
@@ -31,31 +34,55 @@ module result_store #(
     localparam [INDEX_BITS-1:0] NEXT = ONE_32[INDEX_BITS-1:0];
     localparam [COUNT_BITS-1:0] ONE = ONE_32[COUNT_BITS-1:0];
 
-    reg  [     WIDTH-1:0] memory_q [0:DEPTH-1];
     reg  [INDEX_BITS-1:0] write_q;  // index of the next row written
-    reg  [INDEX_BITS-1:0] read_q;  // index of the oldest row
-    reg  [ COUNT_BITS-1:0] held_q;
-    wire                   read;
+    reg  [INDEX_BITS-1:0] read_q;  // index of the next row fetched
+    reg  [COUNT_BITS-1:0] held_q;  // rows in the memory that have not been fetched
+    reg                   fetched_q;  // a row stands at the memory's output
+    reg                   tvalid_q;
+    reg  [     WIDTH-1:0] tdata_q;
 
-    assign tvalid_o = held_q != {COUNT_BITS{1'b0}};
-    assign tdata_o  = memory_q[read_q];
-    assign read     = tvalid_o && tready_i;
+    wire [     WIDTH-1:0] fetched_data;
+    wire                  fetch;  // from the memory to its output
+    wire                  move;  // from there to the output register
 
-    always @(posedge clk_i) begin
-        if (write_i) memory_q[write_q] <= data_i;
-    end
+    assign tvalid_o = tvalid_q;
+    assign tdata_o  = tdata_q;
+
+    assign move  = fetched_q && (!tvalid_q || tready_i);
+    assign fetch = held_q != {COUNT_BITS{1'b0}} && (!fetched_q || move);
+
+    memory_1r1w #(
+        .WIDTH(WIDTH),
+        .DEPTH(DEPTH)
+    ) u_memory (
+        .clk_i          (clk_i),
+        .write_i        (write_i),
+        .write_address_i(write_q),
+        .write_data_i   (data_i),
+        .read_i         (fetch),
+        .read_address_i (read_q),
+        .read_data_o    (fetched_data)
+    );
 
     always @(posedge clk_i) begin
         if (!rst_ni) begin
-            write_q <= {INDEX_BITS{1'b0}};
-            read_q  <= {INDEX_BITS{1'b0}};
-            held_q  <= {COUNT_BITS{1'b0}};
+            write_q   <= {INDEX_BITS{1'b0}};
+            read_q    <= {INDEX_BITS{1'b0}};
+            held_q    <= {COUNT_BITS{1'b0}};
+            fetched_q <= 1'b0;
+            tvalid_q  <= 1'b0;
         end else begin
             if (write_i) write_q <= (write_q == END) ? {INDEX_BITS{1'b0}} : write_q + NEXT;
-            if (read) read_q <= (read_q == END) ? {INDEX_BITS{1'b0}} : read_q + NEXT;
-            if (write_i && !read) held_q <= held_q + ONE;
-            else if (read && !write_i) held_q <= held_q - ONE;
+            if (fetch) read_q <= (read_q == END) ? {INDEX_BITS{1'b0}} : read_q + NEXT;
+            if (write_i && !fetch) held_q <= held_q + ONE;
+            else if (fetch && !write_i) held_q <= held_q - ONE;
+            fetched_q <= fetch || (fetched_q && !move);
+            tvalid_q  <= move || (tvalid_q && !tready_i);
         end
+    end
+
+    always @(posedge clk_i) begin
+        if (move) tdata_q <= fetched_data;
     end
 
 endmodule

@@ -12,16 +12,16 @@
 // last slot, steps(n) and rows(n) its size:
 //     last(0) = steps(0)                                                                         load, stream
 //     last(n) = last(n-1) + max(steps(n), 2 rows(n-1) - 1)                                       overlap
-//     row r of tile n leaves in clock last(n) + D + 1 + 2 r                                      drain
-// so one tile takes steps + D + 2 rows clocks, command and last result included. A tile of another class than the tile
+//     row r of tile n leaves in clock last(n) + D + 3 + 2 r                                      drain
+// so one tile takes steps + D + 2 + 2 rows clocks, command and last result included. A tile of another class than the tile
 // before, with acknowledge waits of u clocks (request to acknowledge) and v clocks (end of request to its fall):
-//     last(n) = last(n-1) + D + 2 ROWS + u + v + steps(n)            or, for n = 0:  2 + u + v + steps(0)
+//     last(n) = last(n-1) + D + 2 ROWS + 2 + u + v + steps(n)        or, for n = 0:  2 + u + v + steps(0)
 //
 // A slot of zeros behind a tile takes its operands out of the elements before the clock can change (see os_control); it
 // costs no clock.
 //
 // Never deadlocks: see os_control. The result store holds two tiles, or one and all rows that can be under way
-// (COLUMNS + 3), so it slows nothing down while its reader takes what is offered.
+// (COLUMNS + PIPELINE + 5), so it slows nothing down while its reader takes what is offered.
 //
 // ROWS, COLUMNS                    1 or more elements each
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
@@ -76,7 +76,7 @@ module systolic_os #(
     localparam integer ROW_BITS = $clog2(ROWS + 1);
     localparam integer SUM_WIDTH = (CARRY_SAVE + 1) * ACC_WIDTH;
     localparam integer LANE_WIDTH = ACTIVATION_WIDTH + 2;
-    localparam integer IN_FLIGHT = COLUMNS + 3;
+    localparam integer IN_FLIGHT = COLUMNS + PIPELINE + 5;
     localparam integer DEPTH = ROWS + (ROWS > IN_FLIGHT ? ROWS : IN_FLIGHT);
 
     wire                            slot;

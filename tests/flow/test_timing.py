@@ -333,7 +333,7 @@ def test_a_memory_equals_opensta(run: Callable[..., TimingResult], tmp_path: Pat
 def test_arrays_equal_opensta(library: str, top: str, shared: Path, osu018: Path, tmp_path: Path) -> None:
     liberty = PARTS[library](shared, osu018)
     result = halo.time_design(
-        *(path for part in ("mac", "pe", "systolic") for path in sorted((rtl_folder() / part).glob("*.v"))),
+        *(path for part in ("mac", "pe", "memory", "systolic") for path in sorted((rtl_folder() / part).glob("*.v"))),
         top=top,
         liberty=liberty,
         params={"ROWS": 2, "COLUMNS": 2} | ({"DEPTH": 4} if top == "systolic_ws" else {}),

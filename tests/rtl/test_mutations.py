@@ -105,15 +105,15 @@ FAULTS = (
     ),
     Fault("systolic_os", "os_control.v", "first_q <= 1'b0", "first_q <= first_q"),
     Fault("systolic_os", "os_control.v", "END_OF_ONE_ROW << spacing", "END_OF_ONE_ROW"),
-    Fault(
-        "systolic_os", "os_control.v", "localparam integer FLUSH = COLLECT", "localparam integer FLUSH = COLLECT - 1"
-    ),
+    Fault("systolic_os", "os_control.v", "FLUSH = LAST_ROW + 2", "FLUSH = LAST_ROW + 1"),
     Fault("systolic_os", "os_control.v", "ALL_FLUSH && !(running_q && granted)", "ALL_FLUSH && running_q && !granted"),
     Fault("systolic_os", "os_control.v", "ALL_FLUSH && !(running_q && granted)", "ALL_FLUSH && !running_q"),
     Fault("systolic_os", "os_control.v", "ALL_FLUSH && !(running_q && granted)", "ALL_FLUSH"),
     Fault("systolic_os", "systolic_os.v", "clear ? {LANE_WIDTH{1'b0}} : ", ""),
     Fault("systolic_os", "systolic_os.v", "clear ? {COLUMNS * WEIGHT_WIDTH{1'b0}} : ", ""),
     Fault("systolic_os", "result_store.v", "(read_q == END)", "(read_q == END - NEXT)"),
+    Fault("systolic_os", "result_store.v", "(!fetched_q || move)", "1'b1"),
+    Fault("systolic_os", "memory_1r1w.v", "if (read_i) read_data_q", "read_data_q"),
     # Tensor core.
     Fault("dp4a", "dp4a.v", "addend = g_lane[i-1].sum", "addend = {2 * ACC_WIDTH{1'b0}}"),
     Fault("dp4a", "dp4a_unit.v", "valid_q          <= operands_valid_q", "valid_q          <= valid_i"),

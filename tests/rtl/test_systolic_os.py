@@ -84,9 +84,9 @@ def test_verilator_says_the_same(simulated: Simulated, parameters: Values) -> No
 def test_the_contract_in_small_numbers() -> None:
     array = OsArray(2, 3)
     assert os_cycles(array, []) == 0
-    # Command in clock 0, steps in 1 to 4, across 3 columns and into the store, two rows in every second clock.
-    assert os_schedule(array, [OsTile(2, 4)]).results == (4 + 5, 4 + 7)
-    assert os_cycles(array, [OsTile(2, 4)]) == array.one_tile(2, 4) == 12
+    # Command in clock 0, steps in 1 to 4, across 3 columns and through the store, two rows in every second clock.
+    assert os_schedule(array, [OsTile(2, 4)]).results == (4 + 7, 4 + 9)
+    assert os_cycles(array, [OsTile(2, 4)]) == array.one_tile(2, 4) == 14
     # Tiles shorter than the drain of the one before wait for it with their last step.
     assert os_schedule(array, [OsTile(2, 1), OsTile(1, 2), OsTile(1, 1)]).steps == (1, 2, 4, 5)
     assert os_schedule(array, [OsTile(2, 1), OsTile(2, 1)], (3, 4)).lasts == (1, 4)

@@ -221,7 +221,7 @@ def simulate_os(
     check_os_loads(array, activation, weight, loads)
     tiles = np.array([(t.tile.rows, t.tile.steps, t.tile.frequency_class) for t in loads], np.int64)
     cleared = np.zeros(int(tiles[:, 2].max()) + 1, np.int64)
-    size = array.latency, array.flush - 1, array.rows + max(array.rows, array.columns + 3)
+    size = array.latency, array.flush - 1, array.store
 
     def control(waits: I64, slots: I64, results: I64, seen: I64) -> None:
         os_control(tiles, *size, waits, _flags(stalls), slots, results, seen, cleared)

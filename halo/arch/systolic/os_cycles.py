@@ -36,13 +36,18 @@ class OsArray:
 
     @property
     def latency(self) -> int:
-        """Clocks from a tile's last k-step to its first row of results: across the columns, out of the store."""
-        return self.columns + self.pipeline + 2
+        """Clocks from a tile's last k-step to its first row of results: across the columns, through the store."""
+        return self.columns + self.pipeline + 4
 
     @property
     def flush(self) -> int:
         """Clocks from a tile's last k-step until nothing of it is left in the array, however many rows it has."""
         return self.latency + 2 * (self.rows - 1)
+
+    @property
+    def store(self) -> int:
+        """Rows of results that are under way or wait for their reader, at most."""
+        return self.rows + max(self.rows, self.latency + 1)
 
     def one_tile(self, rows: int, steps: int) -> int:
         """Clocks of a tile by itself: command, stream, fill and drain; results leave in every second clock."""

@@ -94,11 +94,11 @@ def run_os(
     skew: Skew[Lane] = Skew(rows, (False, False, False, 0, False))
     weight_skew: Skew[tuple[int, bool]] = Skew(columns, (0, False))
     deskew: Skew[int] = Skew(columns, 0, reverse=True)
-    store: deque[I64] = deque()
+    store: deque[tuple[int, I64]] = deque()  # clock from which on a row is offered, and the row
     running: OsTile | None = None
     first = True
     steps = spacing = flush = 0
-    room = rows + max(rows, columns + 3)
+    room = array.store
     t = 0
     while where or flush or mesh.valid.any():
         for source in (command, weights, activations):
@@ -112,7 +112,7 @@ def run_os(
         step = granted and (not last or may_end) and activations.valid and weights.valid
         finish = step and last
         clear = flush == array.flush - 1 and not granted
-        leave = bool(store) and ready
+        leave = bool(store) and store[0][0] <= t and ready
         # what enters the mesh
         beat = activations.beat if step else [(0, False)] * rows
         within = running.rows if step and running is not None else 0
@@ -126,12 +126,12 @@ def run_os(
         # the end of the clock
         if leave:
             row, column = where.popleft()
-            sums = wrapped(store.popleft(), acc_bits)
+            sums = wrapped(store.popleft()[1], acc_bits)
             outputs[row, column : column + columns] = sums[: outputs.shape[1] - column]
             results.append(t)
         aligned = np.array(deskew([int(s) for s in mesh.drain[0]]), np.int64)
         if mesh.drain_valid[0, -1]:
-            store.append(aligned)
+            store.append((t + 3, aligned))
         mesh.step(lanes, *(np.array(values, np.int64) for values in zip(*entering, strict=True)))
         clock.step(None if running is None else running.frequency_class, flush == 0)
         room += leave - (within if finish else 0)

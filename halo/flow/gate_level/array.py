@@ -217,7 +217,9 @@ def build_array(
 
 def array_sources() -> tuple[Path, ...]:
     """The Verilog of the multipliers, the elements and the arrays."""
-    return tuple(path for part in ("mac", "pe", "systolic") for path in sorted((rtl_folder() / part).glob("*.v")))
+    return tuple(
+        path for part in ("mac", "pe", "memory", "systolic") for path in sorted((rtl_folder() / part).glob("*.v"))
+    )
 
 
 def _packed(lanes: I64, bits: int) -> I64:

@@ -181,7 +181,7 @@ BENCHES: dict[str, Bench] = {
             description="weight-stationary array: stalls, clock changes, resets, cycle contract",
             toplevel="systolic_ws",
             module="tb_systolic_ws",
-            rtl=("mac", "pe", "systolic"),
+            rtl=("mac", "pe", "memory", "systolic"),
             parameters=(
                 *_ARRAY,
                 *_ELEMENT,
@@ -196,7 +196,7 @@ BENCHES: dict[str, Bench] = {
             description="output-stationary array: stalls, clock changes, resets, cycle contract",
             toplevel="systolic_os",
             module="tb_systolic_os",
-            rtl=("mac", "pe", "systolic"),
+            rtl=("mac", "pe", "memory", "systolic"),
             parameters=(
                 *_ARRAY,
                 *_ELEMENT,
