@@ -49,6 +49,7 @@ PROOFS = {
         Proof("skew", ("systolic/skew.v",), 12, 6),
         Proof("clock_change", ("systolic/clock_change.v",), 16, 4),
         Proof("weight_loader", ("systolic/weight_loader.v",), 12, 4),
+        Proof("result_store", ("systolic/result_store.v", "memory/memory_1r1w.v"), 10, 6),
     )
 }
 
@@ -60,8 +61,10 @@ def model(proof: Proof, sources: Sequence[Path], parameters: Mapping[str, int], 
     chosen = "".join(f" -set {name} {value}" for name, value in parameters.items())
     files = " ".join(map(str, (FOLDER / f"{top}.sv", *sources)))
     script.write_text(
-        f"read_verilog -formal -sv {files}\nchparam{chosen} {top}\nprep -flatten -top {top}\n"
-        f"async2sync\nmemory_map\nopt -full\ndffunmap\nwrite_smt2 -wires {written}\n",
+        f"read_verilog -formal -sv {files}\nchparam{chosen} {top}\nhierarchy -top {top}\nproc\n"
+        # Words of memories become registers before the hierarchy goes, so that properties can name them.
+        f"memory_collect\nmemory_map\nflatten\nprep -top {top}\n"
+        f"async2sync\nopt -full\ndffunmap\nwrite_smt2 -wires {written}\n",
         encoding="utf-8",
     )
     made = subprocess.run([sys.executable, "-P", _child.__file__, str(script)], capture_output=True, text=True)
@@ -91,6 +94,9 @@ def holds(written: Path, *options: str) -> bool:
         ("clock_change", {"CLASS_WIDTH": 3}),
         ("weight_loader", {"ROWS": 1}),
         ("weight_loader", {"ROWS": 5}),
+        ("result_store", {"DEPTH": 1}),
+        ("result_store", {"DEPTH": 3, "WIDTH": 2}),
+        ("result_store", {"DEPTH": 4}),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(f"{k}{v}" for k, v in value.items()),
 )
@@ -115,6 +121,11 @@ FAULTS = (
     ("weight_loader", "row_q  <= FIRST_ROW[ROWS-1:0];", "row_q  <= row_q;"),
     ("weight_loader", "!full_q || start_i", "1'b1"),
     ("weight_loader", "take && row_q[ROWS-1]", "take && row_q[0]"),
+    ("result_store", "(write_q == END) ? {INDEX_BITS{1'b0}} : write_q + NEXT", "write_q + NEXT"),
+    ("result_store", "fetched_q && (!tvalid_q || tready_i)", "fetched_q && tready_i"),
+    ("result_store", "if (move) tdata_q", "tdata_q"),
+    ("result_store", "else if (fetch && !write_i) held_q", "else if (fetch) held_q"),
+    ("result_store", "fetched_q <= 1'b0;", "fetched_q <= fetched_q;"),
 )
 
 
