@@ -59,6 +59,10 @@ class SourcesConfig:
         self._check_sources()
         self._check_names()
 
+    def to_dict(self) -> dict[str, Any]:
+        """The options as JSON values, in the order of the fields; paths as given."""
+        return {field.name: _to_json(getattr(self, field.name)) for field in fields(self)}
+
     def _check_sources(self) -> None:
         if (self.defines or self.include_dirs) and not (self.files or self.file_lists):
             raise HaloError("macros or include folders are given, and no Verilog to read with them", "Add the Verilog.")
@@ -253,10 +257,6 @@ class CharacterizeConfig(DesignConfig):
                 raise HaloError("this is a folder where a file is expected", "Give the path of a file.", path)
             if not path.is_file():
                 raise HaloError("there is no such file", _near_files(path), path)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The options as JSON values, in the order of the fields; paths as given."""
-        return {field.name: _to_json(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CharacterizeConfig:

@@ -61,14 +61,15 @@ def checked(cls: type[C]) -> type[C]:
     """A dataclass of options whose constructor answers wrong names and kinds of values as the functions do."""
     plain: Any = cls.__init__
     names = option_names(cls)
+    positional = [field.name for field in _fields(cls) if not field.kw_only]
 
     @functools.wraps(plain)
     def construct(self: C, *values: Any, **given: Any) -> None:
         check_names(cls.__name__, given, names)
         hints = _hints(cls)
-        in_order = [fitted(cls.__name__, n, hints[n], v) for n, v in zip(names, values, strict=False)]
+        in_order = [fitted(cls.__name__, n, hints[n], v) for n, v in zip(positional, values, strict=False)]
         named = {n: fitted(cls.__name__, n, hints[n], v) for n, v in given.items()}
-        plain(self, *in_order, *values[len(names) :], **named)
+        plain(self, *in_order, *values[len(positional) :], **named)
 
     cls.__init__ = construct  # type: ignore[assignment]
     return cls

@@ -107,8 +107,13 @@ class CrosscheckOptions(TypedDict, total=False):
 class SimulateOptions(TypedDict, total=False):
     """Options as of ``halo.flow.simulation.SimulationConfig``: meanings and defaults are there."""
 
-    simulator: Literal["icarus", "verilator"]
+    files: PathLike | Sequence[PathLike]
+    file_lists: PathLike | Sequence[PathLike]
+    defines: Mapping[str, str]
+    include_dirs: PathLike | Sequence[PathLike]
+    top: str | None
     params: Mapping[str, int | str]
+    simulator: Literal["icarus", "verilator"]
     seed: int
     tests: str | Sequence[str]
     max_failures: int
@@ -116,13 +121,19 @@ class SimulateOptions(TypedDict, total=False):
     junit: PathLike | None
     run_folder: PathLike | None
     force: bool
+    signed: Sequence[Literal["weight", "activation"]]
 
 
 class GatesOptions(TypedDict, total=False):
     """Options as of ``halo.flow.gate_level.proof.GatesConfig``: meanings and defaults are there."""
 
-    liberty: Required[PathLike | Sequence[PathLike]]
+    files: PathLike | Sequence[PathLike]
+    file_lists: PathLike | Sequence[PathLike]
+    defines: Mapping[str, str]
+    include_dirs: PathLike | Sequence[PathLike]
+    top: str | None
     params: Mapping[str, int | str]
+    liberty: Required[PathLike | Sequence[PathLike]]
     weights: Sequence[int]
     class_of: int | None
     period_ps: float | None
@@ -130,6 +141,7 @@ class GatesOptions(TypedDict, total=False):
     seed: int
     force: bool
     dont_use: str | Sequence[str]
+    signed: Sequence[Literal["weight", "activation"]]
 
 
 class QuantizeOptions(TypedDict, total=False):

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from halo.cli.parse import parse_parameters
+from halo.cli.design_options import Defines, FileLists, Includes
+from halo.cli.parse import parse_defines, parse_operands, parse_parameters
 from halo.errors import HaloError
 
 
@@ -28,6 +29,23 @@ def command(
     param: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Set a parameter of the design under test. Repeatable."),
+    ] = None,
+    source: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.v",
+            help="Verilog of your own: the module that DUT or MULTIPLIER names, or one in place of halo's. Repeatable.",
+        ),
+    ] = None,
+    file_list: FileLists = None,
+    define: Defines = None,
+    include: Includes = None,
+    signed: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="weight|activation",
+            help="Read this operand of your module as signed, whatever is declared. Repeatable.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of every random choice.")] = 1,
     test: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run only this test. Repeatable.")] = None,
@@ -91,6 +109,7 @@ def command(
       halo sim --list
       halo sim pe --param MULTIPLIER=booth_r4 --param PIPELINE=1
       halo sim systolic_ws --simulator verilator --param ROWS=8 --param COLUMNS=8
+      halo sim pe --source my_mul.v --param MULTIPLIER=my_mul
       halo sim pe --test random_slots --waves pe.fst --junit pe.xml
       halo sim pe --gates --liberty cells.lib
       halo sim systolic_ws --gates --liberty cells.lib --param ROWS=2 --param COLUMNS=2 -o runs/mesh_gates
@@ -120,6 +139,14 @@ def command(
         "--simulator verilator": simulator != "icarus",
     }
     _refuse_options(only_benches if gates else {**only_gates, "--cycles": cycles}, gates)
+    own: dict[str, Any] = {
+        "files": tuple(source or ()),
+        "file_lists": tuple(file_list or ()),
+        "defines": parse_defines(define or ()),
+        "include_dirs": tuple(include or ()),
+        "params": parse_parameters(param or ()),
+        "signed": parse_operands(signed or ()),
+    }
     if gates:
         from halo.flow.gate_level.proof import GatesConfig, parse_weights, play_gates
         from halo.plot.error_rate import draw_error_rate
@@ -130,7 +157,7 @@ def command(
             liberty=tuple(liberty or ()),
             dont_use=tuple(dont_use or ()),
             run_folder=run_folder or Path("runs") / f"{name}_gates",
-            params=parse_parameters(param or ()),
+            **own,
             weights=parse_weights(weights) if weights is not None else (),
             class_of=class_of,
             period_ps=period_ps,
@@ -147,7 +174,7 @@ def command(
     config = SimulationConfig(
         bench=name,
         simulator=simulator,
-        params=parse_parameters(param or ()),
+        **own,
         seed=seed,
         tests=tuple(test or ()),
         max_failures=max_failures or 0,

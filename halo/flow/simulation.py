@@ -11,13 +11,14 @@ import shutil
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
+from halo.config import Operand, SourcesConfig
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import check_file, check_target, new_file, new_run
 from halo.flow.simulators.bench_run import COLUMNS, SimulationResult, simulate
-from halo.flow.simulators.benches import Value, find_bench
+from halo.flow.simulators.benches import find_bench
+from halo.flow.simulators.own_modules import own_modules
 from halo.flow.simulators.runner import RUN_LOG, SimulatorName
 from halo.keywords import checked
 from halo.progress import Progress
@@ -28,13 +29,12 @@ TESTS = "tests.csv"
 
 @checked
 @dataclass(frozen=True)
-class SimulationConfig:
-    """Options of ``halo sim``.
+class SimulationConfig(SourcesConfig):
+    """Options of ``halo sim``, beside those of the user's own modules (``halo.flow.simulators.own_modules``).
 
     Attributes:
         bench: a key of ``BENCHES``.
         simulator: ``icarus`` or ``verilator``.
-        params: of its top level.
         seed: of every random choice.
         tests: names; empty: all.
         max_failures: after this many failing tests the others fail without being run; 0: run them all.
@@ -42,11 +42,11 @@ class SimulationConfig:
         junit: XML file to write, if any.
         run_folder: folder to write, if any.
         force: replace what stands there.
+        signed: operands of the user's module that are signed, whatever its ports are declared.
     """
 
     bench: str
     simulator: SimulatorName = "icarus"
-    params: tuple[tuple[str, Value], ...] = ()
     seed: int = 1
     tests: tuple[str, ...] = ()
     max_failures: int = 0
@@ -54,15 +54,7 @@ class SimulationConfig:
     junit: Path | None = None
     run_folder: Path | None = None
     force: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """The options as JSON values."""
-        paths = {name: None if path is None else str(path) for name, path in self._paths.items()}
-        return {**asdict(self), **paths, "params": [list(pair) for pair in self.params], "tests": list(self.tests)}
-
-    @property
-    def _paths(self) -> dict[str, Path | None]:
-        return {"waves": self.waves, "junit": self.junit, "run_folder": self.run_folder}
+    signed: tuple[Operand, ...] = ()
 
 
 def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResult:
@@ -74,6 +66,7 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
         HaloError: bad input, a simulator that is missing or fails, or a place that cannot be written.
     """
     bench = find_bench(config.bench)
+    own = own_modules(config, config.signed)
     for path in (config.waves, config.junit):
         if path is not None:
             check_file(path, config.force)
@@ -91,6 +84,7 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
             tests=config.tests or None,
             max_failures=config.max_failures,
             waves=waves,
+            own=own,
             report=report,
         )
         if waves is not None and config.waves is not None:
@@ -104,9 +98,10 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
     if config.run_folder is None:
         with tempfile.TemporaryDirectory(prefix="halo-sim-") as folder:
             return run(Path(folder), report)
+    inputs = (*bench.sources, *(() if own is None else own.read))
     with (
         new_run(config.run_folder, config.force) as target,
-        Recorder(target, "sim", config.to_dict(), bench.sources, report) as record,
+        Recorder(target, "sim", config.to_dict(), inputs, report) as record,
         tempfile.TemporaryDirectory(prefix="halo-sim-") as scratch,
     ):
         result = run(Path(scratch), record.report)

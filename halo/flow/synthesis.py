@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from halo.characterization.interface import read_ports
 from halo.config import SourcesConfig, Synthesis
@@ -48,23 +48,6 @@ class SynthesisConfig(SourcesConfig):
         super().__post_init__()
         if self.max_fanout is not None and self.max_fanout < 0:
             raise HaloError(f"the largest fan-out, {self.max_fanout}, is too small", "Give 0 or more.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The options as JSON values."""
-        return {
-            "liberty": [str(p) for p in self.liberty],
-            "run_folder": str(self.run_folder),
-            "files": [str(p) for p in self.files],
-            "file_lists": [str(p) for p in self.file_lists],
-            "defines": [list(pair) for pair in self.defines],
-            "include_dirs": [str(p) for p in self.include_dirs],
-            "top": self.top,
-            "params": [list(pair) for pair in self.params],
-            "synth": self.synth,
-            "dont_use": list(self.dont_use),
-            "max_fanout": self.max_fanout,
-            "force": self.force,
-        }
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -142,16 +142,6 @@ class TimingConfig(CircuitConfig):
                 raise HaloError(f"macro {text!r} is no module with its times", fix)
             found.append(Macro(name, *values))
         return tuple(found)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The options as JSON values, in the order of the fields; paths as given."""
-        return {field.name: _json(getattr(self, field.name)) for field in fields(self)}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    return [_json(item) for item in value] if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ Tests: tests/netlist/test_filelist.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from halo.errors import HaloError
 
 SYSTEMVERILOG = (".sv", ".svh")
 """Suffixes of files that hold SystemVerilog."""
+_INCLUDE = re.compile(r'`include\s+"([^"\n]+)"')
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,18 @@ class Sources:
         for path in self.include_dirs:
             if not path.is_dir():
                 raise HaloError("there is no such include folder", "Check the path.", path)
+
+
+def included_files(files: Sequence[Path], include_dirs: Sequence[Path] = ()) -> tuple[Path, ...]:
+    """The files and everything that they may include, each once; conditional compilation is not looked at."""
+    found = dict.fromkeys(files)
+    waiting = list(files)
+    while waiting:
+        path = waiting.pop()
+        for name in _INCLUDE.findall(path.read_text(encoding="utf-8", errors="replace")):
+            for folder in (path.parent, *include_dirs):
+                inner = folder / name
+                if inner.is_file() and inner not in found:
+                    found[inner] = None
+                    waiting.append(inner)
+    return tuple(found)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from halo.flow.simulation import SimulationConfig
 from halo.flow.simulators.bench_run import SimulationResult, TestRow
-from halo.flow.simulators.benches import BENCHES, Bench
+from halo.flow.simulators.benches import BENCHES, Bench, Parameter
 from halo.report.model import Block, File, Report, Section, Table
 
 _PROGRAMS = {"icarus": "Icarus Verilog", "verilator": "Verilator"}
@@ -23,7 +23,12 @@ def simulation_report(config: SimulationConfig, result: SimulationResult) -> Rep
     values = ", ".join(f"{name}={value}" for name, value in result.values.items())
     built = f"built in {result.build_s:.1f} s" if result.rebuilt else "taken from the cache, nothing was built"
     program = f"{_PROGRAMS[result.simulator.name]} {result.simulator.version}"
-    blocks: list[Block] = [f"model {built}", "", Table(_HEAD, [_cells(test) for test in result.tests], "llr")]
+    blocks: list[Block] = [
+        *result.said,
+        f"model {built}",
+        "",
+        Table(_HEAD, [_cells(test) for test in result.tests], "llr"),
+    ]
     blocks += [
         f"{test.name}: {name} = {value:,}" for test in result.tests for name, value in test.figures.items() if value
     ]
@@ -43,7 +48,7 @@ def benches_report() -> Report:
 
 
 def _bench(bench: Bench) -> Section:
-    rows = [(p.name, str(p.default), "; ".join([p.meaning, *_one_of(p.choices)])) for p in bench.parameters]
+    rows = [(p.name, str(p.default), "; ".join([p.meaning, *_one_of(p)])) for p in bench.parameters]
     table = [Table((), rows, "l")] if rows else []
     return Section(f"{bench.name}: {bench.description}", [*table, f"tests: {', '.join(bench.tests)}"])
 
@@ -73,5 +78,6 @@ def _cells(test: TestRow) -> tuple[str, ...]:
     )
 
 
-def _one_of(choices: Iterable[str]) -> list[str]:
-    return [f"one of {', '.join(choices)}"] if choices else []
+def _one_of(parameter: Parameter) -> list[str]:
+    own = ", or a module of --source" if parameter.names_module else ""
+    return [f"one of {', '.join(parameter.choices)}{own}"] if parameter.choices else []

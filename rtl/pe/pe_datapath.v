@@ -6,9 +6,13 @@
 // Without PIPELINE and CARRY_SAVE it is one of the MACs of rtl/mac, in which the partial sum is part of the array;
 // otherwise a multiplier, and a Kogge-Stone adder or, for carry-save sums, a row of full adders after it.
 //
+// MULTIPLIER = "external" takes the arithmetic from outside of rtl/: modules mac_external and mul_external with the ports
+// and parameters of mac_csa_array and mul_csa_array, of which only the one that PIPELINE and CARRY_SAVE ask for need be
+// there. halo sim --source writes them around a module of the user's.
+//
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits
-// MULTIPLIER                       family: "csa_array", "booth_r4", "sign_magnitude" or "behavioural"
+// MULTIPLIER                       family: "csa_array", "booth_r4", "sign_magnitude" or "behavioural", or "external"
 // PIPELINE                         1: a register between multiplier and adder
 // CARRY_SAVE                       1: partial sums are {carry, sum}, two numbers of ACC_WIDTH bits that add up to it
 // clk_i                            of the product's register
@@ -95,6 +99,17 @@ module pe_datapath #(
                     .psum_i      (psum_i),
                     .psum_o      (psum_o)
                 );
+            end else if (MULTIPLIER == "external") begin : g_external
+                mac_external #(
+                    .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                    .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+                    .ACC_WIDTH       (ACC_WIDTH)
+                ) u_mac (
+                    .weight_i    (weight_i),
+                    .activation_i(activation_i),
+                    .psum_i      (psum_i),
+                    .psum_o      (psum_o)
+                );
             end else begin : g_bad_multiplier
                 parameter_MULTIPLIER_must_be_csa_array_booth_r4_sign_magnitude_or_behavioural u_stop ();
             end
@@ -132,6 +147,15 @@ module pe_datapath #(
                 );
             end else if (MULTIPLIER == "behavioural") begin : g_behavioural
                 mul_behavioural #(
+                    .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                    .ACTIVATION_WIDTH(ACTIVATION_WIDTH)
+                ) u_mul (
+                    .weight_i    (weight_i),
+                    .activation_i(activation_i),
+                    .product_o   (product_d)
+                );
+            end else if (MULTIPLIER == "external") begin : g_external
+                mul_external #(
                     .WEIGHT_WIDTH    (WEIGHT_WIDTH),
                     .ACTIVATION_WIDTH(ACTIVATION_WIDTH)
                 ) u_mul (

@@ -2,7 +2,7 @@
 // mac_fp16_lanes: several copies of the floating-point MAC side by side, so that one step of a testbench checks many
 // operands. Testbench only.
 //
-// LANES                     copies
+// LANES                     copies, 1 to 64
 // PIPELINE                  0: mac_fp16; 1: mac_fp16_pipelined
 // clk_i                     clock, for PIPELINE
 // weights_i, activations_i  binary16, lane n stands at bits n*16 +: 16
@@ -25,6 +25,13 @@ module mac_fp16_lanes #(
     genvar n;
 
     generate
+        // A module that does not exist stops every tool, and its name says why.
+        if (LANES < 1 || LANES > 64) begin : g_bad_lanes
+            parameter_LANES_must_be_1_to_64 u_stop ();
+        end
+        if (PIPELINE != 0 && PIPELINE != 1) begin : g_bad_pipeline
+            parameter_PIPELINE_must_be_0_or_1 u_stop ();
+        end
         for (n = 0; n < LANES; n = n + 1) begin : g_lane
             if (PIPELINE != 0) begin : g_pipelined
                 mac_fp16_pipelined u_dut (

@@ -4,11 +4,10 @@
 // Testbench only. The copies are named by macros:
 //   DUT          module, e.g. mac_csa_array
 //   MULTIPLIER   defined if the module is a bare multiplier: the partial sums are then ignored
-//   NETLIST      defined if the module has no parameters: a netlist made for these widths
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   bits of one lane
 // ACC_WIDTH                        bits of one lane's sum; for a multiplier, which has none, at least those of a product
-// LANES                            copies
+// LANES                            copies, 1 to 64
 // strobe_i                         changes when the sums may be read; not connected
 // weights_i, activations_i         lane n stands at bits n*width +: width
 // psums_i, sums_o                  the same
@@ -43,23 +42,28 @@ module mac_lanes #(
     genvar n;
 
     generate
+        // A module that does not exist stops every tool, and its name says why.
+        if (LANES < 1 || LANES > 64) begin : g_bad_lanes
+            parameter_LANES_must_be_1_to_64 u_stop ();
+        end
+`ifdef MULTIPLIER
+        if (ACC_WIDTH < PRODUCT_WIDTH || ACC_WIDTH > 64) begin : g_bad_accumulator
+            parameter_ACC_WIDTH_must_hold_the_product_and_be_at_most_64 u_stop ();
+        end
+`endif
         for (n = 0; n < LANES; n = n + 1) begin : g_lane
 `ifdef MULTIPLIER
             wire signed [PRODUCT_WIDTH-1:0] product;
             wire signed [ACC_WIDTH-1:0]     sum = {{ACC_WIDTH - PRODUCT_WIDTH{product[PRODUCT_WIDTH-1]}}, product};
             assign sums_o[n*ACC_WIDTH+:ACC_WIDTH] = sum;
 `endif
-            `DUT
-`ifndef NETLIST
-            #(
+            `DUT #(
 `ifndef MULTIPLIER
                 .ACC_WIDTH       (ACC_WIDTH),
 `endif
                 .WEIGHT_WIDTH    (WEIGHT_WIDTH),
                 .ACTIVATION_WIDTH(ACTIVATION_WIDTH)
-            )
-`endif
-            u_dut (
+            ) u_dut (
 `ifdef MULTIPLIER
                 .product_o   (product),
 `else

@@ -12,6 +12,7 @@ import pytest
 
 from halo.flow.runs.assets import rtl_folder
 from halo.flow.runs.tools import FoundTool
+from halo.flow.simulators.own_modules import wrappers
 from halo.synth.sources import read_commands
 from halo.synth.yosys import run_yosys
 
@@ -90,9 +91,9 @@ BAD: tuple[tuple[str, Values, str], ...] = (
 )
 
 
-def start(found: FoundTool, arguments: Sequence[str | Path]) -> tuple[int, str]:
+def start(found: FoundTool, arguments: Sequence[str | Path], more: Sequence[Path] = ()) -> tuple[int, str]:
     run = subprocess.run(
-        [found.path, *arguments, *SOURCES],
+        [found.path, *arguments, *SOURCES, *more],
         env=found.environment,
         capture_output=True,
         text=True,
@@ -101,14 +102,14 @@ def start(found: FoundTool, arguments: Sequence[str | Path]) -> tuple[int, str]:
     return run.returncode, run.stdout + run.stderr
 
 
-def verilator(found: FoundTool, top: str, values: Values) -> tuple[int, str]:
+def verilator(found: FoundTool, top: str, values: Values, *more: Path) -> tuple[int, str]:
     parameters = [f"-G{name}={_literal(value)}" for name, value in values.items()]
-    return start(found, ["--lint-only", "-Wall", "--quiet", "--top-module", top, *parameters])
+    return start(found, ["--lint-only", "-Wall", "--quiet", "--top-module", top, *parameters], more)
 
 
-def icarus(found: FoundTool, top: str, values: Values) -> tuple[int, str]:
+def icarus(found: FoundTool, top: str, values: Values, *more: Path) -> tuple[int, str]:
     parameters = [f"-P{top}.{name}={_literal(value)}" for name, value in values.items()]
-    return start(found, ["-g2005", "-Wall", "-t", "null", "-s", top, *parameters])
+    return start(found, ["-g2005", "-Wall", "-t", "null", "-s", top, *parameters], more)
 
 
 def _literal(value: int | str) -> str:
@@ -174,3 +175,20 @@ def test_wrong_parameters_stop_yosys(tmp_path: Path) -> None:
         folder.mkdir()
         run = run_yosys(read_commands(SOURCES, top, values), folder, "check")
         assert run.error is not None and f"parameter_{name}_must" in run.error, (top, values, run.error)
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("multiplier", [True, False], ids=["multiplier", "mac"])
+def test_a_module_of_the_user_is_wrapped_cleanly(tool: FindTool, tmp_path: Path, multiplier: bool) -> None:
+    """What ``halo sim --source`` writes around it, in all tools."""
+    kind, parameters = ("mul", ["WEIGHT_WIDTH", "ACTIVATION_WIDTH"]) if multiplier else ("mac", ["WEIGHT_WIDTH"])
+    around = []
+    for name, text in wrappers(f"{kind}_booth_r4", parameters, {}, multiplier).items():
+        around.append(tmp_path / f"{name}.v")
+        around[-1].write_text(text, encoding="utf-8")
+    for values in ({"MULTIPLIER": "external"} | form for form in (FORMS[0], *FORMS[3:][:multiplier])):
+        assert verilator(tool("verilator"), "pe_ws", values, *around) == (0, "")
+        assert icarus(tool("iverilog"), "pe_ws", values, *around) == (0, "")
+    commands = [*read_commands([*SOURCES, *around], "pe_ws", {"MULTIPLIER": "external"}), "proc", "check -assert"]
+    run = run_yosys(commands, tmp_path, "check")
+    assert run.error is None and "Warning:" not in run.log

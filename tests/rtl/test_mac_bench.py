@@ -13,9 +13,11 @@ import pytest
 from halo.flow.runs.assets import DEFAULT_MAC, mac_sources, sim_folder
 from halo.flow.simulators.bench_run import SimulationResult
 from halo.flow.simulators.benches import BENCHES, FAMILIES
+from halo.flow.simulators.own_modules import OwnModules
 from halo.liberty import read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import drive_port, evaluate, read_port
+from halo.netlist.sources import Sources
 from halo.netlist.verilog import read_netlist
 from halo.synth import SynthesisResult, cell_models, synthesize
 
@@ -129,9 +131,8 @@ def test_all_pairs_of_the_default_netlist_in_icarus(
     made = synthesized(DEFAULT_MAC)
     models = tmp_path / "cells.v"
     models.write_text(cell_models(read_corner([osu018]), made.cell_counts), encoding="utf-8")
-    sources = [models, made.netlist_verilog, sim_folder() / "components" / "mac_lanes.v"]
-    parameters = parameters_of(DEFAULT_MAC) | {"NETLIST": 1}
-    require_clean(simulated("mac", "icarus", parameters, settings=HOLD, sources=sources), PAIRS)
+    own = OwnModules(Sources((models, made.netlist_verilog)), (), signed=("weight", "activation"))
+    require_clean(simulated("mac", "icarus", parameters_of(DEFAULT_MAC), settings=HOLD, own=own), PAIRS)
 
 
 ONE_BIT = (

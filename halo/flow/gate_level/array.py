@@ -7,7 +7,7 @@ Tests: tests/flow/gate_level/test_clocked_designs.py.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,15 @@ from halo.characterization.design import IDEAL_WIRES, port_conditions
 from halo.errors import HaloError
 from halo.flow.gate_level.weight_streams import Shape, Stream
 from halo.flow.runs.assets import rtl_folder
+from halo.flow.simulators.benches import find_bench
 from halo.flow.simulators.clocked_cycles import Cycles
+from halo.flow.simulators.own_modules import OwnModules, place
 from halo.liberty import read_corner
 from halo.liberty.model import Library
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import propagate_constants
 from halo.netlist.resets import require_inactive_resets
+from halo.netlist.sources import Sources
 from halo.netlist.verilog import read_netlist
 from halo.synth import SynthesisResult, synthesize
 from halo.synth.libraries import without_cells
@@ -34,6 +37,8 @@ I64 = npt.NDArray[np.int64]
 
 ELEMENT = "pe_ws"
 MESH = "ws_mesh"
+PARTS = ("mac", "pe", "memory", "systolic")
+"""Folders of ``rtl/`` that hold their Verilog."""
 DEFAULTS: dict[str, int | str] = {
     "WEIGHT_WIDTH": 8,
     "ACTIVATION_WIDTH": 8,
@@ -107,7 +112,7 @@ class GateArray:
                 clock = int(streamed.start + np.argmax(wrong[streamed.start :].any(axis=1)))
                 raise HaloError(
                     f"the netlist of {self.synthesis.top} gives a wrong {port} in clock {clock} even without delays",
-                    "Report this with the design.",
+                    "Run the bench of the RTL, without the gates: it shows which product is wrong.",
                 )
         return Cycles(self.ports(streamed), trace.outputs, compared, streamed.judged)
 
@@ -168,12 +173,39 @@ def array_spec(bench: str, parameters: Mapping[str, int | str]) -> ArraySpec:
     return ArraySpec(shape, ELEMENT if bench == "pe" else MESH, values)
 
 
+def place_in_array(
+    bench: str, parameters: Mapping[str, int | str], own: OwnModules | None, folder: Path
+) -> tuple[dict[str, int | str], Sources]:
+    """Parameters and sources of an element or a mesh in which modules of the user's stand.
+
+    Args:
+        bench: ``pe`` or ``systolic_ws``.
+        parameters: those that differ from the defaults, and those of the user's module.
+        own: the modules, if any.
+        folder: for the Verilog that is written around one.
+
+    Raises:
+        HaloError: as ``array_spec`` and ``halo.flow.simulators.own_modules.place``.
+    """
+    if own is None:
+        array_spec(bench, parameters)
+        return dict(parameters), Sources(array_sources())
+    array_spec(bench, {})
+    known = find_bench(bench)
+    names = [name for name in (*DEFAULTS, *(SIZES if bench == "systolic_ws" else ())) if name != "MULTIPLIER"]
+    gates = replace(known, parameters=tuple(p for p in known.parameters if p.name in (*names, "MULTIPLIER")))
+    placed = place(replace(gates, rtl=PARTS), parameters, own, folder)
+    built = {name: value for name, value in parameters.items() if name in names}
+    return {**built, "MULTIPLIER": placed.built["MULTIPLIER"]}, placed.sources
+
+
 def build_array(
     bench: str,
     parameters: Mapping[str, int | str],
     liberty: Sequence[Path],
     workdir: Path,
     *,
+    sources: Sources | None = None,
     dont_use: Sequence[str] = (),
 ) -> GateArray:
     """Synthesize an element or a mesh, calculate its delays and cut it at its registers.
@@ -183,6 +215,7 @@ def build_array(
         parameters: those that differ from the defaults.
         liberty: all files of one corner.
         workdir: folder for the netlist and the logs of the synthesis.
+        sources: Verilog to take instead of ``array_sources``.
         dont_use: cells that synthesis must not use; ``*`` and ``?`` match as in a shell.
 
     Raises:
@@ -190,7 +223,12 @@ def build_array(
     """
     spec = array_spec(bench, parameters)
     made = synthesize(
-        array_sources(), spec.top, liberty, parameters=spec.parameters, dont_use=dont_use, workdir=workdir
+        sources or array_sources(),
+        spec.top,
+        liberty,
+        parameters=spec.parameters,
+        dont_use=dont_use,
+        workdir=workdir,
     )
     library = without_cells(read_corner(list(liberty)), dont_use)
     circuit = compile_circuit(read_netlist(made.netlist_verilog, made.top), library)
@@ -217,9 +255,7 @@ def build_array(
 
 def array_sources() -> tuple[Path, ...]:
     """The Verilog of the multipliers, the elements and the arrays."""
-    return tuple(
-        path for part in ("mac", "pe", "memory", "systolic") for path in sorted((rtl_folder() / part).glob("*.v"))
-    )
+    return tuple(path for part in PARTS for path in sorted((rtl_folder() / part).glob("*.v")))
 
 
 def _packed(lanes: I64, bits: int) -> I64:

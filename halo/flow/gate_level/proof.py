@@ -5,22 +5,23 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from halo.characterization.classes import best_periods, trailing_zeros
+from halo.config import Operand, SourcesConfig
 from halo.errors import HaloError
-from halo.flow.gate_level.array import GateArray, array_sources, array_spec, build_array
+from halo.flow.gate_level.array import GateArray, array_sources, build_array, place_in_array
 from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
 from halo.flow.gate_level.trials import ErrorCurve, Trial, Trials
 from halo.flow.runs.provenance import Recorder, RunRecord, read_record
 from halo.flow.runs.runfolder import new_run
 from halo.flow.simulators.clocked_cycles import ClockedPlayer
+from halo.flow.simulators.own_modules import own_modules
 from halo.keywords import checked
 from halo.progress import Progress, silent
 from halo.units import FS_PER_PS
@@ -45,14 +46,13 @@ _SWEEP_SLOTS = (100, 1000)
 
 @checked
 @dataclass(frozen=True)
-class GatesConfig:
-    """Options of ``halo sim NAME --gates``.
+class GatesConfig(SourcesConfig):
+    """Options of ``halo sim NAME --gates``, beside those of the user's own modules.
 
     Attributes:
         bench: ``pe`` or ``systolic_ws``.
         liberty: all files of one corner.
         run_folder: folder to write.
-        params: parameters that differ from the defaults.
         weights: of the class; empty: found.
         class_of: the class of all weights that are as fast as this one; None: the fastest class.
         period_ps: clock of the class; None: calculated.
@@ -60,12 +60,12 @@ class GatesConfig:
         seed: of all stimuli.
         force: replace a finished run.
         dont_use: cells that synthesis must not use; ``*`` and ``?`` match as in a shell.
+        signed: operands of the user's module that are signed, whatever its ports are declared.
     """
 
     bench: str
     liberty: tuple[Path, ...]
     run_folder: Path
-    params: tuple[tuple[str, int | str], ...] = ()
     weights: tuple[int, ...] = ()
     class_of: int | None = None
     period_ps: float | None = None
@@ -73,17 +73,7 @@ class GatesConfig:
     seed: int = 1
     force: bool = False
     dont_use: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The options as JSON values."""
-        values = asdict(self)
-        values["liberty"] = [str(path) for path in self.liberty]
-        values["run_folder"] = str(self.run_folder)
-        return values | {
-            "params": [list(pair) for pair in self.params],
-            "dont_use": list(self.dont_use),
-            "weights": list(self.weights),
-        }
+    signed: tuple[Operand, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -160,22 +150,28 @@ def play_gates(
     Raises:
         HaloError: bad input or a missing tool.
     """
-    array_spec(config.bench, dict(config.params))
+    own = own_modules(config, config.signed)
     if not config.liberty:
         raise HaloError("no Liberty library is given", "Add --liberty FILE.")
     for path in config.liberty:
         if not path.is_file():
             raise HaloError("there is no such file", "Check the path.", path)
-    inputs = (*array_sources(), *config.liberty)
+    inputs = (*array_sources(), *config.liberty, *(() if own is None else own.read))
     with (
-        new_run(config.run_folder, config.force) as folder,
         tempfile.TemporaryDirectory(prefix="halo-gates-") as scratch,
+        new_run(config.run_folder, config.force) as folder,
     ):
         work = Path(scratch)
+        params, sources = place_in_array(config.bench, dict(config.params), own, work)
+
+        def build(bench: str, without: Collection[str] = ()) -> GateArray:
+            values = {name: value for name, value in params.items() if name not in without}
+            return build_array(bench, values, config.liberty, work / bench, sources=sources, dont_use=config.dont_use)
+
         with Recorder(folder, "sim --gates", config.to_dict(), inputs, report) as record:
-            array = _build(config, folder, work, record)
+            array = _build(lambda: build(config.bench), folder, record)
             bounds = array_bounds(array)
-            periods = _rest_periods(config, bounds, work, record)
+            periods = _rest_periods(bounds, lambda: build("pe", without=("ROWS", "COLUMNS")), record)
             clock = _class_clock(config, bounds, periods)
             _note(record, array, clock)
             trials = Trials(bounds, ClockedPlayer(array.design, array.library, work / "play"), config.seed)
@@ -191,20 +187,19 @@ def play_gates(
     return GatesResult(run, read_record(run), pd.read_csv(run / TRIALS), pd.read_csv(run / ERROR_RATES))
 
 
-def _build(config: GatesConfig, folder: Path, work: Path, record: Recorder) -> GateArray:
+def _build(build: Callable[[], GateArray], folder: Path, record: Recorder) -> GateArray:
     record.report("synthesis and delays", 0, 1)
-    array = build_array(config.bench, dict(config.params), config.liberty, work / "synthesis", dont_use=config.dont_use)
+    array = build()
     shutil.copyfile(array.synthesis.netlist_verilog, folder / "netlist.v")
     record.tools["yosys"] = array.synthesis.yosys_version
     record.report("synthesis and delays", 1, 1)
     return array
 
 
-def _rest_periods(config: GatesConfig, bounds: ArrayBounds, work: Path, record: Recorder) -> dict[int, int]:
+def _rest_periods(bounds: ArrayBounds, element: Callable[[], GateArray], record: Recorder) -> dict[int, int]:
     """Proven period of every weight at rest, in an element: a mesh is built of them, and its own bounds come later."""
     if not bounds.array.shape.element:
-        own = {name: value for name, value in config.params if name not in ("ROWS", "COLUMNS")}
-        bounds = array_bounds(build_array("pe", own, config.liberty, work / "element", dont_use=config.dont_use))
+        bounds = array_bounds(element())
     values = bounds.array.shape.weight_encoding.values
     periods = {}
     for i, weight in enumerate(values):

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from halo.errors import HaloError
 from halo.flow.simulators.benches import Bench, Value, find_bench
 from halo.flow.simulators.model_cache import built_model
+from halo.flow.simulators.own_modules import OwnModules, Placed, place
 from halo.flow.simulators.runner import RESULTS, RUN_LOG, Model, Simulator, SimulatorName, find_simulator, run_bench
 from halo.progress import Progress, silent
 
@@ -69,7 +70,8 @@ class SimulationResult:
         rebuilt: the model had to be built.
         build_s: seconds until it was there.
         simulator: which one, and its version.
-        values: of all parameters of the bench.
+        values: of all parameters of the bench, and of the user's module in it.
+        said: what became of the user's modules, one sentence each.
         run_folder: what was written, if anything.
     """
 
@@ -79,6 +81,7 @@ class SimulationResult:
     build_s: float
     simulator: Simulator
     values: Mapping[str, Value] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
     run_folder: Path | None = None
 
     @property
@@ -112,6 +115,7 @@ def simulate(
     settings: Mapping[str, Value] | None = None,
     waves: Path | None = None,
     sources: Sequence[Path] | None = None,
+    own: OwnModules | None = None,
     report: Progress | None = None,
 ) -> SimulationResult:
     """Run a bench. Not for threads: see ``halo.flow.simulators.runner``.
@@ -126,6 +130,7 @@ def simulate(
         settings: reach the bench as ``cocotb.plusargs``.
         waves: FST file to record.
         sources: Verilog instead of the bench's own.
+        own: modules of the user's, beside or in place of the bench's.
         report: told about progress.
 
     Raises:
@@ -133,10 +138,10 @@ def simulate(
             fails.
     """
     chosen = find_bench(bench)
-    values = chosen.values(parameters or {})
+    placed = place(chosen, parameters or {}, own, workdir)
     _require_tests(chosen, tests)
     found = find_simulator(simulator)
-    model = _model(chosen, values, tuple(sources or chosen.sources), waves is not None)
+    model = _model(chosen, placed, simulator, sources, waves is not None)
     workdir.mkdir(parents=True, exist_ok=True)
     tell = report or silent
     stage = f"building {bench} for {simulator}"
@@ -164,14 +169,29 @@ def simulate(
     )
     tell(stage, count, count)
     log = (workdir / RUN_LOG).read_text(encoding="utf-8", errors="replace")
-    return SimulationResult(_rows(workdir), log, rebuilt, build_s, found, values)
+    return SimulationResult(_rows(workdir), log, rebuilt, build_s, found, placed.values, placed.said)
 
 
-def _model(bench: Bench, values: Mapping[str, Value], sources: tuple[Path, ...], waves: bool) -> Model:
+def _model(
+    bench: Bench, placed: Placed, simulator: SimulatorName, sources: Sequence[Path] | None, waves: bool
+) -> Model:
     macros = [p for p in bench.parameters if p.macro]
-    defines = {name: text for p in macros for name, text in p.macros(values[p.name]).items()}
-    parameters = {p.name: values[p.name] for p in bench.parameters if not p.macro}
-    return Model(sources, bench.toplevel, parameters, defines, waves=waves)
+    defines = {name: text for p in macros for name, text in p.macros(placed.built[p.name]).items()}
+    given = placed.sources
+    for name in {name for name, _ in given.defines} & {*defines, *(p.name for p in macros)}:
+        raise HaloError(f"macro {name} belongs to bench {bench.name}", "Give yours another name.")
+    parameters = {p.name: placed.built[p.name] for p in bench.parameters if not p.macro}
+    own = bool(placed.said)
+    return Model(
+        tuple(sources or given.files),
+        bench.toplevel,
+        parameters,
+        {**defines, **dict(given.defines)},
+        # Warnings about the user's Verilog, whose style is not halo's to judge, do not stop Verilator.
+        arguments=("-Wno-fatal",) if own and simulator == "verilator" else (),
+        includes=tuple(dict.fromkeys([*given.include_dirs, *(path.parent for path in given.files)])) if own else (),
+        waves=waves,
+    )
 
 
 def _require_tests(bench: Bench, tests: Sequence[str] | None) -> None:

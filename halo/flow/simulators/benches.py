@@ -30,6 +30,7 @@ class Parameter:
         choices: the only values possible; empty: any number.
         macro: a Verilog macro instead of a parameter; 0 leaves it undefined.
         implied: further macros, by the values that bring them.
+        names_module: the value may be a module of the user's as well (``halo.flow.simulators.own_modules``).
     """
 
     name: str
@@ -38,6 +39,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     macro: bool = False
     implied: Mapping[Value, Mapping[str, str]] = field(default_factory=dict)
+    names_module: bool = False
 
     def macros(self, value: Value) -> dict[str, str]:
         """The Verilog macros that a value of this macro stands for."""
@@ -51,8 +53,9 @@ class Parameter:
         """
         if self.choices:
             if value not in self.choices:
+                own = ", or a module of Verilog that you give" if self.names_module else ""
                 raise HaloError(
-                    f"parameter {self.name} cannot be {value}", f"It must be one of {', '.join(self.choices)}."
+                    f"parameter {self.name} cannot be {value}", f"It must be one of {', '.join(self.choices)}{own}."
                 )
             return value
         if not isinstance(value, int):
@@ -118,9 +121,10 @@ _WIDTHS = (
     Parameter("ACTIVATION_WIDTH", 8, "bits of an activation, 2 to 16"),
     Parameter("ACC_WIDTH", 24, "bits of a partial sum: the product's to 64"),
 )
+_MULTIPLIER = Parameter("MULTIPLIER", FAMILIES[0], "family of the multiplier", FAMILIES, names_module=True)
 _ELEMENT = (
     *_WIDTHS,
-    Parameter("MULTIPLIER", FAMILIES[0], "family of the multiplier", FAMILIES),
+    _MULTIPLIER,
     Parameter("PIPELINE", 0, "1: a register between multiplier and adder"),
     Parameter("CARRY_SAVE", 0, "1: partial sums travel as sum and carry"),
 )
@@ -133,7 +137,7 @@ _ARRAY = (
 _DOT_PRODUCT = (
     Parameter("WIDTH", 8, "bits of the operands, 2 to 8"),
     Parameter("ACC_WIDTH", 32, "bits of an accumulator: those of four products to 64"),
-    Parameter("MULTIPLIER", FAMILIES[0], "family of the multiplier", FAMILIES),
+    _MULTIPLIER,
 )
 
 BENCHES: dict[str, Bench] = {
@@ -153,11 +157,12 @@ BENCHES: dict[str, Bench] = {
                     "module under test",
                     tuple(f"{kind}_{family}" for kind in ("mac", "mul") for family in FAMILIES),
                     macro=True,
-                    implied={f"mul_{family}": {"MULTIPLIER": "1"} for family in FAMILIES},  # has no partial sum
+                    # a multiplier has no partial sum
+                    implied={f"mul_{family}": {"MULTIPLIER": "1"} for family in (*FAMILIES, "external")},
+                    names_module=True,
                 ),
                 *_WIDTHS,
                 Parameter("LANES", 2, "copies simulated side by side"),
-                Parameter("NETLIST", 0, "1: the module is a netlist, without parameters", macro=True),
             ),
         ),
         Bench(

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Built simulation models on disk, so that the same Verilog is built once.
 
-An entry is named by the SHA-256 of everything that shapes it: every source's content, parameters, macros, flags, and
-the versions of simulator and cocotb. A model is built in a temporary folder elsewhere and renamed into its place, so an
-entry is there whole or not at all, whoever else builds the same. Verilator's run-time library, most of the work of a
-build, is the same for every model and is kept as well.
+An entry is named by the SHA-256 of everything that shapes it: the content of every source and of what it includes,
+parameters, macros, flags, and the versions of simulator and cocotb. A model is built in a temporary folder elsewhere
+and renamed into its place, so an entry is there whole or not at all, whoever else builds the same. Verilator's run-time
+library, most of the work of a build, is the same for every model and is kept as well.
 
 Tests: tests/flow/simulators/test_bench_run.py.
 """
@@ -23,6 +23,7 @@ from typing import Any
 
 from halo.cachedir import cache_folder, cache_key
 from halo.flow.simulators.runner import BUILD_LOG, Model, Simulator, build_model
+from halo.netlist.sources import included_files
 
 FORMAT = 1
 """Raise it with every change of how models are built."""
@@ -69,7 +70,7 @@ def _key(simulator: Simulator, model: Model) -> str:
         _platform(simulator),
         [model.toplevel, sorted(model.parameters.items()), sorted(model.defines.items())],
         [model.arguments, model.timescale, model.waves],
-        [hashlib.sha256(path.read_bytes()).hexdigest() for path in model.sources],
+        [hashlib.sha256(path.read_bytes()).hexdigest() for path in included_files(model.sources, model.includes)],
     )
 
 

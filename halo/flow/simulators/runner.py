@@ -33,6 +33,12 @@ TOOLS_OF: dict[SimulatorName, tuple[str, ...]] = {
     "icarus": ("iverilog", "vvp", LIBPYTHON),
     "verilator": ("verilator", "c++", "make", "perl", LIBPYTHON),
 }
+_PLACE = r"^(?:%Error[^:\n]*: )?(?P<path>[^:\n]+):(?P<line>\d+):(?:\d+:)? (?:error: )?"
+_IN_THE_VERILOG = (
+    (_PLACE + r"(?P<what>Unknown module type.*|Cannot find file containing module.*)", "Add the file that holds it."),
+    (_PLACE + r"(?P<what>.*)", "Correct the Verilog there."),
+)
+"""Complaints of Icarus and Verilator about a line, and what helps."""
 _EVERYTHING_VISIBLE = "--public-flat-rw"
 _KNOWN = "cocotb>=2.1,<2.2"
 """Releases whose runners have the methods that are replaced here."""
@@ -72,6 +78,7 @@ class Model:
         parameters: of the top level.
         defines: Verilog macros.
         arguments: further arguments for the compiler.
+        includes: folders in which an ``include`` is looked for.
         timescale: unit and precision where the sources state none.
         waves: able to record waves.
     """
@@ -81,6 +88,7 @@ class Model:
     parameters: Mapping[str, int | str]
     defines: Mapping[str, str]
     arguments: tuple[str, ...] = ()
+    includes: tuple[Path, ...] = ()
     timescale: tuple[str, str] = ("1ns", "1ps")
     waves: bool = False
 
@@ -119,6 +127,7 @@ def build_model(simulator: Simulator, model: Model, folder: Path, watch: Callabl
                 sources=[path.resolve() for path in model.sources],
                 hdl_toplevel=model.toplevel,
                 defines=model.defines,
+                includes=[path.resolve() for path in model.includes],
                 parameters={name: _literal(value) for name, value in model.parameters.items()},
                 build_args=arguments,
                 build_dir=folder,
@@ -311,6 +320,10 @@ def _build_failure(simulator: Simulator, folder: Path, error: BaseException) -> 
         return HaloError(
             f"Verilator cannot record waves: {header[1]}.h is not there", "Run: apt-get install liblz4-dev zlib1g-dev."
         )
+    for pattern, fix in _IN_THE_VERILOG:
+        place = re.search(pattern, text, re.MULTILINE)
+        if place is not None:
+            return HaloError(place["what"].strip(), fix, place["path"], int(place["line"]))
     return _failure(simulator, log, error)
 
 

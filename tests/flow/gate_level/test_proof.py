@@ -57,7 +57,9 @@ def test_element_from_the_command_line(
 @needs_icarus
 def test_a_period_too_short_fails_and_is_told(osu018: Path, tmp_path: Path) -> None:
     params = (*WIDTHS, ("ROWS", 2), ("COLUMNS", 1))
-    config = GatesConfig("systolic_ws", (osu018,), tmp_path / "run", params, (-8, 0), period_ps=1000.0, cycles=100)
+    config = GatesConfig(
+        "systolic_ws", (osu018,), tmp_path / "run", (-8, 0), params=params, period_ps=1000.0, cycles=100
+    )
     result = play_gates(config, quiet)
     assert not result.passed and "<td>" in result._repr_html_()
     trials = pd.read_csv(config.run_folder / TRIALS)
@@ -72,9 +74,9 @@ def test_bad_options(osu018: Path, tmp_path: Path) -> None:
     with pytest.raises(HaloError, match="no Liberty library"):
         play_gates(GatesConfig("pe", (), tmp_path / "run"), quiet)
     with pytest.raises(HaloError, match="no weight of this design"):
-        play_gates(GatesConfig("pe", (osu018,), tmp_path / "run", WIDTHS, weights=(8,)), quiet)
+        play_gates(GatesConfig("pe", (osu018,), tmp_path / "run", params=WIDTHS, weights=(8,)), quiet)
     with pytest.raises(HaloError, match="none is outside"):
-        play_gates(GatesConfig("pe", (osu018,), tmp_path / "run", WIDTHS, weights=tuple(range(-8, 8))), quiet)
+        play_gates(GatesConfig("pe", (osu018,), tmp_path / "run", params=WIDTHS, weights=tuple(range(-8, 8))), quiet)
     assert not (tmp_path / "run").exists()
 
 

@@ -184,7 +184,7 @@ def test_verilog_that_does_not_compile_is_quoted(
 ) -> None:
     broken = tmp_path / "pe_ws.v"
     broken.write_text("module pe_ws;\n  wire a\nendmodule\n", encoding="utf-8")
-    with pytest.raises(HaloError, match=r"the simulation in Icarus failed: .*pe_ws\.v:\d+: .*error"):
+    with pytest.raises(HaloError, match=r"pe_ws\.v:3: syntax error"):
         run(values={}, sources=[broken])
     assert not cache.exists()
 
