@@ -98,23 +98,26 @@ def macro_liberty(
 
 
 def _ports(name: str, modules: Mapping[str, dict[str, object]]) -> tuple[Port, ...]:
-    """Ports of a module, the same in every instance."""
+    """Ports of a module, as wide as in the widest instance: others leave pins unused, which changes no path."""
     own = re.compile(rf"{re.escape(name)}(?:\$.*)?|\$paramod\\{re.escape(name)}\\.*|\$paramod\$.*\\{re.escape(name)}")
-    known = {
-        tuple(
-            Port(port, how["direction"], len(how["bits"]), bool(how.get("signed", 0)))
+    known = [
+        {
+            port: Port(port, how["direction"], len(how["bits"]), bool(how.get("signed", 0)))
             for port, how in module["ports"].items()  # type: ignore[attr-defined]
-        )
+        }
         for key, module in modules.items()
         if own.fullmatch(key)
-    }
+    ]
     if not known:
         what = f"the design has no instance of a module {name}"
         raise HaloError(what, "Name a module whose header is in the sources, or give its Liberty file with --liberty.")
-    if len(known) > 1:
-        what = f"instances of module {name} have ports of different widths"
-        raise HaloError(what, "Give each width a module of its own, or a Liberty file with --liberty.")
-    return known.pop()
+    if any(
+        {(p.name, p.direction) for p in ports.values()} != {(p.name, p.direction) for p in known[0].values()}
+        for ports in known
+    ):
+        what = f"instances of module {name} have different ports"
+        raise HaloError(what, "Give each a module of its own, or a Liberty file with --liberty.")
+    return tuple(max((ports[port] for ports in known), key=lambda p: p.width) for port in known[0])
 
 
 def _cell(macro: Macro, ports: tuple[Port, ...], input_ff: float, slew_ps: float) -> str:

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // skew_properties: every lane of skew shows what entered it as many clocks ago as its delay says.
 //
-// The delays are shorter than the history kept, so induction over LANES clocks proves it for all time.
+// The delays are no longer than the history kept, so induction over its length proves it for all time.
 `default_nettype none
 
 module skew_properties #(
     parameter LANES   = 4,
     parameter WIDTH   = 2,
     parameter REVERSE = 0,
+    parameter LEAST   = 0,
     parameter RESET   = 0
 ) (
     input wire                   clk_i,
@@ -15,14 +16,17 @@ module skew_properties #(
     input wire [LANES*WIDTH-1:0] data_i
 );
 
+    localparam integer HISTORY = LANES + LEAST;
+
     wire [LANES*WIDTH-1:0] data;
-    reg  [LANES*WIDTH-1:0] before_q [0:LANES-1];  // before_q[n]: n + 1 clocks ago, 0 if a reset came since
-    reg  [LANES-1:0]       known_q = 0;  // before_q[n] was written
+    reg  [LANES*WIDTH-1:0] before_q [0:HISTORY-1];  // before_q[n]: n + 1 clocks ago, 0 if a reset came since
+    reg  [HISTORY-1:0]     known_q = 0;  // before_q[n] was written
 
     skew #(
         .LANES  (LANES),
         .WIDTH  (WIDTH),
         .REVERSE(REVERSE),
+        .LEAST  (LEAST),
         .RESET  (RESET)
     ) u_skew (
         .clk_i (clk_i),
@@ -34,7 +38,7 @@ module skew_properties #(
     genvar i;
 
     generate
-        for (i = 0; i < LANES; i = i + 1) begin : g_history
+        for (i = 0; i < HISTORY; i = i + 1) begin : g_history
             always @(posedge clk_i) begin
                 if (RESET != 0 && !rst_ni) before_q[i] <= 0;
                 else before_q[i] <= (i == 0) ? data_i : before_q[(i == 0) ? 0 : i-1];
@@ -42,7 +46,7 @@ module skew_properties #(
             end
         end
         for (i = 0; i < LANES; i = i + 1) begin : g_lane
-            localparam integer DELAY = (REVERSE != 0) ? LANES - 1 - i : i;
+            localparam integer DELAY = LEAST + ((REVERSE != 0) ? LANES - 1 - i : i);
             if (DELAY == 0) begin : g_wire
                 always @* assert (data[i*WIDTH+:WIDTH] == data_i[i*WIDTH+:WIDTH]);
             end else begin : g_delayed

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// weight_loader_properties: each beat loads the next row, row 0 first; full says that the last one has; a tile's weights
-// are never loaded over those that wait, and the beat after them may come with the start.
+// weight_loader_properties: each beat loads the next row, row 0 first; full says that the last one has, with this clock
+// or before; a tile's weights are never loaded over those that wait, and the next one's may follow in the clock after a
+// start. Nothing is ready during reset.
 `default_nettype none
 
 module weight_loader_properties #(
@@ -44,11 +45,13 @@ module weight_loader_properties #(
     always @* begin
         if (rst_n) begin
             assert (loaded_q <= ROWS);
-            assert (full == (loaded_q == ROWS));
-            if (take) assert (load == (1 << (start ? 0 : loaded_q)));
+            assert (full == (loaded_q + (take ? 1 : 0) == ROWS));
+            if (take) assert (load == (1 << loaded_q));
             else assert (load == 0);
-            if (loaded_q < ROWS) assert (ready);
+            assert (ready == (loaded_q < ROWS));
             assert (\u_loader.row_q == (1 << (loaded_q == ROWS ? 0 : loaded_q)));
+        end else begin
+            assert (!ready);
         end
     end
 

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // accumulator_buffer: adds the k-tiles of an output tile row by row and queues the finished rows for the result stream.
 //
-// A ring of 2 * DEPTH rows, room for two output tiles of DEPTH rows (ping-pong) or for more smaller ones: behind the
-// finished rows, which leave in order, the rows of the output tile in progress are visited once a k-tile. A row is
-// finished, and may leave, as soon as the last k-tile has been added to it.
-// Latency: a row of the last k-tile at the input in clock t is read and added in t and t + 1 and offered in t + 2.
-// Whoever sends rows has reserved the room for them: the input cannot be stalled.
+// A memory holds the sums of the output tile in progress, one row each. Its rows are read, added to and written back
+// once a k-tile; those of the last k-tile go to a result_store of 2 * DEPTH rows instead, room for two output tiles of
+// DEPTH rows (ping-pong) or for more smaller ones. Whoever sends rows has reserved that room: the input cannot be stalled.
+//
+// Latency: flags in clock t, their row in t + 1; it is read in t, added in t + 2, written back or queued in t + 3, and
+// offered in t + 6. So the same row of two k-tiles must be 4 clocks apart, or more.
+//
+// Memory: memory_1r1w of DEPTH rows (and that of result_store): one port to write, one to read, data one clock after
+// the address. An address is never read in the clock in which it is written. No path leads from a memory through more
+// than wires to the next register, so an access may take a whole clock.
 //
 // COLUMNS, ACC_WIDTH         sums a row, bits a sum
-// DEPTH                      rows of the longest tile
+// DEPTH                      rows of the longest tile, 1 or more
 // clk_i, rst_ni              clock; synchronous reset, active low
-// row_valid_i, row_i         a row of one k-tile
-// first_i, last_i            it is of the first (replaces what the row held), of the last k-tile of its output tile
+// row_valid_i                a row of one k-tile comes in the next clock
+// first_i, last_i            it is of the first (replaces what the memory holds), of the last k-tile of its output tile
 // end_i                      it is the last row of its tile
+// row_i                      the row whose flags came in the clock before
 // tdata_o, tlast_o, tvalid_o, tready_i   finished rows; tlast on the last one of an output tile
 `default_nettype none
 
@@ -25,10 +31,10 @@ module accumulator_buffer #(
     input  wire                         rst_ni,
     // rows from the array
     input  wire                         row_valid_i,
-    input  wire [COLUMNS*ACC_WIDTH-1:0] row_i,
     input  wire                         first_i,
     input  wire                         last_i,
     input  wire                         end_i,
+    input  wire [COLUMNS*ACC_WIDTH-1:0] row_i,
     // results
     output wire [COLUMNS*ACC_WIDTH-1:0] tdata_o,
     output wire                         tlast_o,
@@ -36,86 +42,80 @@ module accumulator_buffer #(
     input  wire                         tready_i
 );
 
-    localparam integer ENTRIES = 2 * DEPTH;
-    localparam integer INDEX_WIDTH = $clog2(ENTRIES);
-    localparam integer COUNT_WIDTH = $clog2(ENTRIES + 1);
+    localparam integer INDEX_BITS = (DEPTH > 1) ? $clog2(DEPTH) : 1;
     localparam integer ROW_WIDTH = COLUMNS * ACC_WIDTH;
-    localparam [31:0] NEWEST_32 = ENTRIES - 1;
     localparam [31:0] ONE_32 = 1;
-    localparam [INDEX_WIDTH-1:0] NEWEST = NEWEST_32[INDEX_WIDTH-1:0];
-    localparam [INDEX_WIDTH-1:0] ONE = ONE_32[INDEX_WIDTH-1:0];
-    localparam [COUNT_WIDTH-1:0] ONE_ROW = ONE_32[COUNT_WIDTH-1:0];
+    localparam [INDEX_BITS-1:0] ONE = ONE_32[INDEX_BITS-1:0];
 
-    function [INDEX_WIDTH-1:0] after;
-        input [INDEX_WIDTH-1:0] index;
-        after = (index == NEWEST) ? {INDEX_WIDTH{1'b0}} : index + ONE;
-    endfunction
-
-    reg  [ROW_WIDTH:0]     memory_q [0:ENTRIES-1];  // {last row of its tile, sums}
-    reg  [INDEX_WIDTH-1:0] base_q;  // first row of the output tile in progress
-    reg  [INDEX_WIDTH-1:0] index_q;  // row that row_i belongs to
-    reg  [INDEX_WIDTH-1:0] oldest_q;  // finished row that leaves next
-    reg  [COUNT_WIDTH-1:0] finished_q;  // finished rows held
-    // Adding.
-    reg                    add_q;
-    reg  [INDEX_WIDTH-1:0] add_index_q;
-    reg  [ROW_WIDTH-1:0]   held_q;
-    reg  [ROW_WIDTH-1:0]   row_q;
-    reg                    last_q;
-    reg                    end_q;
-    wire [ROW_WIDTH-1:0]   sums;
-    wire [ROW_WIDTH-1:0]   held;
-    wire [ROW_WIDTH:0]     oldest;
-    wire                   finish;
-    wire                   leave;
+    reg  [  INDEX_BITS-1:0] index_q;  // of the row whose flags come
+    reg                     first_q;
+    // What goes with a row: behind its flags by one clock (lowest), by two, by three.
+    reg  [             2:0] write_q;  // it is written back
+    reg  [             2:0] finish_q;  // it is queued
+    reg  [             2:0] end_q;
+    reg  [3*INDEX_BITS-1:0] indices_q;
+    wire [   ROW_WIDTH-1:0] held;
+    wire [   ROW_WIDTH-1:0] sums;
 
     genvar c;
 
-    generate
-        for (c = 0; c < COLUMNS; c = c + 1) begin : g_column
-            assign sums[c*ACC_WIDTH+:ACC_WIDTH] =
-                held_q[c*ACC_WIDTH+:ACC_WIDTH] + row_q[c*ACC_WIDTH+:ACC_WIDTH];
-        end
-    endgenerate
-
-    // Tiles of one row may follow each other in neighbouring clocks: the second finds its row while it is being added.
-    assign held = (add_q && add_index_q == index_q) ? sums : memory_q[index_q][ROW_WIDTH-1:0];
-
-    assign finish   = add_q && last_q;
-    assign leave    = tvalid_o && tready_i;
-    assign oldest   = memory_q[oldest_q];
-    assign tvalid_o = finished_q != {COUNT_WIDTH{1'b0}};
-    assign tlast_o  = oldest[ROW_WIDTH];
-    assign tdata_o  = oldest[ROW_WIDTH-1:0];
-
     always @(posedge clk_i) begin
-        row_q       <= row_i;
-        held_q      <= first_i ? {ROW_WIDTH{1'b0}} : held;
-        add_index_q <= index_q;
-        last_q      <= last_i;
-        end_q       <= end_i;
-        if (add_q) memory_q[add_index_q] <= {end_q, sums};
+        first_q   <= first_i;
+        end_q     <= {end_q[1:0], end_i};
+        indices_q <= {indices_q[0+:2*INDEX_BITS], index_q};
     end
 
     always @(posedge clk_i) begin
         if (!rst_ni) begin
-            base_q     <= {INDEX_WIDTH{1'b0}};
-            index_q    <= {INDEX_WIDTH{1'b0}};
-            oldest_q   <= {INDEX_WIDTH{1'b0}};
-            finished_q <= {COUNT_WIDTH{1'b0}};
-            add_q      <= 1'b0;
+            index_q  <= {INDEX_BITS{1'b0}};
+            write_q  <= 3'b000;
+            finish_q <= 3'b000;
         end else begin
-            add_q <= row_valid_i;
-            if (row_valid_i) begin
-                // The next k-tile starts at the first row again, the next output tile behind the last one.
-                index_q <= (end_i && !last_i) ? base_q : after(index_q);
-                if (end_i && last_i) base_q <= after(index_q);
-            end
-            if (leave) oldest_q <= after(oldest_q);
-            if (finish && !leave) finished_q <= finished_q + ONE_ROW;
-            else if (leave && !finish) finished_q <= finished_q - ONE_ROW;
+            if (row_valid_i) index_q <= end_i ? {INDEX_BITS{1'b0}} : index_q + ONE;
+            write_q  <= {write_q[1:0], row_valid_i && !last_i};
+            finish_q <= {finish_q[1:0], row_valid_i && last_i};
         end
     end
+
+    memory_1r1w #(
+        .WIDTH(ROW_WIDTH),
+        .DEPTH(DEPTH)
+    ) u_memory (
+        .clk_i          (clk_i),
+        .write_i        (write_q[2]),
+        .write_address_i(indices_q[2*INDEX_BITS+:INDEX_BITS]),
+        .write_data_i   (sums),
+        .read_i         (row_valid_i && !first_i),
+        .read_address_i (index_q),
+        .read_data_o    (held)
+    );
+
+    generate
+        for (c = 0; c < COLUMNS; c = c + 1) begin : g_column
+            accumulator_column #(
+                .WIDTH(ACC_WIDTH)
+            ) u_accumulator (
+                .clk_i  (clk_i),
+                .sum_i  (row_i[c*ACC_WIDTH+:ACC_WIDTH]),
+                .held_i (held[c*ACC_WIDTH+:ACC_WIDTH]),
+                .first_i(first_q),
+                .sum_o  (sums[c*ACC_WIDTH+:ACC_WIDTH])
+            );
+        end
+    endgenerate
+
+    result_store #(
+        .WIDTH(ROW_WIDTH + 1),
+        .DEPTH(2 * DEPTH)
+    ) u_store (
+        .clk_i   (clk_i),
+        .rst_ni  (rst_ni),
+        .write_i (finish_q[2]),
+        .data_i  ({end_q[2], sums}),
+        .tdata_o ({tlast_o, tdata_o}),
+        .tvalid_o(tvalid_o),
+        .tready_i(tready_i)
+    );
 
 endmodule
 

@@ -4,20 +4,24 @@
 //
 // A command describes a tile. Its k-tiles, from the one marked first to the one marked last and all with the same number
 // of rows, make an output tile, whose sums leave as one beat a row. Ports carry AXI-Stream names. Ready never waits for
-// valid. All streams may stall at any time; an activation that is not there is a bubble in the array. No stream may
-// move during reset, which empties everything, the class included: the clock generator must go back to class 0 with it.
+// the valid of its stream, nor valid for its ready. All streams may stall at any time; an activation that is not there is
+// a bubble in the array. Nothing is ready during reset, which empties everything, the class included: the clock
+// generator must go back to class 0 with it.
 //
 // Cycle contract, no stalls (halo.arch.systolic.ws_cycles), clock 0 takes the first command and the first weights:
-//     way = ROWS + COLUMNS + PIPELINE + 2      from an activation to its row of results
+//     way = ROWS + COLUMNS + PIPELINE + 6      from an activation to its row of results
 //     lead(n) = 0 if its gap is 0, or 1 + gap   from the swap to the first activation; the gap is SWAP_GAP, and for the
 //                                               first tile after a change of the clock at least CLASS_GAP
-//     start(0) = ROWS                                                             load
-//     start(n) = start(n-1) + max(lead(n-1) + rows(n-1), ROWS)                    stream, loads overlap
+//     start(0) = max(ROWS, 3)                                                     load, command
+//     start(n) = start(n-1) + max(lead(n-1) + max(rows(n-1), 4), ROWS)            stream, loads overlap
 //     row m of tile n, if it is a last k-tile, leaves in clock start(n) + lead(n) + m + way    fill, drain
-// so one tile takes ROWS + lead + rows + way clocks, first weights and last results included. Two things delay a start:
+// so one tile takes max(ROWS, 3) + lead + rows + way clocks, first weights and last results included. Two things delay a
+// start:
 //  - a change of the class, with acknowledge waits of u clocks (request to acknowledge) and v clocks (end of request
-//    to its fall): start(n) is start(n-1) + lead(n-1) + rows(n-1) + way + 1 + u + v or later, start(0) 3 + u + v;
-//  - room: the accumulator buffer holds 2 * DEPTH rows; an output tile starts in the clock after enough of them left.
+//    to its fall): start(n) is start(n-1) + lead(n-1) + rows(n-1) + way + 3 + u + v or later, start(0) 5 + u + v;
+//  - room: the accumulator buffer holds 2 * DEPTH rows; an output tile starts 3 clocks after enough of them left, or
+//    later.
+// With stalls, tile n starts max(4 - rows(n-1), 0) + 1 clocks after the last activation of the tile before, or later.
 //
 // Never deadlocks. Results wait for their reader only, activations in the array for nothing (their room is reserved),
 // weights for the start of the tile before, a change of the clock for the acknowledge and activations in the array.
@@ -85,20 +89,25 @@ module systolic_ws #(
 
     wire                             weights_full;
     wire                             start;
+    wire                             swap;
     wire                             slot;
+    wire                             row_valid;
     wire                             first;
     wire                             last;
     wire                             tile_end;
+    reg  [ROWS-1:0]                  slots_q;
+    reg  [ROWS-1:0]                  swaps_q;
+    /* verilator lint_off UNUSEDSIGNAL */  // what the last row has had ends here
+    wire [ROWS:0]                    slots;
+    wire [ROWS:0]                    swaps;
+    /* verilator lint_on UNUSEDSIGNAL */
     wire [ROWS-1:0]                  load;
     wire [ROWS-1:0]                  row_load;
-    wire [ROWS-1:0]                  row_swap;
-    wire [ROWS-1:0]                  row_valid;
     wire [ROWS*ACTIVATION_WIDTH-1:0] row_activation;
     wire [COLUMNS*WEIGHT_WIDTH-1:0]  column_weight;
     wire [COLUMNS*PSUM_WIDTH-1:0]    psum;
     wire [COLUMNS*ACC_WIDTH-1:0]     sums;
     wire [COLUMNS*ACC_WIDTH-1:0]     aligned;
-    wire                             aligned_valid;
 
     genvar i;
 
@@ -155,9 +164,11 @@ module systolic_ws #(
         .command_ready_o    (s_axis_command_tready),
         .weights_full_i     (weights_full),
         .start_o            (start),
+        .swap_o             (swap),
         .activation_valid_i (s_axis_activation_tvalid),
         .activation_ready_o (s_axis_activation_tready),
         .slot_o             (slot),
+        .row_valid_o        (row_valid),
         .first_o            (first),
         .last_o             (last),
         .end_o              (tile_end),
@@ -179,31 +190,24 @@ module systolic_ws #(
         .load_o (load)
     );
 
-    skew #(
-        .LANES(ROWS),
-        .WIDTH(1),
-        .RESET(1)
-    ) u_skew_valid (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i({ROWS{slot}}),
-        .data_o(row_valid)
-    );
+    // A slot and a swap reach row r after 1 + r clocks.
+    assign slots = {slots_q, slot};
+    assign swaps = {swaps_q, swap};
+
+    always @(posedge clk_i) begin
+        if (!rst_ni) begin
+            slots_q <= {ROWS{1'b0}};
+            swaps_q <= {ROWS{1'b0}};
+        end else begin
+            slots_q <= slots[ROWS-1:0];
+            swaps_q <= swaps[ROWS-1:0];
+        end
+    end
 
     skew #(
         .LANES(ROWS),
         .WIDTH(1),
-        .RESET(1)
-    ) u_skew_swap (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i({ROWS{start}}),
-        .data_o(row_swap)
-    );
-
-    skew #(
-        .LANES(ROWS),
-        .WIDTH(1),
+        .LEAST(1),
         .RESET(1)
     ) u_skew_load (
         .clk_i (clk_i),
@@ -214,7 +218,8 @@ module systolic_ws #(
 
     skew #(
         .LANES(ROWS),
-        .WIDTH(ACTIVATION_WIDTH)
+        .WIDTH(ACTIVATION_WIDTH),
+        .LEAST(1)
     ) u_skew_activation (
         .clk_i (clk_i),
         .rst_ni(rst_ni),
@@ -224,7 +229,8 @@ module systolic_ws #(
 
     skew #(
         .LANES(COLUMNS),
-        .WIDTH(WEIGHT_WIDTH)
+        .WIDTH(WEIGHT_WIDTH),
+        .LEAST(1)
     ) u_skew_weight (
         .clk_i (clk_i),
         .rst_ni(rst_ni),
@@ -244,13 +250,15 @@ module systolic_ws #(
     ) u_mesh (
         .clk_i        (clk_i),
         .rst_ni       (rst_ni),
-        .valid_i      (row_valid),
-        .swap_i       (row_swap),
+        .valid_i      (slots_q),
+        .swap_i       (swaps_q),
         .weight_load_i(row_load),
         .activation_i (row_activation),
         .weight_i     (column_weight),
         .psum_o       (psum),
-        .valid_o      (aligned_valid)
+        /* verilator lint_off PINCONNECTEMPTY */
+        .valid_o      ()  // the controller knows which rows are valid before they come
+        /* verilator lint_on PINCONNECTEMPTY */
     );
 
     skew #(
@@ -271,11 +279,11 @@ module systolic_ws #(
     ) u_buffer (
         .clk_i      (clk_i),
         .rst_ni     (rst_ni),
-        .row_valid_i(aligned_valid),
-        .row_i      (aligned),
+        .row_valid_i(row_valid),
         .first_i    (first),
         .last_i     (last),
         .end_i      (tile_end),
+        .row_i      (aligned),
         .tdata_o    (m_axis_result_tdata),
         .tlast_o    (m_axis_result_tlast),
         .tvalid_o   (m_axis_result_tvalid),

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // weight_loader: takes the weights of the next tile, row by row, and says when all of them are on their way.
 //
-// Row r enters the mesh at the top in the clock of its beat and its load enable at the left of row r; the delay of r
-// clocks that the enable needs on its way there is the skew's. The elements of a row take the weight before the swap
-// of a start in any later clock reaches them, and those of the tile after it may follow from the clock of the start on.
+// Row r enters the mesh at the top a clock after its beat and its load enable at the left of row r; the register, and
+// the delay of r clocks that the enable needs on its way there, are the skew's. The elements of a row take the weight
+// before the swap of a start reaches them, which takes the same way from the clock after start_i on. The weights of the
+// tile after it may follow from that clock on.
 //
-// Latency: full_o one clock after the last beat.
+// Latency: full_o in the clock of the last beat; ready_o is a register, but for the reset.
 //
 // ROWS               beats a tile, 1 or more
 // clk_i, rst_ni      clock; synchronous reset, active low
 // valid_i, ready_o   handshake of the weight stream
-// start_i            the tile whose weights are loaded starts; only with full_o
-// full_o             they are all loaded
+// start_i            the tile whose weights are loaded starts with the next clock; only with full_o
+// full_o             they are all loaded, or will be with this clock's beat
 // load_o             a bit a row: this clock's beat is its weights
 `default_nettype none
 
@@ -33,9 +34,9 @@ module weight_loader #(
     reg             full_q;
     wire            take;
 
-    assign ready_o = !full_q || start_i;
-    assign take    = valid_i && ready_o;
-    assign full_o  = full_q;
+    assign ready_o = !full_q && rst_ni;
+    assign take    = valid_i && !full_q;
+    assign full_o  = full_q || (valid_i && row_q[ROWS-1]);
     assign load_o  = take ? row_q : {ROWS{1'b0}};
 
     always @(posedge clk_i) begin
@@ -44,7 +45,7 @@ module weight_loader #(
             full_q <= 1'b0;
         end else begin
             if (take) row_q <= (row_q << 1) | (row_q >> (ROWS - 1));
-            full_q <= (full_q && !start_i) || (take && row_q[ROWS-1]);
+            full_q <= full_o && !start_i;
         end
     end
 

@@ -217,6 +217,22 @@ def test_a_memory_by_two_numbers(run: Callable[..., TimingResult], tmp_path: Pat
     assert periods["store:1500"] == periods["store:1500:400"]
 
 
+def test_a_memory_of_several_widths_by_two_numbers(run: Callable[..., TimingResult]) -> None:
+    text = """module fifo #(parameter W = 8) (input clk, input [W-1:0] d, output reg [W-1:0] q);
+    reg [W-1:0] held; always @(posedge clk) begin held <= d; q <= held; end
+    endmodule
+    module pair (input clk, input [3:0] a, output [3:0] x, output [11:0] y);
+    reg [11:0] wide; always @(posedge clk) wide <= {3{a}};
+    fifo #(.W(4)) u_narrow (.clk(clk), .d(wide[3:0]), .q(x));
+    fifo #(.W(12)) u_wide (.clk(clk), .d(wide), .q(y));
+    endmodule
+    """
+    ends = run(text, "pair", macros=("fifo:1500:400",)).endpoints
+    found = {(name, float(setup)) for name, setup in zip(ends["endpoint"], ends["setup_ps"], strict=True)}
+    pins = {(f"u_narrow/d[{n}]", 400.0) for n in range(4)} | {(f"u_wide/d[{n}]", 400.0) for n in range(12)}
+    assert pins <= found and not any(name.startswith("u_narrow/d[4]") for name, _ in found)
+
+
 def test_clocks_of_a_table(run: Callable[..., TimingResult], tmp_path: Path) -> None:
     table = write_run(tmp_path / "mac", corner())
     result = run(ARRAY, "array", table=table)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from halo.arch.systolic.os_cycles import OsArray
-from halo.arch.systolic.ws_cycles import WsArray
+from halo.arch.systolic.ws_cycles import CHECK, WsArray
 from halo.errors import HaloError
 from halo.sourced import Parameters, load_toml, read_parameters
 
@@ -157,7 +157,7 @@ def _whole(values: Parameters, key: str) -> int:
 def _check_buffers(arch: SystolicArch, path: Path) -> None:
     """Two of everything that is double-buffered must fit, and sums must find room without waiting."""
     # Sums of `depth` rows leave while as many fill: with this depth an output tile never waits for room.
-    depth = arch.ws().latency if arch.dataflow == "ws" else arch.rows
+    depth = arch.ws().latency + CHECK - 1 if arch.dataflow == "ws" else arch.rows
     if arch.depth < depth:
         least = -(-2 * depth * arch.columns * SUM_BYTES // 1024)
         fix = f"Give {least} or more: two times {depth} rows of {arch.columns} sums."

@@ -5,8 +5,9 @@ The outputs and the clock of every beat are those of the Verilog. Controllers ru
 ``os_kernel``. The mesh is not moved register by register, because what its registers hold is known:
 
 - A controller sees handshakes and counts, never data, and no register of the mesh can be stopped. So a slot that the
-  controller issues in clock s is in element (r, c) in clock s + r + c + 1, whatever happens elsewhere: r clocks of
-  skew, c elements to the right. Which elements work in a clock follows from the clocks of the slots alone.
+  controller issues in clock s is in element (r, c) in clock s + r + c + 1 (weight-stationary: + 2, for the register in
+  front of the skew), whatever happens elsewhere: r clocks of skew, c elements to the right. Which elements work in a
+  clock follows from the clocks of the slots alone.
 - Weight-stationary: the swap that opens a tile travels with the same delay r + c in front of the tile's slots, so a
   slot meets its own tile's weights in every element. Output-stationary: weights travel down with delay r and are skewed
   by c, so the activation of a slot meets the weight of the same slot in every element.
@@ -39,7 +40,7 @@ from halo.arch.systolic.loads import I64, Flags, Int8, OsLoad, StreamStalls, WsL
 from halo.arch.systolic.mesh_kernel import count_busy, count_weights, move_slots
 from halo.arch.systolic.os_cycles import OsArray
 from halo.arch.systolic.os_kernel import os_control
-from halo.arch.systolic.ws_cycles import WsArray
+from halo.arch.systolic.ws_cycles import LEAST_SLOTS, WsArray
 from halo.arch.systolic.ws_kernel import ws_control
 from halo.arch.weights import INT8_VALUES, INT8_ZERO
 from halo.characterization.table import WeightTable
@@ -171,7 +172,7 @@ def simulate_ws(
     check_ws_loads(array, activation, weight, loads)
     tiles = np.array([(t.tile.rows, t.tile.first, t.tile.last, t.tile.frequency_class) for t in loads], np.int64)
     gaps = np.array([max(array.lead(changed=changed) - 1, 0) for changed in (False, True)])
-    size = array.rows, array.depth, array.latency
+    size = array.rows, array.depth, array.latency, LEAST_SLOTS
 
     def control(waits: I64, slots: I64, results: I64, seen: I64) -> None:
         ws_control(tiles, *size, gaps, waits, _flags(stalls), slots, results, seen)
@@ -189,7 +190,7 @@ def simulate_ws(
         outputs=_outputs(activation, weight, places, array.columns, acc_bits, threads),
         slots=run.slots,
         results=run.results,
-        busy=run.busy(heights, [min(array.columns, weight.shape[1] - load.column) for load in loads]),
+        busy=run.busy(heights, [min(array.columns, weight.shape[1] - load.column) for load in loads], entry=2),
         clock_intervals=run.clock_intervals(),
         weight_activity=_weight_activity(weight, blocks, run.classes),
     )
@@ -239,7 +240,7 @@ def simulate_os(
         outputs=_outputs(activation, weight, places, array.columns, acc_bits, threads),
         slots=run.slots,
         results=run.results,
-        busy=run.busy(tiles[:, 0], [min(array.columns, weight.shape[1] - load.column) for load in loads]),
+        busy=run.busy(tiles[:, 0], [min(array.columns, weight.shape[1] - load.column) for load in loads], entry=1),
         clock_intervals=run.clock_intervals(),
         weight_activity=counts,
     )
@@ -287,11 +288,11 @@ class _Controlled:
         """Number of classes of the clock."""
         return int(self.kinds.max()) + 1
 
-    def busy(self, heights: npt.ArrayLike, widths: npt.ArrayLike) -> I64:
-        """Elements at work in each clock, given the corner that each load fills."""
+    def busy(self, heights: npt.ArrayLike, widths: npt.ArrayLike, entry: int) -> I64:
+        """Elements at work in each clock, given the corner that each load fills; ``entry``: clocks to its first one."""
         counts = np.zeros(int(self.results[-1]) + 1, np.int64)
         starts = np.concatenate([[0], np.cumsum(self.beats)])
-        count_busy(self.slots, starts, np.asarray(heights, np.int64), np.asarray(widths, np.int64), counts)
+        count_busy(self.slots + entry, starts, np.asarray(heights, np.int64), np.asarray(widths, np.int64), counts)
         return counts
 
     def clock_intervals(self) -> tuple[ClockInterval, ...]:

@@ -7,8 +7,8 @@ since then repeat, and a product needs as many steps as there are different wind
 
 A *clock interval* is what runs between two changes of the clock. A change empties the array, so the clocks of an
 interval depend on its own tiles alone. The clock changes between the waits of the handshake: the first one (request to
-acknowledge) and the drain belong to the interval before, the second one and the clock that sees the acknowledge to the
-one after.
+acknowledge) and the drain belong to the interval before; the second one, the clock that sees the acknowledge and those
+in which the tile is checked to the one after.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from halo.arch.systolic.os_cycles import OsArray, OsTile
-from halo.arch.systolic.ws_cycles import WsArray
+from halo.arch.systolic.ws_cycles import CHECK, WsArray
 from halo.errors import HaloError
 
 _Window = tuple[tuple[int, int], ...]
@@ -77,7 +77,7 @@ def ws_gemm_cycles(array: WsArray, m: int, k: int, n: int) -> int:
         return window, clocks
 
     window, clocks = _repeat(column, (), -(-n // array.columns))
-    return array.rows + clocks + _drain(window)
+    return array.load + clocks + _drain(window)
 
 
 def ws_interval_cycles(array: WsArray, rows: int, tiles: int, *, changed: bool) -> int:
@@ -92,7 +92,7 @@ def ws_interval_cycles(array: WsArray, rows: int, tiles: int, *, changed: bool) 
         changed: the clock changed before.
     """
     window, clocks = _output(array, (), rows, tiles, changed=changed)
-    return changed + clocks + _drain(window)
+    return CHECK * changed + clocks + _drain(window)
 
 
 def ws_clock_intervals(
@@ -114,9 +114,9 @@ def ws_clock_intervals(
             changed = kind != frequency_class
             if changed and tiles:
                 intervals.append(ClockInterval(frequency_class, tiles, clocks + drain + waits[0]))
-                window, tiles, clocks = (), 0, 1 + waits[1]
+                window, tiles, clocks = (), 0, CHECK + waits[1]
             elif tiles == 0:
-                clocks = max(array.rows, 3 + sum(waits)) if changed else array.rows
+                clocks = max(array.load, 2 + CHECK + sum(waits)) if changed else array.load
             frequency_class = kind
             opens, closes = index == 0, index == len(output.runs) - 1
             after, more = _output(array, window, output.rows, count, changed=changed, opens=opens)
@@ -195,7 +195,7 @@ def _output(
         stay = 2 * array.depth - rows  # rows of the window that may still be there
         for held, first in reversed(window):
             if held > stay:
-                start = max(0, first + held - stay)
+                start = max(0, first + held - stay + CHECK - 1)
                 break
             stay -= held
     clocks = start + array.period(rows, changed=changed) + (k_tiles - 1) * array.period(rows)
@@ -206,7 +206,7 @@ def _output(
 
 def _later(window: _Window, clocks: int) -> _Window:
     """The window so many clocks later; what has left by then holds nothing up any more."""
-    return tuple((rows, first - clocks) for rows, first in window if first + rows > clocks)
+    return tuple((rows, first - clocks) for rows, first in window if first + rows + CHECK - 1 > clocks)
 
 
 def _drain(window: _Window) -> int:

@@ -2,8 +2,8 @@
 """Clocks of the loads of an array that run at changing operating points: the terms of ``ws_schedule``, ``os_schedule``.
 
 A *segment* is what runs between two changes of the operating point: an interval of ``gemm_cycles`` with waits of 0. The
-first has the load of the first weights in it, the others the clock that sees the acknowledge. All segments together are
-the schedule's cycles without the waits of its changes.
+first has the load of the first weights in it, the others the clocks from the acknowledge to the start. All segments
+together are the schedule's cycles without the waits of its changes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.arch.systolic.os_cycles import OsArray
-from halo.arch.systolic.ws_cycles import WsArray
+from halo.arch.systolic.ws_cycles import CHECK, LEAST_SLOTS, WsArray
 
 I64 = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -29,11 +29,16 @@ class WsClocks:
     @property
     def first(self) -> int:
         """Clocks before the first load: its weights arrive."""
-        return self.array.rows
+        return self.array.load
+
+    @property
+    def resume(self) -> int:
+        """Clocks from the acknowledge of a change to the start of a load, without waits."""
+        return CHECK
 
     def step(self, rows: I64, changed: Flags | bool) -> I64:
         """From a load to the next; ``changed``: the first after a change of the clock."""
-        clocks: I64 = np.maximum(self._lead(changed) + rows, self.array.rows)
+        clocks: I64 = np.maximum(self._lead(changed) + np.maximum(rows, LEAST_SLOTS), self.array.rows)
         return clocks
 
     def last(self, rows: I64, changed: Flags | bool, followed: Flags) -> I64:
@@ -55,6 +60,11 @@ class OsClocks:
     @property
     def first(self) -> int:
         """Clocks before the first tile: its command."""
+        return 1
+
+    @property
+    def resume(self) -> int:
+        """Clocks from the acknowledge of a change to the first product, without waits."""
         return 1
 
     def step(self, rows: I64, changed: Flags | bool) -> I64:
@@ -119,7 +129,7 @@ def clock(clocks: WsClocks | OsClocks, runs: Runs, points: I64) -> Clocked:
     cycles[:, 0] = np.where(single & closes, clocks.last(rows, opens, followed), clocks.step(rows, opens))
     cycles[:, 1] = clocks.step(rows, False)
     cycles[:, 2] = np.where(closes, clocks.last(rows, False, followed), cycles[:, 1])
-    cycles[:, 0] += opens
+    cycles[:, 0] += clocks.resume * opens
     cycles[0, 0] += clocks.first
     there = loads.ravel() > 0
     run = np.repeat(np.arange(size), 3)[there]

@@ -74,12 +74,12 @@ def count_weights(weight, blocks, times, weight_activity):  # type: ignore[no-un
 
 @kernel
 def count_busy(slots, starts, heights, widths, busy):  # type: ignore[no-untyped-def]
-    """Elements at work in each clock: those r + c + 1 clocks behind a slot, of the upper left corner that it fills.
+    """Elements at work in each clock: those r + c clocks behind a slot, of the upper left corner that it fills.
 
     The number with r + c = d is a trapezoid in d, the double sum of four impulses.
 
     Args:
-        slots: int64[all slots], clock of each.
+        slots: int64[all slots], clock in which the corner element has each.
         starts: int64[loads + 1], first slot of each load.
         heights, widths: int64[loads], rows and columns of the corner.
         busy: int64[clocks], zeros, filled.
@@ -88,7 +88,7 @@ def count_busy(slots, starts, heights, widths, busy):  # type: ignore[no-untyped
     for load in range(len(heights)):
         h, w = heights[load], widths[load]
         for slot in range(starts[load], starts[load + 1]):
-            t = slots[slot] + 1
+            t = slots[slot]
             busy[t] += 1
             if t + h < clocks:
                 busy[t + h] -= 1

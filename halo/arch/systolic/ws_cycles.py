@@ -12,6 +12,11 @@ from dataclasses import dataclass
 
 from halo.errors import HaloError
 
+LEAST_SLOTS = 4
+"""Slots of a tile, at least: a row's sum is back in the accumulators' memory before the next tile reads it."""
+CHECK = 3
+"""Clocks from a command, or from the end of what a tile waited for (its clock, room for its rows), to its start."""
+
 
 @dataclass(frozen=True)
 class WsArray:
@@ -45,17 +50,22 @@ class WsArray:
         return gap + 1 if gap else 0
 
     @property
+    def load(self) -> int:
+        """Clocks before the first tile starts: its weights and its command."""
+        return max(self.rows, CHECK)
+
+    @property
     def latency(self) -> int:
-        """Clocks from an activation to its row of results: fill of the array, two of them in the buffer."""
-        return self.rows + self.columns + self.pipeline + 2
+        """Clocks from an activation to its row of results: fill of the array, five of them in the buffer."""
+        return self.rows + self.columns + self.pipeline + 6
 
     def period(self, rows: int, *, changed: bool = False) -> int:
         """Clocks from one tile of so many rows to the next: weights load while the tile streams."""
-        return max(self.lead(changed=changed) + rows, self.rows)
+        return max(self.lead(changed=changed) + max(rows, LEAST_SLOTS), self.rows)
 
     def one_tile(self, rows: int) -> int:
         """Clocks of a tile by itself, in the first class: load, swap, stream, fill and drain."""
-        return self.rows + self.lead() + rows + self.latency
+        return self.load + self.lead() + rows + self.latency
 
 
 @dataclass(frozen=True)
@@ -112,20 +122,20 @@ def ws_schedule(array: WsArray, tiles: Iterable[WsTile], waits: tuple[int, int] 
     reserved = 0  # rows of all output tiles so far
     frequency_class = 0
     quiet = 1  # from when on a change of the clock may be requested
-    loaded = array.rows  # from when on the weights are there and the tile before has been taken
+    loaded = array.load  # from when on the weights are there and the tile before has been taken
     before: WsTile | None = None
     for number, tile in enumerate(tiles):
         check_tile(array, number, tile, before)
         start = loaded
         changed = tile.frequency_class != frequency_class
         if changed:
-            start = max(start, quiet + sum(waits) + 2)
+            start = max(start, quiet + sum(waits) + 1 + CHECK)
             frequency_class = tile.frequency_class
         if tile.first:
             reserved += tile.rows
             must_leave = reserved - 2 * array.depth
             if must_leave > 0:
-                start = max(start, results[must_leave - 1] + 1)
+                start = max(start, results[must_leave - 1] + CHECK)
         starts.append(start)
         first = start + array.lead(changed=changed)
         activations.extend(range(first, first + tile.rows))

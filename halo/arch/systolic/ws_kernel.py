@@ -12,12 +12,13 @@ from halo.jit import kernel
 
 
 @kernel
-def ws_control(tiles, rows, depth, latency, gaps, waits, held, slots, results, seen):  # type: ignore[no-untyped-def]
+def ws_control(tiles, rows, depth, latency, least, gaps, waits, held, slots, results, seen):  # type: ignore[no-untyped-def]
     """Run all tiles.
 
     Args:
         tiles: int64[T, 4], rows, first, last and class of each, checked.
         rows: of the array; depth: rows of the longest tile; latency: clocks from an activation to its row of results.
+        least: slots of a tile, at least.
         gaps: int64[2], idle slots behind a swap, within a class and after a change of the clock.
         waits: int64[changes, 2], clocks to the acknowledge, and to its fall.
         held: four of bool[any], as ``StreamStalls`` has them: command, weight, activation, result.
@@ -30,13 +31,19 @@ def ws_control(tiles, rows, depth, latency, gaps, waits, held, slots, results, s
     commands = beats = queued = left = changes = acknowledged = 0
     weights = len(tiles) * rows  # still to come
     command_valid = weight_valid = activation_valid = False
-    # the tile that starts next, the tile that runs
+    # the tile that starts next
     following = -1
-    to_come = 0
+    fits = False  # it has its clock and its room
+    # the tile that runs
     last = False
-    changed = False
+    waiting = open_now = False
     gap = 0
+    to_come = 0
+    spare = 0  # idle slots behind the last activation
+    reserve = 0  # rows, in the clock of its start
+    changed = False
     flush = 0
+    flushed = True
     room = 2 * depth
     loaded = 0  # rows of weights of the next tile
     request = acknowledge = False
@@ -59,40 +66,46 @@ def ws_control(tiles, rows, depth, latency, gaps, waits, held, slots, results, s
         # what follows from the registers
         at_rest = not request and not acknowledge
         same = following >= 0 and tiles[following, 3] == frequency_class
-        full = loaded == rows
-        done = to_come == 0 and gap == 0
-        start = full and done and at_rest and same and (tiles[following, 1] == 0 or tiles[following, 0] <= room)
-        open_now = gap == 0 and to_come > 0
-        idle_slots = gaps[1] if changed else gaps[0]
-        if start:
-            to_come = tiles[following, 0]
-            last = tiles[following, 2] != 0
-            open_now = idle_slots == 0
+        take = weight_valid and loaded < rows
+        full = loaded + take == rows
         slot = open_now and activation_valid
+        free = (slot and to_come == 1 and spare == 0) if open_now else (not waiting and spare < 2)
+        start = fits and full and free
         leave = left < queued and due[left] <= t and (t >= len(held_result) or not held_result[t])
         # registers at the end of the clock
-        if start and tiles[following, 1] != 0:
-            room -= tiles[following, 0]
-        if start:
-            gap = idle_slots
-        elif gap > 0:
-            gap -= 1
-        ask = at_rest and following >= 0 and not same and done and flush == 0
+        ask = at_rest and following >= 0 and not same and flushed
+        fits = at_rest and same and not start and (tiles[following, 1] == 0 or tiles[following, 0] <= room)
+        room += leave - reserve
+        reserve = 0
+        flushed = flush == 0 and not open_now and not waiting
+        flush = latency - 2 if start or slot else max(flush - 1, 0)
         if slot:
             slots[beats] = t
             beats += 1
             to_come -= 1
             activation_valid = False
-            flush = latency - 1
             if last:
                 due[queued] = t + latency
                 queued += 1
-        elif flush > 0:
-            flush -= 1
         if leave:
             results[left] = t
             left += 1
-            room += 1
+        if start:
+            to_come = tiles[following, 0]
+            last = tiles[following, 2] != 0
+            reserve = to_come if tiles[following, 1] != 0 else 0
+            gap = gaps[1] if changed else gaps[0]
+            waiting = gap > 0
+            open_now = not waiting
+            spare = max(least - to_come, 0)
+        elif waiting:
+            waiting = gap > 0
+            open_now = not waiting
+            gap -= 1
+        elif open_now:
+            open_now = to_come > 0
+        else:
+            spare = max(spare - 1, 0)
         if request:
             changed = True
         elif start:
@@ -105,16 +118,14 @@ def ws_control(tiles, rows, depth, latency, gaps, waits, held, slots, results, s
             request = False
             turn = t + 1 + waits[changes, 1]
             changes += 1
-        if weight_valid and (not full or start):
+        loaded = 0 if start else loaded + take
+        if take:
             weight_valid = False
             weights -= 1
-            loaded = loaded + 1 if not full else 1
-        elif start:
-            loaded = 0
-        if following < 0 or start:
+        if start:
             following = -1
-            if command_valid:
-                following = commands
-                commands += 1
-                command_valid = False
+        elif following < 0 and command_valid:
+            following = commands
+            commands += 1
+            command_valid = False
         t += 1

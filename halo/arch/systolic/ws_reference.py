@@ -13,7 +13,7 @@ import numpy as np
 
 from halo.arch.systolic.loads import I64, Int8, StreamStalls, WsLoad
 from halo.arch.systolic.reference import ClockGenerator, Recorded, Skew, Source, filled, from_above, from_left, wrapped
-from halo.arch.systolic.ws_cycles import WsArray, WsTile
+from halo.arch.systolic.ws_cycles import LEAST_SLOTS, WsArray, WsTile
 from halo.arch.weights import INT8_VALUES, INT8_ZERO
 
 Lane = tuple[bool, bool, bool, int, bool]
@@ -61,24 +61,35 @@ class _Mesh:
 
 
 class _Buffer:
-    """``accumulator_buffer.v`` without its ring: rows of the output tile in progress, and finished rows in order."""
+    """``accumulator_buffer.v``: sums of the output tile in progress, and finished rows with the clock they are offered.
+
+    Attributes:
+        finished: (clock from which on it is offered, sums) of each.
+    """
 
     def __init__(self) -> None:
-        self.finished: deque[I64] = deque()
-        self._rows: dict[int, I64] = {}
+        self.finished: deque[tuple[int, I64]] = deque()
+        self._memory: dict[int, I64] = {}
         self._index = 0
-        self._adding: tuple[int, I64, Mark] | None = None
+        self._under_way: deque[tuple[int, I64, Mark] | None] = deque([None] * 2)
 
-    def step(self, row: I64 | None, mark: Mark) -> None:
+    def step(self, clock: int, row: I64 | None, mark: Mark) -> None:
         """The end of a clock; a row of one k-tile may come."""
-        if self._adding is not None:
-            index, sums, (first, last, _) = self._adding
-            self._rows[index] = sums if first else self._rows[index] + sums
+        if row is None:
+            self._under_way.append(None)
+        else:
+            first, _, end = mark
+            # It was read a clock ago: the slots of a tile keep a write of the same row away from that clock.
+            held = np.zeros_like(row) if first else self._memory[self._index]
+            self._under_way.append((self._index, held + row, mark))
+            self._index = 0 if end else self._index + 1
+        ready = self._under_way.popleft()
+        if ready is not None:
+            index, sums, (_, last, _) = ready
             if last:
-                self.finished.append(self._rows[index])
-        self._adding = None if row is None else (self._index, row, mark)
-        if row is not None:
-            self._index = 0 if mark[2] else self._index + 1
+                self.finished.append((clock + 3, sums))
+            else:
+                self._memory[index] = sums
 
 
 def run_ws(
@@ -101,7 +112,7 @@ def run_ws(
         waits: clocks to the acknowledge of each change of the clock, and to its fall.
         acc_bits: of the accumulators.
     """
-    rows, columns, mesh_latency = array.rows, array.columns, array.latency - 2
+    rows, columns, mesh_latency = array.rows, array.columns, array.latency - 5
     command = Source([load.tile for load in loads], stalls.command)
     weights = Source([row for load in loads for row in _weight_beats(array, weight, load)], stalls.weight)
     activations = Source(
@@ -116,14 +127,19 @@ def run_ws(
     clock_class: list[int] = []
 
     mesh, buffer, clock = _Mesh(rows, columns, array.pipeline), _Buffer(), ClockGenerator(waits)
-    skew: Skew[Lane] = Skew(rows, (False, False, False, 0, False))
+    empty_lane: Lane = (False, False, False, 0, False)
+    front = deque([[empty_lane] * rows])
+    weight_front = deque([[(0, False)] * columns])
+    skew: Skew[Lane] = Skew(rows, empty_lane)
     weight_skew: Skew[tuple[int, bool]] = Skew(columns, (0, False))
     deskew: Skew[int] = Skew(columns, 0, reverse=True)
     marks = deque([(False, False, False)] * mesh_latency)
     following: WsTile | None = None  # next_* of ws_control.v
+    fits = False
     running = WsTile(0)
-    to_come = gap = flush = loaded = 0
-    changed = False
+    waiting = open_now = started = changed = False
+    to_come = gap = spare = flush = loaded = 0
+    flushed = True
     room = 2 * array.depth
     t = 0
     while where:
@@ -131,25 +147,20 @@ def run_ws(
             source.offer(t)
         clock.answer()
         ready = t >= len(stalls.result) or not stalls.result[t]
-        # ws_control.v: wires
-        idle_slots = max(array.lead(changed=changed) - 1, 0)
-        done = to_come == 0 and gap == 0
-        start = False
-        if following is not None:
-            granted = clock.at_rest and following.frequency_class == clock.asked
-            start = granted and done and loaded == rows and (not following.first or following.rows <= room)
-            if start:
-                running, to_come = following, following.rows
-        open_now = to_come > 0 and gap == 0 and not (start and idle_slots)
+        # ws_control.v and weight_loader.v: wires
         slot = open_now and activations.valid
-        take = weights.valid and (loaded < rows or start)
-        marks.append((running.first, running.last, to_come == 1))
-        leave = bool(buffer.finished) and ready
-        # what enters the mesh
+        take = weights.valid and loaded < rows
+        free = (slot and to_come == 1 and spare == 0) if open_now else (not waiting and spare <= 1)
+        start = fits and loaded + take == rows and free
+        granted = following is not None and clock.at_rest and following.frequency_class == clock.asked
+        leave = bool(buffer.finished) and buffer.finished[0][0] <= t and ready
+        # what enters the mesh: registers behind the streams
         beat = activations.beat if slot else [(0, False)] * rows
-        place = loaded % rows
-        lanes = skew([(slot, start, take and r == place, *beat[r]) for r in range(rows)])
-        entering = weight_skew(weights.beat if take else [(0, False)] * columns)
+        front.append([(slot, started, take and r == loaded, *beat[r]) for r in range(rows)])
+        lanes = skew(front.popleft())
+        weight_front.append(weights.beat if take else [(0, False)] * columns)
+        entering = weight_skew(weight_front.popleft())
+        marks.append((running.first, running.last, to_come == 1))
         # what the elements do in this clock
         weight_activity[clock.current] += np.bincount(INT8_ZERO + mesh.weight[mesh.valid > 0], minlength=INT8_VALUES)
         busy.append(int((mesh.valid * mesh.activation_real * mesh.weight_real).sum()))
@@ -157,27 +168,40 @@ def run_ws(
         # the end of the clock
         if leave:
             row, column = where.popleft()
-            sums = wrapped(buffer.finished.popleft(), acc_bits)
+            sums = wrapped(buffer.finished.popleft()[1], acc_bits)
             outputs[row, column : column + columns] = sums[: outputs.shape[1] - column]
             results.append(t)
         aligned = np.array(deskew([int(s) for s in mesh.psum[-1]]), np.int64)
-        buffer.step(aligned if mesh.arrived[0] else None, marks.popleft())
+        buffer.step(t, aligned if mesh.arrived[0] else None, marks.popleft())
         mesh.step(lanes, *(np.array(values, np.int64) for values in zip(*entering, strict=True)))
+        idle_slots = max(array.lead(changed=changed) - 1, 0)
         changed = clock.request or (changed and not start)
-        clock.step(None if following is None else following.frequency_class, done and flush == 0)
-        room += leave - (running.rows if start and running.first else 0)
-        gap = idle_slots if start else max(gap - 1, 0)
-        flush = array.latency - 1 if slot else max(flush - 1, 0)
+        clock.step(None if following is None else following.frequency_class, flushed)
+        fits = granted and not start and following is not None and (not following.first or following.rows <= room)
+        room += leave - (running.rows if started and running.first else 0)
+        flushed = flush == 0 and not open_now and not waiting
+        flush = array.latency - 2 if start or slot else max(flush - 1, 0)
         if slot:
             activations.take()
             slots.append(t)
             to_come -= 1
-        loaded = 0 if start else loaded
+        if start and following is not None:
+            running, to_come, gap = following, following.rows, idle_slots
+            waiting, open_now, spare = gap > 0, gap == 0, max(LEAST_SLOTS - to_come, 0)
+        elif waiting:
+            waiting, open_now, gap = gap > 0, gap == 0, gap - 1
+        elif open_now:
+            open_now = to_come > 0
+        else:
+            spare = max(spare - 1, 0)
+        started = start
         if take:
             weights.take()
-            loaded += 1
-        if following is None or start:
-            following = command.take() if command.valid else None
+        loaded = 0 if start else loaded + take
+        if start:
+            following = None
+        elif following is None and command.valid:
+            following = command.take()
         t += 1
     return Recorded(outputs, np.array(slots), np.array(results), np.array(busy), np.array(clock_class), weight_activity)
 

@@ -129,7 +129,7 @@ def test_a_layer_by_hand() -> None:
     costs = layer_costs(arch, gemm(8, 8, 6), weights, DVFS, ELEMENT)
     one, grouped = costs[0], next(cost for cost in costs if cost.order == (0, 2))
     assert [(s.point, s.tile_class, s.tiles) for s in one.segments] == [(0, 0, 4)]
-    way = 4 + 3 + 2
+    way = 4 + 3 + 6
     assert cycles(one) == 4 + 4 * 8 + way
     # All transfers last longer: 12 x 4 bits of weights (6 bytes) and 64 / 4 of activations a load, 48 of results.
     per_load, clock = 22 * 2000, 1000
@@ -144,14 +144,14 @@ def test_a_layer_by_hand() -> None:
     # Grouped: both loads of the first row at 1 GHz, those of the second at 4 GHz after a change.
     assert [(s.point, s.tile_class, s.cycles, s.tiles) for s in grouped.segments] == [
         (0, 0, 4 + 8 + 8 + way, 2),
-        (2, 2, 1 + 2 + 8 + 8 + way, 2),
+        (2, 2, 3 + 2 + 8 + 8 + way, 2),
     ]
-    assert grouped.compute_ps == 29_000 + 28 * 250
+    assert grouped.compute_ps == 33_000 + 34 * 250
     # In the slow loads 16 slow and 8 fast weights, in the fast ones 24 fast.
-    slow_fj = 8 * (16 * 50 + 8 * 30) + 12 * 29 * 10
-    assert grouped.core_pj == round((slow_fj + 8 * 24 * 40 + 12 * 28 * 12) / 1e3)
+    slow_fj = 8 * (16 * 50 + 8 * 30) + 12 * 33 * 10
+    assert grouped.core_pj == round((slow_fj + 8 * 24 * 40 + 12 * 34 * 12) / 1e3)
     first = per_load + (per_load - (4 + 8) * 1000) + (per_load - (8 + way) * 1000)
-    assert grouped.stall_ps == first + (per_load - (1 + 2 + 8) * 250) + 48 * 2000
+    assert grouped.stall_ps == first + (per_load - (3 + 2 + 8) * 250) + 48 * 2000
 
 
 def test_classes_of_one_column_follow_each_other_and_the_next_begins_with_the_last() -> None:

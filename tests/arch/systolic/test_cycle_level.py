@@ -143,19 +143,19 @@ def test_larger_products_on_several_threads(m: int, k: int, n: int) -> None:
 
 
 def test_one_element_in_small_numbers() -> None:
-    """Weights 3 and -2 by activations 5, 7: each of 1 x 1 elements works in the clock behind its slot."""
+    """Weights 3 and -2 by activations 5, 7: each of 1 x 1 elements works two clocks behind its slot."""
     activation, weight = np.array([[5, 7]], np.int8), np.array([[3], [-2]], np.int8)
     array = WsArray(1, 1)
     classes = np.array([[0], [1]])
     found = simulate_ws(array, activation, weight, ws_loads(array, 1, 2, 1, classes), waits=(2, 3))
     assert found.outputs.tolist() == [[15 - 14]]
-    # Load, slot in clock 1; quiet from 5 on, request 6, seen 8, its end 9, fallen 12: swap, gap, slot 14, result 18.
-    assert found.slots.tolist() == [1, 14] and found.results.tolist() == [18]
-    assert np.flatnonzero(found.busy).tolist() == [2, 15] and found.class_cycles == (8, 11)
+    # Load, slot in clock 3; quiet from 11 on, request 12, seen 14, its end 15, fallen 18: swap 20, gap, slot 22.
+    assert found.slots.tolist() == [3, 22] and found.results.tolist() == [30]
+    assert np.flatnonzero(found.busy).tolist() == [5, 24] and found.class_cycles == (14, 17)
     table = np.full(256, np.nan)
     table[3 + 128], table[-2 + 128] = 100.0, 40.0
-    # 140 fJ, and one element that leaks 8 clocks of 1000 ps at 5 nW and 11 of 500 ps at 4 nW.
-    assert found.energy_fj(table, (5.0, 4.0), (1000.0, 500.0)) == pytest.approx(140 + 0.04 + 0.022, rel=1e-12)
+    # 140 fJ, and one element that leaks 14 clocks of 1000 ps at 5 nW and 17 of 500 ps at 4 nW.
+    assert found.energy_fj(table, (5.0, 4.0), (1000.0, 500.0)) == pytest.approx(140 + 0.07 + 0.034, rel=1e-12)
     with pytest.raises(HaloError, match="weight 3 has no energy in class 0"):
         found.energy_fj(np.where(np.arange(256) == 131, np.nan, table), 5.0, 1000.0)
 

@@ -15,7 +15,8 @@ ARRAYS = (WsArray(1, 1), WsArray(2, 3, pipeline=1), WsArray(4, 4, swap_gap=2), W
 def test_one_tile(array: WsArray) -> None:
     for rows in (1, array.rows, array.depth):
         assert ws_cycles(array, [WsTile(rows)]) == array.one_tile(rows)
-    assert WsArray(16, 16).one_tile(16) == 16 + 16 + (16 + 16 + 2)  # load, stream, fill and drain
+    assert WsArray(16, 16).one_tile(16) == 16 + 16 + (16 + 16 + 6)  # load, stream, fill and drain
+    assert WsArray(2, 2).one_tile(1) == 3 + 1 + (2 + 2 + 6)  # the command takes longer than the load
 
 
 @pytest.mark.parametrize("array", ARRAYS, ids=str)
@@ -23,16 +24,16 @@ def test_tiles_of_one_output_tile_follow_each_other_without_a_gap(array: WsArray
     for rows in (1, array.depth):
         tiles = [WsTile(rows, n == 0, n == 9) for n in range(10)]
         assert ws_cycles(array, tiles) == 9 * array.period(rows) + array.one_tile(rows)
-        assert array.period(rows) == max(rows + (array.swap_gap and array.swap_gap + 1), array.rows)
+        assert array.period(rows) == max(max(rows, 4) + (array.swap_gap and array.swap_gap + 1), array.rows)
 
 
 def test_output_tiles_wait_for_room_only_where_they_are_shorter_than_the_way() -> None:
     long, short = WsArray(4, 4, depth=16), WsArray(4, 4, depth=4)
     assert ws_cycles(long, [WsTile(16)] * 10) == 9 * 16 + long.one_tile(16)
     schedule = ws_schedule(short, [WsTile(4)] * 10)
-    # Two tiles fill the buffer; the third starts after the last row of the first has left.
-    assert schedule.starts[:3] == (4, 8, 4 + short.latency + 4)
-    assert schedule.starts[2] == schedule.results[3] + 1
+    # Two tiles fill the buffer; the third starts after the last row of the first has left and it has been checked.
+    assert schedule.starts[:3] == (4, 8, 4 + short.latency + 6)
+    assert schedule.starts[2] == schedule.results[3] + 3
 
 
 def test_a_change_of_the_clock_empties_the_array_and_waits_twice() -> None:
@@ -41,11 +42,11 @@ def test_a_change_of_the_clock_empties_the_array_and_waits_twice() -> None:
     schedule = ws_schedule(array, tiles, (10, 7))
     assert schedule.starts == (
         4,
-        4 + 16 + array.latency + 1 + 17,
-        4 + 32 + array.latency + 1 + 17 + array.lead(changed=True),
+        4 + 16 + array.latency + 3 + 17,
+        4 + 32 + array.latency + 3 + 17 + array.lead(changed=True),
     )
     first = ws_schedule(array, tiles[1:], (10, 7))
-    assert first.starts[0] == 3 + 17
+    assert first.starts[0] == 5 + 17
     assert ws_schedule(WsArray(32, 4), tiles[1:], (10, 7)).starts[0] == 32  # hidden behind the load
 
 
