@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from halo.flow.gate_level.mesh_energy import mesh_energy
     from halo.flow.moving_gates import moving_gates
     from halo.flow.quantization.texts import TextOptions
-    from halo.flow.runs.assets import mac_sources
+    from halo.flow.runs.assets import mac_sources, rtl_folder, sim_folder
 
 __all__ = [
     "FrequencyClass",
@@ -62,7 +62,9 @@ __all__ = [
     "quantize",
     "read_run",
     "read_schedules",
+    "rtl_folder",
     "score",
+    "sim_folder",
     "simulate",
     "simulate_gates",
     "synthesize",
@@ -82,6 +84,8 @@ _HOMES = {
     "mesh_energy": "halo.flow.gate_level.mesh_energy",
     "moving_gates": "halo.flow.moving_gates",
     "read_schedules": "halo.dvfs.schedule",
+    "rtl_folder": "halo.flow.runs.assets",
+    "sim_folder": "halo.flow.runs.assets",
     "trailing_zeros": "halo.characterization.classes",
 }
 

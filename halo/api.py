@@ -193,13 +193,17 @@ def time_design(
 @overload
 def simulate(config: SimulationConfig, /, *, report: Progress = ...) -> SimulationResult: ...
 @overload
-def simulate(bench: str, *, report: Progress = ..., **options: Unpack[SimulateOptions]) -> SimulationResult: ...
+def simulate(
+    bench: str | None = None, *, report: Progress = ..., **options: Unpack[SimulateOptions]
+) -> SimulationResult: ...
 @signed(SimulationConfig)
-def simulate(bench: str | SimulationConfig, *, report: Progress = silent, **options: Any) -> SimulationResult:
+def simulate(
+    bench: str | SimulationConfig | None = None, *, report: Progress = silent, **options: Any
+) -> SimulationResult:
     """Run a testbench of the RTL in Icarus Verilog or Verilator, as ``halo sim`` does.
 
     Args:
-        bench: name of the testbench; ``halo sim --list`` shows them.
+        bench: name of the testbench; ``halo sim --list`` shows them. None: ``testbench`` runs on ``files``.
         report: told about progress.
         options: see ``halo.flow.simulation.SimulationConfig``.
 

@@ -122,6 +122,7 @@ class SimulateOptions(TypedDict, total=False):
     run_folder: PathLike | None
     force: bool
     signed: Sequence[Literal["weight", "activation"]]
+    testbench: PathLike | None
 
 
 class GatesOptions(TypedDict, total=False):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from halo.cli.design_options import Defines, FileLists, Includes
+from halo.cli.design_options import Defines, FileLists, Includes, Top
 from halo.cli.parse import parse_defines, parse_operands, parse_parameters
 from halo.errors import HaloError
 
@@ -45,6 +45,14 @@ def command(
         typer.Option(
             metavar="weight|activation",
             help="Read this operand of your module as signed, whatever is declared. Repeatable.",
+        ),
+    ] = None,
+    top: Top = None,
+    bench: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.py",
+            help="cocotb tests of your own, instead of those of NAME. Without NAME they run on the design of --source.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of every random choice.")] = 1,
@@ -110,6 +118,7 @@ def command(
       halo sim pe --param MULTIPLIER=booth_r4 --param PIPELINE=1
       halo sim systolic_ws --simulator verilator --param ROWS=8 --param COLUMNS=8
       halo sim pe --source my_mul.v --param MULTIPLIER=my_mul
+      halo sim --bench tb_my_mac.py --source my_mac.v
       halo sim pe --test random_slots --waves pe.fst --junit pe.xml
       halo sim pe --gates --liberty cells.lib
       halo sim systolic_ws --gates --liberty cells.lib --param ROWS=2 --param COLUMNS=2 -o runs/mesh_gates
@@ -121,7 +130,7 @@ def command(
     from halo.report.simulate import benches_report, simulation_report
     from halo.report.text import render
 
-    if listed or name is None:
+    if listed or (name is None and bench is None):
         typer.echo(render(benches_report()))
         return
     only_gates = {
@@ -136,6 +145,7 @@ def command(
         "--max-failures": max_failures,
         "--waves": waves,
         "--junit": junit,
+        "--bench": bench,
         "--simulator verilator": simulator != "icarus",
     }
     _refuse_options(only_benches if gates else {**only_gates, "--cycles": cycles}, gates)
@@ -144,10 +154,11 @@ def command(
         "file_lists": tuple(file_list or ()),
         "defines": parse_defines(define or ()),
         "include_dirs": tuple(include or ()),
+        "top": top,
         "params": parse_parameters(param or ()),
         "signed": parse_operands(signed or ()),
     }
-    if gates:
+    if gates and name is not None:
         from halo.flow.gate_level.proof import GatesConfig, parse_weights, play_gates
         from halo.plot.error_rate import draw_error_rate
         from halo.report.gates import gates_report
@@ -173,6 +184,7 @@ def command(
         return
     config = SimulationConfig(
         bench=name,
+        testbench=bench,
         simulator=simulator,
         **own,
         seed=seed,

@@ -14,11 +14,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from halo.config import Operand, SourcesConfig
+from halo.errors import HaloError
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import check_file, check_target, new_file, new_run
 from halo.flow.simulators.bench_run import COLUMNS, SimulationResult, simulate
-from halo.flow.simulators.benches import find_bench
-from halo.flow.simulators.own_modules import own_modules
+from halo.flow.simulators.benches import BENCHES, Bench, find_bench
+from halo.flow.simulators.own_bench import own_design, with_tests
+from halo.flow.simulators.own_modules import OwnModules, own_modules
 from halo.flow.simulators.runner import RUN_LOG, SimulatorName
 from halo.keywords import checked
 from halo.progress import Progress
@@ -33,7 +35,7 @@ class SimulationConfig(SourcesConfig):
     """Options of ``halo sim``, beside those of the user's own modules (``halo.flow.simulators.own_modules``).
 
     Attributes:
-        bench: a key of ``BENCHES``.
+        bench: a key of ``BENCHES``; None: the files hold the design, and ``testbench`` its tests.
         simulator: ``icarus`` or ``verilator``.
         seed: of every random choice.
         tests: names; empty: all.
@@ -43,9 +45,10 @@ class SimulationConfig(SourcesConfig):
         run_folder: folder to write, if any.
         force: replace what stands there.
         signed: operands of the user's module that are signed, whatever its ports are declared.
+        testbench: Python file with cocotb tests that run instead of the bench's.
     """
 
-    bench: str
+    bench: str | None = None
     simulator: SimulatorName = "icarus"
     seed: int = 1
     tests: tuple[str, ...] = ()
@@ -55,6 +58,7 @@ class SimulationConfig(SourcesConfig):
     run_folder: Path | None = None
     force: bool = False
     signed: tuple[Operand, ...] = ()
+    testbench: Path | None = None
 
 
 def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResult:
@@ -65,8 +69,7 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
     Raises:
         HaloError: bad input, a simulator that is missing or fails, or a place that cannot be written.
     """
-    bench = find_bench(config.bench)
-    own = own_modules(config, config.signed)
+    bench, own, inputs = _design(config)
     for path in (config.waves, config.junit):
         if path is not None:
             check_file(path, config.force)
@@ -76,7 +79,7 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
     def run(workdir: Path, report: Progress) -> SimulationResult:
         waves = None if config.waves is None else workdir / "waves.fst"
         result = simulate(
-            config.bench,
+            bench,
             config.simulator,
             dict(config.params),
             workdir=workdir,
@@ -98,7 +101,6 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
     if config.run_folder is None:
         with tempfile.TemporaryDirectory(prefix="halo-sim-") as folder:
             return run(Path(folder), report)
-    inputs = (*bench.sources, *(() if own is None else own.read))
     with (
         new_run(config.run_folder, config.force) as target,
         Recorder(target, "sim", config.to_dict(), inputs, report) as record,
@@ -113,19 +115,34 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
     return replace(result, run_folder=config.run_folder)
 
 
+def _design(config: SimulationConfig) -> tuple[Bench, OwnModules | None, tuple[Path, ...]]:
+    """The bench, the user's modules for it, and all files that are read."""
+    if config.bench is None:
+        if config.testbench is None:
+            raise HaloError("no bench is named", f"Choose one of {', '.join(BENCHES)}, or give tests of your own.")
+        bench, read = own_design(config, config.testbench)
+        return bench, None, (*read, config.testbench)
+    bench = find_bench(config.bench)
+    own = own_modules(config, config.signed)
+    read = (*bench.sources, *(() if own is None else own.read))
+    if config.testbench is None:
+        return bench, own, read
+    return with_tests(bench, config.testbench), own, (*read, config.testbench)
+
+
 def junit(config: SimulationConfig, result: SimulationResult) -> ElementTree.ElementTree[ElementTree.Element]:
     """The result as JUnit XML: one suite, a test case a test, its numbers as output."""
     failed = sum(not test.passed for test in result.tests)
     counts = {"tests": str(len(result.tests)), "failures": str(failed), "errors": "0", "skipped": "0"}
     counts["time"] = f"{sum(test.wall_s for test in result.tests):.3f}"
     root = ElementTree.Element("testsuites", {"name": "halo sim", **counts})
-    suite = ElementTree.SubElement(root, "testsuite", {"name": config.bench, **counts})
+    suite = ElementTree.SubElement(root, "testsuite", {"name": result.bench, **counts})
     properties = ElementTree.SubElement(suite, "properties")
     facts = {"simulator": result.simulator.name, "version": result.simulator.version, "seed": config.seed}
     for name, value in {**facts, **result.values}.items():
         ElementTree.SubElement(properties, "property", {"name": name, "value": str(value)})
     for test in result.tests:
-        about = {"classname": f"halo.sim.{config.bench}", "name": test.name, "time": f"{test.wall_s:.3f}"}
+        about = {"classname": f"halo.sim.{result.bench}", "name": test.name, "time": f"{test.wall_s:.3f}"}
         case = ElementTree.SubElement(suite, "testcase", about)
         if not test.passed:
             text = _printable(test.message)

@@ -20,7 +20,7 @@ _HEAD = ("test", "result", "compared", "cycles", "coverage", "cycles/s", "second
 
 def simulation_report(config: SimulationConfig, result: SimulationResult) -> Report:
     """Report of a run: its tests, what failed, and what was written."""
-    values = ", ".join(f"{name}={value}" for name, value in result.values.items())
+    values = "".join(f"{name}={value}, " for name, value in result.values.items())
     built = f"built in {result.build_s:.1f} s" if result.rebuilt else "taken from the cache, nothing was built"
     program = f"{_PROGRAMS[result.simulator.name]} {result.simulator.version}"
     blocks: list[Block] = [
@@ -39,7 +39,7 @@ def simulation_report(config: SimulationConfig, result: SimulationResult) -> Rep
     written = [File(path) for path in (config.waves, config.junit, config.run_folder) if path is not None]
     if written:
         sections.append(Section("files", written))
-    return Report(f"{config.bench} in {program}: {values}, seed {config.seed}", sections)
+    return Report(f"{result.bench} in {program}: {values}seed {config.seed}", sections)
 
 
 def benches_report() -> Report:

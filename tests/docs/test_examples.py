@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +57,19 @@ def test_an_example_is_short_and_uses_public_names_only(path: Path) -> None:
 
 def test_there_are_five() -> None:
     assert len(EXAMPLES) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.tools
+def test_own_bench(model_cache: Path, tmp_path: Path) -> None:
+    """As its reader starts it."""
+    if shutil.which("vvp") is None:
+        pytest.skip("Icarus Verilog is not installed")
+    folder = shutil.copytree(ROOT / "examples" / "own_bench", tmp_path / "own_bench")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_mul.py"]
+    here = {"cwd": folder, "env": {**os.environ, "HALO_CACHE": str(model_cache), "PYTHONPATH": str(ROOT)}}
+    run = subprocess.run(command, **here, capture_output=True, text=True)
+    assert run.returncode == 0 and "3 passed" in run.stdout, run.stdout
 
 
 @pytest.mark.slow

@@ -72,6 +72,7 @@ class SimulationResult:
         simulator: which one, and its version.
         values: of all parameters of the bench, and of the user's module in it.
         said: what became of the user's modules, one sentence each.
+        bench: what ran: name of the bench, or of the user's top module.
         run_folder: what was written, if anything.
     """
 
@@ -82,6 +83,7 @@ class SimulationResult:
     simulator: Simulator
     values: Mapping[str, Value] = field(default_factory=dict)
     said: tuple[str, ...] = ()
+    bench: str = ""
     run_folder: Path | None = None
 
     @property
@@ -104,7 +106,7 @@ class SimulationResult:
 
 
 def simulate(
-    bench: str,
+    bench: str | Bench,
     simulator: SimulatorName,
     parameters: Mapping[str, Value] | None = None,
     *,
@@ -121,7 +123,7 @@ def simulate(
     """Run a bench. Not for threads: see ``halo.flow.simulators.runner``.
 
     Args:
-        bench: a key of ``BENCHES``.
+        bench: a key of ``BENCHES``, or a bench that holds what is the user's.
         parameters: of its top level; the others keep their defaults.
         workdir: folder for everything the run writes; made if it is not there.
         seed: of every random choice.
@@ -137,21 +139,21 @@ def simulate(
         HaloError: an unknown bench, parameter or test; a value that the design refuses; a simulator that is missing or
             fails.
     """
-    chosen = find_bench(bench)
+    chosen = find_bench(bench) if isinstance(bench, str) else bench
     placed = place(chosen, parameters or {}, own, workdir)
     _require_tests(chosen, tests)
     found = find_simulator(simulator)
     model = _model(chosen, placed, simulator, sources, waves is not None)
     workdir.mkdir(parents=True, exist_ok=True)
     tell = report or silent
-    stage = f"building {bench} for {simulator}"
+    stage = f"building {chosen.name} for {simulator}"
     tell(stage, 0, 1)
     start = time.perf_counter()
     built, rebuilt = built_model(found, model, lambda: tell(stage, 0, 1))
     build_s = time.perf_counter() - start
     tell(stage, 1, 1)
     count = len(chosen.tests if tests is None else tests)
-    stage = f"simulating {bench}"
+    stage = f"simulating {chosen.name}"
     tell(stage, 0, count)
     (workdir / ROWS).unlink(missing_ok=True)
     run_bench(
@@ -165,11 +167,13 @@ def simulate(
         max_failures=max_failures,
         plusargs=[f"+{name}={value}" for name, value in (settings or {}).items()],
         waves=waves,
+        folder=None if chosen.tests_file is None else chosen.tests_file.parent,
         watch=lambda: tell(stage, *_progress(workdir / RUN_LOG, count)),
     )
     tell(stage, count, count)
     log = (workdir / RUN_LOG).read_text(encoding="utf-8", errors="replace")
-    return SimulationResult(_rows(workdir), log, rebuilt, build_s, found, placed.values, placed.said)
+    rows = _rows(workdir, must_report=chosen.tests_file is None)
+    return SimulationResult(rows, log, rebuilt, build_s, found, placed.values, placed.said, chosen.name)
 
 
 def _model(
@@ -181,7 +185,7 @@ def _model(
     for name in {name for name, _ in given.defines} & {*defines, *(p.name for p in macros)}:
         raise HaloError(f"macro {name} belongs to bench {bench.name}", "Give yours another name.")
     parameters = {p.name: placed.built[p.name] for p in bench.parameters if not p.macro}
-    own = bool(placed.said)
+    own = bool(placed.said) or bench.verilog is not None
     return Model(
         tuple(sources or given.files),
         bench.toplevel,
@@ -206,8 +210,11 @@ def _progress(log: Path, count: int) -> tuple[int, int]:
     return (int(found[-1][0]) - 1, int(found[-1][1])) if found else (0, count)
 
 
-def _rows(workdir: Path) -> tuple[TestRow, ...]:
-    """cocotb's verdicts joined with what the tests wrote. A test that reports nothing has proved nothing: it failed."""
+def _rows(workdir: Path, *, must_report: bool) -> tuple[TestRow, ...]:
+    """cocotb's verdicts joined with what the tests wrote.
+
+    A test of halo's that reports nothing has proved nothing: it failed.
+    """
     path = workdir / ROWS
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     reported = {row["test"]: row for row in map(json.loads, lines)}
@@ -216,7 +223,7 @@ def _rows(workdir: Path) -> tuple[TestRow, ...]:
         name = case.attrib["name"]
         row = reported.get(name)
         message = _message(case)
-        if not message and row is None:
+        if not message and row is None and must_report:
             message = "the test reported nothing"
         known = row or {}
         rows.append(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from halo.errors import HaloError
 from halo.flow.runs.assets import DEFAULT_MAC, rtl_folder, sim_folder
+from halo.netlist.sources import Sources
 
 Value = int | str
 """Value of a parameter."""
@@ -58,7 +59,7 @@ class Parameter:
                     f"parameter {self.name} cannot be {value}", f"It must be one of {', '.join(self.choices)}{own}."
                 )
             return value
-        if not isinstance(value, int):
+        if not isinstance(value, int) and not isinstance(self.default, str):
             raise HaloError(f"parameter {self.name} cannot be {value}", "Give a whole number.")
         return value
 
@@ -74,6 +75,8 @@ class Bench:
         rtl: folders of ``rtl/`` that hold its Verilog.
         parts: Verilog of the bench itself, in ``sim/``.
         parameters: of the top level.
+        tests_file: the user's tests instead of those of the module in ``sim/`` (``halo.flow.simulators.own_bench``).
+        verilog: the user's design instead of one of ``rtl/``.
     """
 
     name: str
@@ -83,24 +86,29 @@ class Bench:
     rtl: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     parts: tuple[str, ...] = ()
+    tests_file: Path | None = None
+    verilog: Sources | None = None
 
     @property
     def sources(self) -> tuple[Path, ...]:
         """All of its Verilog."""
+        if self.verilog is not None:
+            return self.verilog.files
         rtl = [path for folder in self.rtl for path in sorted((rtl_folder() / folder).glob("*.v"))]
         return (*rtl, *(sim_folder() / part for part in self.parts))
 
     @property
     def tests(self) -> tuple[str, ...]:
         """Names of its tests, in order."""
-        path = sim_folder() / f"{self.module}.py"
+        begins = "cocotb." if self.tests_file is None else ""  # the user may have imported the decorators
+        path = self.tests_file or sim_folder() / f"{self.module}.py"
         functions = (
             node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.AsyncFunctionDef)
         )
         return tuple(
             function.name
             for function in functions
-            if any(ast.unparse(decorator).startswith("cocotb.") for decorator in function.decorator_list)
+            if any(ast.unparse(decorator).startswith(begins) for decorator in function.decorator_list)
         )
 
     def values(self, given: Mapping[str, Value]) -> dict[str, Value]:

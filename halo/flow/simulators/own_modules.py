@@ -109,7 +109,7 @@ def place(bench: Bench, given: Mapping[str, Value], own: OwnModules | None, fold
     """
     if own is None:
         values = bench.values(given)
-        return Placed(Sources(bench.sources), values, values)
+        return Placed(bench.verilog or Sources(bench.sources), values, values)
     from halo.synth.slang import module_places  # a while to load, which a bench without such modules need not pay
 
     places = module_places(own.sources)

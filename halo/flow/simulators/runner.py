@@ -152,6 +152,7 @@ def run_bench(
     max_failures: int = 0,
     plusargs: Sequence[str] = (),
     waves: Path | None = None,
+    folder: Path | None = None,
     watch: Callable[[], None] | None = None,
 ) -> None:
     """Run a cocotb module on a built model; RESULTS and RUN_LOG appear in ``workdir``. Failing tests are results.
@@ -161,13 +162,14 @@ def run_bench(
         tests: names; None: all.
         max_failures: after this many failing tests the others fail without being run; 0: run them all.
         waves: FST file to record, of a model built with ``waves``.
+        folder: where the module lies, if not in ``sim/``; what lies there is imported before ``sim/`` is looked at.
 
     Raises:
         HaloError: the simulation ended without results.
     """
     recording: list[str] = [] if waves is None else [f"+dumpfile_path={waves.resolve()}"]
     arguments = ["--trace-file", str(waves.resolve())] if waves is not None and simulator.name == "verilator" else []
-    with _environment(simulator):
+    with _environment(simulator, folder):
         runner = _runner(simulator.name, watch)
         try:
             runner.test(
@@ -186,8 +188,11 @@ def run_bench(
                 log_file=workdir / RUN_LOG,
             )
         except (RuntimeError, ValueError) as error:
-            if not (workdir / RESULTS).is_file():
-                raise _failure(simulator, workdir / RUN_LOG, error) from error
+            ended: Exception | None = error
+        else:
+            ended = None
+    if not (workdir / RESULTS).is_file():
+        raise _run_failure(simulator, workdir / RUN_LOG, ended) from ended
 
 
 def _compiler_arguments(simulator: Simulator, model: Model, folder: Path) -> list[str]:
@@ -288,23 +293,23 @@ def _execute(
 
 
 @contextmanager
-def _environment(simulator: Simulator) -> Iterator[None]:
+def _environment(simulator: Simulator, folder: Path | None = None) -> Iterator[None]:
     """Let cocotb's runner find the tools that halo found, and the simulator's Python find the bench.
 
     The runner takes both from this process: PATH from ``os.environ``, PYTHONPATH from ``sys.path``.
     """
-    before, sim = dict(os.environ), str(sim_folder())
+    before, path_before, sim = dict(os.environ), list(sys.path), str(sim_folder())
     folders = [str(tool.path.parent) for tool in simulator.tools if tool.name != LIBPYTHON]
     for name in [name for name in os.environ if _OURS.match(name)]:
         del os.environ[name]
     os.environ["PATH"] = os.pathsep.join(dict.fromkeys([*folders, before.get("PATH", os.defpath)]))
     if simulator.make:
         os.environ["MAKEFLAGS"] = " ".join(simulator.make)
-    sys.path.append(sim)
+    sys.path[:] = [*([] if folder is None else [str(folder.resolve())]), *sys.path, sim]
     try:
         yield
     finally:
-        sys.path.remove(sim)
+        sys.path[:] = path_before
         os.environ.clear()
         os.environ.update(before)
 
@@ -325,6 +330,19 @@ def _build_failure(simulator: Simulator, folder: Path, error: BaseException) -> 
         if place is not None:
             return HaloError(place["what"].strip(), fix, place["path"], int(place["line"]))
     return _failure(simulator, log, error)
+
+
+def _run_failure(simulator: Simulator, log: Path, error: BaseException | None) -> HaloError:
+    """Why there are no results: mostly tests that Python cannot import."""
+    text = log.read_text(errors="replace") if log.is_file() else ""
+    _, raised, trace = text.rpartition("Traceback (most recent call last):\n")
+    said = [line for line in trace.splitlines() if line and not line.startswith(" ")]
+    if not raised or not said:
+        return _failure(simulator, log, error or RuntimeError("it ended without results"))
+    path, line = re.findall(r'^  File "([^"]+)", line (\d+)', trace, re.MULTILINE)[-1]
+    place = () if "cocotb" in Path(path).parts else (path, int(line))
+    fix = "Correct the tests: they must be importable, and async functions under @cocotb.test()."
+    return HaloError(f"cocotb cannot start the tests: {said[-1]}", fix, *place)
 
 
 def _failure(simulator: Simulator, log: Path, error: BaseException) -> HaloError:
