@@ -96,7 +96,8 @@ def read_parameters(
     for key in tables:
         if key != "name" and key not in wanted:
             near = get_close_matches(key, wanted, n=1)
-            fix = f"Did you mean {near[0]}?" if near else f"Give one of: {', '.join(wanted)}."
+            known = f"Give one of: {', '.join(wanted)}." if wanted else f"Leave {key} out."
+            fix = f"Did you mean {near[0]}?" if near else known
             raise HaloError(f"{key!r} is unknown", fix, path)
     values: dict[str, float | str] = {}
     sources: dict[str, str] = {}

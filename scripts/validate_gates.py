@@ -2,6 +2,7 @@
 """Measure at the gates what scoring and its documentation rest on; one line per case. Takes minutes.
 
 python scripts/validate_gates.py swaps cells.lib [FAMILY...]   # period of a class at rest, and when weights swap
+python scripts/validate_gates.py sets RUN[,RUN...]              # periods of sets of weights, by element and by MAC
 python scripts/validate_gates.py energy cells.lib              # what a table of weights leaves out of an array
 python scripts/validate_gates.py fp16 runs/default             # the FP16 MAC beside the one of a run
 """
@@ -16,8 +17,12 @@ from pathlib import Path
 import numpy as np
 
 import halo
+from halo.config import CharacterizeConfig
+from halo.dvfs.periods import ELEMENT_SHARE
 from halo.flow.gate_level.array import build_array
 from halo.flow.gate_level.class_period import array_bounds
+from halo.flow.gate_level.table_periods import MacPeriods, table_periods
+from halo.flow.runs.provenance import read_record
 from halo.flow.scoring.fp16 import fp16_mac
 
 FAMILIES = ("csa_array", "booth_r4", "sign_magnitude")
@@ -41,6 +46,22 @@ def swaps(liberty: Sequence[Path], family: str) -> tuple[float, float, int]:
     return rest * 1e-3, swap * 1e-3, bounds.clocks_to_settle(max(rest, swap))
 
 
+def sets(run: Path) -> Iterator[tuple[str, float, float, float]]:
+    """Clock periods in ps of sets of weights: name, at rest in the table, with swaps in the element, in the MAC alone.
+
+    Args:
+        run: of one of halo's own MACs with 8-bit weights, one corner, no margin.
+    """
+    table, record = halo.load_table(run), read_record(run)
+    element, mac = table_periods(run), MacPeriods(run, CharacterizeConfig.from_dict(record.config), record)
+    for name, step in (("all", 1), ("INT4 << 4", 16), ("INT3 << 5", 32)):
+        weights = range(-128, 128, step)
+        rest = 1e3 / float(table.fmax(weights).iloc[0])
+        corner = table.corners[0]
+        alone = mac.period_ps(weights, corner, rest) / (1 + ELEMENT_SHARE)
+        yield name, rest, element.period_ps(weights, corner, rest), alone
+
+
 def energy(liberty: Sequence[Path]) -> dict[str, float]:
     """Parts of the energy of a multiply-accumulate in a 4 x 4 mesh, fJ: random weights and activations, 64 slots."""
     generator = np.random.default_rng(1)
@@ -58,13 +79,18 @@ def fp16(run: Path) -> Iterator[tuple[str, float, float]]:
 
 def main(arguments: Sequence[str]) -> None:
     """The command."""
-    if len(arguments) < 2 or arguments[0] not in ("swaps", "energy", "fp16"):
+    if len(arguments) < 2 or arguments[0] not in ("swaps", "sets", "energy", "fp16"):
         sys.exit(__doc__)
     what, liberty = arguments[0], [Path(name) for name in arguments[1].split(",")]
     if what == "swaps":
         for family in arguments[2:] or FAMILIES:
             rest, swap, clocks = swaps(liberty, family)
             print(f"{family}: at rest {rest:,.0f} ps, swaps {swap:,.0f} ps ({swap / rest - 1:+.1%}), {clocks} clocks")
+    elif what == "sets":
+        for run in liberty:
+            for name, rest, element, alone in sets(run):
+                ratio = f"element / MAC {element / alone:.3f}"
+                print(f"{run} {name}: table {rest:,.0f} ps, element {element:,.0f}, MAC {alone:,.0f}; {ratio}")
     elif what == "energy":
         parts = energy(liberty)
         print(", ".join(f"{name} {value:,.0f}" for name, value in parts.items()), f"= {sum(parts.values()):,.0f} fJ")

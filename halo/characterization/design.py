@@ -235,13 +235,19 @@ def clock_slew(library: Library, data_pin_f: float) -> float:
     return slew
 
 
-def driven_inputs(circuit: Circuit, roles: Roles) -> list[int]:
-    """Nets that a register before the ports drives: all inputs of a registered design, else the operands that move."""
+def driven_inputs(circuit: Circuit, roles: Roles, *, swaps: bool = False) -> list[int]:
+    """Nets that a register before the ports drives: all inputs of a registered design, else the operands that move.
+
+    Args:
+        circuit: the design; roles: of its ports.
+        swaps: the weight moves too.
+    """
     netlist = circuit.netlist
     if np.any(circuit.kind == FLOP):
         return port_nets(circuit)
     changing = (port for port, how in roles.drawn.items() if how == "any")
-    moving = [port for port in (roles.activation, roles.accumulator, *changing) if port is not None]
+    weight = roles.weight if swaps else None
+    moving = [port for port in (weight, roles.activation, roles.accumulator, *changing) if port is not None]
     return [net for port in moving for net in netlist.inputs[port]]
 
 
@@ -279,6 +285,7 @@ def load_corner(
     roles: Roles | None = None,
     declared: tuple[PortInfo, ...] | None = None,
     controls: Mapping[str, Control] | None = None,
+    swaps: bool = False,
 ) -> DesignCorner:
     """Read a corner's library and the netlist, find roles, compile, and calculate (or read) the delays.
 
@@ -286,6 +293,7 @@ def load_corner(
         roles: of an earlier corner; None: found.
         declared: ports of the RTL behind the netlist, if there is any (a netlist seldom keeps ``signed``).
         controls: what the RTL's one-bit inputs do to its registers; None: seen in the netlist.
+        swaps: a register drives the weight too, which may be the heaviest input; without, the weight rests.
 
     Raises:
         HaloError: bad library, netlist, ports or SDF.
@@ -308,7 +316,7 @@ def load_corner(
     require_operands_matter(circuit, constant, known)
     if roles is None:
         roles = observe_signedness(circuit, known, told=(*config.signed, *config.unsigned))
-    driven = driven_inputs(circuit, roles) if config.register_overhead else None
+    driven = driven_inputs(circuit, roles, swaps=swaps) if config.register_overhead else None
     conditions = port_conditions(circuit, library, driven, config.input_slew_ps, config.output_load_ff)
     delays = nominal_delays(
         circuit,
@@ -351,7 +359,7 @@ def load_corner(
         if config.method == "exact":
             corner.require_one_edge_each()
     if config.register_overhead:
-        boundary = boundary_of(corner)
+        boundary = boundary_of(corner, swaps=swaps)
         if corner.registered:
             said.append(boundary.at_the_ports)
         corner = replace(corner, boundary=boundary)
@@ -379,11 +387,11 @@ def _both_edges(circuit: Circuit, duty_cycle: float) -> str:
     )
 
 
-def boundary_of(corner: DesignCorner) -> RegisterOverhead:
+def boundary_of(corner: DesignCorner, *, swaps: bool = False) -> RegisterOverhead:
     """The library's plain flip-flop before and behind the ports of a design.
 
     Around a registered design it drives any input port and follows any output port; around a combinational one it
-    drives the operands that move and follows the result.
+    drives the operands that move (with ``swaps`` the weight, too) and follows the result.
 
     Raises:
         HaloError: the library has no such flip-flop, or one without delay or setup tables.
@@ -396,6 +404,6 @@ def boundary_of(corner: DesignCorner) -> RegisterOverhead:
         corner.delays,
         corner.library,
         clock_slew_s=corner.clock_slew_s,
-        inputs=driven_inputs(circuit, roles),
+        inputs=driven_inputs(circuit, roles, swaps=swaps),
         outputs=netlist.outputs[roles.output],
     )

@@ -2,9 +2,11 @@
 """The proof that no tile of a schedule runs above the safe clock of its slowest weight at its voltage.
 
 It trusts nothing that made the schedule: each segment's weights are held against the per-weight table (or, where clocks
-are assumed, against the words of their source) at the voltage of the segment's operating point, with the margin that
-the schedule states counted as required. What a class holds is taken from the schedule; that the codes of a quantized
-layer keep to it is for whoever has the codes.
+are assumed, against the words of their source) at the voltage of the segment's operating point. What a set of weights
+needs in an array beyond the table, swaps included, is computed where the gates are known (``halo.dvfs.periods``) and
+stated in the schedule, set by set: a segment's weights must lie in a set that its clock is slow enough for, and weights
+in no set are safe nowhere. What a class holds is taken from the schedule; that the codes of a quantized layer keep to
+it is for whoever has the codes.
 
 Tests: tests/dvfs/test_schedule_and_check.py.
 """
@@ -25,6 +27,7 @@ _WORDS: dict[Proof, str] = {
     "scaled": "table, scaled by the alpha-power law",
     "source": "source of the clocks",
     "mac": "timing of its own MAC",
+    "none": "no period is known for a set with these weights",
 }
 
 
@@ -39,7 +42,7 @@ class Violation:
         point: name of the operating point.
         voltage_v, clock_ghz: of the point.
         weight: the slowest of the weights; None where the operand is no integer.
-        limit_ghz: the clock that it allows, margin taken off.
+        limit_ghz: the clock that is safe for them.
         proof: what says so.
     """
 

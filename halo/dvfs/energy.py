@@ -58,11 +58,10 @@ def assumptions(bound: BoundDvfs) -> tuple[str, ...]:
             f"The table's {own.voltages_v[0]:g} V (corner {own.corners[0]}) stands for the {dvfs.points[0].voltage_v:g}"
             f" V of the first operating point; {_SCALING}."
         )
-    else:
-        found.append(f"Clocks keep {dvfs.margin:g} times the period that the table gives their slowest weight.")
     if "interpolated" in how:
         found.append(
-            "Between corners, clocks, energies and leakage of each weight go by a straight line in their logarithm."
+            "Between corners, clocks, energies and leakage of each weight go by a straight line in their logarithm; of "
+            "what a set of weights needs beyond the table, the larger ratio of the two corners counts."
         )
     if "scaled" in how and dvfs.law is not None:
         found.append(

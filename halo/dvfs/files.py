@@ -3,7 +3,6 @@
 
 name = "mine"
 timing = "table"      # the per-weight table decides what is safe; "assumed": the weights named below
-margin = { value = 1.025, source = "..." }      # on the table's periods; with timing = "table" only
 
 [transition]
 preset = "ivr"        # or per_volt_ns, fixed_ns and rail_nf
@@ -125,7 +124,10 @@ def _read(path: Path, tables: dict[str, Any]) -> DvfsFile:
     rows = tables.pop("points", None)
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise HaloError("the file has no operating points", "Write one [[points]] table for each.")
-    own = read_parameters(path, tables, ["margin"] if timing == "table" else [], {})
+    if "margin" in tables:
+        fix = "Leave margin out: what an array needs is computed. halo characterize --margin-ps X adds to every period."
+        raise HaloError("operating points have no margin on the table's periods", fix)
+    own = read_parameters(path, tables, [], {})
     read = [_point(row, path) for row in rows]
     dvfs = Dvfs(
         name=own.name,
@@ -133,7 +135,6 @@ def _read(path: Path, tables: dict[str, Any]) -> DvfsFile:
         transition=transition,
         timing=timing,
         allowed=tuple(allowed for _, allowed, _ in read),
-        margin=own.number("margin") if timing == "table" else 1.0,
         law=law,
     )
     parts = [(f"{point.name}.", parameters) for point, _, parameters in read]

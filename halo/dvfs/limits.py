@@ -16,8 +16,9 @@ from halo.dvfs.points import Allowed, Dvfs
 from halo.dvfs.voltage import BoundDvfs, rows_of
 from halo.errors import HaloError
 
-Proof = Literal["table", "interpolated", "scaled", "source", "mac"]
-_ROUNDING = 1 + 1e-9
+Proof = Literal["table", "interpolated", "scaled", "source", "mac", "none"]
+ROUNDING = 1 + 1e-9
+"""Clocks that differ by less are the same, written in two ways."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,13 @@ class Limit:
 
     Attributes:
         weight: the slowest of them; None for an operand that is no integer of the table.
-        clock_ghz: the highest clock that it allows at the voltage of the point, margin taken off; where the source
-            decides, the clock of its fastest point that takes the weight (0: none does).
+        clock_ghz: the highest clock that is safe for all of them at the voltage of the point, swaps included (0: no set
+            of the operating points holds them); where the source decides, the clock of its fastest point that takes
+            the weight (0: none does).
         safe: whether the point's clock keeps the limit.
         proof: ``table`` at the voltage of a corner; ``interpolated`` and ``scaled`` as ``halo.dvfs.voltage`` has them;
-            ``source`` where the words of the source decide; ``mac``, the timing of another MAC.
+            ``source`` where the words of the source decide; ``mac``, the timing of another MAC; ``none`` where no set
+            holds the weights.
     """
 
     weight: int | None
@@ -43,7 +46,8 @@ def limit(bound: BoundDvfs, point: int, values: Sequence[int]) -> Limit:
     """What limits a set of weights at an operating point.
 
     With timing ``assumed`` it is what the source allows; the table is not asked. With ``table`` it is the clock that
-    the table allows, the margin required on top, and the source's words where it has any: both must agree.
+    the table allows a computed set of weights that holds them, by the ratio of that set (``BoundDvfs.clock_ghz``), and
+    the source's words where it has any: both must agree.
 
     Args:
         bound: operating points and their table.
@@ -62,11 +66,10 @@ def limit(bound: BoundDvfs, point: int, values: Sequence[int]) -> Limit:
             clock, worst = min((_source_clock(dvfs, value), value) for value in refused or values)
             return Limit(worst, clock, not refused, "source")
     at = dvfs.points[point]
-    clocks = bound.supply.clocks_ghz(at.voltage_v)[rows] / dvfs.margin
-    slowest = int(np.argmin(clocks))
-    clock = float(clocks[slowest])
-    safe = at.frequency_ghz <= clock * _ROUNDING
-    return Limit(int(values[slowest]), clock, safe, bound.supply.evidence(at.voltage_v))
+    slowest = int(np.argmin(bound.supply.clocks_ghz(at.voltage_v)[rows]))
+    clock = bound.clock_ghz(values, at.voltage_v)
+    safe = at.frequency_ghz <= clock * ROUNDING
+    return Limit(int(values[slowest]), clock, safe, bound.supply.evidence(at.voltage_v) if clock else "none")
 
 
 def operand_limit(dvfs: Dvfs, point: int, limit_ghz: float) -> Limit:
@@ -77,7 +80,7 @@ def operand_limit(dvfs: Dvfs, point: int, limit_ghz: float) -> Limit:
     Args:
         dvfs: operating points.
         point: index.
-        limit_ghz: safe clock of the MAC at the lowest voltage of the points; the margin comes on top.
+        limit_ghz: safe clock of an element with that MAC at the lowest voltage of the points.
 
     Raises:
         HaloError: assumed clocks without words for their weights.
@@ -86,8 +89,7 @@ def operand_limit(dvfs: Dvfs, point: int, limit_ghz: float) -> Limit:
         _check_words(dvfs)
         clocks = [p.frequency_ghz for p, allowed in zip(dvfs.points, dvfs.allowed, strict=True) if allowed == Allowed()]
         return Limit(None, max(clocks, default=0.0), dvfs.allowed[point] == Allowed(), "source")
-    clock = limit_ghz / dvfs.margin
-    return Limit(None, clock, dvfs.points[point].frequency_ghz <= clock * _ROUNDING, "mac")
+    return Limit(None, limit_ghz, dvfs.points[point].frequency_ghz <= limit_ghz * ROUNDING, "mac")
 
 
 def safe_points(bound: BoundDvfs, values: Sequence[int]) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from halo.dvfs.periods import ClassPeriod
 from halo.errors import HaloError
 
 
@@ -119,12 +120,12 @@ class Dvfs:
         allowed: for each point, the weights that the source allows; empty: the table alone decides.
         corners: of the table: with ``table`` those that vouch for the clocks, of one process and temperature; with
             ``assumed`` the one whose energies stand for the first point. Empty: the table's only one.
-        margin: with ``table``, factor on the table's periods that the clocks keep, for what an array needs above them.
+        periods: with ``table``, sets of weights with what each needs; weights in none of them are safe at no point.
         law: with ``table`` and one corner, what carries it to other voltages.
         voltages: ``iso`` where all points share a voltage, ``raised`` where faster points have a higher one.
 
     Raises:
-        HaloError: no points, two of one name, clocks that do not rise, or a margin below 1.
+        HaloError: no points, two of one name, clocks that do not rise, or periods of other corners.
     """
 
     name: str
@@ -133,7 +134,7 @@ class Dvfs:
     timing: Literal["table", "assumed"]
     allowed: tuple[Allowed, ...] = ()
     corners: tuple[str, ...] = ()
-    margin: float = 1.0
+    periods: tuple[ClassPeriod, ...] = ()
     law: AlphaPower | None = None
 
     def __post_init__(self) -> None:
@@ -145,8 +146,8 @@ class Dvfs:
         names = [point.name for point in self.points]
         if len(set(names)) < len(names):
             raise HaloError(f"two operating points of {self.name} share a name", "Name them apart.")
-        if not 1 <= self.margin < 10:
-            raise HaloError(f"a margin of {self.margin} on the period", "Give a factor of 1 or more, such as 1.025.")
+        if any(len(own.ratios) != len(self.corners) for own in self.periods):
+            raise HaloError(f"a set of weights of {self.name} has not one ratio a corner", "Give one for each corner.")
         if len(self.allowed) not in (0, len(self.points)):
             raise HaloError(f"not every operating point of {self.name} says its weights", "Say them for all or none.")
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Schedules: which weights run at which operating point and in which order, and the JSON file that holds them.
 
-The file says everything that a check needs besides the per-weight table: the operating points with the corners and the
-margin that they refer to, the weights of each class, and the segments of each layer. It names the table by its hash.
+The file says everything that a check needs besides the per-weight table: the operating points with the corners that
+they refer to, what sets of weights need there, the weights of each class, and the segments of each layer. It names the
+table by its hash.
 
 Tests: tests/dvfs/test_schedule_and_check.py.
 """
@@ -20,13 +21,15 @@ from typing import Any
 from halo.characterization.table import WeightTable
 from halo.dvfs.cost import LayerCost, Segment
 from halo.dvfs.files import allowed_words, read_allowed, read_timing
+from halo.dvfs.periods import ClassPeriod
 from halo.dvfs.points import Allowed, AlphaPower, Dvfs, OperatingPoint, Transition
 from halo.dvfs.voltage import BoundDvfs
 from halo.errors import HaloError
 from halo.keywords import fitted
 from halo.schema import check_schema, stamped
 
-FORMAT, SCHEMA = "halo schedules", 1
+FORMAT, SCHEMA = "halo schedules", 2
+"""Up to schema 1 a schedule stated one margin on all periods of the table, which swaps of weights may exceed."""
 _SCORE_AGAIN = "Score again with this version."
 _WRITE_AGAIN = "Take schedule.json as halo score wrote it, or score again."
 
@@ -38,7 +41,7 @@ class WeightSet:
     Attributes:
         name: of the class.
         values: integers of the table; empty where the operand is none of these (FP16).
-        limit_ghz: for such an operand, the highest safe clock of its MAC at the lowest voltage of the points.
+        limit_ghz: for such an operand, the highest safe clock of its element at the lowest voltage of the points.
 
     Raises:
         HaloError: neither values nor a limit, or both.
@@ -144,7 +147,7 @@ def read_schedules(path: Path | str) -> tuple[Schedule, ...]:
     """Read what ``write_schedules`` wrote.
 
     Raises:
-        HaloError: no such file, no schedule, one of a newer halo, or a part that is missing or cannot be.
+        HaloError: no such file, no schedule, one of a newer or older halo, or a part that is missing or cannot be.
     """
     path = Path(fitted("halo.read_schedules", "path", Path, path))
     try:
@@ -157,7 +160,7 @@ def read_schedules(path: Path | str) -> tuple[Schedule, ...]:
         top = _Part(data, "the file")
         if top.text("format") != FORMAT:
             raise HaloError("the file holds no schedules", _WRITE_AGAIN)
-        check_schema(data, path, newest=SCHEMA, again=_SCORE_AGAIN)
+        check_schema(data, path, newest=SCHEMA, oldest=SCHEMA, again=_SCORE_AGAIN)
         return tuple(_schedule(part) for part in top.parts("schedules"))
     except HaloError as error:
         raise HaloError(error.what, error.fix, path) from error
@@ -187,7 +190,7 @@ def _written(schedule: Schedule) -> dict[str, Any]:
             "timing": dvfs.timing,
             "voltages": dvfs.voltages,
             "corners": list(dvfs.corners),
-            "margin": dvfs.margin,
+            "periods": [asdict(own) for own in dvfs.periods],
             "law": None if dvfs.law is None else asdict(dvfs.law),
             "transition": asdict(dvfs.transition),
             "points": points,
@@ -215,7 +218,7 @@ def _schedule(part: _Part) -> Schedule:
                     Segment(*(segment.whole(key) for key in ("point", "tile_class", "cycles", "tiles")))
                     for segment in layer.parts("segments")
                 ),
-                layer.whole("count") * (layer.whole("repeat") if "repeat" in layer.data else 1),  # 0.1.0 wrote both
+                layer.whole("count"),
             )
             for layer in part.parts("layers")
         ),
@@ -244,7 +247,10 @@ def _dvfs(part: _Part) -> Dvfs:
         timing=timing,
         allowed=tuple(_allowed(p) for p in points if "weights" in p.data),
         corners=tuple(part.texts("corners")),
-        margin=part.number("margin"),
+        periods=tuple(
+            ClassPeriod(tuple(own.wholes("weights")), tuple(own.numbers("ratios")), own.text("source"))
+            for own in part.parts("periods")
+        ),
         law=None if law is None else AlphaPower(law.number("threshold_v"), law.number("alpha"), law.text("source")),
     )
 
@@ -285,6 +291,10 @@ class _Part:
         value = self.value(key)
         right = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
         return float(self._kind(key, value, "number of 0 or more", right))
+
+    def numbers(self, key: str) -> list[float]:
+        right = (isinstance(value, int | float) and not isinstance(value, bool) for value in self._list(key))
+        return [float(self._kind(key, v, "number", ok)) for v, ok in zip(self._list(key), right, strict=True)]
 
     def whole(self, key: str) -> int:
         return int(self._kind(key, self.value(key), "whole number", _is_whole(self.value(key))))

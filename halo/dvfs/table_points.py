@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operating points that a per-weight table vouches for: one clock a set of weights, at one voltage or at rising ones.
 
-A weight's period in the table is that of the MAC with the weight at rest. An element of an array needs a little more
-when weights are swapped within a class, and much more with multipliers whose weight bits take part in every row:
-``halo.flow.gate_level.class_period`` proves the figure for a design. ``margin`` is that factor
-on the period; every clock made here keeps it, and what is safe counts it as required.
+A weight's period in the table is that of the MAC with the weight at rest. What a set of weights needs in an array,
+where they are swapped for one another, is for ``halo.dvfs.periods.Periods`` to say, set by set and corner by corner;
+every clock made here keeps it, and what is safe counts it as required.
 """
 
 from __future__ import annotations
@@ -15,12 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from halo.characterization.table import WeightTable
+from halo.dvfs.limits import ROUNDING
+from halo.dvfs.periods import ClassPeriod, Periods
 from halo.dvfs.points import Dvfs, OperatingPoint, Transition
 from halo.dvfs.voltage import BoundDvfs, Supply, rows_of, supply
 from halo.errors import HaloError
-
-MARGIN = 1.025
-"""Covers an element of the default array, which needs up to 2.5 % more than the period of the table."""
 
 
 def table_dvfs(
@@ -28,7 +26,7 @@ def table_dvfs(
     books: Sequence[Sequence[int]],
     corner: str | None,
     transition: Transition,
-    margin: float,
+    periods: Periods,
 ) -> BoundDvfs:
     """Operating points at the voltage of one corner: one for each distinct safe clock of the sets of weights.
 
@@ -37,7 +35,7 @@ def table_dvfs(
         books: sets of weights; that of all weights is added and gives the first point.
         corner: of the table; None: its only one.
         transition: between the points.
-        margin: factor on the table's period, 1 or more, such as ``MARGIN``.
+        periods: what the sets need in an array.
 
     Raises:
         HaloError: no such corner, a weight that the table lacks, or no periods.
@@ -45,15 +43,14 @@ def table_dvfs(
     name = str(table.rows(corner)["corner"].iloc[0])
     along = supply(table, [name])
     voltage = along.voltages_v[0]
-    clocks = along.clocks_ghz(voltage) / margin
-    limits = sorted({float(clocks[rows_of(table, book)].min()) for book in [table.weights, *books]})
+    sets = class_periods(along, [table.weights, *books], periods)
+    limits = _distinct([_clock_ghz(along, own, voltage) for own in sets])
     if not np.isfinite(limits[0]):
         raise HaloError("every weight has period 0", "Characterize with register overhead, which gives a period.")
     finite = [limit for limit in limits if np.isfinite(limit)]
-    source = f"table, corner {name}, margin {margin:g} on the period"
+    source = f"table, corner {name}; {periods.source}"
     points = [OperatingPoint(n, voltage, f, source) for n, f in zip(_names(len(finite)), finite, strict=True)]
-    dvfs = Dvfs(f"table {name}", tuple(points), transition, "table", corners=(name,), margin=margin)
-    return BoundDvfs(dvfs, table)
+    return BoundDvfs(Dvfs(f"table {name}", tuple(points), transition, "table", corners=(name,), periods=sets), table)
 
 
 def raised_dvfs(
@@ -61,7 +58,7 @@ def raised_dvfs(
     books: Sequence[Sequence[int]],
     corners: Sequence[str],
     transition: Transition,
-    margin: float,
+    periods: Periods,
 ) -> BoundDvfs:
     """Operating points whose voltage rises with the speed of their weights, as in the paper: slow, middle, fast.
 
@@ -69,7 +66,7 @@ def raised_dvfs(
     there, the last at the highest voltage, the others at equal steps between, each at the clock of its set there.
 
     Args:
-        table, books, transition, margin: as ``table_dvfs``.
+        table, books, transition, periods: as ``table_dvfs``.
         corners: of one process and temperature; their lowest voltage is that of the first point. Empty: all.
 
     Raises:
@@ -80,30 +77,35 @@ def raised_dvfs(
     if highest == lowest:
         fix = "Characterize a corner for each voltage: --corner NAME=FILE. Or write a file of points with a [law]."
         raise HaloError(f"the table has one voltage, {lowest:g} V, and none to rise to", fix)
-    clocks = along.clocks_ghz(lowest)
-    sets: dict[float, Sequence[int]] = {}
-    for book in [table.weights, *books]:
-        sets.setdefault(float(clocks[rows_of(table, book)].min()), book)
-    order = [sets[clock] for clock in sorted(sets) if np.isfinite(clock)]
+    sets = class_periods(along, [table.weights, *books], periods)
+    clocks = [_clock_ghz(along, own, lowest) for own in sets]
+    order = [sets[clocks.index(clock)] for clock in _distinct(clocks) if np.isfinite(clock)]
     if not order or len(order) == 1:
         fix = "Take the points of the table at one voltage: there is one clock."
         raise HaloError("no set of weights is faster than all weights", fix)
     points = []
-    for i, (name, book) in enumerate(zip(_names(len(order)), order, strict=True)):
+    for i, (name, own) in enumerate(zip(_names(len(order)), order, strict=True)):
         voltage = round(lowest + (highest - lowest) * i / (len(order) - 1), 6)
-        clock = float(along.clocks_ghz(voltage)[rows_of(table, book)].min()) / margin
-        points.append(OperatingPoint(name, voltage, clock, _source(along, voltage, margin)))
+        source = f"{along.evidence(voltage)}, corners {', '.join(along.corners)}; {periods.source}"
+        points.append(OperatingPoint(name, voltage, _clock_ghz(along, own, voltage), source))
     name = f"raised {', '.join(along.corners)}"
-    dvfs = Dvfs(name, tuple(points), transition, "table", corners=along.corners, margin=margin)
-    return BoundDvfs(dvfs, table)
+    return BoundDvfs(Dvfs(name, tuple(points), transition, "table", corners=along.corners, periods=sets), table)
 
 
-def bind(dvfs: Dvfs, table: WeightTable, corners: Sequence[str] = ()) -> BoundDvfs:
-    """A file's operating points with the corners of the table that they refer to.
+def bind(
+    dvfs: Dvfs,
+    table: WeightTable,
+    periods: Periods,
+    books: Sequence[Sequence[int]] = (),
+    corners: Sequence[str] = (),
+) -> BoundDvfs:
+    """A file's operating points with the corners of the table that they refer to, and what sets of weights need there.
 
     Args:
         dvfs: from a file.
         table: per-weight table.
+        periods: what the sets need in an array; not asked with timing ``assumed``.
+        books: sets of weights beside those that the file names.
         corners: with timing ``table`` those whose voltages the points have; with ``assumed`` the one whose energies
             stand for the first point. Empty: all of the table; with ``assumed`` its only one.
 
@@ -123,7 +125,44 @@ def bind(dvfs: Dvfs, table: WeightTable, corners: Sequence[str] = ()) -> BoundDv
         elif not along.has(point.voltage_v):
             what = f"operating point {point.name!r} is at {point.voltage_v:g} V, where the table has no corner"
             raise HaloError(what, f"Available: {along.known}; or characterize that corner too.")
-    return BoundDvfs(replace(dvfs, corners=along.corners), table)
+    named = [[weight for weight in table.weights if weight in allowed] for allowed in dvfs.allowed]
+    sets = class_periods(along, [table.weights, *filter(None, named), *books], periods)
+    return BoundDvfs(replace(dvfs, corners=along.corners, periods=sets), table)
+
+
+def class_periods(along: Supply, books: Sequence[Sequence[int]], periods: Periods) -> tuple[ClassPeriod, ...]:
+    """What each set of weights needs at the corners of a table, each set once; never less than the table's period.
+
+    Raises:
+        HaloError: a weight that the table lacks, or a period that cannot be computed.
+    """
+    found = []
+    for weights in dict.fromkeys(tuple(sorted(set(book))) for book in books):
+        rows, ratios = rows_of(along.table, weights), []
+        for corner, voltage in zip(along.corners, along.voltages_v, strict=True):
+            table_ps = 1e3 / float(along.clocks_ghz(voltage)[rows].min())
+            needed = periods.period_ps(weights, corner, table_ps)
+            if table_ps == 0 and needed > 0:
+                what = f"the table gives weights no time at all that need {needed:.4g} ps when they are swapped"
+                raise HaloError(what, "Characterize with register overhead, which gives every weight a period.")
+            ratios.append(1.0 if table_ps == 0 else max(1.0, needed / table_ps))
+        found.append(ClassPeriod(weights, tuple(ratios), periods.source))
+    return tuple(found)
+
+
+def _clock_ghz(along: Supply, own: ClassPeriod, voltage_v: float) -> float:
+    """Highest clock that is safe for a set at a voltage, as ``BoundDvfs.clock_ghz`` has it."""
+    ratio = max(own.ratios[along.corners.index(corner)] for corner in along.beside(voltage_v))
+    return float(along.clocks_ghz(voltage_v)[rows_of(along.table, own.weights)].min()) / ratio
+
+
+def _distinct(clocks: Sequence[float]) -> list[float]:
+    """Clocks ascending, of equal ones the lowest: sets with the same period have it by way of different ratios."""
+    found: list[float] = []
+    for clock in sorted(clocks):
+        if not found or clock > found[-1] * ROUNDING:
+            found.append(clock)
+    return found
 
 
 def _names(count: int) -> tuple[str, ...]:
@@ -132,7 +171,3 @@ def _names(count: int) -> tuple[str, ...]:
         return ("slow",)
     middle = ["middle"] if count == 3 else [f"middle{i}" for i in range(1, count - 1)]
     return ("slow", *middle, "fast")
-
-
-def _source(along: Supply, voltage_v: float, margin: float) -> str:
-    return f"{along.evidence(voltage_v)}, corners {', '.join(along.corners)}, margin {margin:g} on the period"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -95,6 +95,16 @@ class Supply:
         low, high, part = self._between(voltage_v)
         return _mixed(_column(self.table, low, column), _column(self.table, high, column), part)
 
+    def beside(self, voltage_v: float) -> tuple[str, ...]:
+        """The corners that what holds at a voltage comes from: its own, the two on both sides, or that of the law.
+
+        Raises:
+            HaloError: nothing is known at that voltage.
+        """
+        if self.evidence(voltage_v) == "scaled":
+            return self.corners
+        return tuple(dict.fromkeys(self._between(voltage_v)[:2]))
+
     def _between(self, voltage_v: float) -> tuple[str, str, float]:
         """The corners on both sides, and how far from the first to the second; the same one twice where it is exact."""
         i = int(np.searchsorted(self.voltages_v, voltage_v - _SAME))
@@ -156,6 +166,29 @@ class BoundDvfs:
             named = self.dvfs.corners[0] if self.dvfs.corners else None
             return supply(self.table, [str(self.table.rows(named)["corner"].iloc[0])])
         return supply(self.table, self.dvfs.corners, self.dvfs.law)
+
+    def clock_ghz(self, weights: Collection[int], voltage_v: float) -> float:
+        """Highest clock at which any swap among some weights is safe; 0 where no computed set holds them all.
+
+        It is that of the fastest set in ``dvfs.periods`` that holds them: the clock that the table allows its slowest
+        weight, by the set's ratio. Between corners the larger ratio of both sides counts.
+
+        Args:
+            weights: at least one.
+            voltage_v: a voltage that the table covers.
+
+        Raises:
+            HaloError: the table lacks a weight, or does not cover the voltage.
+        """
+        rows_of(self.table, [*weights])
+        clocks = self.supply.clocks_ghz(voltage_v)
+        at = [self.dvfs.corners.index(corner) for corner in self.supply.beside(voltage_v)]
+        found = 0.0
+        for own in self.dvfs.periods:
+            if own.members.issuperset(weights):
+                slowest = float(clocks[rows_of(self.table, own.weights)].min())
+                found = max(found, slowest / max(own.ratios[i] for i in at))
+        return found
 
     @property
     def evidence(self) -> tuple[Evidence | Literal["assumed"], ...]:

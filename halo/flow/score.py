@@ -18,6 +18,7 @@ from halo.dvfs.check import check
 from halo.dvfs.optimise import Objective
 from halo.dvfs.schedule import Schedule, write_schedules
 from halo.errors import HaloError
+from halo.flow.gate_level.table_periods import table_periods
 from halo.flow.runs.provenance import Recorder, read_record
 from halo.flow.runs.runfolder import RECORD, check_target, new_run
 from halo.flow.scoring.machine import Machine, read_machine
@@ -192,7 +193,13 @@ def _operating_points(
     """Operating points by operand; the integer MACs' also where no method uses them, for the others refer to them."""
     sets = list(dict.fromkeys(values for method in methods if method.operand == "int8" for values in method.sets))
     integer = integer_points(
-        config.dvfs, table, config.corner, sets, regulator=config.transition, usual=machine.regulator
+        config.dvfs,
+        table,
+        config.corner,
+        sets,
+        table_periods(config.table, record.report),
+        regulator=config.transition,
+        usual=machine.regulator,
     )
     if all(method.operand == "int8" for method in methods):
         return {"int8": integer}

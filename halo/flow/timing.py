@@ -407,7 +407,7 @@ def _written(
     classes: pd.DataFrame | None = None
     said: list[str] = []
     if config.table is not None:
-        classes, said = class_rows(timing, endpoints, config.table, config.corner, config.element)
+        classes, said = class_rows(timing, endpoints, config.table, config.corner, config.element, record.report)
     for sentence in said:
         record.assume(sentence)
     for frame, name in ((endpoints, ENDPOINTS), (paths, PATHS), (classes, CLASSES)):

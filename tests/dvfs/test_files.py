@@ -15,7 +15,6 @@ from halo.sourced import load_toml
 TEXT = """
 name = "mine"
 timing = "table"
-margin = { value = 1.02, source = "measured" }
 [transition]
 preset = "ldo"
 [[points]]
@@ -49,7 +48,7 @@ def test_the_papers_levels(name: str, levels: list[tuple[str, float, float]]) ->
     file = read_dvfs(name)
     dvfs = file.dvfs
     assert [(p.name, p.voltage_v, p.frequency_ghz) for p in dvfs.points] == levels
-    assert (dvfs.timing, dvfs.voltages, dvfs.margin) == ("assumed", "raised", 1.0)
+    assert (dvfs.timing, dvfs.voltages, dvfs.periods) == ("assumed", "raised", ())
     assert dvfs.allowed == (Allowed(), Allowed(16), Allowed(32))
     assert [sum(w in allowed for w in range(-128, 128)) for allowed in dvfs.allowed] == [256, 16, 8]
     assert file.parameters.number("fast.frequency_ghz") == levels[2][2]
@@ -73,10 +72,9 @@ def test_presets_are_the_published_ones() -> None:
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
     file = read_dvfs(write(tmp_path))
     dvfs = file.dvfs
-    assert (dvfs.name, dvfs.timing, dvfs.margin, dvfs.transition.name) == ("mine", "table", 1.02, "ldo")
+    assert (dvfs.name, dvfs.timing, dvfs.transition.name) == ("mine", "table", "ldo")
     assert dvfs.allowed == (Allowed(), Allowed(values=(-4, 0, 4)))
     assert 4 in dvfs.allowed[1] and 8 not in dvfs.allowed[1]
-    assert file.parameters.sources["margin"] == "measured"
     assert file.parameters.number("transition.fixed_ns") == 100
     numbers = """per_volt_ns = { value = 5, source = "a" }
 fixed_ns = { value = 6, source = "b" }
@@ -100,9 +98,7 @@ alpha = { value = 1.3, source = "Sakurai and Newton" }
         )
     with pytest.raises(HaloError, match=r"alpha-power law with Vt = 0.4 V and alpha = 13"):
         read_dvfs(write(tmp_path, "[transition]", law.replace("1.3", "13")))
-    margin = """timing = "table"
-margin = { value = 1.02, source = "measured" }"""
-    path = write(tmp_path, margin, f'timing = "assumed"\n{law.replace("[transition]", "")}')
+    path = write(tmp_path, 'timing = "table"', f'timing = "assumed"\n{law.replace("[transition]", "")}')
     with pytest.raises(HaloError, match="goes with timing"):
         read_dvfs(path)
 
@@ -128,9 +124,8 @@ def test_words_of_weights_read_back(words: object) -> None:
         ('[transition]\npreset = "ldo"', "", "does not say what a change takes"),
         ('timing = "table"', "", "timing is missing"),
         ('timing = "table"', 'timing = "guessed"', "timing = 'guessed' is unknown"),
-        ('margin = { value = 1.02, source = "measured" }', "", "margin is missing"),
-        ("value = 1.02", "value = 0.9", "a margin of 0.9"),
-        ('timing = "table"', 'timing = "assumed"', "'margin' is unknown"),
+        ('name = "mine"', 'name = "mine"\nmargin = { value = 1.02, source = "x" }', "no margin on the table's periods"),
+        ('name = "mine"', 'name = "mine"\nspeed = 3', "'speed' is unknown"),
         ("[4, -4, 0]", '"multiples of 0"', "weights of the operating point 'fast' are unclear"),
         ("[4, -4, 0]", "[true]", "weights of the operating point 'fast' are unclear"),
         ("weights = [4, -4, 0]\n", "", "weights of the operating point 'fast' are missing"),

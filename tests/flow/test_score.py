@@ -18,8 +18,10 @@ from synthetic_run import corner
 import halo
 from halo.characterization.table import WeightTable, load_table
 from halo.dvfs.check import check
+from halo.dvfs.periods import AssumedPeriods
 from halo.dvfs.schedule import read_schedules
 from halo.errors import HaloError
+from halo.flow import score
 from halo.flow.runs.provenance import read_record
 from halo.flow.runs.runfolder import RECORD
 from halo.flow.score import ScoreConfig, refuse_unsafe, score_model
@@ -72,9 +74,10 @@ def table(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run_of(table: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The table as a run, with a floating-point MAC by hand."""
+    """The table as a run whose gates are not made, with a floating-point MAC by hand."""
     (table / RECORD).write_text("{}", encoding="utf-8")
     monkeypatch.setattr(operating_points, "fp16_mac", lambda folder, name, report: FP16)
+    monkeypatch.setattr(score, "table_periods", lambda folder, report: AssumedPeriods())
     return table
 
 
@@ -153,7 +156,7 @@ def test_the_clock_of_floating_point(model: Path, run_of: Path) -> None:
         return float(read_record(run).results["operating_points"][-1]["frequency_ghz"])
 
     slowest = load_table(run_of).rows()["period_ps"].max()
-    assert clock() == pytest.approx(1e3 / 9000 / 1.025)  # its own period, with the margin of all clocks
+    assert clock() == pytest.approx(1e3 / 9000 / 1.025)  # its own period, with what is assumed of an element
     assert clock(dvfs="paper-systolic") == pytest.approx(1.9 * slowest / 9000)
     assert clock(dvfs="paper-gpu", arch="a100-80") == 1.5  # tensor cores keep the clock of the SMs
 
@@ -186,7 +189,8 @@ def test_no_more_tokens_than_the_model_has_positions(model: Path, table: Path) -
 def test_a_bare_table_has_no_floating_point(model: Path, table: Path) -> None:
     run = scored_run(model, table)
     assert list(read_record(run).results["methods"]) == list(METHODS)[1:]
-    assert "fp16 is left out" in render(score_report(run))
+    said = render(score_report(run))
+    assert "fp16 is left out" in said and "ASSUMED, not computed: a set of weights needs 1.025 times" in said
     with pytest.raises(HaloError, match="bare table names none"):
         scored(model, table, methods=("fp16",), force=True)
 
@@ -329,7 +333,6 @@ def test_files_that_cannot_be_are_refused(model: Path, table: Path, tmp_path: Pa
 POINTS = """
 name = "mine"
 timing = "table"
-margin = {{ value = 1.0, source = "test" }}
 [transition]
 preset = "ivr"
 [[points]]

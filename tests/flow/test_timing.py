@@ -14,10 +14,12 @@ from synthetic_run import corner, write_run
 
 import halo
 from halo.cli.main import main
+from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.design_timing.rows import block_of
-from halo.flow.runs.assets import rtl_folder
-from halo.flow.runs.provenance import read_record
+from halo.flow.gate_level.table_periods import PORTS, table_periods
+from halo.flow.runs.assets import mac_sources, rtl_folder
+from halo.flow.runs.provenance import Recorder, read_record
 from halo.flow.timing import TimingConfig, TimingResult, time_design
 from halo.liberty import read_corner
 from halo.netlist.compile import compile_circuit
@@ -233,14 +235,25 @@ def test_a_memory_of_several_widths_by_two_numbers(run: Callable[..., TimingResu
     assert pins <= found and not any(name.startswith("u_narrow/d[4]") for name, _ in found)
 
 
-def test_clocks_of_a_table(run: Callable[..., TimingResult], tmp_path: Path) -> None:
+def test_clocks_of_a_table(
+    run: Callable[..., TimingResult], tmp_path: Path, osu018: Path, model_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALO_CACHE", str(model_cache))
     table = write_run(tmp_path / "mac", corner())
+    library = tmp_path / "other.lib"
+    library.write_text(osu018.read_text(encoding="utf-8") + "\n/* another file */\n", encoding="utf-8")
+    options = CharacterizeConfig(corners=(("tt", (library,)),), run_folder=table).to_dict()
+    with Recorder(table, "characterize", options, (*mac_sources(), library)) as record:
+        record.results |= {"design": "mac_csa_array", "roles": dict(PORTS)}
     result = run(ARRAY, "array", table=table)
     assert result.classes is not None
     rows = pd.read_csv(tmp_path / "run/classes.csv")
-    # Those of halo score: all weights, and the sets of its methods, with its margin.
+    # Those of halo score: all weights, and the sets of its methods, with the periods of the element around the MAC.
     known = halo.load_table(table)
-    slow = 1.025e3 / float(known.fmax(known.weights).iloc[0])
+    rest = 1e3 / float(known.fmax(known.weights).iloc[0])
+    slow = table_periods(table).period_ps(known.weights, "tt", rest)
+    assert slow > 1.1 * rest
+    assert any("pe_ws with csa_array, weights swapped" in said for said in result.assumptions)
     assert rows["period_ps"][0] == pytest.approx(slow, rel=1e-6) and rows["weights"][0].startswith("all weights")
     assert rows["period_ps"].is_monotonic_decreasing and "INT3 << 5" in rows["weights"].str.cat(sep=" ")
     for _, row in rows.iterrows():

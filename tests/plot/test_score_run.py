@@ -35,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scores")
     (folder / "model").mkdir()
     (folder / "model" / "config.json").write_text(json.dumps(MODEL), encoding="utf-8")
-    table = write_run(folder / "table", corner())
+    table = write_run(folder / "table", corner()) / "weights.csv"
     config = ScoreConfig(
         model=str(folder / "model"),
         table=table,

@@ -19,13 +19,15 @@ import pandas as pd
 
 from halo.characterization.table import load_table
 from halo.dvfs.files import preset
-from halo.dvfs.table_points import MARGIN, table_dvfs
+from halo.dvfs.table_points import table_dvfs
 from halo.errors import HaloError
 from halo.flow.design_timing.columns import CLASS_COLUMNS
+from halo.flow.gate_level.table_periods import table_periods
 from halo.flow.runs.provenance import read_record
 from halo.flow.runs.runfolder import RECORD
 from halo.flow.scoring.methods import stated_method
 from halo.flow.scoring.stated import METHODS
+from halo.progress import Progress
 from halo.timing.static.design import DesignTiming
 
 _KV_BITS = 8
@@ -33,7 +35,12 @@ _ALL = "all weights"
 
 
 def class_rows(
-    timing: DesignTiming, endpoints: pd.DataFrame, run: Path, corner: str | None, element: Sequence[str]
+    timing: DesignTiming,
+    endpoints: pd.DataFrame,
+    run: Path,
+    corner: str | None,
+    element: Sequence[str],
+    report: Progress,
 ) -> tuple[pd.DataFrame, list[str]]:
     """A row for each clock of the table, the slowest first, and what they rest on.
 
@@ -45,6 +52,7 @@ def class_rows(
         run: of ``halo characterize``, or its table.
         corner: of the table; None: its only one.
         element: blocks, as shell patterns, whose setup the table vouches for.
+        report: told about progress.
 
     Raises:
         HaloError: no table, several corners, or a pattern that no block matches.
@@ -56,8 +64,9 @@ def class_rows(
         if stated.operand == "int8":
             chosen = (own for own in stated_method(name, "", _KV_BITS).blocks.sets if known.issuperset(own.values))
             sets |= {own.name: own.values for own in chosen}
-    bound = table_dvfs(table, list(sets.values()), corner, preset("ivr"), MARGIN)
-    clocks = {name: float(table.fmax(values)[bound.dvfs.corners[0]]) / MARGIN for name, values in sets.items()}
+    periods = table_periods(run, report)
+    bound = table_dvfs(table, list(sets.values()), corner, preset("ivr"), periods)
+    clocks = {name: bound.clock_ghz(values, bound.dvfs.points[0].voltage_v) for name, values in sets.items()}
     vouched = _vouched(endpoints, element)
     counted = endpoints[~vouched]
     ours = np.isin(np.array(timing.ends.name), counted["endpoint"].to_numpy())
@@ -86,7 +95,9 @@ def class_rows(
             }
         )
     return pd.DataFrame(rows, columns=[column.name for column in CLASS_COLUMNS]), [
-        *_said(run, vouched, element),
+        f"Clocks are those that halo score keeps with {run}: {periods.source}.",
+        *periods.assumptions,
+        *_said(vouched, element),
         *_libraries(timing, run),
     ]
 
@@ -110,18 +121,13 @@ def _vouched(endpoints: pd.DataFrame, element: Sequence[str]) -> np.ndarray:
     return endpoints["block"].isin(found).to_numpy()
 
 
-def _said(run: Path, vouched: np.ndarray, element: Sequence[str]) -> list[str]:
-    said = [f"Clocks are those of {run} with the margin of {MARGIN:g} on the period that halo score keeps."]
+def _said(vouched: np.ndarray, element: Sequence[str]) -> list[str]:
     if element:
-        said.append(
+        return [
             f"The setup of {int(vouched.sum())} endpoints in the blocks {', '.join(element)} is what the table vouches "
             "for: they are left out of the setup of its clocks, and hold there counts."
-        )
-    else:
-        said.append(
-            "No element is named: the paths through the MAC count for its clocks as if any weight could take any path."
-        )
-    return said
+        ]
+    return ["No element is named: the paths through the MAC count for its clocks as if any weight could take any path."]
 
 
 def _libraries(timing: DesignTiming, run: Path) -> list[str]:

@@ -56,7 +56,7 @@ PATH_COLUMNS = (
 CLASS_COLUMNS = (
     Column("class", "", "Operating point, from the slowest to the fastest."),
     Column("weights", "", "Sets of weights that have this clock."),
-    Column("period_ps", "ps", "Clock period of the table with the margin of halo score."),
+    Column("period_ps", "ps", "Clock period of its weights in an array, as halo score has it."),
     Column("setup_slack_ps", "ps", "Least setup slack of the endpoints that the table does not vouch for."),
     Column("setup_endpoint", "", "Where it is."),
     Column("hold_slack_ps", "ps", "Least hold slack of all endpoints."),

@@ -27,7 +27,7 @@ from halo.netlist.graph import propagate_constants
 from halo.netlist.resets import require_inactive_resets
 from halo.netlist.sources import Sources
 from halo.netlist.verilog import read_netlist
-from halo.synth import SynthesisResult, synthesize
+from halo.synth import Mode, SynthesisResult, synthesize
 from halo.synth.libraries import without_cells
 from halo.timing.delaycalc import nominal_delays
 from halo.timing.overhead import port_nets
@@ -207,6 +207,10 @@ def build_array(
     *,
     sources: Sources | None = None,
     dont_use: Sequence[str] = (),
+    mode: Mode = "structural",
+    timed: Sequence[Path] | None = None,
+    slew_ps: float | None = None,
+    load_ff: float | None = None,
 ) -> GateArray:
     """Synthesize an element or a mesh, calculate its delays and cut it at its registers.
 
@@ -217,6 +221,9 @@ def build_array(
         workdir: folder for the netlist and the logs of the synthesis.
         sources: Verilog to take instead of ``array_sources``.
         dont_use: cells that synthesis must not use; ``*`` and ``?`` match as in a shell.
+        mode: of synthesis.
+        timed: all files of the corner whose delays it has; None: those that it is synthesized with.
+        slew_ps, load_ff: at the ports, as ``port_conditions`` takes them.
 
     Raises:
         HaloError: as synthesis, the library's reader and the compiler.
@@ -227,13 +234,14 @@ def build_array(
         spec.top,
         liberty,
         parameters=spec.parameters,
+        mode=mode,
         dont_use=dont_use,
         workdir=workdir,
     )
-    library = without_cells(read_corner(list(liberty)), dont_use)
+    library = without_cells(read_corner(list(liberty if timed is None else timed)), dont_use)
     circuit = compile_circuit(read_netlist(made.netlist_verilog, made.top), library)
     require_inactive_resets(circuit, library, propagate_constants(circuit, {}))
-    conditions = port_conditions(circuit, library, port_nets(circuit))
+    conditions = port_conditions(circuit, library, port_nets(circuit), slew_ps, load_ff)
     delays = nominal_delays(
         circuit,
         library,

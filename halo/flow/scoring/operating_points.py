@@ -16,8 +16,9 @@ from halo.dvfs.check import check_points
 from halo.dvfs.energy import assumptions, energy_fj, leakage_nw
 from halo.dvfs.files import dvfs_names, preset, read_dvfs
 from halo.dvfs.limits import safe_points
+from halo.dvfs.periods import ELEMENT_SHARE, Periods
 from halo.dvfs.points import Allowed, Dvfs, OperatingPoint
-from halo.dvfs.table_points import MARGIN, bind, raised_dvfs, table_dvfs
+from halo.dvfs.table_points import bind, raised_dvfs, table_dvfs
 from halo.dvfs.voltage import BoundDvfs
 from halo.errors import HaloError
 from halo.flow.runs.runfolder import RECORD
@@ -38,7 +39,7 @@ class MacOperatingPoints:
         bound: the points with the table of the weights.
         element: what an element costs at them besides its MACs.
         mac_fj: mean energy of a floating-point MAC; None: an integer MAC, whose energies are those of the table.
-        limit_ghz: highest safe clock of a floating-point MAC, without margin; None likewise.
+        limit_ghz: highest safe clock of an element with a floating-point MAC; None likewise.
         assumptions: sentences.
         sources: parameters of all of it.
     """
@@ -86,6 +87,7 @@ def integer_points(
     table: WeightTable,
     corner: str | None,
     sets: Sequence[Sequence[int]],
+    periods: Periods,
     *,
     regulator: str | None = None,
     usual: str = "ivr",
@@ -98,6 +100,7 @@ def integer_points(
         table: of the weights.
         corner: of the table; None: its only one.
         sets: of weights that tiles are limited to.
+        periods: what these need in an array; not asked where clocks are assumed.
         regulator: preset of what a change takes; None: what ``name`` says.
         usual: where that says nothing either.
 
@@ -105,20 +108,19 @@ def integer_points(
         HaloError: no such points, a table without the voltage, corner or energies asked for, or a file that lets
             weights run faster than the table allows.
     """
-    kept = "halo.dvfs.table_points: what an element of an array needs beyond the table's period, 2.5 % at most"
-    sources: Told = {"dvfs.margin": {"value": MARGIN, "source": kept}}
+    sources: Told = {}
     if name == "table":
-        bound = table_dvfs(table, sets, corner, preset(regulator or usual), MARGIN)
+        bound = table_dvfs(table, sets, corner, preset(regulator or usual), periods)
     elif name == "raised":
         if corner is not None:
             raise HaloError("one corner has no other voltages", "Leave out --corner, or --dvfs raised.")
-        bound = raised_dvfs(table, sets, (), preset(regulator or usual), MARGIN)
+        bound = raised_dvfs(table, sets, (), preset(regulator or usual), periods)
     else:
         if name not in dvfs_names() and not Path(name).is_file():
             fix = f"Give a file, or one of: table, raised, {', '.join(dvfs_names())}."
             raise HaloError(f"there are no operating points {name!r}", fix)
         file = read_dvfs(name)
-        bound = bind(file.dvfs, table, () if corner is None else (corner,))
+        bound = bind(file.dvfs, table, periods, sets, () if corner is None else (corner,))
         sources = file.parameters.told("dvfs")
         violations = check_points(bound)
         if violations:
@@ -142,9 +144,18 @@ def integer_points(
             overhead_fj=tuple(ratio * fj for fj in energy_fj(bound, table.weights)),
             source=overhead,
         ),
-        assumptions=(*assumptions(bound), *_raised(bound), overhead),
+        assumptions=(*assumptions(bound), *_said(periods, bound), *_raised(bound), overhead),
         sources=sources | figures.told("element", _ELEMENT[:1]),
     )
+
+
+def _said(periods: Periods, bound: BoundDvfs) -> tuple[str, ...]:
+    """How the periods of sets of weights are known, and what they are; nothing where clocks are assumed."""
+    ratios = [ratio for own in bound.dvfs.periods for ratio in own.ratios]
+    if not ratios:
+        return ()
+    most = f"{min(ratios):.4g} to {max(ratios):.4g} times the longest period that the table gives their weights"
+    return (*periods.assumptions, f"Clock periods of the sets are {most}; schedule.json has each, by corner")
 
 
 def _raised(bound: BoundDvfs) -> list[str]:
@@ -153,7 +164,7 @@ def _raised(bound: BoundDvfs) -> list[str]:
     if dvfs.timing == "assumed" or dvfs.voltages == "iso":
         return []
     lowest, highest = dvfs.points[0], max(point.voltage_v for point in dvfs.points)
-    clock = float(bound.supply.clocks_ghz(highest).min()) / dvfs.margin
+    clock = bound.clock_ghz(bound.table.weights, highest)
     return [
         f"Voltages rise with the speed of the weights: w8a8 stays at {lowest.voltage_v:g} V and "
         f"{lowest.frequency_ghz:.4g} GHz, though {clock:.4g} GHz would be safe for it at {highest:g} V"
@@ -165,8 +176,8 @@ def float_points(
 ) -> MacOperatingPoints:
     """The one operating point of the floating-point MAC, at the voltage of the slowest integer one.
 
-    Its own clock is what its period allows where the table vouches for clocks, the same margin kept; where clocks are
-    assumed, the slowest of them times the measured ratio of the two MACs' periods.
+    Its own clock is what its period allows where the table vouches for clocks, with what is assumed of an element's own
+    gates; where clocks are assumed, the slowest of them times the measured ratio of the two MACs' periods.
 
     Args:
         run_folder: of the table, which names the library.
@@ -183,18 +194,18 @@ def float_points(
         raise HaloError("fp16 needs the cell library of the table, and a bare table names none", fix, run_folder)
     dvfs, table = integer.dvfs, integer.bound.table
     mac = fp16_mac(run_folder, dvfs.corners[0], report)
-    slow, period_ps = dvfs.points[0], mac.period_ps
+    slow, period_ps = dvfs.points[0], (1 + ELEMENT_SHARE) * mac.period_ps
     if not own_clock:
         clock, source = (
             slow.frequency_ghz,
             "that of the slowest integer point: FP16 units are pipelined to the SMs' clock",
         )
-        period_ps = 1e3 / (clock * dvfs.margin)
+        period_ps = 1e3 / clock
     elif dvfs.timing == "table":
-        clock = 1e3 / (period_ps * dvfs.margin)
-        source = f"{mac.source}; margin {dvfs.margin:g} on the period of {period_ps:,.0f} ps"
+        clock = 1e3 / period_ps
+        source = f"{mac.source}: {mac.period_ps:,.0f} ps, and {ELEMENT_SHARE:.1%} assumed for the gates of an element"
     else:
-        ratio = float(table.rows(dvfs.corners[0])["period_ps"].max()) / period_ps
+        ratio = float(table.rows(dvfs.corners[0])["period_ps"].max()) / mac.period_ps
         clock = slow.frequency_ghz * ratio
         measured = f"times {ratio:.4f}, the period of the int8 MAC over that of the FP16 MAC"
         source = f"{slow.frequency_ghz:g} GHz {measured}; {mac.source}"
