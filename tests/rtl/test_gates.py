@@ -24,8 +24,8 @@ pytestmark = [
 
 CLASS = tuple(range(-128, 128, 32))
 LIBRARIES = ("osu018", "ihp_sg13g2")
-ELEMENT_CYCLES = 25_000  # `halo sim pe --gates` runs 100,000
-ARRAY_CYCLES = {2: 4_000, 4: 600}  # a clock of four by four elements takes the simulator four times as long
+ELEMENT_CYCLES = 8_000  # `halo sim pe --gates` runs 100,000
+ARRAY_CYCLES = {2: 1_200, 4: 300}  # a clock of four by four elements takes the simulator four times as long
 
 
 @dataclass

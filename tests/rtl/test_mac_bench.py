@@ -75,12 +75,6 @@ def test_the_model_against_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.tools
 @pytest.mark.slow
-def test_all_pairs_in_icarus(simulated: Simulated) -> None:
-    require_clean(simulated("mac", "icarus", parameters_of(DEFAULT_MAC), settings=HOLD), PAIRS)
-
-
-@pytest.mark.tools
-@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_all_pairs_in_verilator(simulated: Simulated, family: str) -> None:
     require_clean(simulated("mac", "verilator", parameters_of(f"mac_{family}")), PAIRS)

@@ -38,7 +38,7 @@ SWAPS = 200
 """From a weight outside the class: each of eight weights is swapped in 25 times."""
 PERIODS = 14
 """Points of an error curve."""
-_SWEEP_WORK = 700_000
+_SWEEP_WORK = 350_000
 """Gates times slots of one point of the error rate."""
 _SWEEP_SLOTS = (100, 1000)
 """Fewest and most slots of one point: an error rate of a per cent shows, and at most one of a per mille."""

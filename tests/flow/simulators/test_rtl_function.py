@@ -55,6 +55,11 @@ EQUAL = {
 PRODUCT = EQUAL["a product"]
 
 
+@pytest.fixture(autouse=True)
+def _one_cache(model_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALO_CACHE", str(model_cache))
+
+
 @pytest.fixture
 def no_verilator(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALO_VERILATOR", "no-such-simulator")
