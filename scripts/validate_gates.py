@@ -46,20 +46,21 @@ def swaps(liberty: Sequence[Path], family: str) -> tuple[float, float, int]:
     return rest * 1e-3, swap * 1e-3, bounds.clocks_to_settle(max(rest, swap))
 
 
-def sets(run: Path) -> Iterator[tuple[str, float, float, float]]:
-    """Clock periods in ps of sets of weights: name, at rest in the table, with swaps in the element, in the MAC alone.
+def sets(run: Path) -> Iterator[tuple[str, float, float, float, float]]:
+    """Clock periods in ps of sets of weights: name, at rest in the table, with swaps in pe_ws, pe_os, the MAC alone.
 
     Args:
         run: of one of halo's own MACs with 8-bit weights, one corner, no margin.
     """
     table, record = halo.load_table(run), read_record(run)
-    element, mac = table_periods(run), MacPeriods(run, CharacterizeConfig.from_dict(record.config), record)
+    ws, os = table_periods(run), table_periods(run, element="pe_os")
+    mac = MacPeriods(run, CharacterizeConfig.from_dict(record.config), record)
     for name, step in (("all", 1), ("INT4 << 4", 16), ("INT3 << 5", 32)):
         weights = range(-128, 128, step)
         rest = 1e3 / float(table.fmax(weights).iloc[0])
         corner = table.corners[0]
         alone = mac.period_ps(weights, corner, rest) / (1 + ELEMENT_SHARE)
-        yield name, rest, element.period_ps(weights, corner, rest), alone
+        yield name, rest, ws.period_ps(weights, corner, rest), os.period_ps(weights, corner, rest), alone
 
 
 def energy(liberty: Sequence[Path]) -> dict[str, float]:
@@ -88,9 +89,8 @@ def main(arguments: Sequence[str]) -> None:
             print(f"{family}: at rest {rest:,.0f} ps, swaps {swap:,.0f} ps ({swap / rest - 1:+.1%}), {clocks} clocks")
     elif what == "sets":
         for run in liberty:
-            for name, rest, element, alone in sets(run):
-                ratio = f"element / MAC {element / alone:.3f}"
-                print(f"{run} {name}: table {rest:,.0f} ps, element {element:,.0f}, MAC {alone:,.0f}; {ratio}")
+            for name, rest, ws, os, alone in sets(run):
+                print(f"{run} {name}: table {rest:,.0f} ps, pe_ws {ws:,.0f}, pe_os {os:,.0f}, MAC {alone:,.0f}")
     elif what == "energy":
         parts = energy(liberty)
         print(", ".join(f"{name} {value:,.0f}" for name, value in parts.items()), f"= {sum(parts.values()):,.0f} fJ")

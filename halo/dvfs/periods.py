@@ -22,7 +22,9 @@ from halo.errors import HaloError
 ELEMENT_SHARE = 0.025
 """Assumed where no element is known: what its own gates add to the period of the MAC.
 
-The elements that come with halo add less (docs/validation.md)."""
+The weight-stationary elements that come with halo add less (docs/validation.md)."""
+OS_ELEMENT_SHARE = 0.17
+"""The same of an output-stationary element: gates before and behind the adder restart and hold its sum."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,28 @@ class Periods(Protocol):
 
 @dataclass(frozen=True)
 class AssumedPeriods:
-    """Periods of a bare table, of which no gates are known: nothing about swaps is computed."""
+    """Periods of a bare table, of which no gates are known: nothing about swaps is computed.
 
-    source = f"assumed: {1 + ELEMENT_SHARE:g} times the period of the table"
-    assumptions = (
-        f"ASSUMED, not computed: a set of weights needs {1 + ELEMENT_SHARE:g} times the table's period of its slowest "
-        "weight. A bare table names no gates; swaps of weights may take much longer (a fifth, with a Booth "
-        "multiplier). With the folder of halo characterize as --table they are computed",
-    )
+    Attributes:
+        share: what an element is assumed to add to the period of the table.
+    """
+
+    share: float = ELEMENT_SHARE
+
+    @property
+    def source(self) -> str:
+        """The factor."""
+        return f"assumed: {1 + self.share:g} times the period of the table"
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the factor does not cover."""
+        return (
+            f"ASSUMED, not computed: a set of weights needs {1 + self.share:g} times the table's period of its slowest "
+            "weight. A bare table names no gates; swaps of weights may take much longer (a fifth, with a Booth "
+            "multiplier). With the folder of halo characterize as --table they are computed",
+        )
 
     def period_ps(self, weights: Sequence[int], corner: str, table_ps: float) -> float:
         """The same factor for every set."""
-        return (1 + ELEMENT_SHARE) * table_ps
+        return (1 + self.share) * table_ps

@@ -197,7 +197,7 @@ def _operating_points(
         table,
         config.corner,
         sets,
-        table_periods(config.table, record.report),
+        table_periods(config.table, record.report, machine.element),
         regulator=config.transition,
         usual=machine.regulator,
     )

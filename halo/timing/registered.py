@@ -11,7 +11,8 @@ Tests: tests/flow/gate_level/test_clocked_designs.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,7 +121,7 @@ class Registered:
         run_cycles(circuit.arrays, registers, self.port_sources, ports, self.output_nets, states, outputs)
         return Trace(np.concatenate([ports, states], axis=1), outputs)
 
-    def kept(self, sources: U8) -> dict[int, int]:
+    def kept(self, sources: U8, split: Sequence[int] = ()) -> dict[int, int]:
         """Registers that provably keep their value for as long as the ports that are still in a trace stay still.
 
         Candidates are the registers and ports that do not move in the trace. One is dropped while the others do not
@@ -128,6 +129,8 @@ class Registered:
 
         Args:
             sources: uint8[T, S] of a ``Trace``, steady part only.
+            split: ports that move, taken as 0 and as 1: a register that is loaded with what it holds, or not at all,
+                holds it in either case, which no gate need show for both at once.
 
         Returns:
             Source net to value: the still ports and the kept registers.
@@ -136,11 +139,14 @@ class Registered:
         still = np.all(sources == sources[0], axis=0)
         fixed = {int(net): int(sources[0, i]) for i, net in enumerate(circuit.source) if still[i]}
         while True:
-            constant = propagate_constants(circuit, fixed)
+            cases = [
+                propagate_constants(circuit, fixed | dict(zip(split, values, strict=True)))
+                for values in itertools.product((0, 1), repeat=len(split))
+            ]
             lost = [
                 state
                 for state, gate in zip(self.state.tolist(), self.flop.tolist(), strict=True)
-                if state in fixed and self._next_value(gate, constant) != fixed[state]
+                if state in fixed and any(self._next_value(gate, case) != fixed[state] for case in cases)
             ]
             if not lost:
                 return fixed

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def run_of(table: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The table as a run whose gates are not made, with a floating-point MAC by hand."""
     (table / RECORD).write_text("{}", encoding="utf-8")
     monkeypatch.setattr(operating_points, "fp16_mac", lambda folder, name, report: FP16)
-    monkeypatch.setattr(score, "table_periods", lambda folder, report: AssumedPeriods())
+    monkeypatch.setattr(score, "table_periods", lambda folder, report, element: AssumedPeriods())
     return table
 
 
@@ -240,6 +241,21 @@ def test_quantized_folders_beside_methods(model: Path, table: Path) -> None:
     assert difference == pytest.approx(macs * (energy[32] - energy[0]) / 1e3, abs=1)
     said = read_record(table.parent / "score").assumptions
     assert any("lacks 13 of 14 layers" in sentence for sentence in said)
+
+
+def test_the_element_is_that_of_the_dataflow(model: Path, table: Path) -> None:
+    """A bare table: what is assumed of an element that takes a weight every clock is more than of one that keeps it."""
+    slow = load_table(table).rows()["period_ps"].max()
+    own = (PACKAGE / "arch" / "systolic" / "data" / "systolic-32.toml").read_text(encoding="utf-8")
+    stationary = re.sub(r'(dataflow = \{ value = )"ws"', r'\1"os"', own)
+    assert stationary != own
+    mine = table.parent / "mine.toml"
+    mine.write_text(stationary, encoding="utf-8")
+    for arch, factor in (("systolic-32", 1.025), (str(mine), 1.17), ("a100-40", 1.17)):
+        run = scored_run(model, table, arch=arch, methods=("w8a8",), dvfs="table", force=True)
+        point = read_record(run).results["operating_points"][0]
+        assert point["frequency_ghz"] == pytest.approx(1e3 / slow / factor)
+        assert f"assumed: {factor} times" in point["source"]
 
 
 def test_an_unsafe_schedule_is_refused(model: Path, table: Path) -> None:

@@ -207,10 +207,6 @@ def build_array(
     *,
     sources: Sources | None = None,
     dont_use: Sequence[str] = (),
-    mode: Mode = "structural",
-    timed: Sequence[Path] | None = None,
-    slew_ps: float | None = None,
-    load_ff: float | None = None,
 ) -> GateArray:
     """Synthesize an element or a mesh, calculate its delays and cut it at its registers.
 
@@ -221,6 +217,66 @@ def build_array(
         workdir: folder for the netlist and the logs of the synthesis.
         sources: Verilog to take instead of ``array_sources``.
         dont_use: cells that synthesis must not use; ``*`` and ``?`` match as in a shell.
+
+    Raises:
+        HaloError: as synthesis, the library's reader and the compiler.
+    """
+    spec = array_spec(bench, parameters)
+    gates = cut_gates(
+        spec.top,
+        spec.parameters,
+        liberty,
+        workdir,
+        sources=sources or Sources(array_sources()),
+        dont_use=dont_use,
+    )
+    return gate_array(spec.shape, gates)
+
+
+@dataclass(frozen=True, eq=False)
+class CutGates:
+    """A registered design as gates, cut at its registers; fields as in ``GateArray``."""
+
+    design: Registered
+    library: Library
+    assumptions: tuple[str, ...]
+    synthesis: SynthesisResult
+    input_slew_s: float
+    output_load_f: float
+
+
+def gate_array(shape: Shape, gates: CutGates) -> GateArray:
+    """Gates with the shape of what is streamed into them."""
+    return GateArray(
+        shape,
+        gates.design,
+        gates.library,
+        gates.assumptions,
+        gates.synthesis,
+        gates.input_slew_s,
+        gates.output_load_f,
+    )
+
+
+def cut_gates(
+    top: str,
+    parameters: Mapping[str, int | str],
+    liberty: Sequence[Path],
+    workdir: Path,
+    *,
+    sources: Sources,
+    dont_use: Sequence[str] = (),
+    mode: Mode = "structural",
+    timed: Sequence[Path] | None = None,
+    slew_ps: float | None = None,
+    load_ff: float | None = None,
+) -> CutGates:
+    """Synthesize a registered design, calculate its delays and cut it at its registers.
+
+    Args:
+        top: module; parameters: of it.
+        liberty, workdir, dont_use: as ``build_array``.
+        sources: the Verilog.
         mode: of synthesis.
         timed: all files of the corner whose delays it has; None: those that it is synthesized with.
         slew_ps, load_ff: at the ports, as ``port_conditions`` takes them.
@@ -228,16 +284,7 @@ def build_array(
     Raises:
         HaloError: as synthesis, the library's reader and the compiler.
     """
-    spec = array_spec(bench, parameters)
-    made = synthesize(
-        sources or array_sources(),
-        spec.top,
-        liberty,
-        parameters=spec.parameters,
-        mode=mode,
-        dont_use=dont_use,
-        workdir=workdir,
-    )
+    made = synthesize(sources, top, liberty, parameters=parameters, mode=mode, dont_use=dont_use, workdir=workdir)
     library = without_cells(read_corner(list(liberty if timed is None else timed)), dont_use)
     circuit = compile_circuit(read_netlist(made.netlist_verilog, made.top), library)
     require_inactive_resets(circuit, library, propagate_constants(circuit, {}))
@@ -258,7 +305,7 @@ def build_array(
         *delays.notes,
         *library.notes,
     )
-    return GateArray(spec.shape, design, library, said, made, conditions.input_slew_s, conditions.output_load_f)
+    return CutGates(design, library, said, made, conditions.input_slew_s, conditions.output_load_f)
 
 
 def array_sources() -> tuple[Path, ...]:

@@ -28,7 +28,7 @@ Tests: tests/flow/gate_level/test_clocked_designs.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +40,7 @@ from halo.flow.gate_level.weight_streams import Stream, Tile, stream
 from halo.netlist.graph import influenced, propagate_constants
 from halo.timing.event.bound import bound_transitions
 from halo.timing.event.reduction import reduce_circuit
-from halo.timing.registered import Trace
+from halo.timing.registered import Registered, Trace
 
 I64 = npt.NDArray[np.int64]
 
@@ -136,19 +136,31 @@ class ArrayBounds:
         return array.run(streamed), streamed
 
     def _period(self, fixed: dict[int, int]) -> Period:
-        """Bounds with some sources held: each element's endpoints over its activations, the others with all unknown."""
-        design = self.array.design
-        whole = reduce_circuit(design.timed, fixed)
-        constant = propagate_constants(design.timed.circuit, fixed)
-        ends = design.timed.end_net
-        waiting = np.ones(len(ends), np.bool_)
-        longest = 0
-        for nets in self.activations:
-            reached = influenced(design.timed.circuit, constant, nets)[ends] & waiting
-            waiting &= ~reached
-            longest = max(longest, bound_transitions(whole.ending_at(ends[reached]), nets).period_fs)
-        longest = max(longest, bound_transitions(whole.ending_at(ends[waiting]), ()).period_fs)
-        return Period(longest, whole.longest_period_fs)
+        return bounded_period(self.array.design, fixed, self.activations)
+
+
+def bounded_period(design: Registered, fixed: Mapping[int, int], activations: Sequence[Sequence[int]]) -> Period:
+    """Bounds with some sources held: each element's endpoints over its activations, the others with all unknown.
+
+    Args:
+        design: the array or element.
+        fixed: source nets that stay still, and their values.
+        activations: for each element, the state nets of its activation register.
+
+    Raises:
+        HaloError: as the settle bound.
+    """
+    whole = reduce_circuit(design.timed, fixed)
+    constant = propagate_constants(design.timed.circuit, fixed)
+    ends = design.timed.end_net
+    waiting = np.ones(len(ends), np.bool_)
+    longest = 0
+    for nets in activations:
+        reached = influenced(design.timed.circuit, constant, nets)[ends] & waiting
+        waiting &= ~reached
+        longest = max(longest, bound_transitions(whole.ending_at(ends[reached]), nets).period_fs)
+    longest = max(longest, bound_transitions(whole.ending_at(ends[waiting]), ()).period_fs)
+    return Period(longest, whole.longest_period_fs)
 
 
 def array_bounds(array: GateArray) -> ArrayBounds:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What sets of weights need in an array around the MAC of a characterized run: periods computed from gates.
 
-**A MAC of halo's own** (``rtl/mac``): the element ``pe_ws`` with that MAC is synthesized with the library and options
-of the run and bounded with swaps in any slot (``class_period``), with the registers that it has. Results are kept in
-the user's cache folder (or HALO_CACHE) under a key of all that they depend on.
+**A MAC of halo's own** (``rtl/mac``): the element ``pe_ws`` or ``pe_os`` with that MAC is synthesized with the library
+and options of the run and bounded with swaps at any clock (``elements``), with the registers that it has. Results are
+kept in the user's cache folder (or HALO_CACHE) under a key of all that they depend on.
 
 **Another MAC** has no element that is known. Its own gates are bounded: the weight bits in which the set agrees are
-held, the others move with the activation. What an element adds to that is assumed (``ELEMENT_SHARE``).
+held, the others move with the activation. What an element adds to that is assumed (``SHARES``).
 
 **A bare table** names no gates: ``halo.dvfs.periods.AssumedPeriods``.
 
@@ -24,8 +24,6 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
-
 from halo.cachedir import cache_folder, cache_key
 from halo.characterization.design import DesignCorner, load_corner
 from halo.characterization.encoding import Encoding
@@ -33,10 +31,10 @@ from halo.characterization.interface import netlist_ports, with_operands
 from halo.characterization.ports import Roles
 from halo.characterization.stimulus import enumerated_bits
 from halo.config import CharacterizeConfig
-from halo.dvfs.periods import ELEMENT_SHARE, AssumedPeriods, Periods
+from halo.dvfs.periods import ELEMENT_SHARE, OS_ELEMENT_SHARE, AssumedPeriods, Periods
 from halo.errors import HaloError
-from halo.flow.gate_level.array import DEFAULTS, ELEMENT, OPERAND_BITS, array_sources, build_array
-from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
+from halo.flow.gate_level.array import DEFAULTS, OPERAND_BITS
+from halo.flow.gate_level.elements import Element, SwapBounds, agreed, element_sources, swap_bounds
 from halo.flow.runs.assets import DEFAULT_MAC, mac_sources
 from halo.flow.runs.provenance import RunRecord, read_record, require_unchanged
 from halo.flow.runs.runfolder import RECORD, new_file
@@ -53,29 +51,32 @@ FORMAT = 1
 """Of the cache; raise it with every change of what is computed."""
 NETLIST = "netlist.v"
 _MAC = "mac_"
+SHARES: dict[Element, float] = {"pe_ws": ELEMENT_SHARE, "pe_os": OS_ELEMENT_SHARE}
+"""What the gates of an element are assumed to add where they are not known."""
 PORTS = {"weight": "weight_i", "activation": "activation_i", "accumulator": "psum_i", "output": "psum_o"}
 
 
-def table_periods(table: Path, report: Progress = silent) -> Periods:
+def table_periods(table: Path, report: Progress = silent, element: Element = "pe_ws") -> Periods:
     """What knows the periods of sets of weights in an array of the MAC of a table.
 
     Args:
         table: folder of ``halo characterize``, or ``weights.csv``.
         report: told about progress.
+        element: that the weights are swapped in.
 
     Raises:
         HaloError: the run is of another command, or damaged.
     """
     if not (table / RECORD).is_file():
-        return AssumedPeriods()
+        return AssumedPeriods(SHARES[element])
     record = read_record(table)
     if record.command != "characterize":
         raise HaloError(f"this run is of halo {record.command}", "Give a folder of halo characterize.", table / RECORD)
     config = CharacterizeConfig.from_dict(record.config)
     family = _family(config, record)
     if family is None:
-        return MacPeriods(table, config, record)
-    return ElementPeriods(table, config, record, {**dict(config.params), "MULTIPLIER": family}, report)
+        return MacPeriods(table, config, record, SHARES[element])
+    return ElementPeriods(table, config, record, element, {**dict(config.params), "MULTIPLIER": family}, report)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,29 +87,30 @@ class ElementPeriods:
         run_folder: of the run.
         config: its options.
         record: its record.
-        parameters: of the element.
+        element: module of the element; parameters: of it.
         report: told about progress.
     """
 
     run_folder: Path
     config: CharacterizeConfig
     record: RunRecord
+    element: Element
     parameters: dict[str, int | str]
     report: Progress = silent
-    _bounds: dict[str, ArrayBounds] = field(default_factory=dict)
+    _bounds: dict[str, SwapBounds] = field(default_factory=dict)
     _known: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
         """Which element was bounded."""
-        return f"settle bound of {ELEMENT} with {self.parameters['MULTIPLIER']}, weights swapped within the set"
+        return f"settle bound of {self.element} with {self.parameters['MULTIPLIER']}, weights swapped within the set"
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What the bound covers."""
         return (
-            f"Clock periods of sets of weights are computed on the gates of {ELEMENT}.v around the MAC of the table, "
-            "in its library: a swap may come with any activation; only weight bits in which the set agrees stay still",
+            f"Clock periods of sets of weights are computed on the gates of {self.element} with the MAC of the table, "
+            "in its library: a swap may come at any clock; only weight bits in which the set agrees stay still",
         )
 
     def period_ps(self, weights: Sequence[int], corner: str, table_ps: float) -> float:
@@ -118,7 +120,7 @@ class ElementPeriods:
             self._known[corner] = _read(entry)
         known = self._known[corner]
         encoding = Encoding("twos_complement", int(self.parameters.get("WEIGHT_WIDTH", DEFAULTS["WEIGHT_WIDTH"])))
-        common, some = _agreed(encoding, weights)
+        common, some = agreed(encoding, weights)
         key = f"{common:x} {some:x}"
         if key not in known:
             stage = f"clock period of {len(weights)} weights in an element, corner {corner}"
@@ -130,12 +132,12 @@ class ElementPeriods:
             self.report(stage, 1, 1)
         return known[key] + self.config.margin_ps
 
-    def _build(self, corner: str) -> ArrayBounds:
+    def _build(self, corner: str) -> SwapBounds:
         config, liberty = self.config, dict(self.config.corners)
         _require_files(self.run_folder, self.record, [*config.corners[0][1], *liberty[corner]])
         with tempfile.TemporaryDirectory(prefix="halo-element-") as scratch:
-            array = build_array(
-                "pe",
+            return swap_bounds(
+                self.element,
                 self.parameters,
                 config.corners[0][1],
                 Path(scratch),
@@ -145,16 +147,15 @@ class ElementPeriods:
                 slew_ps=config.input_slew_ps,
                 load_ff=config.output_load_ff,
             )
-        return array_bounds(array)
 
     def _entry(self, corner: str) -> Path:
         config, liberty = self.config, dict(self.config.corners)
         hashes = {item.path: item.sha256 for item in self.record.inputs}
         key = cache_key(
-            [FORMAT, __version__, metadata.version("pyosys"), ELEMENT, self.parameters],
+            [FORMAT, __version__, metadata.version("pyosys"), self.element, self.parameters],
             [config.synth, config.dont_use, config.input_slew_ps, config.output_load_ff],
             [[hashes[str(path)] for path in files] for files in (config.corners[0][1], liberty[corner])],
-            [_sha256(source) for source in array_sources()],
+            [_sha256(source) for source in element_sources()],
         )
         return cache_folder(f"periods-{FORMAT}") / f"{key}.json"
 
@@ -167,18 +168,20 @@ class MacPeriods:
         run_folder: of the run.
         config: its options.
         record: its record, with the roles of the ports.
+        share: what the gates of an element are assumed to add.
     """
 
     run_folder: Path
     config: CharacterizeConfig
     record: RunRecord
+    share: float = ELEMENT_SHARE
     _corners: dict[str, DesignCorner] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
         """What was bounded, and what is assumed."""
         return (
-            f"settle bound of {self.record.results['design']}, weights swapped within the set, and {ELEMENT_SHARE:.1%} "
+            f"settle bound of {self.record.results['design']}, weights swapped within the set, and {self.share:.1%} "
             "assumed for the gates of an element"
         )
 
@@ -188,7 +191,7 @@ class MacPeriods:
         return (
             "Clock periods of sets of weights are computed on the gates of the table's MAC: a swap may come with any "
             "activation; only weight bits in which the set agrees stay still",
-            f"ASSUMED: the element around the MAC, whose gates are not known, adds {ELEMENT_SHARE:.1%} to these "
+            f"ASSUMED: the element around the MAC, whose gates are not known, adds {self.share:.1%} to these "
             "periods; elements that come with halo add less",
         )
 
@@ -197,7 +200,7 @@ class MacPeriods:
         if corner not in self._corners:
             self._corners[corner] = self._load(corner)
         period_fs = swap_period_fs(self._corners[corner], weights, self.config)
-        return (1 + ELEMENT_SHARE) * period_fs / FS_PER_PS + self.config.margin_ps
+        return (1 + self.share) * period_fs / FS_PER_PS + self.config.margin_ps
 
     def _load(self, corner: str) -> DesignCorner:
         config = self.config
@@ -227,7 +230,7 @@ def swap_period_fs(corner: DesignCorner, weights: Sequence[int], config: Charact
     Raises:
         HaloError: as the settle bound.
     """
-    common, some = _agreed(corner.roles.weight_encoding, weights)
+    common, some = agreed(corner.roles.weight_encoding, weights)
     pins = corner.circuit.netlist.inputs[corner.roles.weight]
     moving = {net for i, net in enumerate(pins) if (common ^ some) >> i & 1}
     held = {net: value for net, value in corner.held(common).items() if net not in moving}
@@ -271,12 +274,6 @@ def _family(config: CharacterizeConfig, record: RunRecord) -> str | None:
     ):
         return None
     return top.removeprefix(_MAC)
-
-
-def _agreed(encoding: Encoding, weights: Sequence[int]) -> tuple[int, int]:
-    """Bits that all weights have, and bits that some have: a set moves where the two differ."""
-    patterns = encoding.pattern(np.array(weights, np.int64))
-    return int(np.bitwise_and.reduce(patterns)), int(np.bitwise_or.reduce(patterns))
 
 
 def _require_files(run_folder: Path, record: RunRecord, files: Sequence[Path]) -> None:

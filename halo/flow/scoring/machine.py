@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from halo.arch.gpu.cost import SUMS
 from halo.arch.gpu.cost import layer_costs as gpu_costs
@@ -33,6 +33,10 @@ class Machine(Protocol):
     @property
     def assumptions(self) -> tuple[str, ...]:
         """Sentences about what is not its own or not modelled."""
+
+    @property
+    def element(self) -> Literal["pe_ws", "pe_os"]:
+        """Element of halo's whose weights are swapped as in this machine, for the clock periods of sets of weights."""
 
     @property
     def regulator(self) -> str:
@@ -95,6 +99,11 @@ class SystolicMachine:
     own_float_clock = True
 
     @property
+    def element(self) -> Literal["pe_ws", "pe_os"]:
+        """By the dataflow."""
+        return "pe_os" if self.arch.dataflow == "os" else "pe_ws"
+
+    @property
     def parameters(self) -> Parameters:
         """The file of the array."""
         return self.arch.parameters
@@ -147,6 +156,7 @@ class GpuMachine:
     """A GPU as a ``Machine``."""
 
     device: Device
+    element: Literal["pe_ws", "pe_os"] = "pe_os"
     regulator = "gpu_driver"
     side_by_side = True
     own_float_clock = False
@@ -160,7 +170,10 @@ class GpuMachine:
     def assumptions(self) -> tuple[str, ...]:
         """Sentences about numbers of other devices, and the cores that are not modelled."""
         stand_ins = (f"The device's {sentence}" for sentence in self.device.stand_ins)
-        return (*stand_ins, "Vector operations are counted, not timed: nothing models a GPU's other cores")
+        cores = (
+            "Where the table vouches for clocks, pe_os stands for the MACs of tensor cores: weights come every clock"
+        )
+        return (*stand_ins, cores, "Vector operations are counted, not timed: nothing models a GPU's other cores")
 
     @property
     def bandwidth_gb_s(self) -> float:
