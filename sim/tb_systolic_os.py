@@ -26,13 +26,21 @@ class Bench(ArrayBench):
         self.shape = Shape(*(int(getattr(dut, name).value) for name in names))
         self.array = OsArray(self.shape.rows, self.shape.columns, int(dut.PIPELINE.value))
         self.tiles = int(cocotb.plusargs.get("tiles", max(40, 160 // self.shape.rows)))
+        self._slots: list[int] = []
+        self._slot, self._clear = dut.slot, dut.clear
         super().__init__(dut, self.shape.acc, self.shape.columns, self.array.flush)
+        self.clock.serve(self._watch_slots, self._slots.clear)
         if cocotb.SIM_NAME.startswith("Icarus"):  # Verilator does not keep the names of registers
             mesh = dut.u_mesh.g_row
             elements = [mesh[r].g_column[c].u_pe for r in range(self.shape.rows) for c in range(self.shape.columns)]
             self._weights = [element.weight_q for element in elements]
             self._activations = [element.activation_q for element in elements]
             self.clock.serve(self._check_cleared)
+
+    @property
+    def slots(self) -> list[int]:
+        """Cycles in which a k-step went into the array: the register of the slot shows it one later."""
+        return self._slots
 
     def play(self, tile: Tile, command: int | None = None) -> None:
         """Queue a tile on all streams and what must come of it; ``command`` may say the same in another way."""
@@ -65,10 +73,14 @@ class Bench(ArrayBench):
         """Most k-steps of a tile."""
         return (1 << self.shape.steps) - 1
 
+    def _watch_slots(self) -> None:
+        if self._slot.value and not self._clear.value:
+            self._slots.append(self.clock.cycle - 1)
+
     def _check_cleared(self) -> None:
         """No element takes an operand of one class into the clock of another."""
         if self.generator.began:
-            held = self._weights + (self._activations if self.activation.taken else [])
+            held = self._weights + (self._activations if self.slots else [])
             assert not any(str(register.value).strip("0") for register in held), "operands are left in a clock change"
 
     def _kinds(self, tile: Tile) -> tuple[tuple[str, bool], ...]:
@@ -149,11 +161,11 @@ async def back_pressure(dut: HierarchyObject) -> None:
         first = len(bench.result.taken)
         held = depth // rows  # tiles that the store has room for
         steps = [bench.random.randint(1, min(2 * rows, bench.longest)) for _ in range(held + 2)]
-        taken = len(bench.activation.taken)
+        slots = len(bench.slots)
         for count in steps:
             bench.play(bench.random_tile(rows=rows, steps=count))
         await bench.clock.cycles(sum(steps) + (held + 2) * 2 * rows + bench.array.flush + 10)
-        assert len(bench.activation.taken) - taken == sum(steps[:held]) + steps[held] - 1, "only a last k-step waits"
+        assert len(bench.slots) - slots == sum(steps[:held]) + steps[held] - 1, "only a last k-step waits"
         assert len(bench.result.taken) == first
         blocked[0] = False
         await bench.drained()
@@ -215,8 +227,9 @@ async def cycle_contract(dut: HierarchyObject) -> None:
         schedule = os_schedule(bench.array, contract, (wait + 1, wait + 1))
         origin = bench.command.taken[0]
         clocks = {name: tuple(c - origin for c in stream.taken) for name, stream in bench.streams.items()}
-        assert clocks["command"] == (0, *schedule.lasts[:-1])
-        assert clocks["weight"] == clocks["activation"] == schedule.steps
+        assert clocks["command"] == schedule.commands
+        assert clocks["weight"] == clocks["activation"] == schedule.operands
+        assert tuple(c - origin for c in bench.slots) == schedule.steps
         assert clocks["result"] == schedule.results
         if len(played) == 1 and contract[0].frequency_class == 0:
             assert schedule.cycles == bench.array.one_tile(contract[0].rows, contract[0].steps)

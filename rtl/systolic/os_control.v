@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// os_control: tile controller of systolic_os: joins the two operand streams to slots of a tile and decides when.
+// os_control: tile controller of systolic_os: joins the operands to slots of a tile and decides when.
 //
-// A slot is issued in a clock in which a tile runs, both operands are offered and, for the tile's last slot,
+// A slot is decided on in a clock in which a tile runs, both operands are there and, for the tile's last slot,
 //  - the last slot of the tile before, of m rows, was 2 m - 1 clocks ago or more: results leave a column one row in two
 //    clocks, and a result may not meet one of the tile before on its way up;
 //  - the result store has room for the tile's rows. They are reserved at this moment, so no result ever waits inside
@@ -13,13 +13,17 @@
 // Nothing here waits in a circle: the spacing runs down by itself, reserved rows always reach the store, and the store
 // is emptied by its reader alone.
 //
+// Latency: two commands are taken ahead, the first slot of a tile follows its command after two clocks at the earliest,
+// and the array is told of a slot in the clock after the decision. A decision rests on registered flags: what has to be
+// compared is compared one clock before, so rows that leave the store make room three clocks later.
+//
 // ROWS, CLASS_WIDTH, STEP_WIDTH   of systolic_os
-// COLLECT                clocks from a slot to the row of sums at the result store, for row 0 (row r: 2 r more)
+// COLLECT                clocks from a decision to the row of sums at the result store, for row 0 (row r: 2 r more)
 // DEPTH                  rows the result store holds
 // clk_i, rst_ni          clock; synchronous reset, active low
-// command_*              one beat a tile, taken while no tile runs or with the last slot of the one that does
-// activation_*, weight_* handshakes of the operand streams; ready waits for valid of the other one
-// slot_o, clear_o        a slot is issued; it is one of zeros, flags included. If not:
+// command_*              one beat a tile
+// operands_valid_i, operands_use_o   both operands are there; they are those of a slot
+// slot_o, clear_o        in the clock after the decision: a slot; it is one of zeros. If not:
 // first_o                it is the first of its tile
 // last_o                 a bit a row: it is the last, and the row takes part in the tile
 // end_o                  the sums at the result store in this clock, if any, are the last row of a tile
@@ -31,8 +35,8 @@ module os_control #(
     parameter ROWS        = 4,
     parameter CLASS_WIDTH = 2,
     parameter STEP_WIDTH  = 16,
-    parameter COLLECT     = 5,
-    parameter DEPTH       = 11
+    parameter COLLECT     = 6,
+    parameter DEPTH       = 15
 ) (
     input  wire                      clk_i,
     input  wire                      rst_ni,
@@ -43,10 +47,8 @@ module os_control #(
     input  wire                      command_valid_i,
     output wire                      command_ready_o,
     // operands
-    input  wire                      activation_valid_i,
-    output wire                      activation_ready_o,
-    input  wire                      weight_valid_i,
-    output wire                      weight_ready_o,
+    input  wire                      operands_valid_i,
+    output wire                      operands_use_o,
     // array
     output wire                      slot_o,
     output wire                      clear_o,
@@ -67,114 +69,201 @@ module os_control #(
     localparam integer FLUSH_BITS = $clog2(FLUSH + 1);
 
     // Constants at the widths of the counters.
-    localparam [31:0] ROWS_32 = ROWS;
     localparam [31:0] DEPTH_32 = DEPTH;
     localparam [31:0] FLUSH_32 = FLUSH;
     localparam [31:0] ONE_32 = 1;
-    localparam [COUNT_BITS-1:0] ALL_ROWS = ROWS_32[COUNT_BITS-1:0];
+    localparam [31:0] TWO_32 = 2;
     localparam [COUNT_BITS-1:0] ALL_ROOM = DEPTH_32[COUNT_BITS-1:0];
+    localparam [COUNT_BITS-1:0] NO_ROW = {COUNT_BITS{1'b0}};
     localparam [COUNT_BITS-1:0] ONE_ROW = ONE_32[COUNT_BITS-1:0];
-    localparam [STEP_WIDTH-1:0] ONE_STEP = ONE_32[STEP_WIDTH-1:0];
-    localparam [FLUSH_BITS-1:0] ALL_FLUSH = FLUSH_32[FLUSH_BITS-1:0];
+    localparam [FLUSH_BITS-1:0] NO_CLOCK = {FLUSH_BITS{1'b0}};
     localparam [FLUSH_BITS-1:0] ONE_CLOCK = ONE_32[FLUSH_BITS-1:0];
+    localparam [FLUSH_BITS-1:0] ALL_FLUSH = FLUSH_32[FLUSH_BITS-1:0];
+    localparam [COUNT_BITS:0] NO_SPACE = {(COUNT_BITS + 1) {1'b0}};
     localparam [COUNT_BITS:0] ONE_SPACE = ONE_32[COUNT_BITS:0];
-    localparam [LAST_ROW-1:0] END_OF_ONE_ROW = {{(LAST_ROW - 1) {1'b0}}, 1'b1} << (COLLECT - 1);
+    localparam [COUNT_BITS:0] TWO_SPACES = TWO_32[COUNT_BITS:0];
+    localparam [LAST_ROW-1:0] END_OF_ONE_ROW = {{(LAST_ROW - 1) {1'b0}}, 1'b1} << (COLLECT - 2);
 
-    // The tile that runs.
-    reg                   running_q;
-    reg                   first_q;
-    reg [CLASS_WIDTH-1:0] class_q;
-    reg [ COUNT_BITS-1:0] rows_q;  // 1 to ROWS
-    reg [ STEP_WIDTH-1:0] steps_q;  // slots to come, 1 or more
+    // Two tiles: one of them runs, or none if it is not there; the other follows.
+    reg                    load_q;  // the one that takes the next command
+    reg                    run_q;  // the one that runs
+    reg                    open_q;  // it is there and has its clock
+    reg                    first_q;  // the next slot is its first
     // After the last slot of a tile.
-    reg [   COUNT_BITS:0] spacing_q;  // clocks until another last slot may follow
-    reg [ FLUSH_BITS-1:0] flush_q;  // clocks until the array is idle
-    reg [   LAST_ROW-1:0] end_q;  // bit n: the row of sums at the result store n clocks from now ends a tile
-    reg [ COUNT_BITS-1:0] room_q;  // rows of the result store that are not reserved
+    reg                    ended_q;  // it was in the clock before
+    reg  [ COUNT_BITS-1:0] ended_rows_q;  // and the tile had that many rows
+    reg                    spaced_q;  // another last slot may follow
+    reg  [   COUNT_BITS:0] spacing_q;  // clocks until it may, from two clocks behind the last slot on
+    reg  [ FLUSH_BITS-1:0] flush_q;  // clocks until the array is idle, likewise
+    reg  [   LAST_ROW-1:0] end_q;  // bit n: the row of sums at the result store n clocks from now ends a tile
+    // Of the result store.
+    reg                    taken_q;  // a row left in the clock before
+    reg                    fits_q;  // there is room for the tile that runs
+    reg  [ COUNT_BITS-1:0] room_q;  // rows that are not reserved, but for those of a tile that ended in the clock before
+    // For the array.
+    reg                    slot_q;
+    reg                    clear_q;
+    reg                    slot_first_q;
+    reg                    slot_last_q;
+    reg  [       ROWS-1:0] slot_rows_q;
 
-    wire [COUNT_BITS-1:0] command_rows;
-    wire [COUNT_BITS-1:0] reserved;
-    wire [  COUNT_BITS:0] spacing;
-    wire [  LAST_ROW-1:0] end_mark;
-    wire                  granted;
-    wire                  last;
-    wire                  may_end;
-    wire                  open;
-    wire                  step;
-    wire                  finish;
-    wire                  accept;
+    // Of both tiles.
+    wire [            1:0] load;
+    wire [            1:0] valid;
+    wire [            1:0] lasts;
+    wire [            1:0] steps;
+    wire [CLASS_WIDTH-1:0] class_0;
+    wire [CLASS_WIDTH-1:0] class_1;
+    wire [ COUNT_BITS-1:0] rows_0;
+    wire [ COUNT_BITS-1:0] rows_1;
+    // Of the tile that runs, and of the other one.
+    wire                   last;
+    wire [CLASS_WIDTH-1:0] run_class;
+    wire [CLASS_WIDTH-1:0] next_class;
+    wire [ COUNT_BITS-1:0] run_rows;
+    wire [ COUNT_BITS-1:0] next_rows;
 
-    assign last    = steps_q == ONE_STEP;
-    assign may_end = spacing_q == {(COUNT_BITS + 1) {1'b0}} && rows_q <= room_q;
-    assign open    = running_q && granted && (!last || may_end);
-    assign step    = open && activation_valid_i && weight_valid_i;
-    assign finish  = step && last;
-    assign accept  = command_valid_i && command_ready_o;
+    wire [ COUNT_BITS-1:0] room;
+    wire [   COUNT_BITS:0] spacing;
+    wire [   LAST_ROW-1:0] end_mark;
+    wire [       ROWS-1:0] rows;  // a bit a row of the tile
+    wire                   granted;
+    wire                   step;
+    wire                   finish;
+    wire                   clear;
 
-    assign activation_ready_o = open && weight_valid_i;
-    assign weight_ready_o     = open && activation_valid_i;
-    assign command_ready_o    = !running_q || finish;
-    assign slot_o             = step || clear_o;
-    assign clear_o            = flush_q == ALL_FLUSH && !(running_q && granted);
-    assign first_o            = first_q;
-    assign end_o              = end_q[0];
+    assign step   = open_q && operands_valid_i && (!last || (spaced_q && fits_q));
+    assign finish = step && last;
+    assign clear  = ended_q && !open_q;
 
-    assign command_rows = {{(COUNT_BITS - $clog2(ROWS + 1)) {1'b0}}, command_rows_i};
-    assign reserved     = finish ? rows_q : {COUNT_BITS{1'b0}};
-    assign spacing      = {rows_q - ONE_ROW, 1'b0};
-    assign end_mark     = finish ? END_OF_ONE_ROW << spacing : {LAST_ROW{1'b0}};
+    assign command_ready_o = rst_ni && (!(load_q ? valid[1] : valid[0]) || finish);
+    assign operands_use_o  = step;
+    assign slot_o          = slot_q;
+    assign clear_o         = clear_q;
+    assign first_o         = slot_first_q;
+    assign last_o          = slot_last_q ? slot_rows_q : {ROWS{1'b0}};
+    assign end_o           = end_q[0];
+
+    assign load       = (command_valid_i && command_ready_o) ? {load_q, !load_q} : 2'b00;
+    assign steps      = step ? {run_q, !run_q} : 2'b00;
+    assign last       = run_q ? lasts[1] : lasts[0];
+    assign run_class  = run_q ? class_1 : class_0;
+    assign next_class = run_q ? class_0 : class_1;
+    assign run_rows   = run_q ? rows_1 : rows_0;
+    assign next_rows  = run_q ? rows_0 : rows_1;
+
+    assign room     = room_q - (ended_q ? ended_rows_q : NO_ROW);
+    assign spacing  = {ended_rows_q - ONE_ROW, 1'b0};
+    assign end_mark = ended_q ? END_OF_ONE_ROW << spacing : {LAST_ROW{1'b0}};
 
     genvar r;
 
     generate
         for (r = 0; r < ROWS; r = r + 1) begin : g_row
             localparam [31:0] NUMBER_32 = r;
-            assign last_o[r] = last && rows_q > NUMBER_32[COUNT_BITS-1:0];
+            assign rows[r] = run_rows > NUMBER_32[COUNT_BITS-1:0];
         end
     endgenerate
 
     always @(posedge clk_i) begin
-        if (!rst_ni) running_q <= 1'b0;
-        else if (accept) running_q <= 1'b1;
-        else if (finish) running_q <= 1'b0;
-
-        // Zero rows or steps count as one, more rows than there are as all.
-        if (accept) begin
+        if (!rst_ni) begin
+            load_q  <= 1'b0;
+            run_q   <= 1'b0;
+            open_q  <= 1'b0;
             first_q <= 1'b1;
-            class_q <= command_class_i;
-            if (command_rows == {COUNT_BITS{1'b0}}) rows_q <= ONE_ROW;
-            else rows_q <= (command_rows > ALL_ROWS) ? ALL_ROWS : command_rows;
-            steps_q <= (command_steps_i == {STEP_WIDTH{1'b0}}) ? ONE_STEP : command_steps_i;
-        end else if (step) begin
-            first_q <= 1'b0;
-            steps_q <= steps_q - ONE_STEP;
+        end else begin
+            if (load != 2'b00) load_q <= !load_q;
+            if (finish) run_q <= !run_q;
+            open_q  <= finish ? valid == 2'b11 && next_class == clock_class_o :
+                                granted && (run_q ? valid[1] : valid[0]);
+            first_q <= finish || (first_q && !step);
         end
     end
 
     always @(posedge clk_i) begin
         if (!rst_ni) begin
-            spacing_q <= {(COUNT_BITS + 1) {1'b0}};
-            flush_q   <= {FLUSH_BITS{1'b0}};
+            ended_q   <= 1'b0;
+            spaced_q  <= 1'b1;
+            spacing_q <= NO_SPACE;
+            flush_q   <= NO_CLOCK;
             end_q     <= {LAST_ROW{1'b0}};
+            taken_q   <= 1'b0;
             room_q    <= ALL_ROOM;
         end else begin
-            if (finish) spacing_q <= spacing;
-            else if (spacing_q != {(COUNT_BITS + 1) {1'b0}}) spacing_q <= spacing_q - ONE_SPACE;
-            if (finish) flush_q <= ALL_FLUSH;
-            else if (flush_q != {FLUSH_BITS{1'b0}}) flush_q <= flush_q - ONE_CLOCK;
-            end_q  <= {1'b0, end_q[LAST_ROW-1:1]} | end_mark;
-            room_q <= room_q - reserved + {{(COUNT_BITS - 1) {1'b0}}, result_taken_i};
+            ended_q  <= finish;
+            spaced_q <= finish ? run_rows == ONE_ROW : ended_q ? ended_rows_q == ONE_ROW : spacing_q <= TWO_SPACES;
+            if (ended_q) begin
+                spacing_q <= spacing;
+                flush_q   <= ALL_FLUSH - ONE_CLOCK;
+            end else begin
+                if (spacing_q != NO_SPACE) spacing_q <= spacing_q - ONE_SPACE;
+                if (flush_q != NO_CLOCK) flush_q <= flush_q - ONE_CLOCK;
+            end
+            end_q   <= {1'b0, end_q[LAST_ROW-1:1]} | end_mark;
+            taken_q <= result_taken_i;
+            room_q  <= room + {{(COUNT_BITS - 1) {1'b0}}, taken_q};
         end
+
+        ended_rows_q <= run_rows;
+        fits_q       <= finish ? next_rows <= room - run_rows : run_rows <= room;
     end
+
+    always @(posedge clk_i) begin
+        if (!rst_ni) slot_q <= 1'b0;
+        else slot_q <= step || clear;
+
+        clear_q      <= clear;
+        slot_first_q <= step && first_q;
+        slot_last_q  <= finish;
+        slot_rows_q  <= rows;
+    end
+
+    os_tile #(
+        .ROWS       (ROWS),
+        .CLASS_WIDTH(CLASS_WIDTH),
+        .STEP_WIDTH (STEP_WIDTH),
+        .ROW_BITS   (COUNT_BITS)
+    ) u_tile_0 (
+        .clk_i  (clk_i),
+        .rst_ni (rst_ni),
+        .load_i (load[0]),
+        .class_i(command_class_i),
+        .rows_i (command_rows_i),
+        .steps_i(command_steps_i),
+        .step_i (steps[0]),
+        .valid_o(valid[0]),
+        .last_o (lasts[0]),
+        .class_o(class_0),
+        .rows_o (rows_0)
+    );
+
+    os_tile #(
+        .ROWS       (ROWS),
+        .CLASS_WIDTH(CLASS_WIDTH),
+        .STEP_WIDTH (STEP_WIDTH),
+        .ROW_BITS   (COUNT_BITS)
+    ) u_tile_1 (
+        .clk_i  (clk_i),
+        .rst_ni (rst_ni),
+        .load_i (load[1]),
+        .class_i(command_class_i),
+        .rows_i (command_rows_i),
+        .steps_i(command_steps_i),
+        .step_i (steps[1]),
+        .valid_o(valid[1]),
+        .last_o (lasts[1]),
+        .class_o(class_1),
+        .rows_o (rows_1)
+    );
 
     clock_change #(
         .CLASS_WIDTH(CLASS_WIDTH)
     ) u_clock_change (
         .clk_i              (clk_i),
         .rst_ni             (rst_ni),
-        .tile_valid_i       (running_q),
-        .tile_class_i       (class_q),
-        .idle_i             (flush_q == {FLUSH_BITS{1'b0}}),
+        .tile_valid_i       (run_q ? valid[1] : valid[0]),
+        .tile_class_i       (run_class),
+        .idle_i             (!ended_q && flush_q == NO_CLOCK),
         .granted_o          (granted),
         .clock_request_o    (clock_request_o),
         .clock_class_o      (clock_class_o),

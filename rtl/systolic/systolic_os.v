@@ -4,24 +4,28 @@
 //
 // A command starts a tile; each beat of activations meets one of weights in a slot, one k-step of the tile. The sums of
 // a finished tile travel up the columns while the next tile runs, and leave as one beat a row, row 0 first. Ports carry
-// AXI-Stream names. Ready of one operand stream waits for valid of the other and for the tile, so a source must not
-// wait for ready; commands, operands and results may stall at any time. No stream may move during reset.
+// AXI-Stream names. Each input stream has registers of its own, and m_axis_result_* comes from registers: no ready
+// depends on a valid, no valid on a ready. Commands, operands and results may stall at any time. During reset no stream
+// is ready.
 //
-// Cycle contract, no stalls and no waiting commands (halo.arch.systolic.os_cycles, clocks counted from the first command's
-// handshake as 0). D = COLUMNS + 1 + PIPELINE is the way of row 0's sums to the store, last(n) the clock of tile n's
+// Cycle contract, no stalls and no waiting beats (halo.arch.systolic.os_cycles, clocks counted from the first command's
+// handshake as 0, in which operands are offered as well). slot(s) is the clock in which slot s of all is decided on,
+// L = COLUMNS + 5 + PIPELINE the clocks from a tile's last slot to its first row of results, last(n) the clock of tile n's
 // last slot, steps(n) and rows(n) its size:
-//     last(0) = steps(0)                                                                         load, stream
+//     last(0) = 1 + steps(0)                                                                     load, stream
 //     last(n) = last(n-1) + max(steps(n), 2 rows(n-1) - 1)                                       overlap
-//     row r of tile n leaves in clock last(n) + D + 3 + 2 r                                      drain
-// so one tile takes steps + D + 2 + 2 rows clocks, command and last result included. A tile of another class than the tile
-// before, with acknowledge waits of u clocks (request to acknowledge) and v clocks (end of request to its fall):
-//     last(n) = last(n-1) + D + 2 ROWS + 2 + u + v + steps(n)        or, for n = 0:  2 + u + v + steps(0)
+//     row r of tile n leaves in clock last(n) + L + 2 r                                          drain
+// so one tile takes steps + L + 2 rows clocks, command and last result included. Operands for slot 0 are taken in clock 0,
+// those for slot s in clock slot(s-1); command 1 is taken in clock 1, command n in clock last(n-2). A tile of another
+// class than the tile before, with acknowledge waits of u clocks (request to acknowledge) and v clocks (end of request to
+// its fall):
+//     last(n) = last(n-1) + L + 2 ROWS + u + v + steps(n)            or, for n = 0:  3 + u + v + steps(0)
 //
 // A slot of zeros behind a tile takes its operands out of the elements before the clock can change (see os_control); it
 // costs no clock.
 //
 // Never deadlocks: see os_control. The result store holds two tiles, or one and all rows that can be under way
-// (COLUMNS + PIPELINE + 5), so it slows nothing down while its reader takes what is offered.
+// (L + 2), so it slows nothing down while its reader takes what is offered.
 //
 // ROWS, COLUMNS                    1 or more elements each
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
@@ -76,11 +80,16 @@ module systolic_os #(
     localparam integer ROW_BITS = $clog2(ROWS + 1);
     localparam integer SUM_WIDTH = (CARRY_SAVE + 1) * ACC_WIDTH;
     localparam integer LANE_WIDTH = ACTIVATION_WIDTH + 2;
-    localparam integer IN_FLIGHT = COLUMNS + PIPELINE + 5;
+    localparam integer IN_FLIGHT = COLUMNS + PIPELINE + 7;
     localparam integer DEPTH = ROWS + (ROWS > IN_FLIGHT ? ROWS : IN_FLIGHT);
 
+    wire                            activation_valid;
+    wire [ROWS*ACTIVATION_WIDTH-1:0] activation;
+    wire                            weight_valid;
+    wire [COLUMNS*WEIGHT_WIDTH-1:0] weight;
+    wire                            step;  // both operands go into a slot, which shows in the next clock:
     wire                            slot;
-    wire                            clear;  // a slot of zeros
+    wire                            clear;  // it is one of zeros
     wire                            first;
     wire [                ROWS-1:0] last;
     wire                            tile_end;
@@ -96,7 +105,15 @@ module systolic_os #(
     wire [   COLUMNS*SUM_WIDTH-1:0] aligned;
     wire [   COLUMNS*ACC_WIDTH-1:0] sums;
 
+    reg  [ROWS*ACTIVATION_WIDTH-1:0] slot_activation_q;
+    reg  [COLUMNS*WEIGHT_WIDTH-1:0] slot_weight_q;
+
     genvar i;
+
+    always @(posedge clk_i) begin
+        slot_activation_q <= activation;
+        slot_weight_q     <= weight;
+    end
 
     generate
         // A module that does not exist stops every tool, and its name says why.
@@ -114,8 +131,10 @@ module systolic_os #(
         end
 
         for (i = 0; i < ROWS; i = i + 1) begin : g_row
-            assign lanes[i*LANE_WIDTH+:LANE_WIDTH] = clear ? {LANE_WIDTH{1'b0}} : {
-                last[i], first, s_axis_activation_tdata[i*ACTIVATION_WIDTH+:ACTIVATION_WIDTH]
+            assign lanes[i*LANE_WIDTH+:LANE_WIDTH] = {
+                last[i],
+                first,
+                clear ? {ACTIVATION_WIDTH{1'b0}} : slot_activation_q[i*ACTIVATION_WIDTH+:ACTIVATION_WIDTH]
             };
             assign {row_last[i], row_first[i], row_activation[i*ACTIVATION_WIDTH+:ACTIVATION_WIDTH]} =
                 skewed_lanes[i*LANE_WIDTH+:LANE_WIDTH];
@@ -136,11 +155,37 @@ module systolic_os #(
         end
     endgenerate
 
+    stream_register #(
+        .WIDTH(ROWS * ACTIVATION_WIDTH)
+    ) u_activation (
+        .clk_i   (clk_i),
+        .rst_ni  (rst_ni),
+        .tdata_i (s_axis_activation_tdata),
+        .tvalid_i(s_axis_activation_tvalid),
+        .tready_o(s_axis_activation_tready),
+        .full_o  (activation_valid),
+        .data_o  (activation),
+        .use_i   (step)
+    );
+
+    stream_register #(
+        .WIDTH(COLUMNS * WEIGHT_WIDTH)
+    ) u_weight (
+        .clk_i   (clk_i),
+        .rst_ni  (rst_ni),
+        .tdata_i (s_axis_weight_tdata),
+        .tvalid_i(s_axis_weight_tvalid),
+        .tready_o(s_axis_weight_tready),
+        .full_o  (weight_valid),
+        .data_o  (weight),
+        .use_i   (step)
+    );
+
     os_control #(
         .ROWS       (ROWS),
         .CLASS_WIDTH(CLASS_WIDTH),
         .STEP_WIDTH (STEP_WIDTH),
-        .COLLECT    (COLUMNS + 1 + PIPELINE),
+        .COLLECT    (COLUMNS + 2 + PIPELINE),
         .DEPTH      (DEPTH)
     ) u_control (
         .clk_i              (clk_i),
@@ -150,10 +195,8 @@ module systolic_os #(
         .command_steps_i    (s_axis_command_tdata[0+:STEP_WIDTH]),
         .command_valid_i    (s_axis_command_tvalid),
         .command_ready_o    (s_axis_command_tready),
-        .activation_valid_i (s_axis_activation_tvalid),
-        .activation_ready_o (s_axis_activation_tready),
-        .weight_valid_i     (s_axis_weight_tvalid),
-        .weight_ready_o     (s_axis_weight_tready),
+        .operands_valid_i   (activation_valid && weight_valid),
+        .operands_use_o     (step),
         .slot_o             (slot),
         .clear_o            (clear),
         .first_o            (first),
@@ -192,7 +235,7 @@ module systolic_os #(
     ) u_skew_weight (
         .clk_i (clk_i),
         .rst_ni(rst_ni),
-        .data_i(clear ? {COLUMNS * WEIGHT_WIDTH{1'b0}} : s_axis_weight_tdata),
+        .data_i(clear ? {COLUMNS * WEIGHT_WIDTH{1'b0}} : slot_weight_q),
         .data_o(column_weight)
     );
 

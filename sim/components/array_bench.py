@@ -46,6 +46,11 @@ class ArrayBench:
         self._checked = 0
         self.clock.serve(self._check_class, self._forget)
 
+    @property
+    def slots(self) -> list[int]:
+        """Cycles in which activations have gone into the array."""
+        return self.activation.taken
+
     def expect(self, results: Sequence[int], classes: Iterable[int]) -> None:
         """Note the rows of results of the tile being queued, and the class of each of its beats of activations."""
         first = len(self._ends)
@@ -84,15 +89,15 @@ class ArrayBench:
         self._received_rows += 1
 
     def _check_class(self) -> None:
-        """Every activation is taken with the clock of its class, and none while the clock changes."""
-        taken = len(self.activation.taken)
+        """Every activation goes into the array with the clock of its class, and none while the clock changes."""
+        taken = len(self.slots)
         if taken > self._checked:
             kind = self._classes[self._checked]
             assert self.generator.steady, "an activation was taken while the clock changed"
             assert self.generator.frequency_class == kind, f"an activation of class {kind} in another one's clock"
             self._checked = taken
         if self.generator.began and self._checked:
-            quiet = self.clock.cycle - self.activation.taken[-1]
+            quiet = self.clock.cycle - self.slots[-1]
             assert quiet > self.quiet, f"a change of the clock {quiet} clocks after an activation"
 
     def _forget(self) -> None:

@@ -119,7 +119,7 @@ def check(found: CycleLevel, seen: dict[str, Any], values: Values, places: list[
     for (row, column), got in zip(places, sums, strict=True):
         wanted = found.outputs[row, column : column + columns]
         assert got.tolist() == wanted.tolist() + [0] * (columns - min(columns, n - column))
-    assert seen["activation"] == found.slots.tolist()
+    assert seen["slots"] == found.slots.tolist()
     assert seen["result"] == found.results.tolist()
     ends = np.cumsum([interval.cycles for interval in found.clock_intervals])[:-1].tolist()
     assert seen["changed"][len(seen["changed"]) - len(ends) :] == ends
@@ -192,7 +192,7 @@ def test_output_stationary(recorded: Recorder, simulator: SimulatorName, values:
     cases, models = [], []
     moved: Counter[tuple[str, ...]] = Counter()  # cases in which stalls of these streams changed something
     for number in range(CASES):
-        m, n = int(generator.integers(1, 6 * rows + 20)), int(generator.integers(1, 5 * columns + 1))
+        m, n = int(generator.integers(1, 6 * rows + 34)), int(generator.integers(1, 5 * columns + 1))
         k = int(generator.integers(1, min(30, 1 << step_bits)))
         classes = generator.integers(0, kinds, -(-n // columns)) * (number % 5 > 1)
         loads = list(os_loads(array, m, k, n, classes.tolist()))

@@ -84,21 +84,22 @@ def test_verilator_says_the_same(simulated: Simulated, parameters: Values) -> No
 def test_the_contract_in_small_numbers() -> None:
     array = OsArray(2, 3)
     assert os_cycles(array, []) == 0
-    # Command in clock 0, steps in 1 to 4, across 3 columns and through the store, two rows in every second clock.
-    assert os_schedule(array, [OsTile(2, 4)]).results == (4 + 7, 4 + 9)
-    assert os_cycles(array, [OsTile(2, 4)]) == array.one_tile(2, 4) == 14
+    # Command in clock 0, steps in 2 to 5, across 3 columns and through the store, two rows in every second clock.
+    assert os_schedule(array, [OsTile(2, 4)]).results == (5 + 8, 5 + 10)
+    assert os_cycles(array, [OsTile(2, 4)]) == array.one_tile(2, 4) == 16
     # Tiles shorter than the drain of the one before wait for it with their last step.
-    assert os_schedule(array, [OsTile(2, 1), OsTile(1, 2), OsTile(1, 1)]).steps == (1, 2, 4, 5)
-    assert os_schedule(array, [OsTile(2, 1), OsTile(2, 1)], (3, 4)).lasts == (1, 4)
-    assert os_schedule(array, [OsTile(2, 1, 1)], (3, 4)).lasts == (3 + 3 + 4,)
-    assert os_schedule(array, [OsTile(2, 1), OsTile(2, 1, 1)], (3, 4)).lasts == (1, 1 + array.flush + 3 + 4 + 2)
+    waiting = os_schedule(array, [OsTile(2, 1), OsTile(1, 2), OsTile(1, 1)])
+    assert waiting.steps == (2, 3, 5, 6) and waiting.operands == (0, 2, 3, 5) and waiting.commands == (0, 1, 2)
+    assert os_schedule(array, [OsTile(2, 1), OsTile(2, 1)], (3, 4)).lasts == (2, 5)
+    assert os_schedule(array, [OsTile(2, 1, 1)], (3, 4)).lasts == (4 + 3 + 4,)
+    assert os_schedule(array, [OsTile(2, 1), OsTile(2, 1, 1)], (3, 4)).lasts == (2, 2 + array.flush + 3 + 4 + 3)
 
 
 def test_a_long_product_streams_without_a_gap() -> None:
     array = OsArray(16, 16)
     tiles = list(os_tiles(array, 100, 64, 50))
     assert len(tiles) == 7 * 4 and sum(tile.rows for tile in tiles) == 400
-    assert os_cycles(array, tiles) == len(tiles) * 64 + array.latency + 2 * 4 - 1
+    assert os_cycles(array, tiles) == len(tiles) * 64 + array.latency + 2 * 4
 
 
 @pytest.mark.parametrize("tile", [OsTile(0, 1), OsTile(3, 1), OsTile(1, 0)])

@@ -5,9 +5,9 @@ The outputs and the clock of every beat are those of the Verilog. Controllers ru
 ``os_kernel``. The mesh is not moved register by register, because what its registers hold is known:
 
 - A controller sees handshakes and counts, never data, and no register of the mesh can be stopped. So a slot that the
-  controller issues in clock s is in element (r, c) in clock s + r + c + 1 (weight-stationary: + 2, for the register in
-  front of the skew), whatever happens elsewhere: r clocks of skew, c elements to the right. Which elements work in a
-  clock follows from the clocks of the slots alone.
+  controller issues in clock s is in element (r, c) in clock s + r + c + 2, whatever happens elsewhere: r clocks of
+  skew behind a register, c elements to the right. Which elements work in a clock follows from the clocks of the slots
+  alone.
 - Weight-stationary: the swap that opens a tile travels with the same delay r + c in front of the tile's slots, so a
   slot meets its own tile's weights in every element. Output-stationary: weights travel down with delay r and are skewed
   by c, so the activation of a slot meets the weight of the same slot in every element.
@@ -49,6 +49,9 @@ from halo.errors import HaloError
 _COLUMNS_AT_LEAST = 16
 """That a thread works on at a time: fewer would fetch the same activations again for too little work."""
 
+_ENTRY = 2
+"""Clocks from a slot to the first element: a register, and the element's own."""
+
 Sums = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 Waits = tuple[int, int] | Sequence[tuple[int, int]]
 """Clocks from request to acknowledge and from the end of the request to its fall: of all changes, or of each."""
@@ -61,7 +64,7 @@ class CycleLevel:
     Attributes:
         elements: of the array.
         outputs: int32[M, N], int64 for wider accumulators; wrapped around to their width.
-        slots: int64[beats of activations], clock in which each is taken.
+        slots: int64[beats of activations], clock in which each goes into the array.
         results: int64[rows of results], clock in which each leaves.
         busy: int64[cycles], elements that multiply operands of the product, filled-up ones not counted.
         clock_intervals: between changes of the clock.
@@ -190,7 +193,7 @@ def simulate_ws(
         outputs=_outputs(activation, weight, places, array.columns, acc_bits, threads),
         slots=run.slots,
         results=run.results,
-        busy=run.busy(heights, [min(array.columns, weight.shape[1] - load.column) for load in loads], entry=2),
+        busy=run.busy(heights, [min(array.columns, weight.shape[1] - load.column) for load in loads]),
         clock_intervals=run.clock_intervals(),
         weight_activity=_weight_activity(weight, blocks, run.classes),
     )
@@ -240,7 +243,7 @@ def simulate_os(
         outputs=_outputs(activation, weight, places, array.columns, acc_bits, threads),
         slots=run.slots,
         results=run.results,
-        busy=run.busy(tiles[:, 0], [min(array.columns, weight.shape[1] - load.column) for load in loads], entry=1),
+        busy=run.busy(tiles[:, 0], [min(array.columns, weight.shape[1] - load.column) for load in loads]),
         clock_intervals=run.clock_intervals(),
         weight_activity=counts,
     )
@@ -272,7 +275,7 @@ class _Controlled:
 
     Attributes:
         beats, kinds: int64[loads], slots and class of each load.
-        slots: int64[all slots], clock in which each activation is taken.
+        slots: int64[all slots], clock in which each activation goes into the array.
         results: int64[rows of results], clock in which each leaves.
         seen: int64[changes of the clock], clock that sees each acknowledge.
     """
@@ -288,11 +291,11 @@ class _Controlled:
         """Number of classes of the clock."""
         return int(self.kinds.max()) + 1
 
-    def busy(self, heights: npt.ArrayLike, widths: npt.ArrayLike, entry: int) -> I64:
-        """Elements at work in each clock, given the corner that each load fills; ``entry``: clocks to its first one."""
+    def busy(self, heights: npt.ArrayLike, widths: npt.ArrayLike) -> I64:
+        """Elements at work in each clock, given the corner that each load fills."""
         counts = np.zeros(int(self.results[-1]) + 1, np.int64)
         starts = np.concatenate([[0], np.cumsum(self.beats)])
-        count_busy(self.slots + entry, starts, np.asarray(heights, np.int64), np.asarray(widths, np.int64), counts)
+        count_busy(self.slots + _ENTRY, starts, np.asarray(heights, np.int64), np.asarray(widths, np.int64), counts)
         return counts
 
     def clock_intervals(self) -> tuple[ClockInterval, ...]:

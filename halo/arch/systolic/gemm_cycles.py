@@ -152,7 +152,7 @@ def os_interval_cycles(array: OsArray, rows: int, steps: int, tiles: int, *, cha
         rows, steps, tiles: 1 or more each.
         changed: the clock changed before.
     """
-    return changed + steps + (tiles - 1) * max(steps, 2 * rows - 1) + array.flush
+    return 2 * changed + steps + (tiles - 1) * max(steps, 2 * rows - 1) + array.flush
 
 
 def os_clock_intervals(
@@ -177,10 +177,10 @@ def os_clock_intervals(
         if tile.frequency_class != frequency_class:
             if tiles:
                 intervals.append(ClockInterval(frequency_class, tiles, clocks + array.flush + waits[0]))
-            frequency_class, before, clocks = tile.frequency_class, 0, (1 + waits[1] if tiles else 3 + sum(waits))
+            frequency_class, before, clocks = tile.frequency_class, 0, (2 + waits[1] if tiles else 4 + sum(waits))
             tiles = 0
         elif not tiles:
-            clocks = 1
+            clocks = 2
         clocks += max(tile.steps, 2 * before - 1) + (count - 1) * max(tile.steps, 2 * tile.rows - 1)
         tiles, before = tiles + count, tile.rows
     return (*intervals, ClockInterval(frequency_class, tiles, clocks + array.latency + 2 * before - 2)) if tiles else ()

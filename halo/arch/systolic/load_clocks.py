@@ -60,12 +60,12 @@ class OsClocks:
     @property
     def first(self) -> int:
         """Clocks before the first tile: its command."""
-        return 1
+        return 2
 
     @property
     def resume(self) -> int:
         """Clocks from the acknowledge of a change to the first product, without waits."""
-        return 1
+        return 2
 
     def step(self, rows: I64, changed: Flags | bool) -> I64:
         """From a tile to the next, which may have to wait for the results of the first."""

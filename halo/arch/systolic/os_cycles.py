@@ -37,7 +37,7 @@ class OsArray:
     @property
     def latency(self) -> int:
         """Clocks from a tile's last k-step to its first row of results: across the columns, through the store."""
-        return self.columns + self.pipeline + 4
+        return self.columns + self.pipeline + 5
 
     @property
     def flush(self) -> int:
@@ -47,11 +47,11 @@ class OsArray:
     @property
     def store(self) -> int:
         """Rows of results that are under way or wait for their reader, at most."""
-        return self.rows + max(self.rows, self.latency + 1)
+        return self.rows + max(self.rows, self.latency + 2)
 
     def one_tile(self, rows: int, steps: int) -> int:
         """Clocks of a tile by itself: command, stream, fill and drain; results leave in every second clock."""
-        return steps + self.latency + 2 * rows - 1
+        return steps + self.latency + 2 * rows
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class OsSchedule:
     """Clocks in which things happen.
 
     Attributes:
-        steps: every k-step of every tile, in order.
-        lasts: the last k-step of each tile, with which the next command is taken.
+        steps: every k-step of every tile, in order: its operands, which wait in a register, go into the array.
+        lasts: the last k-step of each tile.
         results: each row of results, in order.
     """
 
@@ -84,13 +84,23 @@ class OsSchedule:
     results: tuple[int, ...]
 
     @property
+    def commands(self) -> tuple[int, ...]:
+        """Each command is taken: one tile runs and one waits, so the next but one follows with the last k-step."""
+        return (0, 1, *self.lasts)[: len(self.lasts)]
+
+    @property
+    def operands(self) -> tuple[int, ...]:
+        """Each beat of activations, and of weights, is taken: with the k-step before."""
+        return (0, *self.steps)[: len(self.steps)]
+
+    @property
     def cycles(self) -> int:
         """Clocks from the first command to the last row of results, both included."""
         return self.results[-1] + 1 if self.results else 0
 
 
 def os_schedule(array: OsArray, tiles: Iterable[OsTile], waits: tuple[int, int] = (1, 1)) -> OsSchedule:
-    """When each k-step is taken and each row of results leaves.
+    """When each k-step goes into the array and each row of results leaves.
 
     Args:
         array: its sizes.
@@ -105,12 +115,12 @@ def os_schedule(array: OsArray, tiles: Iterable[OsTile], waits: tuple[int, int] 
     lasts: list[int] = []
     results: list[int] = []
     frequency_class = 0
-    last, free, quiet = 0, 0, 1  # of the tile before; clocks from which on another may end, and the clock may change
+    last, free, quiet = 1, 0, 1  # of the tile before; clocks from which on another may end, and the clock may change
     for number, tile in enumerate(tiles):
         check_tile(array, number, tile)
         start = last + 1
         if tile.frequency_class != frequency_class:
-            start = quiet + sum(waits) + 2
+            start = quiet + sum(waits) + 3
             frequency_class = tile.frequency_class
         last = max(start + tile.steps - 1, free)
         steps.extend((*range(start, start + tile.steps - 1), last))

@@ -82,6 +82,10 @@ def run_os(
     activations = Source(
         [row for load in loads for row in _activation_beats(array, activation, load)], stalls.activation
     )
+    # What the registers behind the sources hold: tiles of which the first runs, and a beat of each operand.
+    tiles: deque[OsTile] = deque()
+    held_weights: list[tuple[int, bool]] | None = None
+    held_activations: list[tuple[int, bool]] | None = None
     where = deque((load.row + i, load.column) for load in loads for i in range(load.tile.rows))
     outputs = np.zeros((len(activation), weight.shape[1]), np.int64)
     weight_activity = np.zeros((max(load.tile.frequency_class for load in loads) + 1, INT8_VALUES), np.int64)
@@ -95,9 +99,11 @@ def run_os(
     weight_skew: Skew[tuple[int, bool]] = Skew(columns, (0, False))
     deskew: Skew[int] = Skew(columns, 0, reverse=True)
     store: deque[tuple[int, I64]] = deque()  # clock from which on a row is offered, and the row
-    running: OsTile | None = None
-    first = True
-    steps = spacing = flush = 0
+    no_lane: Lane = (False, False, False, 0, False)
+    no_weight = (0, False)
+    lanes, entering = [no_lane] * rows, [no_weight] * columns  # the registers of the slot
+    opened = ended = fits = leave = False
+    steps_done = spacing = flush = 0  # steps of the tile that runs
     room = array.store
     t = 0
     while where or flush or mesh.valid.any():
@@ -106,18 +112,26 @@ def run_os(
         clock.answer()
         ready = t >= len(stalls.result) or not stalls.result[t]
         # os_control.v: wires
-        granted = clock.at_rest and running is not None and running.frequency_class == clock.asked
-        last = steps == 1
-        may_end = spacing == 0 and running is not None and running.rows <= room
-        step = granted and (not last or may_end) and activations.valid and weights.valid
-        finish = step and last
-        clear = flush == array.flush - 1 and not granted
-        leave = bool(store) and store[0][0] <= t and ready
-        # what enters the mesh
-        beat = activations.beat if step else [(0, False)] * rows
-        within = running.rows if step and running is not None else 0
-        lanes = skew([(step or clear, step and first, step and last and r < within, *beat[r]) for r in range(rows)])
-        entering = weight_skew(weights.beat if step else [(0, False)] * columns)
+        tile = tiles[0] if tiles else None
+        granted = clock.at_rest and tile is not None and tile.frequency_class == clock.asked
+        lane_values, weight_values = [no_weight] * rows, [no_weight] * columns
+        step = last = False
+        if opened and tile is not None and held_activations is not None and held_weights is not None:
+            last = steps_done == tile.steps - 1
+            step = not last or (spacing == 0 and fits)
+            lane_values, weight_values = held_activations, held_weights
+        first, finish, clear = steps_done == 0, step and last, ended and not opened
+        take = command.valid and (len(tiles) < 2 or finish)
+        left, leave = leave, bool(store) and store[0][0] <= t and ready
+        # what enters the mesh, and the slot that follows
+        skewed, skewed_weights = skew(lanes), weight_skew(entering)
+        within = tile.rows if finish and tile is not None else 0
+        lanes, entering = [no_lane] * rows, [no_weight] * columns
+        if step:
+            lanes = [(True, first, r < within, *lane_values[r]) for r in range(rows)]
+            entering = weight_values
+        elif clear:
+            lanes = [(True, False, False, 0, False)] * rows
         # what the elements do in this clock
         weight_activity[clock.current] += np.bincount(INT8_ZERO + mesh.weight[mesh.valid > 0], minlength=INT8_VALUES)
         if where:
@@ -132,19 +146,27 @@ def run_os(
         aligned = np.array(deskew([int(s) for s in mesh.drain[0]]), np.int64)
         if mesh.drain_valid[0, -1]:
             store.append((t + 3, aligned))
-        mesh.step(lanes, *(np.array(values, np.int64) for values in zip(*entering, strict=True)))
-        clock.step(None if running is None else running.frequency_class, flush == 0)
-        room += leave - (within if finish else 0)
+        mesh.step(skewed, *(np.array(values, np.int64) for values in zip(*skewed_weights, strict=True)))
+        clock.step(None if tile is None else tile.frequency_class, flush == 0)
         spacing = 2 * (within - 1) if finish else max(spacing - 1, 0)
         flush = array.flush - 1 if finish else max(flush - 1, 0)
+        opened, ended = granted, finish
         if step:
-            activations.take()
-            weights.take()
+            held_activations = held_weights = None
             slots.append(t)
-            steps, first = steps - 1, False
-        if running is None or finish:
-            running = command.take() if command.valid else None
-            steps, first = running.steps if running else 0, True
+            steps_done += 1
+        if finish:
+            tiles.popleft()
+            steps_done = 0
+            opened = bool(tiles) and tiles[0].frequency_class == clock.asked
+        fits = bool(tiles) and tiles[0].rows <= room - within
+        room += left - within
+        if take:
+            tiles.append(command.take())
+        if held_activations is None and activations.valid:
+            held_activations = activations.take()
+        if held_weights is None and weights.valid:
+            held_weights = weights.take()
         t += 1
     return Recorded(outputs, np.array(slots), np.array(results), np.array(busy), np.array(clock_class), weight_activity)
 

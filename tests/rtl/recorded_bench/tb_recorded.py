@@ -48,11 +48,14 @@ async def record(dut: HierarchyObject) -> None:
     streams = {**sources, "result": sink}
     generator = ClockGenerator(dut, clock)
     elements = Elements(dut, clock, generator) if cocotb.SIM_NAME.startswith("Icarus") else None
+    slots: list[int] = []  # cycle in which each activation goes into the array
     changed: list[int] = []  # cycle from which on the clock is another one
 
     def watch() -> None:
         if generator.changes > len(changed):
             changed.append(clock.cycle + 1)
+        if dut._name == "systolic_os" and dut.slot.value and not dut.clear.value:
+            slots.append(clock.cycle - 1)
 
     clock.serve(watch)
     recorded = []
@@ -64,6 +67,7 @@ async def record(dut: HierarchyObject) -> None:
         generator.wait = lambda waits=waits: next(waits)
         before = len(changed)
         sums.clear()
+        slots.clear()
         for name, stream in streams.items():
             stream.taken.clear()
             flags = case["stalls"][name]
@@ -77,6 +81,7 @@ async def record(dut: HierarchyObject) -> None:
         await clock.cycles(3 * (int(dut.ROWS.value) + int(dut.COLUMNS.value) + 3))
         recorded.append(
             {name: [cycle - origin for cycle in stream.taken] for name, stream in streams.items()}
+            | {"slots": [cycle - origin for cycle in slots or streams["activation"].taken]}
             | {"sums": list(sums), "changed": [cycle - origin for cycle in changed[before:]]}
             # the first edge of a case comes before clock 0
             | (
