@@ -16,7 +16,7 @@ from halo.dvfs.check import check_points
 from halo.dvfs.energy import assumptions, energy_fj, leakage_nw
 from halo.dvfs.files import dvfs_names, preset, read_dvfs
 from halo.dvfs.limits import safe_points
-from halo.dvfs.periods import ELEMENT_SHARE, Periods
+from halo.dvfs.periods import ELEMENT_SHARE, AssumedPeriods, Periods
 from halo.dvfs.points import Allowed, Dvfs, OperatingPoint
 from halo.dvfs.table_points import bind, raised_dvfs, table_dvfs
 from halo.dvfs.voltage import BoundDvfs
@@ -154,6 +154,8 @@ def _said(periods: Periods, bound: BoundDvfs) -> tuple[str, ...]:
     ratios = [ratio for own in bound.dvfs.periods for ratio in own.ratios]
     if not ratios:
         return ()
+    if isinstance(periods, AssumedPeriods):
+        return periods.assumptions
     most = f"{min(ratios):.4g} to {max(ratios):.4g} times the longest period that the table gives their weights"
     return (*periods.assumptions, f"Clock periods of the sets are {most}; schedule.json has each, by corner")
 
