@@ -2,10 +2,10 @@
 // accumulator_buffer_properties: what is queued for a row is the sum of its k-tiles, with the end mark of its tile; the
 // queue never gets a row that it has no room for; the memory is never read and written at one address.
 //
-// The sender keeps its word: all k-tiles of an output tile have the same rows, a row comes again 4 clocks later or
-// more, and an output tile begins when the queue has room for all of its rows. One row, any of them, is followed from
-// its first k-tile to the queue (result_store, whose own proof says that rows leave it in order and unchanged). DEPTH is
-// 4 at most, since each word of the memory has a name here.
+// The sender keeps its word (ws_control does, by its own proof): all k-tiles of an output tile have the same rows, a row
+// comes again 4 clocks later or more, and an output tile begins when the queue has room for all of its rows. One row,
+// any of them, is followed from its first k-tile to the queue (result_store, whose own proof says that rows leave it in
+// order and unchanged). DEPTH is 4 at most, since each word of the memory has a name here.
 `default_nettype none
 
 module accumulator_buffer_properties #(
@@ -119,6 +119,9 @@ module accumulator_buffer_properties #(
     (* hierconn *) wire [ACC_WIDTH-1:0]    \u_buffer.held ;
     (* hierconn *) wire [ACC_WIDTH-1:0]    \u_buffer.sums ;
     (* hierconn *) wire                    \u_buffer.u_memory.read_i ;
+    (* hierconn *) wire                    \u_buffer.u_memory.write_i ;
+    (* hierconn *) wire [INDEX_BITS-1:0]   \u_buffer.u_memory.read_address_i ;
+    (* hierconn *) wire [INDEX_BITS-1:0]   \u_buffer.u_memory.write_address_i ;
     (* hierconn *) wire                    \u_buffer.u_store.write_i ;
     (* hierconn *) wire [ACC_WIDTH:0]      \u_buffer.u_store.data_i ;
     (* hierconn *) wire [PLACES_BITS-1:0]  \u_buffer.u_store.held_q ;
@@ -151,6 +154,7 @@ module accumulator_buffer_properties #(
         .tready_i   (ready_i)
     );
 
+    wire [3*INDEX_BITS-1:0] differing = \u_buffer.indices_q ^ indices_q;
     wire [31:0] finishing = (sent_q[0] && lasts_q[0]) + (sent_q[1] && lasts_q[1]) + (sent_q[2] && lasts_q[2]);
     wire [31:0] to_come = !open_q ? 0 : (at_q != 0 && last_q) ? size_q - at_q : size_q;
 
@@ -162,8 +166,9 @@ module accumulator_buffer_properties #(
             // Every row that is queued has a place, and every place that is reserved gets its row.
             assert (\u_buffer.u_store.write_i == finish);
             if (finish) assert (queued_q < 2 * DEPTH);
-            if (\u_buffer.u_memory.read_i && \u_buffer.write_q [2] && \u_buffer.indices_q [2*INDEX_BITS+:INDEX_BITS] == row)
-                assert (\u_buffer.index_q != row);
+            if (\u_buffer.u_memory.read_i && \u_buffer.u_memory.write_i ) begin
+                assert (\u_buffer.u_memory.read_address_i != row || \u_buffer.u_memory.write_address_i != row);
+            end
             // What induction needs: the sender,
             assert (at_q < DEPTH && (!open_q || (size_q > 0 && size_q <= DEPTH && at_q < size_q)));
             assert (open_q || (at_q == 0 && first_q));
@@ -174,9 +179,9 @@ module accumulator_buffer_properties #(
             assert (\u_buffer.index_q == at_q[INDEX_BITS-1:0]);
             assert (\u_buffer.write_q == (sent_q & ~lasts_q) && \u_buffer.finish_q == (sent_q & lasts_q));
             assert (((\u_buffer.end_q ^ ends_q) & sent_q) == 0);
-            if (sent_q[0]) assert (\u_buffer.indices_q [0+:INDEX_BITS] == indices_q[0+:INDEX_BITS]);
-            if (sent_q[1]) assert (\u_buffer.indices_q [INDEX_BITS+:INDEX_BITS] == indices_q[INDEX_BITS+:INDEX_BITS]);
-            if (sent_q[2]) assert (\u_buffer.indices_q [2*INDEX_BITS+:INDEX_BITS] == indices_q[2*INDEX_BITS+:INDEX_BITS]);
+            if (sent_q[0]) assert (differing[0+:INDEX_BITS] == 0);
+            if (sent_q[1]) assert (differing[INDEX_BITS+:INDEX_BITS] == 0);
+            if (sent_q[2]) assert (differing[2*INDEX_BITS+:INDEX_BITS] == 0);
             assert ((sent_q[0] && mines_q[0]) == (age_q == 1) && (sent_q[1] && mines_q[1]) == (age_q == 2));
             assert ((sent_q[2] && mines_q[2]) == (age_q == 3) && mine_q == (age_q == 1));
             if (sent_q[0]) assert (mines_q[0] == (indices_q[0+:INDEX_BITS] == row));
@@ -187,7 +192,7 @@ module accumulator_buffer_properties #(
             if (age_q == 2) assert (\u_buffer.g_column[0].u_accumulator.sum_d == sum_q);
             if (age_q == 3) assert (\u_buffer.sums == sum_q);
             if (age_q == 4 && partial_q) assert (memory[row*ACC_WIDTH+:ACC_WIDTH] == sum_q);
-            if (open_q && !(first_q && at_q <= row) && !(last_q && at_q > row && at_q != 0) && row < size_q) assert (partial_q);
+            if (open_q && row < size_q && !(first_q && at_q <= row) && !(last_q && at_q > row)) assert (partial_q);
             if (age_q == 1) assert (partial_q == !lasts_q[0]);
         end
     end

@@ -2,8 +2,8 @@
 // result_store_properties: rows leave once, in the order in which they came, unchanged; a row offered stays until it is
 // taken; a row is offered at most three clocks after it came; the memory is never read and written at one address.
 //
-// The writer keeps its word: it writes only while fewer than DEPTH rows are held. One row, any of them, is followed from
-// its write until it leaves. DEPTH is 4 at most, since each word of the memory has a name here.
+// The writer keeps its word: it writes only while fewer than DEPTH rows are held. One row, any of them, is followed
+// from its write until it leaves. DEPTH is 4 at most, since each word of the memory has a name here.
 `default_nettype none
 
 module result_store_properties #(
