@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // mma_unit: matrix multiply and accumulate D = A * B + C, signed, with one dp4a for each of the M x N sums.
 //
-// A beat carries a whole matrix, row by row, element (0, 0) lowest. A calculation starts when A, B and C are offered
-// together and takes K / 4 steps of four products a sum; D is kept in a register of its own until it is taken, while
-// the next calculation runs. Ready of each operand waits for valid of the other two, so a source must not wait for
-// ready. No stream may move during reset, which forgets what is under way.
+// A beat carries a whole matrix, row by row, element (0, 0) lowest. A, B and C have registers of their own: each beat is
+// taken when its register is free, whatever the others do, and no ready depends on a valid. A calculation takes K / 4
+// steps of four products a sum: operands of one step after the other go from the registers to those of the elements.
+// D has a register of its own, in which it is kept until it is taken, while the next calculation runs.
+// During reset no stream is ready. The reset forgets what is under way.
 //
-// Latency K / 4 + 1 clocks from the operands to D, initiation interval K / 4 clocks: without stalls calculation n
-// (n = 0 for the first, taken in clock 0) is taken in clock n * K / 4, and its D leaves in clock (n + 1) * K / 4 + 1.
-// Never deadlocks: a step waits for nothing but, if it is the last, for the reader of the D before.
+// Latency K / 4 + 2 clocks from the operands to D, initiation interval K / 4 clocks: without stalls, clocks counted from
+// the first handshake as 0, A and B of calculation n (0 for the first) are taken in clock n * K / 4, its C, for n > 0,
+// in clock (n - 1) * K / 4 + 2, and its D leaves in clock (n + 1) * K / 4 + 2.
+// Never deadlocks: a step waits for its operands, the first one for C, and the last one for the reader of the D before.
 //
 // M, N, K                        rows of A, columns of B, length of the dot products; K a multiple of 4
 // WIDTH, ACC_WIDTH, MULTIPLIER   of dp4a; B holds the weights
@@ -44,70 +46,79 @@ module mma_unit #(
 );
 
     localparam integer STEPS = K / 4;
-    localparam integer STEP_BITS = $clog2(STEPS + 1);
-    localparam [31:0] STEPS_32 = STEPS;
+    localparam integer STEP_BITS = (STEPS > 1) ? $clog2(STEPS) : 1;
+    localparam [31:0] ALL_32 = STEPS - 1;
     localparam [31:0] ONE_32 = 1;
-    localparam [STEP_BITS-1:0] ALL = STEPS_32[STEP_BITS-1:0];
+    localparam [STEP_BITS-1:0] ALL = ALL_32[STEP_BITS-1:0];
     localparam [STEP_BITS-1:0] ONE = ONE_32[STEP_BITS-1:0];
+    localparam [STEP_BITS-1:0] NONE = {STEP_BITS{1'b0}};
     // Operands of one step: four of each row of A, four of each column of B.
     localparam integer A_STEP = M * 4 * WIDTH;
     localparam integer B_STEP = N * 4 * WIDTH;
 
-    reg  [      STEP_BITS-1:0] steps_q;  // to come, 0: no calculation runs
-    reg  [      M*K*WIDTH-1:0] a_q;  // the operands of the next step lowest, then those of the one after it
-    reg  [      K*N*WIDTH-1:0] b_q;
-    reg  [  M*N*ACC_WIDTH-1:0] sums_q;
-    reg                        d_valid_q;
-    reg  [  M*N*ACC_WIDTH-1:0] d_q;
+    // What came in.
+    reg                    a_full_q;
+    reg                    b_full_q;
+    reg                    c_full_q;
+    reg  [  M*K*WIDTH-1:0] a_q;  // the operands of the next step lowest, then those of the one after it
+    reg  [  K*N*WIDTH-1:0] b_q;
+    reg  [M*N*ACC_WIDTH-1:0] c_q;
+    reg  [  STEP_BITS-1:0] left_q;  // steps of this calculation behind the next one
+    // The step whose operands the elements hold.
+    reg                    step_q;
+    reg                    first_q;
+    reg                    last_q;
+    reg                    d_valid_q;
 
-    wire [      M*K*WIDTH-1:0] a_by_step;
-    wire [      K*N*WIDTH-1:0] b_by_step;
-    wire [  M*N*ACC_WIDTH-1:0] sums_d;
-    wire                       running;
-    wire                       last;
-    wire                       room;
-    wire                       step;
-    wire                       finish;
-    wire                       free;
-    wire                       accept;
+    wire [  M*K*WIDTH-1:0] a_by_step;
+    wire [  K*N*WIDTH-1:0] b_by_step;
+    wire                   step;  // is done
+    wire                   finish;
+    wire                   load;  // of the operands of the next one
+    wire                   last;
+    wire                   ab_open;
+    wire                   c_open;
 
-    assign running = steps_q != {STEP_BITS{1'b0}};
-    assign last    = steps_q == ONE;
-    assign room    = !d_valid_q || m_axis_d_tready;
-    assign step    = running && (!last || room);
-    assign finish  = last && room;
-    assign free    = !running || finish;
-    assign accept  = free && s_axis_a_tvalid && s_axis_b_tvalid && s_axis_c_tvalid;
+    assign step    = step_q && (!first_q || c_full_q) && (!last_q || !d_valid_q || m_axis_d_tready);
+    assign finish  = step && last_q;
+    assign load    = a_full_q && b_full_q && (!step_q || step);
+    assign last    = left_q == NONE;
+    assign ab_open = load && last;
+    assign c_open  = step && first_q;
 
-    assign s_axis_a_tready = free && s_axis_b_tvalid && s_axis_c_tvalid;
-    assign s_axis_b_tready = free && s_axis_a_tvalid && s_axis_c_tvalid;
-    assign s_axis_c_tready = free && s_axis_a_tvalid && s_axis_b_tvalid;
-    assign m_axis_d_tdata  = d_q;
+    assign s_axis_a_tready = rst_ni && (!a_full_q || ab_open);
+    assign s_axis_b_tready = rst_ni && (!b_full_q || ab_open);
+    assign s_axis_c_tready = rst_ni && (!c_full_q || c_open);
     assign m_axis_d_tvalid = d_valid_q;
 
     always @(posedge clk_i) begin
         if (!rst_ni) begin
-            steps_q   <= {STEP_BITS{1'b0}};
+            a_full_q  <= 1'b0;
+            b_full_q  <= 1'b0;
+            c_full_q  <= 1'b0;
+            left_q    <= ALL;
+            step_q    <= 1'b0;
             d_valid_q <= 1'b0;
         end else begin
-            if (accept) steps_q <= ALL;
-            else if (step) steps_q <= steps_q - ONE;
-            if (finish) d_valid_q <= 1'b1;
-            else if (m_axis_d_tready) d_valid_q <= 1'b0;
+            a_full_q <= (a_full_q && !ab_open) || s_axis_a_tvalid;
+            b_full_q <= (b_full_q && !ab_open) || s_axis_b_tvalid;
+            c_full_q <= (c_full_q && !c_open) || s_axis_c_tvalid;
+            if (load) left_q <= last ? ALL : left_q - ONE;
+            step_q    <= load || (step_q && !step);
+            d_valid_q <= finish || (d_valid_q && !m_axis_d_tready);
         end
     end
 
     always @(posedge clk_i) begin
-        if (accept) begin
-            a_q    <= a_by_step;
-            b_q    <= b_by_step;
-            sums_q <= s_axis_c_tdata;
-        end else if (step && !last) begin
-            a_q    <= a_q >> A_STEP;
-            b_q    <= b_q >> B_STEP;
-            sums_q <= sums_d;
+        if (!a_full_q || ab_open) a_q <= a_by_step;
+        else if (load) a_q <= a_q >> A_STEP;
+        if (!b_full_q || ab_open) b_q <= b_by_step;
+        else if (load) b_q <= b_q >> B_STEP;
+        if (!c_full_q || c_open) c_q <= s_axis_c_tdata;
+        if (load) begin
+            first_q <= left_q == ALL;
+            last_q  <= last;
         end
-        if (finish) d_q <= sums_d;
     end
 
     genvar m;
@@ -139,15 +150,20 @@ module mma_unit #(
 
         for (m = 0; m < M; m = m + 1) begin : g_sum_row
             for (n = 0; n < N; n = n + 1) begin : g_sum_column
-                dp4a #(
+                mma_element #(
                     .WIDTH     (WIDTH),
                     .ACC_WIDTH (ACC_WIDTH),
                     .MULTIPLIER(MULTIPLIER)
-                ) u_dp4a (
-                    .a_i(a_q[m*4*WIDTH+:4*WIDTH]),
-                    .b_i(b_q[n*4*WIDTH+:4*WIDTH]),
-                    .c_i(sums_q[(m*N+n)*ACC_WIDTH+:ACC_WIDTH]),
-                    .d_o(sums_d[(m*N+n)*ACC_WIDTH+:ACC_WIDTH])
+                ) u_element (
+                    .clk_i  (clk_i),
+                    .load_i (load),
+                    .first_i(left_q == ALL),
+                    .a_i    (a_q[m*4*WIDTH+:4*WIDTH]),
+                    .b_i    (b_q[n*4*WIDTH+:4*WIDTH]),
+                    .step_i (step),
+                    .end_i  (finish),
+                    .c_i    (c_q[(m*N+n)*ACC_WIDTH+:ACC_WIDTH]),
+                    .d_o    (m_axis_d_tdata[(m*N+n)*ACC_WIDTH+:ACC_WIDTH])
                 );
             end
         end

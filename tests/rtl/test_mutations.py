@@ -132,9 +132,15 @@ FAULTS = (
     # Tensor core.
     Fault("dp4a", "dp4a.v", "addend = g_lane[i-1].sum", "addend = {2 * ACC_WIDTH{1'b0}}"),
     Fault("dp4a", "dp4a_unit.v", "valid_q          <= operands_valid_q", "valid_q          <= valid_i"),
-    Fault("tensor_core", "mma_unit.v", "finish  = last && room", "finish  = last"),
+    Fault("tensor_core", "mma_unit.v", "(!last_q || !d_valid_q || m_axis_d_tready)", "1'b1"),
+    Fault("tensor_core", "mma_unit.v", "!d_valid_q || m_axis_d_tready)", "!d_valid_q)"),
+    Fault("tensor_core", "mma_unit.v", "(!first_q || c_full_q) && ", ""),
+    Fault("tensor_core", "mma_unit.v", "a_full_q && b_full_q && (", "a_full_q && ("),
+    Fault("tensor_core", "mma_unit.v", "(!step_q || step)", "1'b1"),
     Fault("tensor_core", "mma_unit.v", "(k*N+n)*WIDTH", "(n*K+k)*WIDTH"),
-    Fault("tensor_core", "mma_unit.v", "b_q    <= b_q >> B_STEP", "b_q    <= b_q"),
+    Fault("tensor_core", "mma_unit.v", "b_q <= b_q >> B_STEP", "b_q <= b_q"),
+    Fault("tensor_core", "mma_element.v", "if (load_i) begin", "begin"),
+    Fault("tensor_core", "mma_element.v", "if (end_i) d_q", "if (step_i) d_q"),
 )
 
 
