@@ -52,6 +52,8 @@ PROOFS = {
         Proof("result_store", "systolic/result_store.v", 6, 10),
         Proof("accumulator_buffer", "systolic/accumulator_buffer.v", 3, 8),
         Proof("ws_control", "systolic/ws_control.v", 4, 12),
+        Proof("stream_register", "systolic/stream_register.v", 3, 5),
+        Proof("os_control", "systolic/os_control.v", 4, 12),
     )
 }
 
@@ -106,6 +108,9 @@ def holds(written: Path, *options: str) -> bool:
         ("ws_control", {"DEPTH": 1, "SWAP_GAP": 2}),
         ("ws_control", {"DEPTH": 3, "CLASS_GAP": 3}),
         ("ws_control", {"DEPTH": 5, "SWAP_GAP": 1, "CLASS_GAP": 0}),
+        ("stream_register", {"WIDTH": 3}),
+        ("os_control", {"ROWS": 1, "DEPTH": 4}),
+        ("os_control", {"ROWS": 3, "COLLECT": 5, "DEPTH": 9}),
     ],
     ids=lambda value: value if isinstance(value, str) else "-".join(f"{k}{v}" for k, v in value.items()),
 )
@@ -148,6 +153,16 @@ FAULTS = (
     ("ws_control", "{1'b0, rows_q} == TWO_ROWS", "1'b0"),
     ("ws_control", "slots_q   <= {LATENCY{1'b0}};", "slots_q   <= slots_q;"),
     ("ws_control", "if (clock_request_o) changed_q <= 1'b1;", "if (1'b0) changed_q <= 1'b1;"),
+    ("stream_register", "tvalid_i || !open", "tvalid_i"),
+    ("stream_register", "!full_q || use_i", "!full_q || use_i || tvalid_i"),
+    ("os_control", "spaced_q && fits_q", "spaced_q"),
+    ("os_control", "spaced_q && fits_q", "fits_q"),
+    ("os_control", "next_class == clock_class_o", "1'b1"),
+    ("os_control", "next_rows <= room - run_rows", "next_rows <= room"),
+    ("os_control", "flush_q   <= ALL_FLUSH - ONE_CLOCK;", "flush_q   <= ONE_CLOCK;"),
+    ("os_control", "<< (COLLECT - 2)", "<< (COLLECT - 1)"),
+    ("os_control", "step && first_q", "first_q && !step"),
+    ("os_control", "end_q     <= {LAST_ROW{1'b0}};", "end_q     <= end_q;"),
 )
 
 

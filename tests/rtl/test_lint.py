@@ -54,7 +54,7 @@ def tensor_core() -> list[Design]:
 FORMS: tuple[Values, ...] = tuple(
     {"PIPELINE": pipeline, "CARRY_SAVE": carry_save} for pipeline in (0, 1) for carry_save in (0, 1)
 )
-SHAPES = ((1, 1), (1, 3), (3, 1), (2, 5), (16, 16))
+SHAPES = ((1, 1), (1, 3), (3, 1), (2, 5), (7, 6))
 DESIGNS: dict[str, list[Design]] = {
     **{str(widths): elements(*widths) for widths in WIDTHS},
     "systolic_ws": arrays(
