@@ -73,6 +73,12 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
     for path in (config.waves, config.junit):
         if path is not None:
             check_file(path, config.force)
+    if config.waves is not None and config.waves.suffix != ".fst":
+        raise HaloError(
+            f"waves are written in the form FST, and {config.waves.name} does not end in .fst",
+            "Name the file as in waves.fst; fst2vcd, which comes with GTKWave, makes VCD of it.",
+            config.waves,
+        )
     if config.run_folder is not None:
         check_target(config.run_folder, config.force)
 

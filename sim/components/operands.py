@@ -66,16 +66,17 @@ class Operands:
 def every_pair(widths: Widths, generator: np.random.Generator, hold: int = 1) -> Operands:
     """All 2^(weight + activation) pairs with random partial sums.
 
-    Each lane takes a run of weights, one after the other, and counts through the activations.
+    Each lane takes a run of weights, one after the other, and counts through the activations; zeros fill the last one.
 
     Args:
-        widths: the lanes must divide the number of pairs.
+        widths: of the operands, and lanes.
         generator: of the partial sums.
         hold: steps in which a lane keeps its partial sum.
     """
     weight, activation = np.meshgrid(_range(widths.weight), _range(widths.activation), indexing="ij")
     psum = np.repeat(_random(widths.acc, -(-weight.size // hold), generator), hold)[: weight.size]
-    return Operands(*(values.reshape(widths.lanes, -1).T.ravel() for values in (weight, activation, psum)))
+    pairs = Operands(weight.ravel(), activation.ravel(), psum).filled(widths.lanes)
+    return Operands(*(values.reshape(widths.lanes, -1).T.ravel() for values in pairs.columns))
 
 
 def random_operands(widths: Widths, count: int, generator: np.random.Generator) -> Operands:

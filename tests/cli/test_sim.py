@@ -57,6 +57,9 @@ def test_the_list_teaches_every_bench(capsys: pytest.CaptureFixture[str], argume
         (["pe", "--test", "walk"], ["bench pe has no test walk", "random_slots"]),
         (["pe", "--simulator", "questa"], ["questa", "icarus", "verilator"]),
         (["pe", "--seed", "-1"], ["--seed"]),
+        (["mac", "--param", "NETLIST=1"], ["bench mac has no parameter NETLIST"]),
+        (["systolic_os", "--param", "CLASS_WIDTH=4"], ["parameter CLASS_WIDTH cannot be 4", "plays up to 3"]),
+        (["pe", "--waves", "pe.vcd"], ["pe.vcd: waves are written in the form FST", "as in waves.fst"]),
         (["pe", "--waves", "."], ["a folder stands where the file should go"]),
         (["pe", "--junit", "there.xml"], ["there.xml: this file exists", "--force"]),
         (["pe", "-o", "run"], ["run: this folder exists", "Choose another with -o."]),
@@ -78,10 +81,31 @@ def test_wrong_arguments(
 
 @pytest.mark.tools
 @pytest.mark.usefixtures("icarus")
-def test_a_value_that_the_verilog_refuses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sim", "pe", "--param", "PIPELINE=3", "--waves", "a/pe.fst"]) == 2
-    assert "error: parameter PIPELINE must be 0 or 1\n" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("bench", "value", "says"),
+    [
+        ("pe", "PIPELINE=3", "PIPELINE must be 0 or 1"),
+        ("mac_fp16", "PIPELINE=2", "PIPELINE must be 0 or 1"),
+        ("mac_fp16", "LANES=0", "LANES must be 1 to 64"),
+        ("mac", "LANES=0", "LANES must be 1 to 64"),
+        ("mac", "ACC_WIDTH=8", "ACC_WIDTH must hold the product and be at most 64"),
+        ("systolic_ws", "CLASS_WIDTH=0", "CLASS_WIDTH must be 1 or more"),
+    ],
+)
+def test_a_value_that_the_verilog_refuses(
+    folder: Path, capsys: pytest.CaptureFixture[str], bench: str, value: str, says: str
+) -> None:
+    assert main(["sim", bench, "--param", value, "--waves", "a/pe.fst"]) == 2
+    assert f"error: parameter {says}\n" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.tools
+@pytest.mark.usefixtures("icarus")
+def test_lanes_that_do_not_divide_the_pairs(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--param", "LANES=5", "--param", "WEIGHT_WIDTH=3", "--param", "ACTIVATION_WIDTH=3"]
+    assert main(["sim", "mac", *arguments]) == 0
+    assert "passed        65" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

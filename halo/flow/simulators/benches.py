@@ -24,11 +24,12 @@ FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a bench's top level. What values are possible is checked by the Verilog, where it is no choice.
+    """A parameter of a bench's top level. What values are possible is checked by the Verilog, where nothing here does.
 
     Attributes:
         meaning: one line for the user.
         choices: the only values possible; empty: any number.
+        most: the largest number that the bench can play, where the Verilog takes more.
         macro: a Verilog macro instead of a parameter; 0 leaves it undefined.
         implied: further macros, by the values that bring them.
         names_module: the value may be a module of the user's as well (``halo.flow.simulators.own_modules``).
@@ -38,6 +39,7 @@ class Parameter:
     default: Value
     meaning: str
     choices: tuple[str, ...] = ()
+    most: int | None = None
     macro: bool = False
     implied: Mapping[Value, Mapping[str, str]] = field(default_factory=dict)
     names_module: bool = False
@@ -61,6 +63,8 @@ class Parameter:
             return value
         if not isinstance(value, int) and not isinstance(self.default, str):
             raise HaloError(f"parameter {self.name} cannot be {value}", "Give a whole number.")
+        if self.most is not None and isinstance(value, int) and value > self.most:
+            raise HaloError(f"parameter {self.name} cannot be {value}", f"The bench plays up to {self.most}.")
         return value
 
 
@@ -199,7 +203,7 @@ BENCHES: dict[str, Bench] = {
                 *_ARRAY,
                 *_ELEMENT,
                 Parameter("DEPTH", 16, "rows of activations of the longest tile"),
-                Parameter("CLASS_WIDTH", 2, "bits of a frequency class"),
+                Parameter("CLASS_WIDTH", 2, "bits of a frequency class, 1 to 3", most=3),
                 Parameter("SWAP_GAP", 0, "idle slots between a swap of weights and the first activation"),
                 Parameter("CLASS_GAP", 1, "the least of these slots after a change of the clock"),
             ),
@@ -213,7 +217,7 @@ BENCHES: dict[str, Bench] = {
             parameters=(
                 *_ARRAY,
                 *_ELEMENT,
-                Parameter("CLASS_WIDTH", 2, "bits of a frequency class"),
+                Parameter("CLASS_WIDTH", 2, "bits of a frequency class, 1 to 3", most=3),
                 Parameter("STEP_WIDTH", 16, "bits of the number of k-steps of a tile"),
             ),
         ),
