@@ -15,5 +15,16 @@ else
 fi
 ruff format --check .
 ruff check .
-mypy
-exec pytest -n 2 --dist worksteal "$@"
+
+# Types are checked while the tests run; what is wrong with them stands behind the tests' own last line.
+types=$(mktemp)
+mypy > "$types" 2>&1 &
+checking=$!
+trap 'kill "$checking" 2> /dev/null || true; rm -f "$types"' EXIT
+status=0
+pytest -n 2 --dist worksteal "$@" || status=$?
+if ! wait "$checking"; then
+    cat "$types"
+    status=1
+fi
+exit "$status"
