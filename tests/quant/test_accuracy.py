@@ -82,6 +82,7 @@ def test_perplexity_of_the_models_own_figures(
     assert found.tokens == 1533 and found.convention == sample.label and found.reference_perplexity is None
 
 
+@pytest.mark.slow
 def test_the_scales_that_lose_least_are_the_default(stories: RunningModel, sample: Windows) -> None:
     def lost(bits: int, asymmetric: bool, fit: Fit) -> float:
         layers = rounded(stories, UniformFormat(bits, not asymmetric, fit=fit))
@@ -148,6 +149,7 @@ def test_gptq_beats_round_to_nearest(stories: RunningModel, sample: Windows, oth
     assert 4.34 < found < plain - 0.1
 
 
+@pytest.mark.slow
 def test_awq_beats_round_to_nearest_on_its_grid(stories: RunningModel, sample: Windows, other_text: Windows) -> None:
     """Also than the same with layers behind no norm rounded to nearest."""
     format = UniformFormat(3, symmetric=False, group=32)
@@ -168,6 +170,7 @@ def test_awq_beats_round_to_nearest_on_its_grid(stories: RunningModel, sample: W
     assert 0 < found[0] < 0.98 * found[1] and found[0] < 0.85 * found[2]
 
 
+@pytest.mark.slow
 def test_smoothquant_helps_static_activations(stories: RunningModel, sample: Windows, other_text: Windows) -> None:
     smooth: dict[str, QuantizedLayer] = {}
 
@@ -190,6 +193,7 @@ def test_smoothquant_helps_static_activations(stories: RunningModel, sample: Win
     assert 0 < found[0] < 0.7 * found[1]
 
 
+@pytest.mark.slow
 def test_activations_and_cache_cost_what_their_bits_suggest(stories: RunningModel, sample: Windows) -> None:
     layers = rounded(stories, UniformFormat(8))
     found = [

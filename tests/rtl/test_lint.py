@@ -26,11 +26,13 @@ SOURCES = sorted(rtl_folder().glob("*/*.v"))
 
 
 def elements(weight: int, activation: int, acc: int) -> list[Design]:
-    """Every MAC, multiplier and processing element with these widths."""
+    """Every MAC and multiplier with these widths and, up to 8 bits, every processing element."""
     operands: Values = {"WEIGHT_WIDTH": weight, "ACTIVATION_WIDTH": activation}
     macs: Values = operands | {"ACC_WIDTH": acc}
     found: list[Design] = [(f"mul_{family}", operands) for family in FAMILIES]
     found += [(f"mac_{family}", macs) for family in FAMILIES]
+    if weight > 8:  # what they are made of is seen above
+        return found
     found += [("pe_ws", macs | {"MULTIPLIER": family} | form) for family, form in product(FAMILIES, FORMS[::3])]
     return found + [("pe_os", macs | {"MULTIPLIER": "behavioural"} | form) for form in FORMS]
 

@@ -39,11 +39,10 @@ def require_clean(bench: str, result: SimulationResult) -> None:
 @pytest.mark.tools
 @pytest.mark.slow
 @pytest.mark.parametrize("bench", ELEMENTS)
-@pytest.mark.parametrize("width", [4, 8])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_multiplier(simulated: Simulated, bench: str, width: int, family: str) -> None:
+def test_every_multiplier(simulated: Simulated, bench: str, family: str) -> None:
     """Both structures of each: the fused MAC, and the multiplier with a register and carry-save sums after it."""
-    for extra in (0, 1):
+    for extra, width in ((0, 8), (1, 4)):
         require_clean(bench, simulated(bench, "icarus", parameters_of(family, width, extra, extra)))
 
 
@@ -58,7 +57,7 @@ def test_every_multiplier_in_verilator(simulated: Simulated, bench: str, family:
 @pytest.mark.tools
 @pytest.mark.slow
 @pytest.mark.parametrize("bench", ELEMENTS)
-@pytest.mark.parametrize("pipeline, carry_save", [(0, 0), (0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize("pipeline, carry_save", [(0, 0), (1, 1)])
 def test_both_simulators_say_the_same(simulated: Simulated, bench: str, pipeline: int, carry_save: int) -> None:
     parameters = parameters_of("behavioural", 4, pipeline, carry_save)
     icarus, verilator = (simulated(bench, name, parameters) for name in ("icarus", "verilator"))
