@@ -267,6 +267,7 @@ def cut_gates(
     sources: Sources,
     dont_use: Sequence[str] = (),
     mode: Mode = "structural",
+    buffers: bool = False,
     timed: Sequence[Path] | None = None,
     slew_ps: float | None = None,
     load_ff: float | None = None,
@@ -278,13 +279,23 @@ def cut_gates(
         liberty, workdir, dont_use: as ``build_array``.
         sources: the Verilog.
         mode: of synthesis.
+        buffers: put some behind drivers of more than they can take, as a memory's addresses are.
         timed: all files of the corner whose delays it has; None: those that it is synthesized with.
         slew_ps, load_ff: at the ports, as ``port_conditions`` takes them.
 
     Raises:
         HaloError: as synthesis, the library's reader and the compiler.
     """
-    made = synthesize(sources, top, liberty, parameters=parameters, mode=mode, dont_use=dont_use, workdir=workdir)
+    made = synthesize(
+        sources,
+        top,
+        liberty,
+        parameters=parameters,
+        mode=mode,
+        dont_use=dont_use,
+        buffers=buffers,
+        workdir=workdir,
+    )
     library = without_cells(read_corner(list(liberty if timed is None else timed)), dont_use)
     circuit = compile_circuit(read_netlist(made.netlist_verilog, made.top), library)
     require_inactive_resets(circuit, library, propagate_constants(circuit, {}))

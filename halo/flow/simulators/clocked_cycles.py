@@ -12,7 +12,8 @@ compares the output ports, starts the next cycle, and changes the input ports wh
 * *needed*: the shortest period at which a cycle would not have been late: last change of a data pin after the launching
   edge, plus that pin's setup.
 
-The clock is ideal: every flip-flop sees its edge at the same instant.
+Each cycle has one of a few clock periods, so that the clock can change within a run. The clock is ideal: every
+flip-flop sees its edge at the same instant.
 
 Tests: tests/flow/gate_level/test_clocked_designs.py.
 """
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -40,9 +41,14 @@ from halo.timing.registered import Registered
 from halo.timing.timed_netlist import identifier, wire_name, write_timed_netlist
 
 I64 = npt.NDArray[np.int64]
+Periods = int | Sequence[int]
+"""Clock period in fs, or that of each of up to ``CLOCKS`` clocks."""
 
 TOP = "halo_clocked"
 _PROGRAM = "clocked.vvp"
+CLOCKS = 4
+"""Most clock periods of one run."""
+_CLOCK_BITS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +60,15 @@ class Cycles:
         expected: uint8[T, O] bits of the output ports during each cycle.
         compared: uint8[T, O], 1 where a bit is compared. A cycle without any is played but not counted.
         judged: bool[T], whether the registers that the cycle ends with must be in time; they need not be where what
-            they take does not count. Such a cycle is never *late*.
+            they take does not count. Such a cycle is never *late* because of those that a player waives.
+        clock: uint8[T], which of the clock periods each cycle has; None: there is one.
     """
 
     ports: U8
     expected: U8
     compared: U8
     judged: npt.NDArray[np.bool_]
+    clock: U8 | None = None
 
     def __len__(self) -> int:
         return len(self.ports)
@@ -68,25 +76,35 @@ class Cycles:
 
 @dataclass(frozen=True, eq=False)
 class Played:
-    """What was counted at one clock period.
+    """What was counted in one run.
 
     Attributes:
-        period_fs: the clock.
+        periods_fs: the clocks.
         cycles: cycles compared; wrong, late: those among them, as the module describes.
-        needed_fs: largest *needed* period of a cycle that is compared and judged.
+        needed_by_clock_fs: largest *needed* period of the cycles of each clock that are compared, where judged.
         first_wrong: index of the first wrong cycle, -1 if there is none.
         needed_each_fs: int64[T], *needed* of every cycle, or None unless asked for.
         toggles: int64[G] changes of each gate of the clocked circuit over the compared cycles, or None.
     """
 
-    period_fs: int
+    periods_fs: tuple[int, ...]
     cycles: int
     wrong: int
     late: int
-    needed_fs: int
+    needed_by_clock_fs: tuple[int, ...]
     first_wrong: int
     needed_each_fs: I64 | None = None
     toggles: I64 | None = None
+
+    @property
+    def period_fs(self) -> int:
+        """The shortest clock."""
+        return min(self.periods_fs)
+
+    @property
+    def needed_fs(self) -> int:
+        """What the cycles of the shortest clock need."""
+        return self.needed_by_clock_fs[self.periods_fs.index(self.period_fs)]
 
     @property
     def error_rate(self) -> float:
@@ -103,13 +121,21 @@ class ClockedPlayer:
         workdir: folder for the simulator's files; made when absent.
         each_cycle: write *needed* of every cycle.
         toggles: count the changes of every gate.
+        waived: nets that end paths and need not be in time in a cycle that is not judged; None: all.
 
     Raises:
         HaloError: no Icarus, a clock that is no plain port, or a netlist that does not compile.
     """
 
     def __init__(
-        self, design: Registered, library: Library, workdir: Path, *, each_cycle: bool = False, toggles: bool = False
+        self,
+        design: Registered,
+        library: Library,
+        workdir: Path,
+        *,
+        each_cycle: bool = False,
+        toggles: bool = False,
+        waived: Collection[int] | None = None,
     ) -> None:
         self.design = design
         self.workdir = workdir
@@ -117,46 +143,52 @@ class ClockedPlayer:
         self.toggles = toggles
         workdir.mkdir(parents=True, exist_ok=True)
         write_timed_netlist(design.clocked, design.delays, workdir / "timed_netlist.v", library=library)
-        lines = _top_level(design, each_cycle, toggles)
+        lines = _top_level(design, each_cycle, toggles, waived)
         (workdir / "top.v").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         sources = ["timed_netlist.v", "top.v"]
         self._run(workdir, "iverilog", "-g2005", "-gspecify", "-s", TOP, "-o", _PROGRAM, *sources)
 
-    def play(self, cycles: Cycles, period_fs: int) -> Played:
-        """Play all cycles at one clock period.
+    def play(self, cycles: Cycles, period_fs: Periods) -> Played:
+        """Play all cycles once.
+
+        Args:
+            cycles: what is played.
+            period_fs: of the clock, or of each of several.
 
         Raises:
-            HaloError: the period is too short for the launch of the inputs, or the simulation fails.
+            HaloError: a period is too short for the launch of the inputs, or the simulation fails.
         """
         return self.sweep(cycles, [period_fs])[0]
 
-    def sweep(self, cycles: Cycles, periods_fs: Sequence[int]) -> list[Played]:
-        """Play the same cycles at several clock periods, on all cores; each run has a folder of its own."""
-        least = 2 * int(self.design.timed.launch_fs.max(initial=0))
-        if min(periods_fs) <= least:
+    def sweep(self, cycles: Cycles, periods_fs: Sequence[Periods]) -> list[Played]:
+        """Play the same cycles several times, at other clock periods, on all cores; each run has its own folder."""
+        runs = [(periods,) if isinstance(periods, int) else tuple(periods) for periods in periods_fs]
+        least, shortest = 2 * int(self.design.timed.launch_fs.max(initial=0)), min(min(run) for run in runs)
+        if shortest <= least:
             raise HaloError(
-                f"a clock period of {min(periods_fs) / 1000:g} ps is shorter than twice the launch of the inputs",
+                f"a clock period of {shortest / 1000:g} ps is shorter than twice the launch of the inputs",
                 f"Give a period above {least / 1000:g} ps.",
             )
         _write_rows(cycles, self.workdir / "cycles.txt")
-        folders = [self.workdir / f"run{i}" for i in range(len(periods_fs))]
+        folders = [self.workdir / f"run{i}" for i in range(len(runs))]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(partial(self._play, cycles), periods_fs, folders))
+            return list(pool.map(partial(self._play, cycles), runs, folders))
 
-    def _play(self, cycles: Cycles, period_fs: int, folder: Path) -> Played:
+    def _play(self, cycles: Cycles, periods_fs: tuple[int, ...], folder: Path) -> Played:
         folder.mkdir(exist_ok=True)
         counted = np.flatnonzero(cycles.compared.any(axis=1))
-        settings = {"period": period_fs, "cycles": len(cycles), "first": int(counted[0]) if len(counted) else 0}
+        settings = {"cycles": len(cycles), "first": int(counted[0]) if len(counted) else 0}
+        settings |= {f"period{i}": period for i, period in enumerate(periods_fs)}
         self._run(folder, "vvp", "-n", f"../{_PROGRAM}", *(f"+{name}={value}" for name, value in settings.items()))
         result = (folder / "result.txt").read_text().split()
-        if len(result) != 6 or int(result[0]) != len(cycles):
+        if len(result) != 5 + CLOCKS or int(result[0]) != len(cycles):
             raise HaloError(
                 f"Icarus did not finish {len(cycles)} clock cycles", "Run halo doctor to check the installation."
             )
         each = np.loadtxt(folder / "needed.txt", np.int64, ndmin=1) if self.each_cycle else None
         toggles = np.loadtxt(folder / "toggles.txt", np.int64, ndmin=1) if self.toggles else None
-        count, wrong, late, needed, first_wrong = (int(value) for value in result[1:])
-        return Played(period_fs, count, wrong, late, needed, first_wrong, each, toggles)
+        count, wrong, late, first_wrong, *needed = (int(value) for value in result[1:])
+        return Played(periods_fs, count, wrong, late, tuple(needed[: len(periods_fs)]), first_wrong, each, toggles)
 
     def _run(self, folder: Path, tool: str, *arguments: str) -> None:
         found = find_tool(tool)
@@ -169,7 +201,7 @@ class ClockedPlayer:
             raise HaloError(f"{tool} failed: {said[0] if said else done.returncode}", "Run halo doctor.")
 
 
-def _top_level(design: Registered, each_cycle: bool, toggles: bool) -> Iterator[str]:
+def _top_level(design: Registered, each_cycle: bool, toggles: bool, waived: Collection[int] | None) -> Iterator[str]:
     """Lines of the Verilog around the timed netlist."""
     timed, netlist = design.timed, design.clocked.netlist
     place = {int(net): i for i, net in enumerate(design.port_sources)}
@@ -181,10 +213,14 @@ def _top_level(design: Registered, each_cycle: bool, toggles: bool) -> Iterator[
     yield f"module {TOP};"
     yield f"  reg [{width - 1}:0] ports;"
     yield f"  reg [{outputs - 1}:0] expected, compared = 0;"
-    yield f"  reg clock = {1 - active}, counting = 0, spilled = 0, counted = 0, judged = 0, is_judged, is_wrong;"
-    yield "  reg [63:0] start = 0, period, needed = 0, ended = 0, most = 0;"
-    yield f"  reg [{width + 2 * outputs}:0] row;"
-    yield "  integer t, cycles, first, rows, found, result, count = 0, wrong = 0, late = 0, first_wrong = -1;"
+    # Of the registers that are waived where a cycle is not judged, and of the others: needed[0] and needed[1].
+    yield "  reg [1:0] spilled = 0;"
+    yield f"  reg clock = {1 - active}, counting = 0, counted = 0, judged = 0, is_judged, is_wrong;"
+    yield "  reg [63:0] start = 0, period, last, ended, due, needed [0:1];"
+    yield f"  reg [63:0] periods [0:{CLOCKS - 1}], most [0:{CLOCKS - 1}];"
+    yield f"  reg [{_CLOCK_BITS - 1}:0] which = 0, before;"
+    yield f"  reg [{width + 2 * outputs + _CLOCK_BITS}:0] row;"
+    yield "  integer t, i, cycles, first, rows, found, result, count = 0, wrong = 0, late = 0, first_wrong = -1;"
     yield f"  wire [{outputs - 1}:0] seen = {{{', '.join(f'dut.{wire_name(n)}' for n in design.output_nets[::-1])}}};"
     ties = []
     for port, nets in netlist.inputs.items():
@@ -192,9 +228,10 @@ def _top_level(design: Registered, each_cycle: bool, toggles: bool) -> Iterator[
         ties.append(f".{identifier(port)}({{{bits}}})")
     yield f"  {identifier(netlist.name)} dut({', '.join(ties)});"
     for net, setup in zip(timed.end_net.tolist(), timed.end_extra_fs.tolist(), strict=True):
+        of = int(waived is not None and net not in waived)
         yield f"  always @(dut.{wire_name(net)}) begin"
-        yield f"    if ($time + {setup} > start + needed) needed = $time + {setup} - start;"
-        yield f"    if ($time - start < {first_launch}) spilled = 1;"
+        yield f"    if ($time + {setup} > start + needed[{of}]) needed[{of}] = $time + {setup} - start;"
+        yield f"    if ($time - start < {first_launch}) spilled[{of}] = 1;"
         yield "  end"
     if toggles:
         yield f"  integer g, toggles [0:{design.clocked.gates - 1}];"
@@ -202,34 +239,41 @@ def _top_level(design: Registered, each_cycle: bool, toggles: bool) -> Iterator[
         for g, net in enumerate(design.clocked.out.tolist()):
             yield f"  always @(dut.{wire_name(net)}) if (counting) toggles[{g}] = toggles[{g}] + 1;"
     yield "  initial begin"
-    for name in ("period", "cycles", "first"):
+    for name in ("cycles", "first"):
         yield f'    found = $value$plusargs("{name}=%d", {name});'
+    for i in range(CLOCKS):
+        yield f'    most[{i}] = 0; period = 0; found = $value$plusargs("period{i}=%d", period); periods[{i}] = period;'
+    yield "    needed[0] = 0; needed[1] = 0; period = periods[0];"
     yield '    rows = $fopen("../cycles.txt", "r");'
     if each_cycle:
         yield '    result = $fopen("needed.txt");'
     yield "    #period;"
     yield "    for (t = 0; t <= cycles; t = t + 1) begin"
     # The edge that ends cycle t - 1 and launches cycle t; the outputs are sampled before anything moves.
-    yield "      ended = needed;"
-    yield "      counted = |compared; is_judged = judged;"
+    yield "      ended = needed[0] > needed[1] ? needed[0] : needed[1];"
+    yield "      due = judged ? ended : needed[1];"
+    yield "      counted = |compared; is_judged = judged; before = which; last = period;"
     yield "      is_wrong = ((seen ^ expected) & compared) !== 0;"
-    yield f"      clock = {active}; start = $time; needed = 0; spilled = 0; counting = t >= first && t < cycles;"
+    yield f"      clock = {active}; start = $time; needed[0] = 0; needed[1] = 0; spilled = 0;"
+    yield "      counting = t >= first && t < cycles;"
     yield "      if (t < cycles) begin"
     yield '        found = $fscanf(rows, "%b\\n", row);'
     yield "        if (found != 1) $finish;"
     yield "      end else row = 0;"
     yield f"      #{first_launch};"
-    yield "      if (spilled && ended <= period) ended = period + 1;"
+    yield "      if (|spilled && ended <= last) ended = last + 1;"
+    yield "      if ((is_judged ? |spilled : spilled[1]) && due <= last) due = last + 1;"
     yield "      if (counted) begin"
     yield "        count = count + 1;"
     yield "        if (is_wrong) begin wrong = wrong + 1; if (first_wrong < 0) first_wrong = t - 1; end"
-    yield "        if (is_judged && ended > period) late = late + 1;"
-    yield "        if (is_judged && ended > most) most = ended;"
+    yield "        if (due > last) late = late + 1;"
+    yield "        if (due > most[before]) most[before] = due;"
     yield "      end"
     if each_cycle:
         yield '      if (t > 0) $fwrite(result, "%0d\\n", ended);'
     yield f"      #{launch - first_launch} if (t < cycles) ports = row >> {2 * outputs};"
     yield f"      expected = row >> {outputs}; compared = row; judged = row[{width + 2 * outputs}];"
+    yield f"      which = row >> {width + 2 * outputs + 1}; period = periods[which];"
     yield f"      #(period / 2 - {launch}) clock = {1 - active};"
     yield "      #(period - period / 2);"
     yield "    end"
@@ -240,7 +284,8 @@ def _top_level(design: Registered, each_cycle: bool, toggles: bool) -> Iterator[
         yield f'    for (g = 0; g < {design.clocked.gates}; g = g + 1) $fwrite(result, "%0d\\n", toggles[g]);'
         yield "    $fclose(result);"
     yield '    result = $fopen("result.txt");'
-    yield '    $fwrite(result, "%0d %0d %0d %0d %0d %0d\\n", t - 1, count, wrong, late, most, first_wrong);'
+    yield '    $fwrite(result, "%0d %0d %0d %0d %0d", t - 1, count, wrong, late, first_wrong);'
+    yield f'    for (i = 0; i < {CLOCKS}; i = i + 1) $fwrite(result, " %0d", most[i]);'
     yield "    $fclose(result);"
     yield "    $finish;"
     yield "  end"
@@ -255,8 +300,10 @@ def _driver(design: Registered, clocks: tuple[int, ...], place: dict[int, int], 
 
 
 def _write_rows(cycles: Cycles, path: Path) -> None:
-    """A line of text a cycle: judged, ports, expected outputs, compared outputs, each with its last bit first."""
-    parts = [cycles.judged[:, None], cycles.ports, cycles.expected, cycles.compared]
+    """A line of text a cycle: clock, judged, ports, expected and compared outputs, each with its last bit first."""
+    which = np.zeros(len(cycles), np.uint8) if cycles.clock is None else cycles.clock
+    clock = which[:, None] >> np.arange(_CLOCK_BITS, dtype=np.uint8) & 1
+    parts = [clock, cycles.judged[:, None], cycles.ports, cycles.expected, cycles.compared]
     bits = [part[:, ::-1].astype(np.uint8) for part in parts]
     text = np.concatenate([*bits, np.zeros((len(cycles), 1), np.uint8)], axis=1) + np.uint8(ord("0"))
     text[:, -1] = ord("\n")
