@@ -17,7 +17,8 @@
 // tile_class_i           its class
 // idle_i                 nothing is under way in the array
 // granted_o              the clock is that of tile_class_i: the tile may run
-// clock_request_o, clock_class_o, clock_acknowledge_i   the handshake; the acknowledge is synchronous to clk_i
+// clock_request_o, clock_class_o, clock_acknowledge_i   the handshake; the acknowledge is synchronous to clk_i (if the
+//                        generator's is not, put a synchronizer in front of it)
 `default_nettype none
 
 module clock_change #(

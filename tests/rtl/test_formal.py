@@ -48,6 +48,7 @@ PROOFS = {
     for proof in (
         Proof("skew", "systolic/skew.v", 6, 12),
         Proof("clock_change", "systolic/clock_change.v", 4, 16),
+        Proof("synchronizer", "systolic/synchronizer.v", 5, 8),
         Proof("weight_loader", "systolic/weight_loader.v", 4, 12),
         Proof("result_store", "systolic/result_store.v", 6, 10),
         Proof("accumulator_buffer", "systolic/accumulator_buffer.v", 3, 8),
@@ -65,8 +66,9 @@ def model(proof: Proof, parameters: Mapping[str, int], folder: Path, faulty: Pat
     chosen = "".join(f" -set {name} {value}" for name, value in parameters.items())
     sources = [path for path in rtl_folder().glob("*/*.v") if faulty is None or path.name != faulty.name]
     files = " ".join(map(str, (FOLDER / f"{top}.sv", *sources, *(() if faulty is None else (faulty,)))))
+    change = f"chparam{chosen} {top}\n" if chosen else ""
     script.write_text(
-        f"read_verilog -formal -sv {files}\nchparam{chosen} {top}\nhierarchy -top {top}\nproc\n"
+        f"read_verilog -formal -sv {files}\n{change}hierarchy -top {top}\nproc\n"
         # Words of memories become registers before the hierarchy goes, so that properties can name them.
         f"memory_collect\nmemory_map\nflatten\nprep -top {top}\n"
         f"async2sync\nopt -full\ndffunmap\nwrite_smt2 -wires {written}\n",
@@ -98,6 +100,7 @@ def holds(written: Path, *options: str) -> bool:
         ("skew", {"LANES": 3, "LEAST": 1}),
         ("clock_change", {"CLASS_WIDTH": 1}),
         ("clock_change", {"CLASS_WIDTH": 3}),
+        ("synchronizer", {}),
         ("weight_loader", {"ROWS": 1}),
         ("weight_loader", {"ROWS": 5}),
         ("result_store", {"DEPTH": 1}),
@@ -132,6 +135,7 @@ FAULTS = (
     ("clock_change", "at_rest && same;", "!request_q && same;"),
     ("clock_change", "!same && idle_i", "!same"),
     ("clock_change", "end else if (clock_acknowledge_i) begin", "end else begin"),
+    ("synchronizer", "data_q[1];", "data_q[0];"),
     ("weight_loader", "row_q  <= FIRST_ROW[ROWS-1:0];", "row_q  <= row_q;"),
     ("weight_loader", "ready_o = !full_q && rst_ni", "ready_o = rst_ni"),
     ("weight_loader", "ready_o = !full_q && rst_ni", "ready_o = !full_q"),
