@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 
 from halo.errors import HaloError
 from halo.flow.simulators.benches import Bench, Value, find_bench
-from halo.flow.simulators.model_cache import built_model
+from halo.flow.simulators.duration import duration
+from halo.flow.simulators.model_cache import built_model, is_built
 from halo.flow.simulators.own_modules import OwnModules, Placed, place
 from halo.flow.simulators.runner import RESULTS, RUN_LOG, Model, Simulator, SimulatorName, find_simulator, run_bench
 from halo.progress import Progress, silent
@@ -146,14 +147,16 @@ def simulate(
     model = _model(chosen, placed, simulator, sources, waves is not None)
     workdir.mkdir(parents=True, exist_ok=True)
     tell = report or silent
-    stage = f"building {chosen.name} for {simulator}"
+    count = len(chosen.tests if tests is None else tests)
+    share = count / max(1, len(chosen.tests)) if chosen.tests_file is None else 0.0  # of tests whose time is known
+    built_in, simulated_in = duration(chosen.name, simulator, placed.values, share, built=is_built(found, model))
+    stage = f"building {chosen.name} for {simulator}{built_in}"
     tell(stage, 0, 1)
     start = time.perf_counter()
     built, rebuilt = built_model(found, model, lambda: tell(stage, 0, 1))
     build_s = time.perf_counter() - start
     tell(stage, 1, 1)
-    count = len(chosen.tests if tests is None else tests)
-    stage = f"simulating {chosen.name}"
+    stage = f"simulating {chosen.name}{simulated_in}"
     tell(stage, 0, count)
     (workdir / ROWS).unlink(missing_ok=True)
     run_bench(

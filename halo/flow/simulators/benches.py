@@ -30,7 +30,7 @@ class Parameter:
         meaning: one line for the user.
         choices: the only values possible; empty: any number.
         most: the largest number that the bench can play, where the Verilog takes more.
-        macro: a Verilog macro instead of a parameter; 0 leaves it undefined.
+        macro: a Verilog macro instead of a parameter.
         implied: further macros, by the values that bring them.
         names_module: the value may be a module of the user's as well (``halo.flow.simulators.own_modules``).
     """
@@ -46,7 +46,7 @@ class Parameter:
 
     def macros(self, value: Value) -> dict[str, str]:
         """The Verilog macros that a value of this macro stands for."""
-        return {} if value == 0 else {self.name: str(value), **self.implied.get(value, {})}
+        return {self.name: str(value), **self.implied.get(value, {})}
 
     def read(self, value: Value) -> Value:
         """A value given by the user, checked.

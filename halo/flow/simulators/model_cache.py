@@ -37,6 +37,11 @@ def folder() -> Path:
     return cache_folder(f"models-{FORMAT}")
 
 
+def is_built(simulator: Simulator, model: Model) -> bool:
+    """Whether the model is there and need not be built."""
+    return (folder() / _key(simulator, model) / model.product(simulator.name)).is_file()
+
+
 def built_model(simulator: Simulator, model: Model, watch: Callable[[], None] | None = None) -> tuple[Path, bool]:
     """The folder of a built model, and whether it had to be built.
 
