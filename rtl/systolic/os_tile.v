@@ -36,11 +36,12 @@ module os_tile #(
 );
 
     localparam [31:0] ROWS_32 = ROWS;
+    localparam [31:0] NONE_32 = 0;
     localparam [31:0] ONE_32 = 1;
     localparam [ROW_BITS-1:0] ALL_ROWS = ROWS_32[ROW_BITS-1:0];
     localparam [ROW_BITS-1:0] ONE_ROW = ONE_32[ROW_BITS-1:0];
     localparam [STEP_WIDTH-1:0] ONE_STEP = ONE_32[STEP_WIDTH-1:0];
-    localparam [STEP_WIDTH-1:0] NO_STEP = {STEP_WIDTH{1'b0}};
+    localparam [STEP_WIDTH-1:0] NO_STEP = NONE_32[STEP_WIDTH-1:0];
 
     reg                    valid_q;
     reg                    last_q;
