@@ -36,6 +36,7 @@ module carry_save_row #(
     localparam [WIDTH-1:0] SIGNALS_2 =
         ((A_SIGNAL & B_SIGNAL) | (A_SIGNAL & C_SIGNAL) | (B_SIGNAL & C_SIGNAL)) & ~SIGNALS_3;
     localparam [WIDTH-1:0] ONES_ODD = A_ONES ^ B_ONES ^ C_ONES;
+    localparam [WIDTH:0] ADDED_BELOW = {ADDED, 1'b0};  // bit i: column i - 1 is added
 
     genvar i;
 
@@ -81,7 +82,7 @@ module carry_save_row #(
 
             if (i == 0) begin : g_first
                 assign carry_o[0] = (C_USED[0] && B_USED[0]) ? b_i[0] : a_i[0];
-            end else if (ADDED[i-1]) begin : g_carry
+            end else if (ADDED_BELOW[i]) begin : g_carry
                 assign carry_o[i] = g_column[i-1].carry;
             end else begin : g_second
                 assign carry_o[i] = (C_USED[i] && B_USED[i]) ? b_i[i] : a_i[i];

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All Verilog is clean in Verilator, Icarus and Yosys for every kind of parameters, and wrong ones stop all three."""
+"""All Verilog is clean in Verilator, Icarus, slang and Yosys for all kinds of parameters; wrong ones stop them all."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -149,6 +150,18 @@ def test_yosys_finds_no_problem(tmp_path: Path, group: str) -> None:
     assert run.error is None
     assert run.log.count("Found and reported 0 problems.") == 2 * len(tops)
     assert "Warning:" not in run.log
+
+
+def test_slang_has_nothing_to_say(tmp_path: Path) -> None:
+    """Every module by itself, with all warnings but three: Verilog extends what is signed or narrower where it stands
+    beside other numbers or at a port, and an output may stay open."""
+    unheard = ("sign-conversion", "arith-op-mismatch", "empty-output-connection")
+    said = tmp_path / "said.json"
+    words = ["read_slang", "--single-unit", "--ast-compilation-only", "--diag-json", str(said), "-Weverything"]
+    words += [f"-Wno-{name}" for name in unheard]
+    words += [word for path in SOURCES for word in ("--top", path.stem)]
+    run = run_yosys([" ".join([*words, *map(str, SOURCES)])], tmp_path, "slang")
+    assert run.error is None and json.loads(said.read_text(encoding="utf-8")) == [], run.log[-3000:]
 
 
 @pytest.mark.tools

@@ -149,7 +149,8 @@ def simulate(
     tell = report or silent
     count = len(chosen.tests if tests is None else tests)
     share = count / max(1, len(chosen.tests)) if chosen.tests_file is None else 0.0  # of tests whose time is known
-    built_in, simulated_in = duration(chosen.name, simulator, placed.values, share, built=is_built(found, model))
+    known = chosen.name if chosen.verilog is None else ""
+    built_in, simulated_in = duration(known, simulator, placed.values, share, built=is_built(found, model))
     stage = f"building {chosen.name} for {simulator}{built_in}"
     tell(stage, 0, 1)
     start = time.perf_counter()

@@ -79,7 +79,7 @@ def _clocks(bench: str, values: Mapping[str, Value]) -> float:
     """Clock cycles of all tests, or steps."""
 
     def of(name: str) -> int:
-        return int(values[name])
+        return _size(values, name)
 
     if bench == "mac":
         bits = of("WEIGHT_WIDTH") + of("ACTIVATION_WIDTH")
@@ -95,14 +95,19 @@ def _multipliers(bench: str, values: Mapping[str, Value]) -> int:
     sizes = {"mac": ("LANES",), "tensor_core": ("M", "N", "K")}.get(bench, ("ROWS", "COLUMNS"))
     count = 4 if bench == "dp4a" else 1
     for name in sizes:
-        count *= int(values.get(name, 1))
+        count *= _size(values, name)
     return count
 
 
 def _bits(values: Mapping[str, Value]) -> float:
     """Product of the operands' widths, relative to 8 x 8."""
-    width = values.get("WIDTH", 8)
-    return int(values.get("WEIGHT_WIDTH", width)) * int(values.get("ACTIVATION_WIDTH", width)) / 64
+    names = ("WIDTH", "WIDTH") if "WIDTH" in values else ("WEIGHT_WIDTH", "ACTIVATION_WIDTH")
+    return math.prod(_size(values, name) for name in names) / 64
+
+
+def _size(values: Mapping[str, Value], name: str) -> int:
+    """A size; 1 where a value is none, which the Verilog refuses later."""
+    return max(1, int(values.get(name, 1)))
 
 
 def _family(values: Mapping[str, Value]) -> float:
