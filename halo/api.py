@@ -223,10 +223,10 @@ def simulate_gates(
 def simulate_gates(
     bench: str | GatesConfig, *, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
 ) -> GatesResult:
-    """Play a processing element or an array as gates with delays, at a clock, as ``halo sim NAME --gates`` does.
+    """Play an element, an array or the tensor unit as gates with delays, as ``halo sim NAME --gates`` does.
 
     Args:
-        bench: ``pe`` or ``systolic_ws``.
+        bench: ``pe``, ``systolic_ws``, ``systolic_os`` or ``tensor_core``.
         run_folder: to write.
         report: told about progress.
         options: see ``halo.flow.gate_level.proof.GatesConfig``.

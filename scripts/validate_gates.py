@@ -4,6 +4,7 @@
 python scripts/validate_gates.py swaps cells.lib [FAMILY...]   # period of a class at rest, and when weights swap
 python scripts/validate_gates.py sets RUN[,RUN...]              # periods of sets of weights, by element and by MAC
 python scripts/validate_gates.py energy cells.lib              # what a table of weights leaves out of an array
+python scripts/validate_gates.py units cells.lib [ROWS...]      # whole arrays of ROWS x ROWS, a clock that changes
 python scripts/validate_gates.py fp16 runs/default             # the FP16 MAC beside the one of a run
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -70,6 +72,27 @@ def energy(liberty: Sequence[Path]) -> dict[str, float]:
     return halo.mesh_energy({"any": tiles}, liberty=liberty)["any"].per_mac_fj()
 
 
+def units(liberty: Sequence[Path], size: int) -> Iterator[str]:
+    """Whole arrays of size x size elements and their trials of 5,000 clocks, a line of text each."""
+    for bench in ("systolic_ws", "systolic_os"):
+        begun = time.perf_counter()
+        with tempfile.TemporaryDirectory(prefix="halo-units-") as scratch:
+            params = {"ROWS": size, "COLUMNS": size}
+            run = halo.simulate_gates(
+                bench, liberty=list(liberty), params=params, cycles=5_000, run_folder=Path(scratch) / "run"
+            )
+        results, seconds = run.record.results, time.perf_counter() - begun
+        clock = results["class"]
+        yield (
+            f"{bench} {size} x {size}: {results['gates']:,} gates, any weight {clock['any_ps']:,.0f} ps, "
+            f"{len(clock['weights'])} weights {clock['class_ps']:,.0f} ps, {seconds:,.0f} s"
+        )
+        for _, row in run.trials.iterrows():
+            counts = ", ".join(f"{row[name]:,} {name}" for name in ("cycles", "wrong", "late"))
+            verdict = "as it must" if row["passed"] else "NOT AS IT MUST"
+            yield f"  {row['trial']}: {row['period_ps']:,.0f} ps, {counts}: {verdict}"
+
+
 def fp16(run: Path) -> Iterator[tuple[str, float, float]]:
     """Period and mean energy of the FP16 MAC over those of a run's table, with a pipeline register and without."""
     rows = halo.load_table(run).rows()
@@ -80,7 +103,7 @@ def fp16(run: Path) -> Iterator[tuple[str, float, float]]:
 
 def main(arguments: Sequence[str]) -> None:
     """The command."""
-    if len(arguments) < 2 or arguments[0] not in ("swaps", "sets", "energy", "fp16"):
+    if len(arguments) < 2 or arguments[0] not in ("swaps", "sets", "energy", "units", "fp16"):
         sys.exit(__doc__)
     what, liberty = arguments[0], [Path(name) for name in arguments[1].split(",")]
     if what == "swaps":
@@ -91,6 +114,10 @@ def main(arguments: Sequence[str]) -> None:
         for run in liberty:
             for name, rest, ws, os, alone in sets(run):
                 print(f"{run} {name}: table {rest:,.0f} ps, pe_ws {ws:,.0f}, pe_os {os:,.0f}, MAC {alone:,.0f}")
+    elif what == "units":
+        for size in arguments[2:] or ("2", "4"):
+            for line in units(liberty, int(size)):
+                print(line, flush=True)
     elif what == "energy":
         parts = energy(liberty)
         print(", ".join(f"{name} {value:,.0f}" for name, value in parts.items()), f"= {sum(parts.values()):,.0f} fJ")

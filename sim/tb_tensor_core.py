@@ -125,7 +125,7 @@ async def stalls(dut: HierarchyObject) -> None:
 
 @cocotb.test()
 async def back_pressure(dut: HierarchyObject) -> None:
-    """The reader stops: one result waits, the next calculation is held at its last step, and one more waits to start."""
+    """The reader stops: one result waits, the next calculation is held at its last step, one more waits to start."""
     bench = Bench(dut)
     await bench.clock.reset()
     bench.sink.stall = lambda cycle: True

@@ -75,7 +75,11 @@ def command(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing results.")] = False,
     gates: Annotated[
-        bool, typer.Option("--gates", help="Run pe or systolic_ws as gates with delays, at a given clock, in Icarus.")
+        bool,
+        typer.Option(
+            "--gates",
+            help="Run pe, an array or tensor_core as gates with delays, in Icarus.",
+        ),
     ] = False,
     liberty: Annotated[
         list[Path] | None,
@@ -106,7 +110,9 @@ def command(
     cycles: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1, help="--gates: number of clock cycles to run. Default: 100,000, and 5,000 for an array."
+            metavar="N",
+            min=1,
+            help="--gates: number of clock cycles to run. Default: 100,000, of arrays 5,000, of tensor_core 500.",
         ),
     ] = None,
 ) -> None:
@@ -121,7 +127,7 @@ def command(
       halo sim --bench tb_my_mac.py --source my_mac.v
       halo sim pe --test random_slots --waves pe.fst --junit pe.xml
       halo sim pe --gates --liberty cells.lib
-      halo sim systolic_ws --gates --liberty cells.lib --param ROWS=2 --param COLUMNS=2 -o runs/mesh_gates
+      halo sim systolic_ws --gates --liberty cells.lib --param ROWS=2 --param COLUMNS=2 -o runs/array_gates
 
     The exit code is 1 if a test fails.
     """

@@ -11,8 +11,7 @@ Tests: tests/flow/gate_level/test_clocked_designs.py.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,9 +20,9 @@ import numpy.typing as npt
 
 from halo.errors import HaloError
 from halo.liberty.model import Library
+from halo.netlist.cones import cone_value, driver_of
 from halo.netlist.graph import I8, propagate_constants
 from halo.netlist.model import COMB, FLOP, I32, I64, U8, Circuit
-from halo.netlist.ternary import UNKNOWN_TRIT, ternary
 from halo.timing.clock_edges import require_one_edge
 from halo.timing.delays import BOOL, Delays
 from halo.timing.event.clocked_kernel import Registers, run_cycles
@@ -121,7 +120,7 @@ class Registered:
         run_cycles(circuit.arrays, registers, self.port_sources, ports, self.output_nets, states, outputs)
         return Trace(np.concatenate([ports, states], axis=1), outputs)
 
-    def kept(self, sources: U8, split: Sequence[int] = ()) -> dict[int, int]:
+    def kept(self, sources: U8) -> dict[int, int]:
         """Registers that provably keep their value for as long as the ports that are still in a trace stay still.
 
         Candidates are the registers and ports that do not move in the trace. One is dropped while the others do not
@@ -129,37 +128,32 @@ class Registered:
 
         Args:
             sources: uint8[T, S] of a ``Trace``, steady part only.
-            split: ports that move, taken as 0 and as 1: a register that is loaded with what it holds, or not at all,
-                holds it in either case, which no gate need show for both at once.
 
         Returns:
             Source net to value: the still ports and the kept registers.
         """
         circuit = self.timed.circuit
+        driver = driver_of(circuit)
         still = np.all(sources == sources[0], axis=0)
         fixed = {int(net): int(sources[0, i]) for i, net in enumerate(circuit.source) if still[i]}
         while True:
-            cases = [
-                propagate_constants(circuit, fixed | dict(zip(split, values, strict=True)))
-                for values in itertools.product((0, 1), repeat=len(split))
-            ]
+            constant = propagate_constants(circuit, fixed)
             lost = [
                 state
                 for state, gate in zip(self.state.tolist(), self.flop.tolist(), strict=True)
-                if state in fixed and any(self._next_value(gate, case) != fixed[state] for case in cases)
+                if state in fixed and self._next_value(gate, constant, driver) != fixed[state]
             ]
             if not lost:
                 return fixed
             for state in lost:
                 del fixed[state]
 
-    def _next_value(self, gate: int, constant: I8) -> int:
-        """What a flip-flop takes while some nets are constant: 0, 1 or UNKNOWN_TRIT."""
+    def _next_value(self, gate: int, constant: I8, driver: Mapping[int, int]) -> int:
+        """What a flip-flop takes while some nets are constant: 0, 1 or UNKNOWN."""
         clocked = self.clocked
-        pins = constant[clocked.pin_net[clocked.pin_start[gate] : clocked.pin_start[gate + 1]]].tolist()
-        index = sum((UNKNOWN_TRIT if value < 0 else value) * 3**i for i, value in enumerate(pins))
-        table = clocked.table[clocked.table_start[gate] : clocked.table_start[gate + 1]].tobytes()
-        return int(ternary(table)[index])
+        pins = clocked.pin_net[clocked.pin_start[gate] : clocked.pin_start[gate + 1]].tolist()
+        table = clocked.table[clocked.table_start[gate] : clocked.table_start[gate + 1]].tolist()
+        return cone_value(self.timed.circuit, driver, constant, pins, table)
 
 
 def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, clock_slew_s: float) -> Registered:

@@ -25,12 +25,11 @@ pytestmark = [
 CLASS = tuple(range(-128, 128, 32))
 LIBRARIES = ("osu018", "ihp_sg13g2")
 ELEMENT_CYCLES = 8_000  # `halo sim pe --gates` runs 100,000
-ARRAY_CYCLES = {2: 1_200, 4: 300}  # a clock of four by four elements takes the simulator four times as long
 
 
 @dataclass
 class Design:
-    """An array, its bounds and its trials."""
+    """An element, its bounds and its trials."""
 
     bounds: ArrayBounds
     trials: Trials
@@ -42,24 +41,21 @@ class Design:
 
 
 class Designs:
-    """Arrays by library and size, each built once."""
+    """Elements by library, each built once."""
 
     def __init__(self, folder: Path, osu018: Path) -> None:
         self.folder = folder
         self.osu018 = osu018
-        self.built: dict[tuple[str, int], Design] = {}
+        self.built: dict[str, Design] = {}
 
-    def __call__(self, library: str, size: int = 0) -> Design:
-        if (library, size) not in self.built:
-            work = self.folder / f"{library}_{size}"
-            parameters = {"ROWS": size, "COLUMNS": size} if size else {}
-            array = build_array(
-                "systolic_ws" if size else "pe", parameters, [self.liberty(library)], work / "synthesis"
-            )
+    def __call__(self, library: str) -> Design:
+        if library not in self.built:
+            work = self.folder / library
+            array = build_array("pe", {}, [self.liberty(library)], work / "synthesis")
             bounds = array_bounds(array)
             trials = Trials(bounds, ClockedPlayer(array.design, array.library, work / "play"), seed=1)
-            self.built[library, size] = Design(bounds, trials)
-        return self.built[library, size]
+            self.built[library] = Design(bounds, trials)
+        return self.built[library]
 
     def liberty(self, library: str) -> Path:
         if library == "osu018":
@@ -109,25 +105,6 @@ def test_a_swap_from_another_class_needs_a_clock(designs: Designs, library: str)
     assert at_once.played.late > 0
     assert (settled.played.wrong, settled.played.late) == (0, 0)
     assert settled.played.cycles > 800
-
-
-@pytest.mark.parametrize(("library", "size"), [("osu018", 2), ("osu018", 4), ("ihp_sg13g2", 2)])
-def test_class_period_of_an_array_holds(designs: Designs, library: str, size: int) -> None:
-    design = designs(library, size)
-    trial = design.trials.holds(CLASS, design.period_fs, ARRAY_CYCLES[size])
-    assert trial.played.cycles >= ARRAY_CYCLES[size]
-    assert (trial.played.wrong, trial.played.late) == (0, 0)
-    assert 0.9 * design.period_fs < trial.played.needed_fs <= design.period_fs
-
-
-def test_an_array_fails_and_settles_as_well(designs: Designs) -> None:
-    design = designs("osu018", 2)
-    settled = design.trials.swaps(CLASS, -1, design.period_fs, 1, 60)
-    assert settled.played.cycles > 500 and (settled.played.wrong, settled.played.late) == (0, 0)
-    assert design.trials.swaps(CLASS, -1, design.period_fs, 0, 60).played.wrong > 0
-    _, edge, short = design.trials.shortened(CLASS[:2], design.period_fs)
-    assert edge.played.late > 0 and short.played.wrong > 0
-    assert design.trials.outside(-1, design.period_fs, 150).played.wrong > 0
 
 
 def test_error_rate_falls_from_all_to_none_at_the_slowest_transition(designs: Designs) -> None:

@@ -55,24 +55,33 @@ SUM_BITS = 62
 
 
 @dataclass(frozen=True, eq=False)
-class GateArray:
-    """An array of gates, ready to be timed and played.
+class CutGates:
+    """A registered design as gates, cut at its registers.
 
     Attributes:
-        shape: rows, columns and widths.
         design: the cut netlist; library: its cells.
         assumptions: what its delays rest on, one sentence each.
         synthesis: the netlist and its report.
         input_slew_s, output_load_f: at the ports.
     """
 
-    shape: Shape
     design: Registered
     library: Library
     assumptions: tuple[str, ...]
     synthesis: SynthesisResult
     input_slew_s: float
     output_load_f: float
+
+
+@dataclass(frozen=True, eq=False)
+class GateArray(CutGates):
+    """An element or a mesh of gates, ready to be timed and played.
+
+    Attributes:
+        shape: rows, columns and widths.
+    """
+
+    shape: Shape
 
     def run(self, streamed: Stream) -> Trace:
         """Play a stimulus without delays."""
@@ -173,13 +182,12 @@ def array_spec(bench: str, parameters: Mapping[str, int | str]) -> ArraySpec:
     return ArraySpec(shape, ELEMENT if bench == "pe" else MESH, values)
 
 
-def place_in_array(
-    bench: str, parameters: Mapping[str, int | str], own: OwnModules | None, folder: Path
+def place_element(
+    parameters: Mapping[str, int | str], own: OwnModules | None, folder: Path
 ) -> tuple[dict[str, int | str], Sources]:
-    """Parameters and sources of an element or a mesh in which modules of the user's stand.
+    """Parameters and sources of an element in which modules of the user's stand.
 
     Args:
-        bench: ``pe`` or ``systolic_ws``.
         parameters: those that differ from the defaults, and those of the user's module.
         own: the modules, if any.
         folder: for the Verilog that is written around one.
@@ -188,14 +196,10 @@ def place_in_array(
         HaloError: as ``array_spec`` and ``halo.flow.simulators.own_modules.place``.
     """
     if own is None:
-        array_spec(bench, parameters)
+        array_spec("pe", parameters)
         return dict(parameters), Sources(array_sources())
-    array_spec(bench, {})
-    known = find_bench(bench)
-    names = [name for name in (*DEFAULTS, *(SIZES if bench == "systolic_ws" else ())) if name != "MULTIPLIER"]
-    gates = replace(known, parameters=tuple(p for p in known.parameters if p.name in (*names, "MULTIPLIER")))
-    placed = place(replace(gates, rtl=PARTS), parameters, own, folder)
-    built = {name: value for name, value in parameters.items() if name in names}
+    placed = place(replace(find_bench("pe"), rtl=PARTS), parameters, own, folder)
+    built = {name: value for name, value in parameters.items() if name in DEFAULTS}
     return {**built, "MULTIPLIER": placed.built["MULTIPLIER"]}, placed.sources
 
 
@@ -233,29 +237,9 @@ def build_array(
     return gate_array(spec.shape, gates)
 
 
-@dataclass(frozen=True, eq=False)
-class CutGates:
-    """A registered design as gates, cut at its registers; fields as in ``GateArray``."""
-
-    design: Registered
-    library: Library
-    assumptions: tuple[str, ...]
-    synthesis: SynthesisResult
-    input_slew_s: float
-    output_load_f: float
-
-
 def gate_array(shape: Shape, gates: CutGates) -> GateArray:
     """Gates with the shape of what is streamed into them."""
-    return GateArray(
-        shape,
-        gates.design,
-        gates.library,
-        gates.assumptions,
-        gates.synthesis,
-        gates.input_slew_s,
-        gates.output_load_f,
-    )
+    return GateArray(**vars(gates), shape=shape)
 
 
 def cut_gates(
@@ -267,7 +251,7 @@ def cut_gates(
     sources: Sources,
     dont_use: Sequence[str] = (),
     mode: Mode = "structural",
-    buffers: bool = False,
+    max_fanout: int | None = None,
     timed: Sequence[Path] | None = None,
     slew_ps: float | None = None,
     load_ff: float | None = None,
@@ -279,7 +263,7 @@ def cut_gates(
         liberty, workdir, dont_use: as ``build_array``.
         sources: the Verilog.
         mode: of synthesis.
-        buffers: put some behind drivers of more than they can take, as a memory's addresses are.
+        max_fanout: most pins of a net before it gets buffers; None: no buffers.
         timed: all files of the corner whose delays it has; None: those that it is synthesized with.
         slew_ps, load_ff: at the ports, as ``port_conditions`` takes them.
 
@@ -293,7 +277,8 @@ def cut_gates(
         parameters=parameters,
         mode=mode,
         dont_use=dont_use,
-        buffers=buffers,
+        buffers=max_fanout is not None,
+        max_fanout=max_fanout,
         workdir=workdir,
     )
     library = without_cells(read_corner(list(liberty if timed is None else timed)), dont_use)

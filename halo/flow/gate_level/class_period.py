@@ -38,6 +38,7 @@ from halo.errors import HaloError
 from halo.flow.gate_level.array import GateArray
 from halo.flow.gate_level.weight_streams import Stream, Tile, stream
 from halo.netlist.graph import influenced, propagate_constants
+from halo.progress import Progress, silent
 from halo.timing.event.bound import bound_transitions
 from halo.timing.event.reduction import reduce_circuit
 from halo.timing.registered import Registered, Trace
@@ -87,6 +88,16 @@ class ArrayBounds:
     def at_rest(self, weight: int) -> Period:
         """Period of one weight value in every element, swaps excluded."""
         return self._period(self.weight_at_rest(weight))
+
+    def at_rest_each(self, report: Progress = silent) -> dict[int, int]:
+        """Period in fs of every weight value, swaps excluded."""
+        values = self.array.shape.weight_encoding.values
+        periods = {}
+        for i, weight in enumerate(values):
+            report("bound of each weight", i, len(values))
+            periods[weight] = self.at_rest(weight).period_fs
+        report("bound of each weight", len(values), len(values))
+        return periods
 
     def weight_at_rest(self, weight: int) -> dict[int, int]:
         """Sources that stay still while one weight is in use and no swap comes."""

@@ -73,7 +73,7 @@ class OsElement:
         ours = [*inputs["rst_ni"], *inputs["weight_i"], *self.weight]
         others = ~np.isin(design.timed.circuit.source, ours)
         steady[0, others] = 1 - steady[1, others]  # no other source counts as still
-        return design.kept(steady, inputs["valid_i"])
+        return design.kept(steady)
 
 
 def swap_bounds(

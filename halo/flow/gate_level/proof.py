@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``halo sim pe --gates`` and ``halo sim systolic_ws --gates``: the clocked proof at gate level, in a run folder."""
+"""``halo sim NAME --gates``: the clocked proof at gate level, in a run folder.
+
+An element is played with transitions searched for, an array or the matrix unit whole, with the traffic of its bench
+(``unit_proof``).
+"""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,13 +19,15 @@ import pandas as pd
 from halo.characterization.classes import best_periods, trailing_zeros
 from halo.config import Operand, SourcesConfig
 from halo.errors import HaloError
-from halo.flow.gate_level.array import GateArray, array_sources, build_array, place_in_array
+from halo.flow.gate_level.array import CutGates, build_array, place_element
 from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
 from halo.flow.gate_level.trials import ErrorCurve, Trial, Trials
+from halo.flow.gate_level.unit_proof import MAX_FANOUT, UNITS, UnitProof, prove_unit
 from halo.flow.runs.provenance import Recorder, RunRecord, read_record
 from halo.flow.runs.runfolder import new_run
+from halo.flow.simulators.benches import find_bench
 from halo.flow.simulators.clocked_cycles import ClockedPlayer
-from halo.flow.simulators.own_modules import own_modules
+from halo.flow.simulators.own_modules import OwnModules, own_modules
 from halo.keywords import checked
 from halo.progress import Progress, silent
 from halo.units import FS_PER_PS
@@ -30,14 +36,20 @@ TRIALS = "trials.csv"
 ERROR_RATES = "error_rates.csv"
 CLASSES = 6
 """Frequency classes that the weights are divided into to find the fastest."""
-CYCLES = {"pe": 100_000, "systolic_ws": 5_000}
-"""Clocks of the run that must hold; a mesh has more gates, and Icarus slows down with their number."""
+ELEMENT = "pe"
+"""The bench of the element."""
+CYCLES = 100_000
+"""Clocks of an element's run that must hold."""
 OUTSIDE_CYCLES = 1000
 """Clocks of a weight that must fail at once, at most."""
 SWAPS = 200
 """From a weight outside the class: each of eight weights is swapped in 25 times."""
 PERIODS = 14
 """Points of an error curve."""
+AGREED = "Swaps bring weights of the class only, so the weight bits in which they agree never move."
+"""Why a class has a clock of its own."""
+LATE = "Late: a register's data changed within its setup time before the edge, or spilled over it."
+"""What is counted as late."""
 _SWEEP_WORK = 350_000
 """Gates times slots of one point of the error rate."""
 _SWEEP_SLOTS = (100, 1000)
@@ -50,13 +62,14 @@ class GatesConfig(SourcesConfig):
     """Options of ``halo sim NAME --gates``, beside those of the user's own modules.
 
     Attributes:
-        bench: ``pe`` or ``systolic_ws``.
+        bench: ``pe``, ``systolic_ws``, ``systolic_os`` or ``tensor_core``.
         liberty: all files of one corner.
         run_folder: folder to write.
         weights: of the class; empty: found.
         class_of: the class of all weights that are as fast as this one; None: the fastest class.
         period_ps: clock of the class; None: calculated.
-        cycles: clock cycles of the run that must hold; None: 100,000 for an element, 5,000 for a mesh.
+        cycles: clock cycles of the run that must hold; None: 100,000 of an element, 5,000 of an array, 500
+            of the tensor unit.
         seed: of all stimuli.
         force: replace a finished run.
         dont_use: cells that synthesis must not use; ``*`` and ``?`` match as in a shell.
@@ -151,65 +164,98 @@ def play_gates(
         HaloError: bad input or a missing tool.
     """
     own = own_modules(config, config.signed)
+    if config.bench not in (ELEMENT, *UNITS):
+        raise HaloError(
+            f"{config.bench} cannot be played as gates", f"Gates are played of {ELEMENT}, {', '.join(UNITS)}."
+        )
     if not config.liberty:
         raise HaloError("no Liberty library is given", "Add --liberty FILE.")
     for path in config.liberty:
         if not path.is_file():
             raise HaloError("there is no such file", "Check the path.", path)
-    inputs = (*array_sources(), *config.liberty, *(() if own is None else own.read))
     with (
         tempfile.TemporaryDirectory(prefix="halo-gates-") as scratch,
         new_run(config.run_folder, config.force) as folder,
     ):
-        work = Path(scratch)
-        params, sources = place_in_array(config.bench, dict(config.params), own, work)
-
-        def build(bench: str, without: Collection[str] = ()) -> GateArray:
-            values = {name: value for name, value in params.items() if name not in without}
-            return build_array(bench, values, config.liberty, work / bench, sources=sources, dont_use=config.dont_use)
-
+        inputs = (*find_bench(config.bench).sources, *config.liberty, *(() if own is None else own.read))
         with Recorder(folder, "sim --gates", config.to_dict(), inputs, report) as record:
-            array = _build(lambda: build(config.bench), folder, record)
-            bounds = array_bounds(array)
-            periods = _rest_periods(bounds, lambda: build("pe", without=("ROWS", "COLUMNS")), record)
-            clock = _class_clock(config, bounds, periods)
-            _note(record, array, clock)
-            trials = Trials(bounds, ClockedPlayer(array.design, array.library, work / "play"), config.seed)
-            done = _trials(config, trials, clock, record)
-            curves = _curves(trials, clock, periods, record)
-            _trial_rows(done).to_csv(folder / TRIALS, index=False)
-            _curve_rows(curves).to_csv(folder / ERROR_RATES, index=False)
-        if finish is not None:
+            prove = _prove_element if config.bench == ELEMENT else _prove_unit
+            _trial_rows(prove(config, own, Path(scratch), folder, record)).to_csv(folder / TRIALS, index=False)
+        if finish is not None and (folder / ERROR_RATES).is_file():
             report("plot", 0, 1)
             finish(folder)
             report("plot", 1, 1)
     run = config.run_folder
-    return GatesResult(run, read_record(run), pd.read_csv(run / TRIALS), pd.read_csv(run / ERROR_RATES))
+    rates = pd.read_csv(run / ERROR_RATES) if (run / ERROR_RATES).is_file() else _curve_rows(())
+    return GatesResult(run, read_record(run), pd.read_csv(run / TRIALS), rates)
 
 
-def _build(build: Callable[[], GateArray], folder: Path, record: Recorder) -> GateArray:
+def _prove_element(
+    config: GatesConfig, own: OwnModules | None, work: Path, folder: Path, record: Recorder
+) -> list[Trial]:
     record.report("synthesis and delays", 0, 1)
-    array = build()
-    shutil.copyfile(array.synthesis.netlist_verilog, folder / "netlist.v")
-    record.tools["yosys"] = array.synthesis.yosys_version
+    params, sources = place_element(dict(config.params), own, work)
+    array = build_array(ELEMENT, params, config.liberty, work / ELEMENT, sources=sources, dont_use=config.dont_use)
+    bounds = array_bounds(array)
     record.report("synthesis and delays", 1, 1)
-    return array
+    periods = bounds.at_rest_each(record.report)
+    clock = _class_clock(config, bounds, periods)
+    _note(record, array, folder)
+    record.results["shape"] = asdict(array.shape)
+    record.results["class"] = {
+        "weights": list(clock.weights),
+        "outside": clock.outside,
+        "rest_ps": clock.rest_fs / FS_PER_PS,
+        "swap_ps": clock.swap_fs / FS_PER_PS,
+        "period_ps": clock.period_fs / FS_PER_PS,
+        "gap": clock.gap,
+        "settle": clock.settle,
+    }
+    record.assume(AGREED)
+    record.assume("Wrong: a cycle with any wrong or unknown bit at an output port, sums where they are valid.")
+    record.assume(LATE)
+    trials = Trials(bounds, ClockedPlayer(array.design, array.library, work / "play"), config.seed)
+    done = _trials(config, trials, clock, record)
+    _curve_rows(_curves(trials, clock, periods, record)).to_csv(folder / ERROR_RATES, index=False)
+    return done
 
 
-def _rest_periods(bounds: ArrayBounds, element: Callable[[], GateArray], record: Recorder) -> dict[int, int]:
-    """Proven period of every weight at rest, in an element: a mesh is built of them, and its own bounds come later."""
-    if not bounds.array.shape.element:
-        bounds = array_bounds(element())
-    values = bounds.array.shape.weight_encoding.values
-    periods = {}
-    for i, weight in enumerate(values):
-        record.report("bound of each weight", i, len(values))
-        periods[weight] = bounds.at_rest(weight).period_fs
-    record.report("bound of each weight", len(values), len(values))
-    return periods
+def _prove_unit(config: GatesConfig, own: OwnModules | None, work: Path, folder: Path, record: Recorder) -> list[Trial]:
+    proof = UnitProof(config.bench, dict(config.params), own, config.liberty, config.dont_use, work)
+    if not proof.has_classes and (config.weights or config.class_of is not None):
+        raise HaloError(f"{config.bench} has no classes of weights", "Leave out the weights.")
+    gates, clocks, done = prove_unit(
+        proof, lambda periods: _chosen(config, periods), config.period_ps, config.cycles, config.seed, record
+    )
+    _note(record, gates, folder)
+    record.results["class"] = {
+        "weights": list(clocks.weights),
+        "outside": clocks.outside,
+        "any_ps": clocks.every.period_fs / FS_PER_PS,
+        "class_ps": None if clocks.fast is None else clocks.fast.period_fs / FS_PER_PS,
+        "period_ps": clocks.fast_fs / FS_PER_PS,
+    }
+    record.assume(f"A net has at most {MAX_FANOUT} pins: synthesis puts buffers behind those that would have more.")
+    if "memory" in find_bench(config.bench).rtl:
+        record.assume("The memories (memory_1r1w) are registers and multiplexers, timed and played with the rest.")
+    record.assume("Wrong: a cycle in which any bit of an output port is not what the RTL shows, if that is known.")
+    record.assume(LATE)
+    if clocks.fast is not None:
+        record.assume(AGREED)
+        record.assume("While the clock changes it has the longer period of both classes.")
+        record.assume(
+            "From a change of the clock until the new weights are in use, products and sums in the elements need not "
+            "be in time: none of them counts."
+        )
+    return done
 
 
-def _class_clock(config: GatesConfig, bounds: ArrayBounds, periods: dict[int, int]) -> ClassClock:
+def _chosen(config: GatesConfig, periods: dict[int, int]) -> tuple[tuple[int, ...], int]:
+    """Weights of the class, and one that is slower.
+
+    Raises:
+        HaloError: weights that the design does not have, or all of them.
+    """
     for weight in (*config.weights, *(() if config.class_of is None else (config.class_of,))):
         if weight not in periods:
             raise HaloError(
@@ -225,6 +271,11 @@ def _class_clock(config: GatesConfig, bounds: ArrayBounds, periods: dict[int, in
         raise HaloError(
             f"the class holds {outside}, one of the slowest weights: none is outside it", "Give faster --weights."
         )
+    return weights, outside
+
+
+def _class_clock(config: GatesConfig, bounds: ArrayBounds, periods: dict[int, int]) -> ClassClock:
+    weights, outside = _chosen(config, periods)
     rest = max(bounds.at_rest(w).period_fs for w in weights)
     swap = bounds.swapping(weights).period_fs
     slower = min((p for w, p in periods.items() if w not in weights and p > rest), default=rest)
@@ -244,33 +295,22 @@ def _fastest(periods: dict[int, int]) -> float:
     return next(level for level in levels[::-1] if np.count_nonzero(known <= level) >= max(2, len(known) // 32))
 
 
-def _note(record: Recorder, array: GateArray, clock: ClassClock) -> None:
+def _note(record: Recorder, gates: CutGates, folder: Path) -> None:
+    shutil.copyfile(gates.synthesis.netlist_verilog, folder / "netlist.v")
+    record.tools["yosys"] = gates.synthesis.yosys_version
     record.results.update(
-        design=array.synthesis.top,
-        gates=array.design.clocked.gates,
-        registers=len(array.design.state),
-        area=array.synthesis.area,
-        shape=asdict(array.shape),
+        design=gates.synthesis.top,
+        gates=gates.design.clocked.gates,
+        registers=len(gates.design.state),
+        area=gates.synthesis.area,
     )
-    record.results["class"] = {
-        "weights": list(clock.weights),
-        "outside": clock.outside,
-        "rest_ps": clock.rest_fs / FS_PER_PS,
-        "swap_ps": clock.swap_fs / FS_PER_PS,
-        "period_ps": clock.period_fs / FS_PER_PS,
-        "gap": clock.gap,
-        "settle": clock.settle,
-    }
-    for sentence in array.assumptions:
+    for sentence in gates.assumptions:
         record.assume(sentence)
-    record.assume("Swaps bring weights of the class only, so the weight bits in which they agree never move.")
     record.assume("Hold times are not checked: they do not depend on the clock.")
-    record.assume("Wrong: a cycle with any wrong or unknown bit at an output port, sums where they are valid.")
-    record.assume("Late: a register's data changed within its setup time before the edge, or spilled over it.")
 
 
 def _trials(config: GatesConfig, trials: Trials, clock: ClassClock, record: Recorder) -> list[Trial]:
-    slots = config.cycles or CYCLES[config.bench]
+    slots = config.cycles or CYCLES
     steps: list[Callable[[], list[Trial]]] = [
         lambda: [trials.holds(clock.weights, clock.period_fs, slots, clock.gap)],
         lambda: trials.shortened(clock.weights, clock.period_fs, clock.gap),
@@ -286,18 +326,17 @@ def _trials(config: GatesConfig, trials: Trials, clock: ClassClock, record: Reco
 
 
 def _curves(trials: Trials, clock: ClassClock, periods: dict[int, int], record: Recorder) -> list[ErrorCurve]:
-    """Error rates of the slowest weight of the class, of the one outside, and (element) of two between.
+    """Error rates of the slowest weight of the class, of the one outside, and of two between.
 
     Those between are the slowest with two other numbers of trailing zeros.
     """
     weights = [max(clock.weights, key=lambda w: (periods[w], w)), clock.outside]
-    if trials.array.shape.element:
-        values = np.array([w for w in periods if w not in clock.weights], np.int64)
-        zeros = trailing_zeros(values)
-        known = trailing_zeros(weights)
-        others = [z for z in np.unique(zeros)[::-1] if z >= 0 and z not in known]
-        for z in others[:: max(1, len(others) // 2)][:2]:
-            weights.insert(-1, max(values[zeros == z].tolist(), key=lambda w: (periods[w], w)))
+    values = np.array([w for w in periods if w not in clock.weights], np.int64)
+    zeros = trailing_zeros(values)
+    known = trailing_zeros(weights)
+    others = [z for z in np.unique(zeros)[::-1] if z >= 0 and z not in known]
+    for z in others[:: max(1, len(others) // 2)][:2]:
+        weights.insert(-1, max(values[zeros == z].tolist(), key=lambda w: (periods[w], w)))
     longest = max(trials.bounds.at_rest(w).period_fs for w in weights)
     least = 2 * int(trials.array.design.timed.launch_fs.max()) + 2
     grid = np.linspace(max(0.5 * clock.rest_fs, least), 1.02 * longest, PERIODS).astype(np.int64).tolist()
@@ -336,7 +375,7 @@ def _curve_rows(curves: Sequence[ErrorCurve]) -> pd.DataFrame:
             "late": played.late,
             "error_rate": played.error_rate,
             "bound_ps": curve.bound_fs / FS_PER_PS,
-            "slowest_ps": np.nan if curve.slowest_fs is None else curve.slowest_fs / FS_PER_PS,
+            "slowest_ps": curve.slowest_fs / FS_PER_PS,
         }
         for curve in curves
         for played in curve.played

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is tried with a registered array at gate level: a clock that must hold, and clocks and weights that must not.
+"""What is tried with an element at gate level: a clock that must hold, and clocks and weights that must not.
 
 Every trial is a stimulus at a clock period, and what ``halo.flow.simulators.clocked_cycles`` counts. Activations of a
 tile are random in every second tile and slow transitions of its weights in the others; each tile is swapped in with its
@@ -12,24 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from halo.flow.gate_level.class_period import ArrayBounds
 from halo.flow.gate_level.weight_streams import Stream, Tile, stream
-from halo.flow.gate_level.worst_cases import SlowTransitions, slow_activations, slow_transitions
+from halo.flow.gate_level.worst_cases import SlowTransitions, slow_transitions
 from halo.flow.simulators.clocked_cycles import ClockedPlayer, Played
 from halo.netlist.model import FLOP
-from halo.timing.event.reduction import reduce_circuit
+from halo.timing.registered import Registered
 
 I64 = npt.NDArray[np.int64]
 
 SLOTS = 40
 """Slots of a tile: a swap comes with every fortieth activation."""
 PAIRS = 64
-"""Slow transitions of a weight that are played in turn in a mesh."""
+"""Slow transitions of a weight that are played in turn."""
 SLOTS_AFTER_A_SWAP = 8
 """Slots of a tile that is swapped in behind a weight outside the class."""
 
@@ -60,13 +59,24 @@ class ErrorCurve:
         weight: in every element.
         played: one entry a period, ascending.
         bound_fs: settle bound with registers, at rest.
-        slowest_fs: period that the slowest transition found needs, or None where none was searched (a mesh).
+        slowest_fs: period that the slowest transition found needs.
     """
 
     weight: int
     played: tuple[Played, ...]
     bound_fs: int
-    slowest_fs: int | None
+    slowest_fs: int
+
+
+def gate_fs(design: Registered) -> int:
+    """Delay of one gate: the median over the arcs of the combinational gates."""
+    comb = np.repeat(design.clocked.kind != FLOP, np.diff(design.clocked.arc_start))
+    return int(np.median(design.delays.arc_fs[comb]))
+
+
+def setup_fs(design: Registered) -> int:
+    """Longest setup of a register."""
+    return int(design.timed.end_extra_fs.max(initial=0))
 
 
 class Trials:
@@ -84,19 +94,6 @@ class Trials:
         self.player = player
         self.seed = seed
         self._slow: dict[int, SlowTransitions] = {}
-        self._activations: dict[int, I64] = {}
-
-    @cached_property
-    def gate_fs(self) -> int:
-        """Delay of one gate: the median over the arcs of the combinational gates."""
-        circuit = self.array.design.clocked
-        comb = np.repeat(circuit.kind != FLOP, np.diff(circuit.arc_start))
-        return int(np.median(self.array.design.delays.arc_fs[comb]))
-
-    @property
-    def setup_fs(self) -> int:
-        """Longest setup of a register."""
-        return int(self.array.design.timed.end_extra_fs.max(initial=0))
 
     def slow(self, weight: int) -> SlowTransitions:
         """Slow transitions of a weight in a single element; searched once."""
@@ -153,9 +150,9 @@ class Trials:
         """
         slots = max(2 * PAIRS, self.array.shape.load_clocks)
         cycles = self.array.cycles(self.slow_stream(weights, slots, gap))
-        measured = self.player.play(cycles, period_fs)
+        measured, design = self.player.play(cycles, period_fs), self.array.design
         needed = measured.needed_fs
-        edge, short = self.player.sweep(cycles, [needed - 1, needed - self.setup_fs - self.gate_fs])
+        edge, short = self.player.sweep(cycles, [needed - 1, needed - setup_fs(design) - gate_fs(design)])
         return [
             Trial("class: slow activations", measured, True),
             Trial("the same, 1 fs less than they need", edge, False),
@@ -178,8 +175,7 @@ class Trials:
         shape, generator = self.array.shape, np.random.default_rng([self.seed, 3])
         tile = self._random_tile(generator, np.full((shape.rows, shape.columns), weight, np.int64), slots)
         played = self.player.sweep(self.array.cycles(stream(shape, [tile], self.seed)), sorted(periods_fs))
-        slowest = self.slow(weight).needed_fs if shape.element else None
-        return ErrorCurve(weight, tuple(played), self.bounds.at_rest(weight).bound_fs, slowest)
+        return ErrorCurve(weight, tuple(played), self.bounds.at_rest(weight).bound_fs, self.slow(weight).needed_fs)
 
     def _random_tile(self, generator: np.random.Generator, weights: I64, slots: int) -> Tile:
         shape = self.array.shape
@@ -187,20 +183,8 @@ class Trials:
         return Tile(weights, generator.integers(-half, half, (slots, shape.rows)))
 
     def _slow_tile(self, weights: I64, slots: int, turn: int) -> Tile:
-        """Slow transitions of the weights: with slow partial sums in an element, by the bound of each row in a mesh."""
-        shape = self.array.shape
-        half = 1 << (shape.activation_bits - 1)
-        if shape.element:
-            activations, sums = self.slow(int(weights[0, 0])).slots(slots + 2 * turn)
-            chosen = (activations[2 * turn :] + half) % (2 * half) - half
-            return Tile(weights, chosen, sums[2 * turn :])
-        pairs = [self._slow_activations(int(weights[r, turn % shape.columns])) for r in range(shape.rows)]
-        rows = (np.arange(slots) // 2 + turn) % PAIRS
-        columns = [pair[rows, np.arange(slots) % 2] for pair in pairs]
-        return Tile(weights, (np.stack(columns, axis=1) + half) % (2 * half) - half)
-
-    def _slow_activations(self, weight: int) -> I64:
-        if weight not in self._activations:
-            reduced = reduce_circuit(self.array.design.timed, self.bounds.weight_at_rest(weight))
-            self._activations[weight] = slow_activations(reduced, self.bounds.activations[0], PAIRS)
-        return self._activations[weight]
+        """Slow transitions of the weight, with slow partial sums."""
+        half = 1 << (self.array.shape.activation_bits - 1)
+        activations, sums = self.slow(int(weights[0, 0])).slots(slots + 2 * turn)
+        chosen = (activations[2 * turn :] + half) % (2 * half) - half
+        return Tile(weights, chosen, sums[2 * turn :])

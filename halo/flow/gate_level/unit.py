@@ -91,12 +91,16 @@ class GateUnit:
 
     @cached_property
     def trace(self) -> Trace:
-        """The recording without delays.
+        """The unit's own recording without delays."""
+        return self.run(self.recording)
+
+    def run(self, recording: Recording) -> Trace:
+        """A recording without delays.
 
         Raises:
             HaloError: the gates show something else than the RTL.
         """
-        trace, seen = self.gates.design.run(self.ports(self.recording)), self.outputs(self.recording)
+        trace, seen = self.gates.design.run(self.ports(recording)), self.outputs(recording)
         wrong = (seen != UNKNOWN) & (trace.outputs != seen)
         if wrong.any():
             cycle, bit = np.argwhere(wrong)[0]
@@ -142,7 +146,11 @@ class GateUnit:
 
         Every output bit is compared that the RTL knows. Element ends are judged in all cycles but those in which the
         elements have weights of another class than the clock is for: they compute nothing then that counts.
+
+        Raises:
+            HaloError: as ``run``.
         """
+        self.run(recording)
         seen, classes = self.outputs(recording), recording.classes
         known = seen != UNKNOWN
         judged = self.settled(1, recording) | (classes != 1)

@@ -73,6 +73,11 @@ class Cycles:
     def __len__(self) -> int:
         return len(self.ports)
 
+    def first(self, count: int) -> Cycles:
+        """The first cycles only."""
+        clock = None if self.clock is None else self.clock[:count]
+        return Cycles(self.ports[:count], self.expected[:count], self.compared[:count], self.judged[:count], clock)
+
 
 @dataclass(frozen=True, eq=False)
 class Played:

@@ -10,7 +10,7 @@ import pytest
 
 from halo.config import SourcesConfig
 from halo.errors import HaloError
-from halo.flow.gate_level.array import build_array, place_in_array
+from halo.flow.gate_level.array import build_array, place_element
 from halo.flow.gate_level.weight_streams import Tile, stream
 from halo.flow.simulators.own_modules import own_modules
 
@@ -28,7 +28,7 @@ def test_gates_of_a_module_of_the_user(osu018: Path, tmp_path: Path, product: st
     path = tmp_path / "own.v"
     path.write_text(MULTIPLIER.format(product), encoding="utf-8")
     own = own_modules(SourcesConfig(files=(path,)))
-    parameters, sources = place_in_array("pe", WIDTHS | {"MULTIPLIER": "my_mul"}, own, tmp_path / "around")
+    parameters, sources = place_element(WIDTHS | {"MULTIPLIER": "my_mul"}, own, tmp_path / "around")
     assert parameters["MULTIPLIER"] == "external"
     array = build_array("pe", parameters, [osu018], tmp_path / "work", sources=sources)
     generator = np.random.default_rng(1)
@@ -45,7 +45,5 @@ def test_a_parameter_that_gates_do_not_have(tmp_path: Path) -> None:
     path = tmp_path / "own.v"
     path.write_text(MULTIPLIER.format("0"), encoding="utf-8")
     own = own_modules(SourcesConfig(files=(path,)))
-    with pytest.raises(HaloError, match="neither bench systolic_ws nor module my_mul has a parameter DEPTH"):
-        place_in_array("systolic_ws", WIDTHS | {"MULTIPLIER": "my_mul", "DEPTH": 4}, own, tmp_path)
-    with pytest.raises(HaloError, match="dp4a cannot be played as gates"):
-        place_in_array("dp4a", {}, own, tmp_path)
+    with pytest.raises(HaloError, match="neither bench pe nor module my_mul has a parameter DEPTH"):
+        place_element(WIDTHS | {"MULTIPLIER": "my_mul", "DEPTH": 4}, own, tmp_path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``halo sim --gates`` from the library to the run folder, on a small element and a small mesh."""
+"""``halo sim --gates`` from the library to the run folder, on a small element and a small array."""
 
 from __future__ import annotations
 
@@ -56,11 +56,15 @@ def test_element_from_the_command_line(
 @pytest.mark.slow
 @needs_icarus
 def test_a_period_too_short_fails_and_is_told(osu018: Path, tmp_path: Path) -> None:
-    params = (*WIDTHS, ("ROWS", 2), ("COLUMNS", 1))
+    """A whole array, whose class of weights has a clock that it cannot keep."""
+    params = (*WIDTHS, ("ROWS", 1), ("COLUMNS", 1), ("DEPTH", 1))
     config = GatesConfig(
-        "systolic_ws", (osu018,), tmp_path / "run", (-8, 0), params=params, period_ps=1000.0, cycles=100
+        "systolic_ws", (osu018,), tmp_path / "run", (-8, 0), params=params, period_ps=1200.0, cycles=60
     )
-    result = play_gates(config, quiet)
+    stages: list[str] = []
+    result = play_gates(config, lambda stage, done, total: stages.append(stage))
+    assert any("3 times 60 clocks of" in stage and "about" in stage for stage in stages)
+    assert result.record.results["design"] == "systolic_ws" and result.error_rates.empty
     assert not result.passed and "<td>" in result._repr_html_()
     trials = pd.read_csv(config.run_folder / TRIALS)
     assert trials["wrong"].iloc[0] > 0 and not trials["passed"].iloc[0]
@@ -73,6 +77,10 @@ def test_bad_options(osu018: Path, tmp_path: Path) -> None:
         parse_weights("1,x")
     with pytest.raises(HaloError, match="no Liberty library"):
         play_gates(GatesConfig("pe", (), tmp_path / "run"), quiet)
+    with pytest.raises(HaloError, match="dp4a cannot be played as gates"):
+        play_gates(GatesConfig("dp4a", (osu018,), tmp_path / "run"), quiet)
+    with pytest.raises(HaloError, match="tensor_core has no classes of weights"):
+        play_gates(GatesConfig("tensor_core", (osu018,), tmp_path / "run", class_of=0), quiet)
     with pytest.raises(HaloError, match="no weight of this design"):
         play_gates(GatesConfig("pe", (osu018,), tmp_path / "run", params=WIDTHS, weights=(8,)), quiet)
     with pytest.raises(HaloError, match="none is outside"):

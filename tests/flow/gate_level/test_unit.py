@@ -41,7 +41,7 @@ def test_two_classes_and_a_change_of_the_clock(osu018: Path, tmp_path: Path) -> 
         [osu018],
         tmp_path / "gates",
         sources=Sources(bench.sources),
-        buffers=True,
+        max_fanout=16,
     )
     unit = GateUnit(gates, traffic(gates, FAST, 600, tmp_path / "fast"), 2, 1, 8, 8, 0)
     classes = unit.recording.classes
