@@ -28,8 +28,8 @@ class ArrayBench:
 
     def __init__(self, dut: HierarchyObject, acc_width: int, columns: int, quiet: int) -> None:
         self.quiet = quiet
-        self.classes = range(1 << int(dut.CLASS_WIDTH.value))
         self.random = random.Random(cocotb.RANDOM_SEED)
+        self.classes = self._some_classes(int(dut.CLASS_WIDTH.value))
         self.numpy = np.random.default_rng(cocotb.RANDOM_SEED)
         self.coverage = Coverage()
         self.scoreboard = Scoreboard(acc_width, columns, "sums")
@@ -40,6 +40,8 @@ class ArrayBench:
         self.result = StreamSink(dut, "m_axis_result", self.clock, self._received)
         self.streams = dict(zip(STREAMS, (self.command, self.weight, self.activation, self.result), strict=True))
         self.generator = ClockGenerator(dut, self.clock)
+        self.result.place = lambda bit: self.scoreboard.place(bit // acc_width)
+        self.clock.pending = self._pending
         self._ends: list[bool] = []  # of each row of results: it is the last of its tile
         self._received_rows = 0
         self._classes: list[int] = []  # of each activation
@@ -69,6 +71,16 @@ class ArrayBench:
         draw = self.random
         return draw.choice((sometimes(0.3, draw), sometimes(0.6, draw), bursts(3, draw), bursts(30, draw)))
 
+    def require_unasked(self) -> None:
+        """Every stream was ready with nothing offered, or offered something to a reader that was not ready.
+
+        Raises:
+            AssertionError: one never was.
+        """
+        for name, stream in self.streams.items():
+            self.coverage.hit(f"unasked.{name}", stream.unasked)
+            assert stream.unasked, f"the design waits for the other end of {name}"
+
     async def drained(self) -> None:
         """Return when everything queued has been taken and every sum has come."""
         sources = (self.command, self.weight, self.activation)
@@ -82,6 +94,20 @@ class ArrayBench:
         assert self._received_rows == len(self._ends)
         figures = {"clock_changes": self.generator.changes}
         Report(self.scoreboard.compared, self.scoreboard.sent, self.clock.cycle, self.coverage.hits, figures).write()
+
+    def _pending(self) -> str:
+        """What a design that hangs leaves undone."""
+        sources = zip(STREAMS, (self.command, self.weight, self.activation), strict=False)
+        left = ", ".join(name for name, source in sources if not source.idle) or "nothing"
+        return f"; not taken: {left}; results due: {self.scoreboard.open}"
+
+    def _some_classes(self, width: int) -> list[int]:
+        """All classes where there are a few; else some of them, among them pairs that differ in a single bit."""
+        if width <= 3:
+            return list(range(1 << width))
+        top = 1 << (width - 1)
+        odd = self.random.getrandbits(width)
+        return list(dict.fromkeys((0, 1, top, top | 1, 2 * top - 1, odd, odd ^ 1 << self.random.randrange(width))))
 
     def _received(self, beat: int, last: bool) -> None:
         self.scoreboard.saw(beat)
@@ -110,9 +136,12 @@ class ArrayBench:
 
     def _counted(self, name: str, stall: Stall) -> Stall:
         self.coverage.hit(f"stall.{name}", 0)
+        begun = False
 
         def counted(cycle: int) -> bool:
-            stalled = stall(cycle)
+            nonlocal begun
+            stalled = stall(cycle) or not begun  # the first time always, so that no pattern stays without a stall
+            begun = True
             if stalled:
                 self.coverage.hit(f"stall.{name}")
             return stalled

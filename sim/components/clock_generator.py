@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from cocotb.handle import HierarchyObject
 from components.clock_reset import ClockReset
+from components.stream import level, word
 
 
 class ClockGenerator:
@@ -20,8 +21,8 @@ class ClockGenerator:
         changes: clocks changed.
 
     Raises:
-        AssertionError: in the cycle in which the design drops a request before it was acknowledged, changes its class
-            meanwhile, or asks for the class that it has.
+        AssertionError: in the cycle in which the design drops a request before it was acknowledged, asks for the class
+            that it has, or changes the class without a request: it stands from a request, or a reset, to the next one.
     """
 
     def __init__(self, dut: HierarchyObject, clock: ClockReset) -> None:
@@ -44,17 +45,18 @@ class ClockGenerator:
         return not self._asked and not self._acknowledged
 
     def _edge(self) -> None:
-        request = bool(self._request.value)
+        request = level(self._request, "clock_request_o")
+        kind = word(self._class, "clock_class_o")
         self.began = request and not self._asked and not self._acknowledged
         if self.began:
-            self._wanted = int(self._class.value)
+            self._wanted = kind
             assert self._wanted != self.frequency_class, "a request for the class that the clock has"
             self._left = self.wait()
         elif request != self._asked:
             assert self._acknowledged and not request, "a request came or went out of turn"
             self._left = self.wait()
         self._asked = request
-        assert not request or self._class.value == self._wanted, "the class changed during a request"
+        assert kind == self._wanted, f"clock_class_o changed from {self._wanted} to {kind} without a request"
         if request == self._acknowledged:
             return
         if self._left:
@@ -67,6 +69,6 @@ class ClockGenerator:
 
     def _restart(self) -> None:
         """An acknowledge that is up falls only some time after the reset."""
-        self.frequency_class = 0
+        self.frequency_class = self._wanted = 0
         self.began = self._asked = False
         self._left = self.wait()

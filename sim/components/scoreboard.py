@@ -40,6 +40,13 @@ class Scoreboard:
         self.sent += self.values
         self._due.append((beat, explain))
 
+    def place(self, value: int) -> str:
+        """Where a value of the beat that is due comes from, in words."""
+        if not self._due:
+            return f"value {value} of a beat that is not due"
+        explain = self._due[0][1]
+        return explain(value) if explain is not None else f"value {value} of result {self.compared // self.values}"
+
     def saw(self, beat: int) -> None:
         """Compare a beat that came out with the oldest one that is due.
 

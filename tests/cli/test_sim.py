@@ -58,7 +58,6 @@ def test_the_list_teaches_every_bench(capsys: pytest.CaptureFixture[str], argume
         (["pe", "--simulator", "questa"], ["questa", "icarus", "verilator"]),
         (["pe", "--seed", "-1"], ["--seed"]),
         (["mac", "--param", "NETLIST=1"], ["bench mac has no parameter NETLIST"]),
-        (["systolic_os", "--param", "CLASS_WIDTH=4"], ["parameter CLASS_WIDTH cannot be 4", "plays up to 3"]),
         (["pe", "--waves", "pe.vcd"], ["pe.vcd: waves are written in the form FST", "as in waves.fst"]),
         (["pe", "--waves", "."], ["a folder stands where the file should go"]),
         (["pe", "--junit", "there.xml"], ["there.xml: this file exists", "--force"]),

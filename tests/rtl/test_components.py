@@ -52,9 +52,12 @@ def test_a_right_design_passes(sliced: Callable[..., SimulationResult], simulato
         (3, "beats are wrong, first: "),
         (4, "m_axis_out withdrew a beat before it was taken"),
         (5, "m_axis_out changed a beat before it was taken"),
-        (6, "still waiting after 5000 cycles"),
+        (6, "the design hangs: no stream has moved for 10000 cycles"),
+        (7, "a beat is X: 1 of 16 bits of m_axis_out_tdata, from bit 1 on"),
+        (8, "s_axis_in_tready is high during a reset"),
+        (9, "the design waits for the other end of a stream"),
     ],
-    ids=["drops", "repeats", "flips", "withdraws", "changes", "hangs"],
+    ids=["drops", "repeats", "flips", "withdraws", "changes", "hangs", "unknown", "ready in reset", "waits"],
 )
 def test_a_wrong_design_fails(sliced: Callable[..., SimulationResult], fault: int, says: str) -> None:
     result = sliced(fault)

@@ -31,15 +31,19 @@ Values = dict[str, int | str]
 Recorder = Callable[[str, SimulatorName, Values, list[dict[str, Any]]], list[dict[str, Any]]]
 FAST: Values = {"MULTIPLIER": "behavioural"}
 CASES = 24
+WIDE: Values = {"ACC_WIDTH": 24}
 
 # The models of tests/rtl/test_systolic_ws.py and test_systolic_os.py where there are such.
 WS: tuple[tuple[SimulatorName, Values], ...] = (
     ("verilator", {"ROWS": 2, "COLUMNS": 3, "DEPTH": 5, "ACC_WIDTH": 20}),
     ("verilator", {"ROWS": 4, "COLUMNS": 4, "DEPTH": 8, "ACC_WIDTH": 8, "WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4}),
     ("verilator", {"ROWS": 8, "COLUMNS": 8, "DEPTH": 9, "ACC_WIDTH": 20}),
-    ("verilator", {"ROWS": 3, "COLUMNS": 2, "DEPTH": 2, "SWAP_GAP": 1, "CLASS_GAP": 3, "PIPELINE": 1, "CARRY_SAVE": 1}),
-    ("icarus", {"ROWS": 3, "COLUMNS": 2, "DEPTH": 6}),
-    ("icarus", {"ROWS": 2, "COLUMNS": 5, "DEPTH": 6, "SWAP_GAP": 2, "PIPELINE": 1, "CARRY_SAVE": 1}),
+    (
+        "verilator",
+        {"ROWS": 3, "COLUMNS": 2, "DEPTH": 2, "SWAP_GAP": 1, "CLASS_GAP": 3, "PIPELINE": 1, "CARRY_SAVE": 1} | WIDE,
+    ),
+    ("icarus", {"ROWS": 3, "COLUMNS": 2, "DEPTH": 6} | WIDE),
+    ("icarus", {"ROWS": 2, "COLUMNS": 5, "DEPTH": 6, "SWAP_GAP": 2, "PIPELINE": 1, "CARRY_SAVE": 1} | WIDE),
 )
 OS: tuple[tuple[SimulatorName, Values], ...] = (
     ("verilator", {"ROWS": 2, "COLUMNS": 3, "ACC_WIDTH": 24}),

@@ -29,6 +29,8 @@ VARIANTS: tuple[Values, ...] = (
     {"CARRY_SAVE": 1},
     {"PIPELINE": 1, "CARRY_SAVE": 1, "SWAP_GAP": 2, "ROWS": 2, "COLUMNS": 5},
     {"SWAP_GAP": 1, "CLASS_WIDTH": 1},
+    {"CLASS_WIDTH": 20},
+    {"CLASS_WIDTH": 64, "DEPTH": 2},
     {"SWAP_GAP": 5, "ROWS": 1},
     {"CLASS_GAP": 0},
     {"CLASS_GAP": 2, "PIPELINE": 1},
@@ -63,7 +65,7 @@ def test_both_simulators_agree(
     parameters = FAST | {"ROWS": rows, "COLUMNS": columns, "DEPTH": depth, "ACC_WIDTH": WIDTHS[width]}
     parameters |= {"WEIGHT_WIDTH": width, "ACTIVATION_WIDTH": width}
     results = [
-        simulated("systolic_ws", simulator, parameters, settings={"tiles": tiles})
+        simulated("systolic_ws", simulator, parameters, settings={"tiles": tiles}, seed=rows)
         for simulator in ("icarus", "verilator")
     ]
     for result in results:

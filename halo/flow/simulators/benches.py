@@ -29,7 +29,6 @@ class Parameter:
     Attributes:
         meaning: one line for the user.
         choices: the only values possible; empty: any number.
-        most: the largest number that the bench can play, where the Verilog takes more.
         macro: a Verilog macro instead of a parameter.
         implied: further macros, by the values that bring them.
         names_module: the value may be a module of the user's as well (``halo.flow.simulators.own_modules``).
@@ -39,7 +38,6 @@ class Parameter:
     default: Value
     meaning: str
     choices: tuple[str, ...] = ()
-    most: int | None = None
     macro: bool = False
     implied: Mapping[Value, Mapping[str, str]] = field(default_factory=dict)
     names_module: bool = False
@@ -63,8 +61,6 @@ class Parameter:
             return value
         if not isinstance(value, int) and not isinstance(self.default, str):
             raise HaloError(f"parameter {self.name} cannot be {value}", "Give a whole number.")
-        if self.most is not None and isinstance(value, int) and value > self.most:
-            raise HaloError(f"parameter {self.name} cannot be {value}", f"The bench plays up to {self.most}.")
         return value
 
 
@@ -128,18 +124,18 @@ class Bench:
         return {name: p.read(given.get(name, p.default)) for name, p in known.items()}
 
 
-_WIDTHS = (
+_OPERANDS = (
     Parameter("WEIGHT_WIDTH", 8, "bits of a weight, 2 to 16"),
     Parameter("ACTIVATION_WIDTH", 8, "bits of an activation, 2 to 16"),
-    Parameter("ACC_WIDTH", 24, "bits of a partial sum: the product's to 64"),
 )
+_WIDTHS = (*_OPERANDS, Parameter("ACC_WIDTH", 24, "bits of a partial sum: the product's to 64"))
 _MULTIPLIER = Parameter("MULTIPLIER", FAMILIES[0], "family of the multiplier", FAMILIES, names_module=True)
-_ELEMENT = (
-    *_WIDTHS,
+_DATAPATH = (
     _MULTIPLIER,
     Parameter("PIPELINE", 0, "1: a register between multiplier and adder"),
     Parameter("CARRY_SAVE", 0, "1: partial sums travel as sum and carry"),
 )
+_ELEMENT = (*_WIDTHS, *_DATAPATH)
 
 _ARRAY = (
     Parameter("ROWS", 4, "rows of elements"),
@@ -200,10 +196,14 @@ BENCHES: dict[str, Bench] = {
             module="tb_systolic_ws",
             rtl=("mac", "pe", "memory", "systolic"),
             parameters=(
-                *_ARRAY,
-                *_ELEMENT,
-                Parameter("DEPTH", 16, "rows of activations of the longest tile"),
-                Parameter("CLASS_WIDTH", 2, "bits of a frequency class, 1 to 3", most=3),
+                # Nothing is square or a power of two, and sums wrap around: such values would hide faults.
+                Parameter("ROWS", 4, "rows of elements"),
+                Parameter("COLUMNS", 3, "columns of elements"),
+                *_OPERANDS,
+                Parameter("ACC_WIDTH", 18, "bits of a partial sum: the product's to 64"),
+                *_DATAPATH,
+                Parameter("DEPTH", 11, "rows of activations of the longest tile"),
+                Parameter("CLASS_WIDTH", 2, "bits of a frequency class, 1 or more"),
                 Parameter("SWAP_GAP", 0, "idle slots between a swap of weights and the first activation"),
                 Parameter("CLASS_GAP", 1, "the least of these slots after a change of the clock"),
             ),
@@ -217,7 +217,7 @@ BENCHES: dict[str, Bench] = {
             parameters=(
                 *_ARRAY,
                 *_ELEMENT,
-                Parameter("CLASS_WIDTH", 2, "bits of a frequency class, 1 to 3", most=3),
+                Parameter("CLASS_WIDTH", 2, "bits of a frequency class, 1 or more"),
                 Parameter("STEP_WIDTH", 16, "bits of the number of k-steps of a tile"),
             ),
         ),

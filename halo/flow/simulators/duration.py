@@ -23,7 +23,7 @@ _ICARUS_MS = {
     "mac": 0.37,
     "pe": 0.46,
     "pe_os": 0.46,
-    "systolic_ws": 0.22,
+    "systolic_ws": 0.18,
     "systolic_os": 0.24,
     "tensor_core": 0.45,
     "dp4a": 0.65,
@@ -85,7 +85,7 @@ def _clocks(bench: str, values: Mapping[str, Value]) -> float:
         bits = of("WEIGHT_WIDTH") + of("ACTIVATION_WIDTH")
         return (1 << bits if bits <= 16 else 2_000) / of("LANES")
     if bench == "systolic_ws":
-        return 2_900 + 690 * of("ROWS") + 180 * of("COLUMNS") + 240 * of("DEPTH")
+        return 4_300 + 1_140 * of("ROWS") + 440 * of("COLUMNS") + 455 * of("DEPTH")
     if bench == "systolic_os":
         return 2_900 + 340 * (of("ROWS") + of("COLUMNS"))
     return 590 if bench == "tensor_core" else 2_700

@@ -22,9 +22,9 @@ TIMED_IN_ICARUS: list[tuple[str, dict[str, Value], float]] = [
     ("pe", {"WEIGHT_WIDTH": 16, "ACTIVATION_WIDTH": 16, "ACC_WIDTH": 40}, 16.2),
     ("dp4a", {}, 8.1),
     ("dp4a", {"WIDTH": 4}, 3.5),
-    ("systolic_ws", {}, 38.3),
-    ("systolic_ws", {"MULTIPLIER": "sign_magnitude"}, 43.4),
-    ("systolic_ws", {"MULTIPLIER": "behavioural", "ROWS": 16, "COLUMNS": 16}, 17.4),
+    ("systolic_ws", {}, 32.1),
+    ("systolic_ws", {"MULTIPLIER": "sign_magnitude"}, 37.8),
+    ("systolic_ws", {"MULTIPLIER": "behavioural", "ROWS": 16, "COLUMNS": 16}, 22.3),
     ("systolic_os", {}, 22.7),
     ("tensor_core", {}, 37.0),
     ("tensor_core", {"MULTIPLIER": "behavioural", "M": 8, "N": 8}, 50.5),
@@ -51,8 +51,8 @@ def test_builds_that_were_timed(bench: str, given: dict[str, Value], seconds: fl
 
 def test_what_is_said() -> None:
     values = find_bench("systolic_ws").values({"ROWS": 16, "COLUMNS": 16})
-    assert duration.duration("systolic_ws", "icarus", values, 1.0, built=False) == ("", ", about 19 min")
-    assert duration.duration("systolic_ws", "icarus", values, 0.1, built=False) == ("", "")
+    assert duration.duration("systolic_ws", "icarus", values, 1.0, built=False) == ("", ", about 27 min")
+    assert duration.duration("systolic_ws", "icarus", values, 0.05, built=False) == ("", "")
     assert duration.duration("systolic_ws", "verilator", values, 1.0, built=False) == (", about 5 min", "")
     assert duration.duration("systolic_ws", "verilator", values, 1.0, built=True) == ("", "")
     assert duration.duration("my_mul", "icarus", {}, 1.0, built=False) == ("", "")

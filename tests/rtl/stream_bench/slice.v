@@ -2,7 +2,8 @@
 // slice: a two-beat buffer between two streams, right unless a fault is planted.
 //
 // FAULT  0 none, 1 drops a beat in 16, 2 sends one in 16 twice, 3 flips a bit in 16 beats, 4 withdraws tvalid,
-//        5 changes tdata while it waits, 6 never answers
+//        5 changes tdata while it waits, 6 never answers, 7 has an X in a beat in 16, 8 is ready during resets,
+//        9 has tready only with tvalid
 `default_nettype none
 
 module slice #(
@@ -30,10 +31,10 @@ module slice #(
     wire           push = s_axis_in_tvalid && s_axis_in_tready && !(FAULT == 1 && number_q == 4'd9);
     wire           pop = m_axis_out_tvalid && m_axis_out_tready && !(FAULT == 2 && number_q == 4'd9);
 
-    assign s_axis_in_tready  = count_q != 2'd2;
+    assign s_axis_in_tready  = (rst_ni || FAULT == 8) && count_q != 2'd2 && (s_axis_in_tvalid || FAULT != 9);
     assign m_axis_out_tvalid = count_q != 2'd0 && !(FAULT == 4 && waited_q) && FAULT != 6;
     assign m_axis_out_tlast  = head_q[WIDTH];
-    assign m_axis_out_tdata  = head_q[WIDTH-1:0] ^ {{WIDTH - 1{1'b0}}, FAULT == 5 && waited_q};
+    assign m_axis_out_tdata  = head_q[WIDTH-1:0] ^ {{WIDTH - 2{1'b0}}, (FAULT == 7 && number_q == 4'd9) ? 1'bx : 1'b0, FAULT == 5 && waited_q};
 
     always @(posedge clk_i) begin
         if (!rst_ni) begin
