@@ -1,33 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
 """cocotb bench of the output-stationary array ``systolic_os``: every sum must be that of the whole matrix product.
 
-All streams stall, the clock changes at bad moments and after any wait, resets fall into the middle, and the cycle
-contract of ``halo.arch.systolic.os_cycles`` holds to the clock. Each test plays about ``+tiles=N`` tiles.
+All streams stall, the clock changes at bad moments and after any wait, a reset falls into every clock, no stream waits
+for its other end, and the cycle contract of ``halo.arch.systolic.os_cycles`` holds to the clock. Each test plays about
+``+tiles=N`` tiles.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 
 import cocotb
+import numpy as np
 from cocotb.handle import HierarchyObject
 from components.array_bench import STREAMS, ArrayBench
 from components.stimulus import mixed_operands
 from models.systolic_os import Shape, Tile, tiles
 
-from halo.arch.systolic.os_cycles import OsArray, OsTile, os_schedule
+from halo.arch.systolic.os_cycles import OsArray, OsSchedule, OsTile, os_schedule
+
+LENGTHS = (255, 256, 4096)
+"""K-steps of tiles that are longer than the others."""
+MOST_MOMENTS = 40
+"""At which ``reset_at_every_clock`` resets in each class: of a larger array not every clock, but as many of them."""
 
 
 class Bench(ArrayBench):
-    """The array with its tiles."""
+    """The array with its tiles.
+
+    Attributes:
+        wraps: k-steps after which the largest sums wrap around; 0: more than a tile of this bench has.
+    """
 
     def __init__(self, dut: HierarchyObject) -> None:
         names = ("ROWS", "COLUMNS", "WEIGHT_WIDTH", "ACTIVATION_WIDTH", "ACC_WIDTH", "STEP_WIDTH")
         self.shape = Shape(*(int(getattr(dut, name).value) for name in names))
         self.array = OsArray(self.shape.rows, self.shape.columns, int(dut.PIPELINE.value))
         self.tiles = int(cocotb.plusargs.get("tiles", max(40, 160 // self.shape.rows)))
+        products = 1 << max(0, self.shape.acc - 1 - (self.shape.weight + self.shape.activation - 2))
+        self.wraps = products if products <= min(LENGTHS[-1], self.longest) else 0
         self._slots: list[int] = []
         self._slot, self._clear = dut.slot, dut.clear
+        self._rows: list[int] = []  # of each k-step: rows of the tile that it ends, or 0
         super().__init__(dut, self.shape.acc, self.shape.columns, self.array.flush)
         self.clock.serve(self._watch_slots, self._slots.clear)
         if cocotb.SIM_NAME.startswith("Icarus"):  # Verilator does not keep the names of registers
@@ -44,10 +59,15 @@ class Bench(ArrayBench):
 
     def play(self, tile: Tile, command: int | None = None) -> None:
         """Queue a tile on all streams and what must come of it; ``command`` may say the same in another way."""
+        self.command.send([tile.command(self.shape) if command is None else command])
+        self.weight.send(tile.weight_beats(self.shape))
+        self.activation.send(tile.activation_beats(self.shape))
+        self.note(tile)
+
+    def note(self, tile: Tile) -> None:
+        """What must come of a tile."""
         shape = self.shape
-        self.command.send([tile.command(shape) if command is None else command])
-        self.weight.send(tile.weight_beats(shape))
-        self.activation.send(tile.activation_beats(shape))
+        self._rows += [0] * (tile.steps - 1) + [tile.rows]
         self.expect(tile.result_beats(shape), [tile.frequency_class] * tile.steps)
         self.coverage.operands("weight", tile.weight.ravel(), shape.weight)
         self.coverage.operands("activation", tile.activation[: tile.rows].ravel(), shape.activation)
@@ -68,6 +88,58 @@ class Bench(ArrayBench):
             draw.choice(classes),
         )
 
+    def largest_tile(self) -> Tile:
+        """All operands the most negative: every sum wraps around."""
+        shape = self.shape
+        return Tile(
+            np.full((shape.rows, self.wraps), -(1 << shape.activation - 1), np.int64),
+            np.full((self.wraps, shape.columns), -(1 << shape.weight - 1), np.int64),
+            shape.rows,
+        )
+
+    async def reset(self, cycles: int) -> None:
+        """Reset, and count what was under way."""
+        ends = [(self.clock.cycle - slot, rows) for slot, rows in zip(self._slots, self._rows, strict=False)]
+        first = self.array.latency - 3  # clocks from a last k-step until its first row is at the result store
+        last_slot = any(rows and since <= first for since, rows in ends)
+        hits = {
+            "with_a_slot_under_way": any(since <= first for since, _ in ends),
+            "of_one_clock_with_a_last_slot_under_way": cycles == 1 and last_slot,
+            "with_an_end_mark_on_its_way": any(rows and since <= first + 2 * (rows - 1) for since, rows in ends),
+            "with_results_due": self.scoreboard.open > 0,
+            "in_a_clock_change": not self.generator.steady,
+        }
+        for name, hit in hits.items():
+            self.coverage.hit(f"reset.{name}", hit)
+        await self.clock.reset(cycles)
+
+    def require_contract(self, played: Sequence[Tile], waits: tuple[int, int]) -> tuple[list[OsTile], OsSchedule]:
+        """Every beat since the reset came in the clock that the formula says.
+
+        Args:
+            played: since the reset, which was the last thing before.
+            waits: clocks to the acknowledge of each change of the clock, and to its fall.
+
+        Raises:
+            AssertionError: a beat came in another clock.
+        """
+        contract = [OsTile(tile.rows, tile.steps, tile.frequency_class) for tile in played]
+        schedule = os_schedule(self.array, contract, waits)
+        due = {
+            "command": (self.command.taken, schedule.commands),
+            "weight": (self.weight.taken, schedule.operands),
+            "activation": (self.activation.taken, schedule.operands),
+            "slot": (self.slots, schedule.steps),
+            "result": (self.result.taken, schedule.results),
+        }
+        origin = self.command.taken[0]
+        for name, (taken, clocks) in due.items():
+            found = [clock - origin for clock in taken]
+            wrong = next((n for n, (a, b) in enumerate(zip(found, clocks, strict=False)) if a != b), None)
+            assert wrong is None, f"beat {wrong} of {name} came in clock {found[wrong]}, not {clocks[wrong]}"
+            assert len(found) == len(clocks), f"{len(found)} beats of {name}, not {len(clocks)}"
+        return contract, schedule
+
     @property
     def longest(self) -> int:
         """Most k-steps of a tile."""
@@ -76,6 +148,10 @@ class Bench(ArrayBench):
     def _watch_slots(self) -> None:
         if self._slot.value and not self._clear.value:
             self._slots.append(self.clock.cycle - 1)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._rows.clear()
 
     def _check_cleared(self) -> None:
         """No element takes an operand of one class into the clock of another."""
@@ -109,8 +185,58 @@ async def products(dut: HierarchyObject) -> None:
             due += tile.rows
     for _ in range(bench.tiles):
         bench.play(bench.random_tile())
+    if bench.wraps:
+        bench.play(bench.largest_tile())
     bench.coverage.require()
     await bench.finish((due + bench.tiles) * shape.columns)
+
+
+@cocotb.test()
+async def long_tiles(dut: HierarchyObject) -> None:
+    """Many k-steps, a short tile before and behind each; every beat in the clock that the formula says."""
+    bench = Bench(dut)
+    await bench.clock.reset()
+    lengths = [min(length, bench.longest) for length in LENGTHS]
+    played = [bench.random_tile(steps=steps) for length in lengths for steps in (length, 1)]
+    for tile in played:
+        # Zeros are simulated faster, and one more or fewer would shift all operands that follow.
+        zeros = bench.numpy.random(tile.steps) < 0.95
+        zeros[[0, -1]] = False
+        tile.weight[zeros] = tile.activation[:, zeros] = 0
+        bench.play(tile)
+    await bench.drained()
+    bench.require_contract(played, (1, 1))
+    await bench.finish(2 * len(LENGTHS) * bench.shape.columns)
+
+
+@cocotb.test()
+async def handshakes(dut: HierarchyObject) -> None:
+    """No stream waits for its other end: ready comes without valid, and valid without ready, in every state."""
+    bench = Bench(dut)
+    clock, shape = bench.clock, bench.shape
+    due = 0
+    for number, order in enumerate(permutations((bench.command, bench.weight, bench.activation))):
+        await clock.reset(1)
+        bench.stall(result=lambda: lambda cycle: True)
+        for _ in range(2):  # the array is empty; results wait
+            tile = bench.random_tile(bench.classes[number % 2 : number % 2 + 1], steps=1)
+            beats = {
+                bench.command: [tile.command(shape)],
+                bench.weight: tile.weight_beats(shape),
+                bench.activation: tile.activation_beats(shape),
+            }
+            bench.note(tile)
+            due += tile.rows
+            for source in order:
+                seen = source.unasked
+                await clock.until(lambda source=source, seen=seen: source.unasked > seen)
+                source.send(beats[source])
+                await clock.until(lambda source=source: source.idle)
+            await clock.until(lambda: bench.result.offering)
+        bench.stall()
+        await bench.drained()
+    bench.require_unasked()
+    await bench.finish(due * shape.columns)
 
 
 @cocotb.test()
@@ -128,6 +254,27 @@ async def stalls(dut: HierarchyObject) -> None:
 
 
 @cocotb.test()
+async def late_commands(dut: HierarchyObject) -> None:
+    """Operands wait, and each command comes around the last k-step of the tile before, some clocks earlier or later."""
+    bench = Bench(dut)
+    await bench.clock.reset()
+    begins = [0]  # k-step with which each tile begins
+    leads = [bench.random.randint(0, 4) for _ in range(bench.tiles)]
+    for lead in leads:
+        tile = bench.random_tile()
+        bench.play(tile)
+        begins.append(begins[-1] + tile.steps)
+        bench.coverage.hit(f"late.{lead}_steps_before")
+
+    def stalled(_cycle: int) -> bool:
+        number = len(bench.command.taken)
+        return len(bench.slots) + leads[number] < begins[number]
+
+    bench.command.stall = stalled
+    await bench.finish(bench.tiles * bench.shape.columns)
+
+
+@cocotb.test()
 async def clock_changes(dut: HierarchyObject) -> None:
     """Every tile may have another class, streams stall, and the acknowledge takes any time."""
     bench = Bench(dut)
@@ -136,8 +283,9 @@ async def clock_changes(dut: HierarchyObject) -> None:
     expected = before = 0
     for stalled in (False, True):
         bench.stall(**(dict.fromkeys(STREAMS, bench.some_stalls) if stalled else {}))
-        for _ in range(bench.tiles // 2):
-            tile = bench.random_tile(bench.classes)
+        for number in range(bench.tiles // 2):
+            keeps = number == 0 or (number > 1 and bench.random.random() < 0.3)  # the second one does not
+            tile = bench.random_tile([kind for kind in bench.classes if (kind == before) == keeps])
             bench.coverage.hit("class.changed", tile.frequency_class != before)
             bench.coverage.hit("class.kept", tile.frequency_class == before)
             expected += tile.frequency_class != before
@@ -155,21 +303,27 @@ async def back_pressure(dut: HierarchyObject) -> None:
     bench = Bench(dut)
     depth = bench.array.store
     await bench.clock.reset()
-    for rows in (bench.shape.rows, 1, bench.shape.rows):
+    # Before: a reset in the clock after a row has left, which must not count as room.
+    sizes = ((bench.shape.rows, 2 * bench.shape.rows), (1, 1), (1, 2), (bench.shape.rows, 1))
+    for rows, longest in sizes:
+        bench.play(bench.random_tile())
+        seen = len(bench.result.taken)
+        await bench.clock.until(lambda seen=seen: len(bench.result.taken) > seen)
+        await bench.clock.reset(1)
         blocked = [True]
         bench.stall(result=lambda blocked=blocked: lambda cycle: blocked[0])
         first = len(bench.result.taken)
         held = depth // rows  # tiles that the store has room for
-        steps = [bench.random.randint(1, min(2 * rows, bench.longest)) for _ in range(held + 2)]
+        steps = [bench.random.randint(1, min(longest, bench.longest)) for _ in range(held + 2)]
         slots = len(bench.slots)
         for count in steps:
             bench.play(bench.random_tile(rows=rows, steps=count))
         await bench.clock.cycles(sum(steps) + (held + 2) * 2 * rows + bench.array.flush + 10)
         assert len(bench.slots) - slots == sum(steps[:held]) + steps[held] - 1, "only a last k-step waits"
-        assert len(bench.result.taken) == first
+        assert len(bench.result.taken) == first and bench.result.offering
         blocked[0] = False
         await bench.drained()
-    await bench.finish(3 * depth * bench.shape.columns)
+    await bench.finish(4 * depth * bench.shape.columns)
 
 
 @cocotb.test()
@@ -191,19 +345,53 @@ async def reset_in_the_middle(dut: HierarchyObject) -> None:
     bench = Bench(dut)
     draw = bench.random
     bench.generator.wait = lambda: draw.randint(0, 20)
-    cut = 0
-    for _ in range(max(4, bench.tiles // 2)):
-        await bench.clock.reset(draw.choice((1, 1, 2, 3)))
+    await bench.clock.reset()
+    for _ in range(max(8, bench.tiles // 2)):
         bench.stall(**(dict.fromkeys(STREAMS, bench.some_stalls) if draw.random() < 0.5 else {}))
         for _ in range(6):
             bench.play(bench.random_tile(bench.classes))
         await bench.clock.cycles(draw.randint(1, 4 * bench.array.flush))
-        cut += bench.scoreboard.open > 0
-    assert cut, "no reset came in the middle"
-    await bench.clock.reset()
+        await bench.reset(draw.choice((1, 1, 2, 3)))
+    bench.stall()
     for _ in range(4):
         bench.play(bench.random_tile(bench.classes))
     await bench.finish(4 * bench.shape.columns)
+
+
+@cocotb.test()
+async def reset_at_every_clock(dut: HierarchyObject) -> None:
+    """A reset of one clock in every clock of two tiles; what follows at once keeps the cycle contract.
+
+    What follows has rows of results in the clocks in which the tiles before would have had some.
+    """
+    bench = Bench(dut)
+    draw, rows = bench.random, bench.shape.rows
+    bench.generator.wait = lambda: 2
+    waits = (3, 3)
+    for kind in bench.classes[:2]:
+        cut = [bench.random_tile((kind,), rows, min(2, bench.longest)) for _ in range(2)]
+        contract = [OsTile(tile.rows, tile.steps, tile.frequency_class) for tile in cut]
+        clocks = range(1, os_schedule(bench.array, contract, waits).cycles + 3)
+        for number, moment in enumerate(sorted(draw.sample(clocks, min(len(clocks), MOST_MOMENTS)))):
+            await bench.clock.reset(1)
+            for tile in cut:
+                bench.play(tile)
+            await bench.clock.cycles(moment)
+            await bench.reset(1)
+            steady = bench.generator.steady  # else an acknowledge is still up, and the clock may be asked for later
+            follow = bench.classes[(number + kind) % 2 : (number + kind) % 2 + 1]
+            played = [bench.random_tile(follow, *size) for size in ((rows, 1), (1, 1), (1, 1), (rows, 3))]
+            played = [tile for tile in played if tile.steps <= bench.longest]
+            for tile in played:
+                bench.play(tile)
+            for source in (bench.command, bench.weight, bench.activation):
+                source.start()
+            await bench.drained()
+            if steady:
+                bench.require_contract(played, waits)
+                bench.coverage.hit("reset.measured_afterwards")
+    bench.coverage.require(group="reset.")
+    await bench.finish(1)
 
 
 @cocotb.test()
@@ -219,18 +407,11 @@ async def cycle_contract(dut: HierarchyObject) -> None:
         rows = draw.choice((None, 1, bench.shape.rows))  # for the whole sequence
         steps = draw.choice((None, 1, min(2 * bench.shape.rows - 1, bench.longest)))
         played = [bench.random_tile(classes, rows, steps) for _ in range(1 if trial < 3 else draw.randint(2, 8))]
-        await bench.clock.reset()
+        await bench.clock.reset(draw.choice((1, 2, 3)))
         for tile in played:
             bench.play(tile)
         await bench.drained()
-        contract = [OsTile(tile.rows, tile.steps, tile.frequency_class) for tile in played]
-        schedule = os_schedule(bench.array, contract, (wait + 1, wait + 1))
-        origin = bench.command.taken[0]
-        clocks = {name: tuple(c - origin for c in stream.taken) for name, stream in bench.streams.items()}
-        assert clocks["command"] == schedule.commands
-        assert clocks["weight"] == clocks["activation"] == schedule.operands
-        assert tuple(c - origin for c in bench.slots) == schedule.steps
-        assert clocks["result"] == schedule.results
+        contract, schedule = bench.require_contract(played, (wait + 1, wait + 1))
         if len(played) == 1 and contract[0].frequency_class == 0:
             assert schedule.cycles == bench.array.one_tile(contract[0].rows, contract[0].steps)
         measured += len(played)

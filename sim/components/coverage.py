@@ -49,7 +49,7 @@ class Coverage:
         for kind, members in zip(CLASSES, counts, strict=True):
             self.hit(f"{name}.{kind}", int(np.count_nonzero(members)))
 
-    def require(self, at_least: int = 1, group: str = "") -> None:
+    def require(self, at_least: int = 1, group: str | tuple[str, ...] = "") -> None:
         """Fail unless every bin, or every one whose name begins with ``group``, was hit ``at_least`` times."""
         missed = [f"{name} ({hits})" for name, hits in self.hits.items() if hits < at_least and name.startswith(group)]
         assert not missed, f"not covered: {', '.join(missed)}"

@@ -78,7 +78,7 @@ def word(signal: LogicArrayObject, name: str, place: Callable[[int], str] | None
 
 
 class StreamSource:
-    """Sends beats. ``tvalid`` stays until the beat is taken; while it is low ``tdata`` holds the wrong bits.
+    """Sends beats. ``tvalid`` stays until the beat is taken; meanwhile ``tdata`` holds wrong bits or the last beat.
 
     Attributes:
         taken: cycle of each transfer.
@@ -103,7 +103,7 @@ class StreamSource:
         self._last = getattr(dut, f"{name}_tlast", None)
         self._mask = (1 << len(self._data)) - 1
         self._queue: deque[tuple[int, bool]] = deque()
-        self._offered = False
+        self._offered = self._rubbish = False
         self._withdraw(0)
         clock.serve(self._edge, self._restart, self._held)
 
@@ -112,6 +112,13 @@ class StreamSource:
         beats = list(beats)
         self._queue.extend((beat, False) for beat in beats[:-1])
         self._queue.extend((beat, True) for beat in beats[-1:])
+
+    def start(self) -> None:
+        """Offer the first beat in this cycle and not in the next: with the end of a reset, say."""
+        if self._queue and not self._offered:
+            self._drive()
+            self._valid.value = 1
+            self._offered = True
 
     @property
     def idle(self) -> bool:
@@ -146,7 +153,9 @@ class StreamSource:
     def _withdraw(self, sent: int) -> None:
         self._offered = False
         self._valid.value = 0
-        self._data.value = sent ^ self._mask  # a design that ignores tvalid takes rubbish
+        # A design that ignores tvalid takes rubbish, or the same beat again.
+        self._rubbish = not self._rubbish
+        self._data.value = sent ^ self._mask if self._rubbish else sent
         if self._last is not None:
             self._last.value = 1
 

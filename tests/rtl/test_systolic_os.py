@@ -17,11 +17,15 @@ Values = dict[str, int | str]
 
 TESTS = (
     "products",
+    "long_tiles",
+    "handshakes",
     "stalls",
+    "late_commands",
     "clock_changes",
     "back_pressure",
     "out_of_range_commands",
     "reset_in_the_middle",
+    "reset_at_every_clock",
     "cycle_contract",
 )
 BEHAVIOURAL: Values = {"MULTIPLIER": "behavioural"}

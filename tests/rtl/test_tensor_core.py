@@ -14,7 +14,7 @@ from halo.flow.simulators.bench_run import SimulationResult
 Simulated = Callable[..., SimulationResult]
 Values = dict[str, int | str]
 
-MATRICES = ("matrices", "stalls", "back_pressure", "reset_in_the_middle")
+MATRICES = ("matrices", "handshakes", "stalls", "back_pressure", "reset_in_the_middle", "reset_at_every_clock")
 DOT_PRODUCTS = ("dot_products", "reset_in_the_middle")
 FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
 SHAPES: tuple[Values, ...] = (

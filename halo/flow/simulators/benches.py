@@ -137,17 +137,13 @@ _DATAPATH = (
 )
 _ELEMENT = (*_WIDTHS, *_DATAPATH)
 
-_ARRAY = (
-    Parameter("ROWS", 4, "rows of elements"),
-    Parameter("COLUMNS", 4, "columns of elements"),
-)
-
 _DOT_PRODUCT = (
     Parameter("WIDTH", 8, "bits of the operands, 2 to 8"),
-    Parameter("ACC_WIDTH", 32, "bits of an accumulator: those of four products to 64"),
+    Parameter("ACC_WIDTH", 18, "bits of an accumulator: those of four products to 64"),
     _MULTIPLIER,
 )
 
+# Sizes are neither equal nor powers of two, and sums wrap around: other defaults would hide faults.
 BENCHES: dict[str, Bench] = {
     bench.name: bench
     for bench in (
@@ -196,7 +192,6 @@ BENCHES: dict[str, Bench] = {
             module="tb_systolic_ws",
             rtl=("mac", "pe", "memory", "systolic"),
             parameters=(
-                # Nothing is square or a power of two, and sums wrap around: such values would hide faults.
                 Parameter("ROWS", 4, "rows of elements"),
                 Parameter("COLUMNS", 3, "columns of elements"),
                 *_OPERANDS,
@@ -215,8 +210,11 @@ BENCHES: dict[str, Bench] = {
             module="tb_systolic_os",
             rtl=("mac", "pe", "memory", "systolic"),
             parameters=(
-                *_ARRAY,
-                *_ELEMENT,
+                Parameter("ROWS", 5, "rows of elements"),
+                Parameter("COLUMNS", 3, "columns of elements"),
+                *_OPERANDS,
+                Parameter("ACC_WIDTH", 18, "bits of a sum: the product's to 64"),
+                *_DATAPATH,
                 Parameter("CLASS_WIDTH", 2, "bits of a frequency class, 1 or more"),
                 Parameter("STEP_WIDTH", 16, "bits of the number of k-steps of a tile"),
             ),
@@ -228,9 +226,9 @@ BENCHES: dict[str, Bench] = {
             module="tb_tensor_core",
             rtl=("mac", "pe", "tensor_core"),
             parameters=(
-                Parameter("M", 4, "rows of A and D"),
-                Parameter("N", 4, "columns of B and D"),
-                Parameter("K", 8, "length of the dot products, a multiple of 4"),
+                Parameter("M", 3, "rows of A and D"),
+                Parameter("N", 2, "columns of B and D"),
+                Parameter("K", 12, "length of the dot products, a multiple of 4"),
                 *_DOT_PRODUCT,
             ),
         ),

@@ -24,8 +24,8 @@ _ICARUS_MS = {
     "pe": 0.46,
     "pe_os": 0.46,
     "systolic_ws": 0.18,
-    "systolic_os": 0.24,
-    "tensor_core": 0.45,
+    "systolic_os": 0.13,
+    "tensor_core": 0.5,
     "dp4a": 0.65,
 }
 """Of a carry-save array with its sum, in a clock of the bench; in arrays some clocks are empty."""
@@ -35,7 +35,7 @@ _DOT_PRODUCT = {"booth_r4": 0.9, "behavioural": 0.25}
 """The same with the rows that compress the products."""
 _BY_BITS = 1.8
 """Exponent of the product of the widths."""
-_BUILD_S = {"tensor_core": 0.3, "dp4a": 0.3}
+_BUILD_S = {"tensor_core": 0.5, "dp4a": 0.3}
 """Of a multiplier in Verilator, where not 1.1."""
 
 
@@ -87,13 +87,13 @@ def _clocks(bench: str, values: Mapping[str, Value]) -> float:
     if bench == "systolic_ws":
         return 4_300 + 1_140 * of("ROWS") + 440 * of("COLUMNS") + 455 * of("DEPTH")
     if bench == "systolic_os":
-        return 2_900 + 340 * (of("ROWS") + of("COLUMNS"))
-    return 590 if bench == "tensor_core" else 2_700
+        return 11_000 + 700 * (of("ROWS") + of("COLUMNS"))
+    return 300 + 105 * of("K") if bench == "tensor_core" else 2_700
 
 
 def _multipliers(bench: str, values: Mapping[str, Value]) -> int:
-    sizes = {"mac": ("LANES",), "tensor_core": ("M", "N", "K")}.get(bench, ("ROWS", "COLUMNS"))
-    count = 4 if bench == "dp4a" else 1
+    sizes = {"mac": ("LANES",), "tensor_core": ("M", "N")}.get(bench, ("ROWS", "COLUMNS"))
+    count = 4 if bench in ("dp4a", "tensor_core") else 1
     for name in sizes:
         count *= _size(values, name)
     return count
