@@ -250,6 +250,7 @@ async def stalls(dut: HierarchyObject) -> None:
             bench.play(bench.random_tile())
         await bench.drained()
     bench.coverage.require()
+    bench.require_unasked()
     await bench.finish(5 * (bench.tiles // 4) * bench.shape.columns)
 
 
