@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """cocotb bench that plays mixed traffic into an array or the matrix unit and records its ports, to be played as gates.
 
-``traffic.json`` says how many clock cycles are wanted, of which ports, and which weights each frequency class may use;
+``traffic.json`` says how many clock cycles are wanted, of which ports, which weights each frequency class may use, and
+which transitions of activations are slow;
 ``ports.txt`` is what was recorded. Streams stall, tiles of all classes follow each other, so that the clock changes,
 and every result is compared with the model as in the bench of the design, whose name the test has.
 """
@@ -20,6 +21,7 @@ import tb_systolic_ws
 import tb_tensor_core
 from cocotb.handle import HierarchyObject
 from components.array_bench import STREAMS, ArrayBench
+from components.packing import I64
 from components.port_recorder import PortRecorder
 
 TURN = 6
@@ -38,8 +40,16 @@ class Traffic:
     def __init__(self, dut: HierarchyObject) -> None:
         settings = json.loads(Path("traffic.json").read_text(encoding="utf-8"))
         self.weights: dict[int, list[int]] = {int(kind): values for kind, values in settings["weights"].items()}
+        self._slow = np.array(settings["slow"], np.int64)
         self._cycles: int = settings["cycles"]
         self._recorder = PortRecorder(dut, settings["ports"])
+
+    def activations(self, drawn: I64, generator: np.random.Generator) -> I64:
+        """Activations of a tile, int64[slots, lanes]: those drawn, or slow transitions forth and back on each lane."""
+        if not len(self._slow) or generator.random() < 0.5:
+            return drawn
+        slots, lanes = drawn.shape
+        return self._slow[generator.integers(0, len(self._slow), lanes)][:, np.arange(slots) % 2].T
 
     async def play(
         self, bench: ArrayBench | tb_tensor_core.Bench, turn: Callable[[], None], stall: Callable[[], None]
@@ -74,7 +84,8 @@ async def systolic_ws(dut: HierarchyObject) -> None:
         for _ in range(TURN):
             tile = bench.random_tile(list(traffic.weights))
             blocks = [bench.numpy.choice(traffic.weights[k], (shape.rows, shape.columns)) for k in tile.classes]
-            bench.play(replace(tile, weight=np.concatenate(blocks)))
+            activation = traffic.activations(tile.activation, bench.numpy)
+            bench.play(replace(tile, weight=np.concatenate(blocks), activation=activation))
 
     await traffic.play_array(bench, turn)
 
@@ -88,7 +99,8 @@ async def systolic_os(dut: HierarchyObject) -> None:
         for _ in range(TURN):
             tile = bench.random_tile(list(traffic.weights))
             drawn = bench.numpy.choice(traffic.weights[tile.frequency_class], tile.weight.shape)
-            bench.play(replace(tile, weight=drawn))
+            activation = traffic.activations(tile.activation.T, bench.numpy).T
+            bench.play(replace(tile, weight=drawn, activation=activation))
 
     await traffic.play_array(bench, turn)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from halo.errors import HaloError
 from halo.flow.gate_level.array import CutGates, build_array, place_element
 from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
 from halo.flow.gate_level.trials import ErrorCurve, Trial, Trials
-from halo.flow.gate_level.unit_proof import MAX_FANOUT, UNITS, UnitProof, prove_unit
+from halo.flow.gate_level.unit_proof import MAX_FANOUT, UNITS, UnitProof, least_weights, prove_unit
 from halo.flow.runs.provenance import Recorder, RunRecord, read_record
 from halo.flow.runs.runfolder import new_run
 from halo.flow.simulators.benches import find_bench
@@ -48,6 +48,8 @@ PERIODS = 14
 """Points of an error curve."""
 AGREED = "Swaps bring weights of the class only, so the weight bits in which they agree never move."
 """Why a class has a clock of its own."""
+HOLD = "Hold times are not checked: they do not depend on the clock."
+"""What is left to static timing."""
 LATE = "Late: a register's data changed within its setup time before the edge, or spilled over it."
 """What is counted as late."""
 _SWEEP_WORK = 350_000
@@ -212,6 +214,7 @@ def _prove_element(
         "settle": clock.settle,
     }
     record.assume(AGREED)
+    record.assume(HOLD)
     record.assume("Wrong: a cycle with any wrong or unknown bit at an output port, sums where they are valid.")
     record.assume(LATE)
     trials = Trials(bounds, ClockedPlayer(array.design, array.library, work / "play"), config.seed)
@@ -225,7 +228,7 @@ def _prove_unit(config: GatesConfig, own: OwnModules | None, work: Path, folder:
     if not proof.has_classes and (config.weights or config.class_of is not None):
         raise HaloError(f"{config.bench} has no classes of weights", "Leave out the weights.")
     gates, clocks, done = prove_unit(
-        proof, lambda periods: _chosen(config, periods), config.period_ps, config.cycles, config.seed, record
+        proof, lambda *element: _chosen(config, *element), config.period_ps, config.cycles, config.seed, record
     )
     _note(record, gates, folder)
     record.results["class"] = {
@@ -235,6 +238,7 @@ def _prove_unit(config: GatesConfig, own: OwnModules | None, work: Path, folder:
         "class_ps": None if clocks.fast is None else clocks.fast.period_fs / FS_PER_PS,
         "period_ps": clocks.fast_fs / FS_PER_PS,
     }
+    record.assume(HOLD)
     record.assume(f"A net has at most {MAX_FANOUT} pins: synthesis puts buffers behind those that would have more.")
     if "memory" in find_bench(config.bench).rtl:
         record.assume("The memories (memory_1r1w) are registers and multiplexers, timed and played with the rest.")
@@ -250,8 +254,10 @@ def _prove_unit(config: GatesConfig, own: OwnModules | None, work: Path, folder:
     return done
 
 
-def _chosen(config: GatesConfig, periods: dict[int, int]) -> tuple[tuple[int, ...], int]:
-    """Weights of the class, and one that is slower.
+def _chosen(
+    config: GatesConfig, periods: Mapping[int, int], fastest: Callable[[], tuple[int, ...]]
+) -> tuple[tuple[int, ...], int]:
+    """Weights of the class, and one that is slower; ``fastest`` says which, where the options do not.
 
     Raises:
         HaloError: weights that the design does not have, or all of them.
@@ -263,9 +269,10 @@ def _chosen(config: GatesConfig, periods: dict[int, int]) -> tuple[tuple[int, ..
             )
     if config.weights:
         weights = tuple(sorted(set(config.weights)))
+    elif config.class_of is not None:
+        weights = tuple(w for w, period in periods.items() if period <= periods[config.class_of])
     else:
-        limit = _fastest(periods) if config.class_of is None else periods[config.class_of]
-        weights = tuple(w for w, period in periods.items() if period <= limit)
+        weights = fastest()
     outside = max(periods, key=lambda w: (periods[w], w))
     if outside in weights:
         raise HaloError(
@@ -275,7 +282,7 @@ def _chosen(config: GatesConfig, periods: dict[int, int]) -> tuple[tuple[int, ..
 
 
 def _class_clock(config: GatesConfig, bounds: ArrayBounds, periods: dict[int, int]) -> ClassClock:
-    weights, outside = _chosen(config, periods)
+    weights, outside = _chosen(config, periods, lambda: _fastest(periods))
     rest = max(bounds.at_rest(w).period_fs for w in weights)
     swap = bounds.swapping(weights).period_fs
     slower = min((p for w, p in periods.items() if w not in weights and p > rest), default=rest)
@@ -288,11 +295,12 @@ def _class_clock(config: GatesConfig, bounds: ArrayBounds, periods: dict[int, in
     return ClassClock(weights, outside, rest, swap, period, 0 if in_any_slot else settle, settle)
 
 
-def _fastest(periods: dict[int, int]) -> float:
-    """Period of the fastest class that is of use: more than one weight, and at least one in 32."""
+def _fastest(periods: Mapping[int, int]) -> tuple[int, ...]:
+    """The fastest class that is of use, with weights at rest."""
     known = np.array(list(periods.values()), np.float64)
     levels = best_periods(known, CLASSES)
-    return next(level for level in levels[::-1] if np.count_nonzero(known <= level) >= max(2, len(known) // 32))
+    limit = next(level for level in levels[::-1] if np.count_nonzero(known <= level) >= least_weights(len(known)))
+    return tuple(w for w, period in periods.items() if period <= limit)
 
 
 def _note(record: Recorder, gates: CutGates, folder: Path) -> None:
@@ -306,7 +314,6 @@ def _note(record: Recorder, gates: CutGates, folder: Path) -> None:
     )
     for sentence in gates.assumptions:
         record.assume(sentence)
-    record.assume("Hold times are not checked: they do not depend on the clock.")
 
 
 def _trials(config: GatesConfig, trials: Trials, clock: ClassClock, record: Recorder) -> list[Trial]:

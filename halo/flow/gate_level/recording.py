@@ -88,6 +88,7 @@ def record(
     cycles: int,
     workdir: Path,
     *,
+    slow: Sequence[tuple[int, int]] = (),
     own: OwnModules | None = None,
     seed: int = 1,
 ) -> Recording:
@@ -100,6 +101,7 @@ def record(
         weights: values that tiles of each frequency class may use.
         cycles: how many clock cycles.
         workdir: folder for the simulation.
+        slow: transitions of an activation, before and after, that half of the tiles of an array play in turn.
         own: modules of the user's.
         seed: of the traffic.
 
@@ -107,7 +109,12 @@ def record(
         HaloError: as ``simulate``, or the RTL gives a wrong result.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    settings = {"cycles": cycles, "ports": list(ports), "weights": {kind: list(own) for kind, own in weights.items()}}
+    settings = {
+        "cycles": cycles,
+        "ports": list(ports),
+        "weights": {kind: list(values) for kind, values in weights.items()},
+        "slow": list(slow),
+    }
     (workdir / "traffic.json").write_text(json.dumps(settings), encoding="utf-8")
     traffic = replace(find_bench(bench), module=BENCH)
     result = simulate(traffic, "icarus", parameters, workdir=workdir, seed=seed, tests=[bench], own=own)

@@ -17,6 +17,10 @@ from halo.report.gates import gates_report
 from halo.report.text import render
 
 needs_icarus = pytest.mark.skipif(shutil.which("vvp") is None, reason="Icarus Verilog is not installed")
+OWN = """module my_mul(input signed [3:0] weight_i, activation_i, output signed [7:0] product_o);
+    assign product_o = weight_i * activation_i;
+endmodule
+"""
 WIDTHS = (("WEIGHT_WIDTH", 4), ("ACTIVATION_WIDTH", 4), ("ACC_WIDTH", 10))
 
 
@@ -56,14 +60,22 @@ def test_element_from_the_command_line(
 @pytest.mark.slow
 @needs_icarus
 def test_a_period_too_short_fails_and_is_told(osu018: Path, tmp_path: Path) -> None:
-    """A whole array, whose class of weights has a clock that it cannot keep."""
-    params = (*WIDTHS, ("ROWS", 1), ("COLUMNS", 1), ("DEPTH", 1))
+    """A whole array around a multiplier of the user's, whose class of weights has a clock that it cannot keep."""
+    (tmp_path / "own.v").write_text(OWN, encoding="utf-8")
+    params = (*WIDTHS, ("ROWS", 1), ("COLUMNS", 1), ("DEPTH", 1), ("MULTIPLIER", "my_mul"))
     config = GatesConfig(
-        "systolic_ws", (osu018,), tmp_path / "run", (-8, 0), params=params, period_ps=1200.0, cycles=60
+        bench="systolic_ws",
+        liberty=(osu018,),
+        run_folder=tmp_path / "run",
+        files=(tmp_path / "own.v",),
+        params=params,
+        period_ps=1500.0,
+        cycles=100,
     )
     stages: list[str] = []
     result = play_gates(config, lambda stage, done, total: stages.append(stage))
-    assert any("3 times 60 clocks of" in stage and "about" in stage for stage in stages)
+    assert any("3 times 100 clocks of" in stage and "about" in stage for stage in stages)
+    assert result.record.results["class"]["weights"] == [-8, 0]  # the multiples that are fastest while they swap
     assert result.record.results["design"] == "systolic_ws" and result.error_rates.empty
     assert not result.passed and "<td>" in result._repr_html_()
     trials = pd.read_csv(config.run_folder / TRIALS)
