@@ -7,8 +7,9 @@ Nothing is read from names but ports. A zero-delay run of a recording (``recordi
   every transition of each of them (``class_period``). Any choice of registers is sound, this one is tight.
 - *Held bits*: with weights of the class only, on the weight port in every clock, some registers stay still and
   provably do so (``Registered.kept``): the bits in which the class agrees, wherever weights are, and what follows from
-  them. Those of them that stay still while the recorded classes take turns too are the weights in use and what they
-  imply. They are held in the bound of the class; buffers of the next weights, which may be of another class, are not.
+  them. Those of them that stay still while the recorded classes take turns too, and do not depend on activations, are
+  the weights in use. They are held in the bound of the class; buffers of the next weights, which may be of another
+  class, and bits of sums are not.
 
 All other registers of the unit, of streams, skew, controllers, accumulators and memories, are bounded with everything
 free that is not held, so the period of a class is that of the whole unit.
@@ -165,19 +166,28 @@ class GateUnit:
             kind: its number in the recording.
         """
         design, recording = self.gates.design, self.recording
-        ports = self.ports(recording)
-        inputs = design.clocked.netlist.inputs
-        lanes = self._drawn(weights, len(recording), len(inputs[f"{WEIGHT}_tdata"]) // self.weight_bits)
-        place = {int(net): i for i, net in enumerate(design.port_sources)}
-        for bit, net in enumerate(inputs[f"{WEIGHT}_tdata"]):
-            ports[:, place[net]] = lanes[:, bit]
+        source = design.timed.circuit.source
+        ports = self._drawn(WEIGHT, weights, self.weight_bits, 1)
         steady = len(recording) // 2
         kept = design.kept(design.run(ports).sources[steady:])
         real = self.trace.sources[self.settled(kind, recording)]
-        still = dict(zip(design.timed.circuit.source.tolist(), real[0].tolist(), strict=True))
-        for net in design.timed.circuit.source[(real != real[0]).any(axis=0)].tolist():
+        still = dict(zip(source.tolist(), real[0].tolist(), strict=True))
+        for net in source[(real != real[0]).any(axis=0) | self.with_activations].tolist():
             del still[net]
         return {net: value for net, value in kept.items() if still.get(net) == value}
+
+    @cached_property
+    def with_activations(self) -> BOOL:
+        """bool[S], sources that depend on activations, such as products and sums.
+
+        Bits of them may be constant while a class is in use and not be so yet in its first slot.
+        """
+        values = Encoding("twos_complement", self.activation_bits).values
+        runs = [
+            self.gates.design.run(self._drawn(ACTIVATION, values, self.activation_bits, seed)).sources
+            for seed in (2, 3)
+        ]
+        return np.asarray((runs[0] != runs[1]).any(axis=0))
 
     def settled(self, kind: int, recording: Recording) -> BOOL:
         """bool[T], cycles with the clock of a class in which the elements have weights of that class only.
@@ -204,9 +214,12 @@ class GateUnit:
         fixed = {} if weights is None else self.held(weights, kind)
         return bounded_period(self.gates.design, fixed, self.activations)
 
-    def _drawn(self, weights: Sequence[int], cycles: int, lanes: int) -> U8:
-        """uint8[cycles, lanes * weight_bits], weights drawn from some values."""
-        patterns = Encoding("twos_complement", self.weight_bits).pattern(np.array(weights, np.int64))
-        drawn = np.random.default_rng(1).choice(patterns, (cycles, lanes))
-        bits = drawn[:, :, None] >> np.arange(self.weight_bits) & 1
-        return bits.reshape(cycles, -1).astype(np.uint8)
+    def _drawn(self, stream: str, values: Sequence[int], width: int, seed: int) -> U8:
+        """The ports as recorded, with data of a stream drawn from some values in every clock."""
+        design = self.gates.design
+        ports, nets = self.ports(self.recording), design.clocked.netlist.inputs[f"{stream}_tdata"]
+        patterns = Encoding("twos_complement", width).pattern(np.array(values, np.int64))
+        drawn = np.random.default_rng(seed).choice(patterns, (len(ports), len(nets) // width))
+        place = {int(net): i for i, net in enumerate(design.port_sources)}
+        ports[:, [place[net] for net in nets]] = (drawn[:, :, None] >> np.arange(width) & 1).reshape(len(ports), -1)
+        return ports
