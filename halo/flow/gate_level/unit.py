@@ -174,7 +174,16 @@ class GateUnit:
         still = dict(zip(source.tolist(), real[0].tolist(), strict=True))
         for net in source[(real != real[0]).any(axis=0) | self.with_activations].tolist():
             del still[net]
-        return {net: value for net, value in kept.items() if still.get(net) == value}
+        near = self._before_element_ends()
+        return {net: value for net, value in kept.items() if net in near and still.get(net) == value}
+
+    def _before_element_ends(self) -> set[int]:
+        """Nets with a path to where the elements take products and sums."""
+        circuit, near = self.gates.design.timed.circuit, set(self.element_ends)
+        for gate in range(circuit.gates - 1, -1, -1):  # gates come after those that drive them
+            if int(circuit.out[gate]) in near:
+                near.update(circuit.pin_net[circuit.pin_start[gate] : circuit.pin_start[gate + 1]].tolist())
+        return near
 
     @cached_property
     def with_activations(self) -> BOOL:
