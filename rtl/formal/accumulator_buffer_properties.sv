@@ -3,9 +3,9 @@
 // queue never gets a row that it has no room for; the memory is never read and written at one address.
 //
 // The sender keeps its word (ws_control does, by its own proof): all k-tiles of an output tile have the same rows, a
-// row comes again 4 clocks later or more, and an output tile begins when the queue has room for all of its rows. One row,
-// any of them, is followed from its first k-tile to the queue (result_store, whose own proof says that rows leave it in
-// order and unchanged). DEPTH is 4 at most, since each word of the memory has a name here.
+// row comes again 4 clocks later or more, and an output tile begins when the queue has room for all of its rows. One
+// row, any of them, is followed from its first k-tile to the queue (result_store, whose own proof says that rows leave
+// it in order and unchanged). DEPTH is 4 at most, since each word of the memory has a name here.
 `default_nettype none
 
 module accumulator_buffer_properties #(
@@ -142,7 +142,7 @@ module accumulator_buffer_properties #(
         .DEPTH    (DEPTH)
     ) u_buffer (
         .clk_i      (clk_i),
-        .rst_ni     (rst_n),
+        .srst_ni    (rst_n),
         .row_valid_i(send),
         .first_i    (first_q),
         .last_i     (last),

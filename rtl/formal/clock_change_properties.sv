@@ -39,7 +39,7 @@ module clock_change_properties #(
         .CLASS_WIDTH(CLASS_WIDTH)
     ) u_change (
         .clk_i              (clk_i),
-        .rst_ni             (rst_n),
+        .srst_ni            (rst_n),
         .tile_valid_i       (tile_q),
         .tile_class_i       (class_q),
         .idle_i             (idle_i),

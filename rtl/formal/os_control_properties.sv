@@ -121,7 +121,7 @@ module os_control_properties #(
         .DEPTH      (DEPTH)
     ) u_control (
         .clk_i              (clk_i),
-        .rst_ni             (rst_n),
+        .srst_ni            (rst_n),
         .command_class_i    (class_i),
         .command_rows_i     (rows_i[ROW_BITS-1:0]),
         .command_steps_i    (steps_i),

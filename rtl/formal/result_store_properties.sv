@@ -53,7 +53,7 @@ module result_store_properties #(
         .DEPTH(DEPTH)
     ) u_store (
         .clk_i   (clk_i),
-        .rst_ni  (rst_n),
+        .srst_ni (rst_n),
         .write_i (write),
         .data_i  (data_i),
         .tdata_o (data),

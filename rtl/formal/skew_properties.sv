@@ -12,7 +12,7 @@ module skew_properties #(
     parameter RESET   = 0
 ) (
     input wire                   clk_i,
-    input wire                   rst_ni,
+    input wire                   srst_ni,
     input wire [LANES*WIDTH-1:0] data_i
 );
 
@@ -29,10 +29,10 @@ module skew_properties #(
         .LEAST  (LEAST),
         .RESET  (RESET)
     ) u_skew (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i(data_i),
-        .data_o(data)
+        .clk_i  (clk_i),
+        .srst_ni(srst_ni),
+        .data_i (data_i),
+        .data_o (data)
     );
 
     genvar i;
@@ -40,9 +40,9 @@ module skew_properties #(
     generate
         for (i = 0; i < HISTORY; i = i + 1) begin : g_history
             always @(posedge clk_i) begin
-                if (RESET != 0 && !rst_ni) before_q[i] <= 0;
+                if (RESET != 0 && !srst_ni) before_q[i] <= 0;
                 else before_q[i] <= (i == 0) ? data_i : before_q[(i == 0) ? 0 : i-1];
-                known_q[i] <= (RESET != 0 && !rst_ni) || ((i == 0) ? 1'b1 : known_q[(i == 0) ? 0 : i-1]);
+                known_q[i] <= (RESET != 0 && !srst_ni) || ((i == 0) ? 1'b1 : known_q[(i == 0) ? 0 : i-1]);
             end
         end
         for (i = 0; i < LANES; i = i + 1) begin : g_lane

@@ -33,7 +33,7 @@ module stream_register_properties #(
         .WIDTH(WIDTH)
     ) u_register (
         .clk_i   (clk_i),
-        .rst_ni  (rst_n),
+        .srst_ni (rst_n),
         .tdata_i (tdata_i),
         .tvalid_i(tvalid_i),
         .tready_o(ready),
@@ -47,7 +47,7 @@ module stream_register_properties #(
         .WIDTH(WIDTH)
     ) u_other (
         .clk_i   (clk_i),
-        .rst_ni  (rst_n),
+        .srst_ni (rst_n),
         .tdata_i (tdata_i),
         .tvalid_i(other_valid_i),
         .tready_o(other_ready),

@@ -37,7 +37,7 @@ module synchronizer_properties (
         .CLASS_WIDTH(1)
     ) u_change (
         .clk_i              (clk_i),
-        .rst_ni             (rst_n),
+        .srst_ni            (rst_n),
         .tile_valid_i       (tile_q),
         .tile_class_i       (class_q),
         .idle_i             (idle_i),

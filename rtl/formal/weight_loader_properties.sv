@@ -28,7 +28,7 @@ module weight_loader_properties #(
         .ROWS(ROWS)
     ) u_loader (
         .clk_i  (clk_i),
-        .rst_ni (rst_n),
+        .srst_ni(rst_n),
         .valid_i(valid_i),
         .ready_o(ready),
         .start_i(start),

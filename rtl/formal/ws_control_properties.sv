@@ -122,7 +122,7 @@ module ws_control_properties #(
         .LATENCY    (LATENCY)
     ) u_control (
         .clk_i              (clk_i),
-        .rst_ni             (rst_n),
+        .srst_ni            (rst_n),
         .command_class_i    (class_i),
         .command_last_i     (last_i),
         .command_first_i    (!open_q),

@@ -57,8 +57,8 @@ module fp32_add (
     assign exponent   = greater ? a_exponent : b_exponent;
     assign distance   = greater ? a_less_b : b_less_a;
 
-    // The smaller significand at the exponent of the larger one: guard and round bit below it, then the sticky bit. From
-    // a distance of 26 on, the sticky bit makes no difference to the nearest number.
+    // The smaller significand at the exponent of the larger one: guard and round bit below it, then the sticky bit.
+    // From a distance of 26 on, the sticky bit makes no difference to the nearest number.
     wire [25:0] aligned;
     wire        sticky;
     wire        far;  // nothing is left

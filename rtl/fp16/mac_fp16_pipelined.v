@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // mac_fp16_pipelined: mac_fp16 with a register between multiplier and adder.
 //
-// psum_o is psum_i of this clock plus the product of the operands of the clock before. No reset: the product leaves with
-// the next clock.
+// psum_o is psum_i of this clock plus the product of the operands of the clock before. No reset: the product leaves
+// with the next clock.
 //
 // clk_i          clock
 // weight_i       binary16; held still while the activation changes

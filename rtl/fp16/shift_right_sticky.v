@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // shift_right_sticky: result_o = value_i >> amount_i, and sticky_o tells whether a one was shifted out.
 //
-// Combinational: a level of multiplexers for each bit of the amount, the smallest first, so that the bits that leave are
-// collected beside the shift. Amounts of WIDTH and more leave nothing but the sticky bit.
+// Combinational: a level of multiplexers for each bit of the amount, the smallest first, so that the bits that leave
+// are collected beside the shift. Amounts of WIDTH and more leave nothing but the sticky bit.
 //
 // WIDTH      of value and result
 // BITS       of the amount, at most as many as are needed for WIDTH: larger amounts are the caller's

@@ -13,9 +13,9 @@
 //                                             0..2   3   4   5   6   7
 //   addend as last row of a plain array          7   6   5   4   3   2
 //   this arrangement                             6   5   4   3   3   3
-// Weights with m - 3 trailing zeros or more (3-bit weights moved to the left end) thus form one fast class. Static delay
-// (OpenSTA, osu018, 24-bit addend, ns) over odd weights, multiples of 16, multiples of 32: plain array 3.35, 2.68,
-// 2.36 (1.42 : 1.14 : 1); this arrangement 3.08, 2.37, 2.10 (1.46 : 1.13 : 1), so every class is faster, and the
+// Weights with m - 3 trailing zeros or more (3-bit weights moved to the left end) thus form one fast class. Static
+// delay (OpenSTA, osu018, 24-bit addend, ns) over odd weights, multiples of 16, multiples of 32: plain array 3.35,
+// 2.68, 2.36 (1.42 : 1.14 : 1); this arrangement 3.08, 2.37, 2.10 (1.46 : 1.13 : 1), so every class is faster, and the
 // fastest gains most. A separate adder behind a finished product: 3.63, 3.07, 2.79 (1.30 : 1.10 : 1).
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 or more each
@@ -62,7 +62,8 @@ module csa_array #(
             // The condition: Yosys 0.70 writes past its memory where a part select leaves the vector, and it evaluates
             // this before it sees that the wrapper refuses so small a WIDTH.
             for (n = 0; n < bits; n = n + 1) begin
-                if (n + ACTIVATION_WIDTH <= WIDTH) signal_columns[row_of(n)*WIDTH+n+:ACTIVATION_WIDTH] = {ACTIVATION_WIDTH{1'b1}};
+                if (n + ACTIVATION_WIDTH <= WIDTH)
+                    signal_columns[row_of(n)*WIDTH+n+:ACTIVATION_WIDTH] = {ACTIVATION_WIDTH{1'b1}};
             end
             if (ADDEND != 0) signal_columns[ADDEND_ROW*WIDTH+:WIDTH] = {WIDTH{1'b1}};
         end

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// mac_sign_magnitude: psum_o = psum_i + weight_i * activation_i, signed: carry-save array over sign and magnitude of the weight.
+// mac_sign_magnitude: psum_o = psum_i + weight_i * activation_i, signed: carry-save array over sign and magnitude of
+// the weight.
 //
 // Combinational. See sign_magnitude for the structure.
 //

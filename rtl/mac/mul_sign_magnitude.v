@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// mul_sign_magnitude: product_o = weight_i * activation_i, signed: carry-save array over sign and magnitude of the weight.
+// mul_sign_magnitude: product_o = weight_i * activation_i, signed: carry-save array over sign and magnitude of the
+// weight.
 //
 // Combinational. See sign_magnitude for the structure.
 //

@@ -54,7 +54,8 @@ module sign_magnitude #(
             // The condition: Yosys 0.70 writes past its memory where a part select leaves the vector, and it evaluates
             // this before it sees that the wrapper refuses so small a WIDTH.
             for (n = 0; n < bits; n = n + 1) begin
-                if (n + ACTIVATION_WIDTH <= WIDTH) signal_columns[row_of(n)*WIDTH+n+:ACTIVATION_WIDTH] = {ACTIVATION_WIDTH{1'b1}};
+                if (n + ACTIVATION_WIDTH <= WIDTH)
+                    signal_columns[row_of(n)*WIDTH+n+:ACTIVATION_WIDTH] = {ACTIVATION_WIDTH{1'b1}};
             end
             if (ADDEND != 0) signal_columns[ADDEND_ROW*WIDTH+:WIDTH] = {WIDTH{1'b1}};
         end

@@ -6,9 +6,9 @@
 // Without PIPELINE and CARRY_SAVE it is one of the MACs of rtl/mac, in which the partial sum is part of the array;
 // otherwise a multiplier, and a Kogge-Stone adder or, for carry-save sums, a row of full adders after it.
 //
-// MULTIPLIER = "external" takes the arithmetic from outside of rtl/: modules mac_external and mul_external with the ports
-// and parameters of mac_csa_array and mul_csa_array, of which only the one that PIPELINE and CARRY_SAVE ask for need be
-// there. halo sim --source writes them around a module of the user's.
+// MULTIPLIER = "external" takes the arithmetic from outside of rtl/: modules mac_external and mul_external with the
+// ports and parameters of mac_csa_array and mul_csa_array, of which only the one that PIPELINE and CARRY_SAVE ask for
+// need be there. halo sim --source writes them around a module of the user's.
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits

@@ -15,7 +15,7 @@
 // MULTIPLIER                       family: "csa_array", "booth_r4", "sign_magnitude" or "behavioural"
 // PIPELINE                         1: register between multiplier and adder
 // CARRY_SAVE                       1: the sum is kept as two vectors, {carry, sum}, whose sum it is
-// clk_i, rst_ni                    clock; synchronous reset, active low
+// clk_i, srst_ni                   clock; synchronous reset, active low
 // valid_i, valid_o                 a slot of a tile, to the right; first and last of its tile:
 // first_i, first_o                   the accumulation restarts
 // last_i, last_o                     the sum is handed on with this product
@@ -34,7 +34,7 @@ module pe_os #(
     parameter CARRY_SAVE       = 0
 ) (
     input  wire                                      clk_i,
-    input  wire                                      rst_ni,
+    input  wire                                      srst_ni,
     // operands
     input  wire                                      valid_i,
     input  wire                                      first_i,
@@ -82,7 +82,7 @@ module pe_os #(
     assign addend = adding_first ? {SUM_WIDTH{1'b0}} : sum_q;
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             valid_q       <= 1'b0;
             drain_valid_q <= 1'b0;
         end else begin
@@ -97,7 +97,7 @@ module pe_os #(
             last_q       <= last_i;
             activation_q <= activation_i;
         end
-        if (!rst_ni) weight_q <= {WEIGHT_WIDTH{1'b0}};
+        if (!srst_ni) weight_q <= {WEIGHT_WIDTH{1'b0}};
         else if (valid_i) weight_q <= weight_i;
         if (adding) sum_q <= sum_d;
         if (adding && adding_last) drain_q <= sum_d;
@@ -125,7 +125,7 @@ module pe_os #(
             reg product_first_q;
             reg product_last_q;
             always @(posedge clk_i) begin
-                if (!rst_ni) product_valid_q <= 1'b0;
+                if (!srst_ni) product_valid_q <= 1'b0;
                 else product_valid_q <= valid_q;
                 product_first_q <= first_q;
                 product_last_q  <= last_q;

@@ -13,7 +13,7 @@
 // MULTIPLIER                       family: "csa_array", "booth_r4", "sign_magnitude" or "behavioural"
 // PIPELINE                         1: a register between multiplier and adder
 // CARRY_SAVE                       1: partial sums are {carry, sum}, two numbers of ACC_WIDTH bits that add up to it
-// clk_i, rst_ni                    clock; synchronous reset, active low
+// clk_i, srst_ni                   clock; synchronous reset, active low
 // weight_i, weight_o               weights on their way down the column
 // weight_load_i, weight_load_o     weight_i of this clock is the weight of the next tile
 // activation_i, activation_o       activation; taken with valid_i only, so that empty slots switch nothing
@@ -32,7 +32,7 @@ module pe_ws #(
     parameter CARRY_SAVE       = 0
 ) (
     input  wire                                       clk_i,
-    input  wire                                       rst_ni,
+    input  wire                                       srst_ni,
     // weights, downwards; their load enable, to the right
     input  wire signed [WEIGHT_WIDTH-1:0]             weight_i,
     output wire signed [WEIGHT_WIDTH-1:0]             weight_o,
@@ -67,7 +67,7 @@ module pe_ws #(
     assign valid_path = {psum_valid_q, valid_q};
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             load_q       <= 1'b0;
             valid_q      <= 1'b0;
             swap_q       <= 1'b0;

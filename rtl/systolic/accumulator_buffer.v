@@ -3,7 +3,8 @@
 //
 // A memory holds the sums of the output tile in progress, one row each. Its rows are read, added to and written back
 // once a k-tile; those of the last k-tile go to a result_store of 2 * DEPTH rows instead, room for two output tiles of
-// DEPTH rows (ping-pong) or for more smaller ones. Whoever sends rows has reserved that room: the input cannot be stalled.
+// DEPTH rows (ping-pong) or for more smaller ones. Whoever sends rows has reserved that room: the input cannot be
+// stalled.
 //
 // Latency: flags in clock t, their row in t + 1; it is read in t, added in t + 2, written back or queued in t + 3, and
 // offered in t + 6. So the same row of two k-tiles must be 4 clocks apart, or more.
@@ -14,7 +15,7 @@
 //
 // COLUMNS, ACC_WIDTH         sums a row, bits a sum
 // DEPTH                      rows of the longest tile, 1 or more
-// clk_i, rst_ni              clock; synchronous reset, active low
+// clk_i, srst_ni             clock; synchronous reset, active low
 // row_valid_i                a row of one k-tile comes in the next clock
 // first_i, last_i            it is of the first (replaces what the memory holds), of the last k-tile of its output tile
 // end_i                      it is the last row of its tile
@@ -28,7 +29,7 @@ module accumulator_buffer #(
     parameter DEPTH     = 16
 ) (
     input  wire                         clk_i,
-    input  wire                         rst_ni,
+    input  wire                         srst_ni,
     // rows from the array
     input  wire                         row_valid_i,
     input  wire                         first_i,
@@ -66,7 +67,7 @@ module accumulator_buffer #(
     end
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             index_q  <= {INDEX_BITS{1'b0}};
             write_q  <= 3'b000;
             finish_q <= 3'b000;
@@ -109,7 +110,7 @@ module accumulator_buffer #(
         .DEPTH(2 * DEPTH)
     ) u_store (
         .clk_i   (clk_i),
-        .rst_ni  (rst_ni),
+        .srst_ni (srst_ni),
         .write_i (finish_q[2]),
         .data_i  ({end_q[2], sums}),
         .tdata_o ({tlast_o, tdata_o}),

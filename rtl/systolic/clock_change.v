@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// clock_change: asks for the clock of a tile's frequency class with a four-phase handshake and holds the tile back until
-// it has it.
+// clock_change: asks for the clock of a tile's frequency class with a four-phase handshake and holds the tile back
+// until it has it.
 //
-//     request      __/^^^^^^^^\_______      raised once the array is idle and the acknowledge of the last change is gone
+//     request      __/^^^^^^^^\_______      raised once the array is idle and the last change's acknowledge is gone
 //     class        --<  class >-------      stands still from the request on, until the next one
 //     acknowledge  _______/^^^^^^^\___      the clock has the class's period; any wait, both times
 //     granted      ^^______________/^^      (for the class of the tile)
@@ -12,7 +12,7 @@
 // The class after reset is 0. A reset that cuts a handshake short grants nothing until the acknowledge has fallen.
 //
 // CLASS_WIDTH            bits of a class, 1 or more
-// clk_i, rst_ni          clock; synchronous reset, active low
+// clk_i, srst_ni         clock; synchronous reset, active low
 // tile_valid_i           a tile waits or runs
 // tile_class_i           its class
 // idle_i                 nothing is under way in the array
@@ -25,7 +25,7 @@ module clock_change #(
     parameter CLASS_WIDTH = 2
 ) (
     input  wire                   clk_i,
-    input  wire                   rst_ni,
+    input  wire                   srst_ni,
     // tile controller
     input  wire                   tile_valid_i,
     input  wire [CLASS_WIDTH-1:0] tile_class_i,
@@ -50,7 +50,7 @@ module clock_change #(
     assign clock_class_o   = class_q;
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             request_q <= 1'b0;
             class_q   <= {CLASS_WIDTH{1'b0}};
         end else if (at_rest && tile_valid_i && !same && idle_i) begin

@@ -20,7 +20,7 @@
 // ROWS, CLASS_WIDTH, STEP_WIDTH   of systolic_os
 // COLLECT                clocks from a decision to the row of sums at the result store, for row 0 (row r: 2 r more)
 // DEPTH                  rows the result store holds
-// clk_i, rst_ni          clock; synchronous reset, active low
+// clk_i, srst_ni         clock; synchronous reset, active low
 // command_*              one beat a tile
 // operands_valid_i, operands_use_o   both operands are there; they are those of a slot
 // slot_o, clear_o        in the clock after the decision: a slot; it is one of zeros. If not:
@@ -39,7 +39,7 @@ module os_control #(
     parameter DEPTH       = 15
 ) (
     input  wire                      clk_i,
-    input  wire                      rst_ni,
+    input  wire                      srst_ni,
     // tiles
     input  wire [   CLASS_WIDTH-1:0] command_class_i,
     input  wire [$clog2(ROWS+1)-1:0] command_rows_i,
@@ -99,7 +99,7 @@ module os_control #(
     // Of the result store.
     reg                    taken_q;  // a row left in the clock before
     reg                    fits_q;  // there is room for the tile that runs
-    reg  [ COUNT_BITS-1:0] room_q;  // rows that are not reserved, but for those of a tile that ended in the clock before
+    reg  [ COUNT_BITS-1:0] room_q;  // rows not reserved, but for those of a tile that ended in the clock before
     // For the array.
     reg                    slot_q;
     reg                    clear_q;
@@ -136,7 +136,7 @@ module os_control #(
     assign finish = step && last;
     assign clear  = ended_q && !open_q;
 
-    assign command_ready_o = rst_ni && (!(load_q ? valid[1] : valid[0]) || finish);
+    assign command_ready_o = srst_ni && (!(load_q ? valid[1] : valid[0]) || finish);
     assign operands_use_o  = step;
     assign slot_o          = slot_q;
     assign clear_o         = clear_q;
@@ -166,7 +166,7 @@ module os_control #(
     endgenerate
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             load_q  <= 1'b0;
             run_q   <= 1'b0;
             open_q  <= 1'b0;
@@ -181,7 +181,7 @@ module os_control #(
     end
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             ended_q   <= 1'b0;
             spaced_q  <= 1'b1;
             spacing_q <= NO_SPACE;
@@ -209,7 +209,7 @@ module os_control #(
     end
 
     always @(posedge clk_i) begin
-        if (!rst_ni) slot_q <= 1'b0;
+        if (!srst_ni) slot_q <= 1'b0;
         else slot_q <= step || clear;
 
         clear_q      <= clear;
@@ -225,7 +225,7 @@ module os_control #(
         .ROW_BITS   (COUNT_BITS)
     ) u_tile_0 (
         .clk_i  (clk_i),
-        .rst_ni (rst_ni),
+        .srst_ni(srst_ni),
         .load_i (load[0]),
         .class_i(command_class_i),
         .rows_i (command_rows_i),
@@ -244,7 +244,7 @@ module os_control #(
         .ROW_BITS   (COUNT_BITS)
     ) u_tile_1 (
         .clk_i  (clk_i),
-        .rst_ni (rst_ni),
+        .srst_ni(srst_ni),
         .load_i (load[1]),
         .class_i(command_class_i),
         .rows_i (command_rows_i),
@@ -260,7 +260,7 @@ module os_control #(
         .CLASS_WIDTH(CLASS_WIDTH)
     ) u_clock_change (
         .clk_i              (clk_i),
-        .rst_ni             (rst_ni),
+        .srst_ni            (srst_ni),
         .tile_valid_i       (run_q ? valid[1] : valid[0]),
         .tile_class_i       (run_class),
         .idle_i             (!ended_q && flush_q == NO_CLOCK),

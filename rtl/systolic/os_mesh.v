@@ -8,7 +8,7 @@
 //
 // ROWS, COLUMNS           1 or more each
 // other parameters        of pe_os
-// clk_i, rst_ni           clock; synchronous reset, active low
+// clk_i, srst_ni          clock; synchronous reset, active low
 // valid_i, first_i, last_i   of each row, row 0 lowest
 // activation_i            one a row
 // weight_i                one a column, column 0 lowest
@@ -27,7 +27,7 @@ module os_mesh #(
     parameter CARRY_SAVE       = 0
 ) (
     input  wire                                              clk_i,
-    input  wire                                              rst_ni,
+    input  wire                                              srst_ni,
     input  wire [ROWS-1:0]                                   valid_i,
     input  wire [ROWS-1:0]                                   first_i,
     input  wire [ROWS-1:0]                                   last_i,
@@ -100,7 +100,7 @@ module os_mesh #(
                     .CARRY_SAVE      (CARRY_SAVE)
                 ) u_pe (
                     .clk_i        (clk_i),
-                    .rst_ni       (rst_ni),
+                    .srst_ni      (srst_ni),
                     .valid_i      (valid_left),
                     .first_i      (first_left),
                     .last_i       (last_left),

@@ -8,7 +8,7 @@
 //
 // ROWS, CLASS_WIDTH, STEP_WIDTH   of systolic_os
 // ROW_BITS         of rows_o
-// clk_i, rst_ni    clock; synchronous reset, active low
+// clk_i, srst_ni   clock; synchronous reset, active low
 // load_i, class_i, rows_i, steps_i   a command
 // step_i           a slot of this tile
 // valid_o          a tile is there:
@@ -23,7 +23,7 @@ module os_tile #(
     parameter ROW_BITS    = 4
 ) (
     input  wire                      clk_i,
-    input  wire                      rst_ni,
+    input  wire                      srst_ni,
     input  wire                      load_i,
     input  wire [   CLASS_WIDTH-1:0] class_i,
     input  wire [$clog2(ROWS+1)-1:0] rows_i,
@@ -61,7 +61,7 @@ module os_tile #(
     assign given_rows = {{(ROW_BITS - $clog2(ROWS + 1)) {1'b0}}, rows_i};
 
     always @(posedge clk_i) begin
-        if (!rst_ni) valid_q <= 1'b0;
+        if (!srst_ni) valid_q <= 1'b0;
         else valid_q <= load_i || !open;
 
         // Whatever stands at the inputs, so that nothing waits for load_i: it says whether this is a command.

@@ -3,12 +3,13 @@
 // has made sure that there is room.
 //
 // Latency: a row written in clock t is offered from clock t + 3 on, or in the clock after the row before it has left if
-// that is later: one row a clock in and out. tdata_o and tvalid_o are registers, so tvalid_o does not wait for tready_i.
-// A row passes the memory, the memory's output and the output register, and takes one of the DEPTH places until it has
-// left. The reset empties the queue; tvalid_o is low in the clock after it and until a row has come through.
+// that is later: one row a clock in and out. tdata_o and tvalid_o are registers, so tvalid_o does not wait for
+// tready_i. A row passes the memory, the memory's output and the output register, and takes one of the DEPTH places
+// until it has left. The reset empties the queue; tvalid_o is low in the clock after it and until a row has come
+// through.
 //
 // WIDTH, DEPTH       bits of a row; rows held, 1 or more, not only powers of two
-// clk_i, rst_ni      clock; synchronous reset, active low
+// clk_i, srst_ni     clock; synchronous reset, active low
 // write_i, data_i    takes a row, never while DEPTH rows are held
 // tdata_o, tvalid_o, tready_i   the oldest row
 `default_nettype none
@@ -18,7 +19,7 @@ module result_store #(
     parameter DEPTH = 8
 ) (
     input  wire             clk_i,
-    input  wire             rst_ni,
+    input  wire             srst_ni,
     input  wire             write_i,
     input  wire [WIDTH-1:0] data_i,
     output wire [WIDTH-1:0] tdata_o,
@@ -65,7 +66,7 @@ module result_store #(
     );
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             write_q   <= {INDEX_BITS{1'b0}};
             read_q    <= {INDEX_BITS{1'b0}};
             held_q    <= {COUNT_BITS{1'b0}};

@@ -7,7 +7,7 @@
 // REVERSE         0: lane i waits i clocks (skew); 1: lane i waits LANES - 1 - i clocks (de-skew)
 // LEAST           clocks that are added to the delay of every lane
 // RESET           1: the reset clears what is under way (valid bits); 0: it does not (data)
-// clk_i, rst_ni   clock; synchronous reset, active low
+// clk_i, srst_ni  clock; synchronous reset, active low
 // data_i, data_o  all lanes
 `default_nettype none
 
@@ -20,7 +20,7 @@ module skew #(
 ) (
     /* verilator lint_off UNUSEDSIGNAL */  // a single lane is a wire, data is not reset
     input  wire                   clk_i,
-    input  wire                   rst_ni,
+    input  wire                   srst_ni,
     /* verilator lint_on UNUSEDSIGNAL */
     input  wire [LANES*WIDTH-1:0] data_i,
     output wire [LANES*WIDTH-1:0] data_o
@@ -39,7 +39,7 @@ module skew #(
                 assign line                   = {line_q, data_i[i*WIDTH+:WIDTH]};
                 assign data_o[i*WIDTH+:WIDTH] = line[DELAY*WIDTH+:WIDTH];
                 always @(posedge clk_i) begin
-                    if (RESET != 0 && !rst_ni) line_q <= {(DELAY * WIDTH) {1'b0}};
+                    if (RESET != 0 && !srst_ni) line_q <= {(DELAY * WIDTH) {1'b0}};
                     else line_q <= line[0+:DELAY*WIDTH];
                 end
             end

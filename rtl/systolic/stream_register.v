@@ -6,7 +6,7 @@
 // in which it is. One beat a clock. The reset empties it; while it lasts no beat is taken.
 //
 // WIDTH            bits of a beat
-// clk_i, rst_ni    clock; synchronous reset, active low
+// clk_i, srst_ni   clock; synchronous reset, active low
 // tdata_i, tvalid_i, tready_o   the stream
 // full_o, data_o   a beat is held, and which
 // use_i            takes the beat, if one is held
@@ -16,7 +16,7 @@ module stream_register #(
     parameter WIDTH = 8
 ) (
     input  wire             clk_i,
-    input  wire             rst_ni,
+    input  wire             srst_ni,
     input  wire [WIDTH-1:0] tdata_i,
     input  wire             tvalid_i,
     output wire             tready_o,
@@ -30,12 +30,12 @@ module stream_register #(
     wire             open;
 
     assign open     = !full_q || use_i;
-    assign tready_o = rst_ni && open;
+    assign tready_o = srst_ni && open;
     assign full_o   = full_q;
     assign data_o   = data_q;
 
     always @(posedge clk_i) begin
-        if (!rst_ni) full_q <= 1'b0;
+        if (!srst_ni) full_q <= 1'b0;
         else full_q <= tvalid_i || !open;
 
         if (open) data_q <= tdata_i;

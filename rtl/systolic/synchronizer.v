@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// synchronizer: two flip-flops in a row for a bit of another clock, such as the acknowledge of a clock generator that is
-// not synchronous to the array: put it in front of clock_acknowledge_i. Both waits of a change of the clock
+// synchronizer: two flip-flops in a row for a bit of another clock, such as the acknowledge of a clock generator that
+// is not synchronous to the array: put it in front of clock_acknowledge_i. Both waits of a change of the clock
 // (clock_change) then take two clocks more, and no other property of the handshake changes.
 //
-// Latency 2 clocks. It has no reset, so that a handshake which a reset cuts short is still seen behind it; a reset has to
-// last 3 clocks or more, until what was on its way has passed. In layout, keep the two flip-flops close together.
+// Latency 2 clocks. It has no reset, so that a handshake which a reset cuts short is still seen behind it; a reset has
+// to last 3 clocks or more, until what was on its way has passed. In layout, keep the two flip-flops close together.
 //
 // clk_i            clock of data_o
 // data_i, data_o   the bit, a register's output at the other side

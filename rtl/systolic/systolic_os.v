@@ -10,15 +10,15 @@
 //
 // Cycle contract, no stalls and no waiting beats (halo.arch.systolic.os_cycles, clocks counted from the first command's
 // handshake as 0, in which operands are offered as well). slot(s) is the clock in which slot s of all is decided on,
-// L = COLUMNS + 5 + PIPELINE the clocks from a tile's last slot to its first row of results, last(n) the clock of tile n's
-// last slot, steps(n) and rows(n) its size:
+// L = COLUMNS + 5 + PIPELINE the clocks from a tile's last slot to its first row of results, last(n) the clock of tile
+// n's last slot, steps(n) and rows(n) its size:
 //     last(0) = 1 + steps(0)                                                                     load, stream
 //     last(n) = last(n-1) + max(steps(n), 2 rows(n-1) - 1)                                       overlap
 //     row r of tile n leaves in clock last(n) + L + 2 r                                          drain
-// so one tile takes steps + L + 2 rows clocks, command and last result included. Operands for slot 0 are taken in clock 0,
-// those for slot s in clock slot(s-1); command 1 is taken in clock 1, command n in clock last(n-2). A tile of another
-// class than the tile before, with acknowledge waits of u clocks (request to acknowledge) and v clocks (end of request to
-// its fall):
+// so one tile takes steps + L + 2 rows clocks, command and last result included. Operands for slot 0 are taken in
+// clock 0, those for slot s in clock slot(s-1); command 1 is taken in clock 1, command n in clock last(n-2). A tile of
+// another class than the tile before, with acknowledge waits of u clocks (request to acknowledge) and v clocks (end of
+// request to its fall):
 //     last(n) = last(n-1) + L + 2 ROWS + u + v + steps(n)            or, for n = 0:  3 + u + v + steps(0)
 //
 // A slot of zeros behind a tile takes its operands out of the elements before the clock can change (see os_control); it
@@ -33,7 +33,7 @@
 // MULTIPLIER, PIPELINE, CARRY_SAVE see pe_os
 // CLASS_WIDTH                      bits of a frequency class, 1 or more
 // STEP_WIDTH                       bits of the number of k-steps of a tile, 1 to 32
-// clk_i, rst_ni                    clock; synchronous reset, active low
+// clk_i, srst_ni                   clock; synchronous reset, active low
 // s_axis_command_*                 {class, rows, steps}, a beat a tile: rows 1 to ROWS, steps 1 or more
 // s_axis_activation_*              ROWS values a beat, row 0 lowest; rows outside of the tile are ignored
 // s_axis_weight_*                  COLUMNS values a beat, column 0 lowest
@@ -54,7 +54,7 @@ module systolic_os #(
     parameter STEP_WIDTH       = 16
 ) (
     input  wire                                              clk_i,
-    input  wire                                              rst_ni,
+    input  wire                                              srst_ni,
     // tiles
     input  wire [CLASS_WIDTH+$clog2(ROWS+1)+STEP_WIDTH-1:0] s_axis_command_tdata,
     input  wire                                              s_axis_command_tvalid,
@@ -159,7 +159,7 @@ module systolic_os #(
         .WIDTH(ROWS * ACTIVATION_WIDTH)
     ) u_activation (
         .clk_i   (clk_i),
-        .rst_ni  (rst_ni),
+        .srst_ni (srst_ni),
         .tdata_i (s_axis_activation_tdata),
         .tvalid_i(s_axis_activation_tvalid),
         .tready_o(s_axis_activation_tready),
@@ -172,7 +172,7 @@ module systolic_os #(
         .WIDTH(COLUMNS * WEIGHT_WIDTH)
     ) u_weight (
         .clk_i   (clk_i),
-        .rst_ni  (rst_ni),
+        .srst_ni (srst_ni),
         .tdata_i (s_axis_weight_tdata),
         .tvalid_i(s_axis_weight_tvalid),
         .tready_o(s_axis_weight_tready),
@@ -189,7 +189,7 @@ module systolic_os #(
         .DEPTH      (DEPTH)
     ) u_control (
         .clk_i              (clk_i),
-        .rst_ni             (rst_ni),
+        .srst_ni            (srst_ni),
         .command_class_i    (s_axis_command_tdata[STEP_WIDTH+ROW_BITS+:CLASS_WIDTH]),
         .command_rows_i     (s_axis_command_tdata[STEP_WIDTH+:ROW_BITS]),
         .command_steps_i    (s_axis_command_tdata[0+:STEP_WIDTH]),
@@ -213,30 +213,30 @@ module systolic_os #(
         .WIDTH(1),
         .RESET(1)
     ) u_skew_valid (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i({ROWS{slot}}),
-        .data_o(row_valid)
+        .clk_i  (clk_i),
+        .srst_ni(srst_ni),
+        .data_i ({ROWS{slot}}),
+        .data_o (row_valid)
     );
 
     skew #(
         .LANES(ROWS),
         .WIDTH(LANE_WIDTH)
     ) u_skew_activation (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i(lanes),
-        .data_o(skewed_lanes)
+        .clk_i  (clk_i),
+        .srst_ni(srst_ni),
+        .data_i (lanes),
+        .data_o (skewed_lanes)
     );
 
     skew #(
         .LANES(COLUMNS),
         .WIDTH(WEIGHT_WIDTH)
     ) u_skew_weight (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i(clear ? {COLUMNS * WEIGHT_WIDTH{1'b0}} : slot_weight_q),
-        .data_o(column_weight)
+        .clk_i  (clk_i),
+        .srst_ni(srst_ni),
+        .data_i (clear ? {COLUMNS * WEIGHT_WIDTH{1'b0}} : slot_weight_q),
+        .data_o (column_weight)
     );
 
     os_mesh #(
@@ -250,7 +250,7 @@ module systolic_os #(
         .CARRY_SAVE      (CARRY_SAVE)
     ) u_mesh (
         .clk_i        (clk_i),
-        .rst_ni       (rst_ni),
+        .srst_ni      (srst_ni),
         .valid_i      (row_valid),
         .first_i      (row_first),
         .last_i       (row_last),
@@ -265,10 +265,10 @@ module systolic_os #(
         .WIDTH  (SUM_WIDTH),
         .REVERSE(1)
     ) u_deskew (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i(drain),
-        .data_o(aligned)
+        .clk_i  (clk_i),
+        .srst_ni(srst_ni),
+        .data_i (drain),
+        .data_o (aligned)
     );
 
     result_store #(
@@ -276,7 +276,7 @@ module systolic_os #(
         .DEPTH(DEPTH)
     ) u_store (
         .clk_i   (clk_i),
-        .rst_ni  (rst_ni),
+        .srst_ni (srst_ni),
         .write_i (drain_valid),
         .data_i  ({tile_end, sums}),
         .tdata_o ({m_axis_result_tlast, m_axis_result_tdata}),

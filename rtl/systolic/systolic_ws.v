@@ -2,11 +2,11 @@
 // systolic_ws: weight-stationary systolic array: each tile multiplies rows x ROWS activations with the ROWS x COLUMNS
 // weights it holds, signed, and adds to the sums of the k-tiles before it. Weights of the next tile load meanwhile.
 //
-// A command describes a tile. Its k-tiles, from the one marked first to the one marked last and all with the same number
-// of rows, make an output tile, whose sums leave as one beat a row. Ports carry AXI-Stream names. Ready never waits for
-// the valid of its stream, nor valid for its ready. All streams may stall at any time; an activation that is not there is
-// a bubble in the array. Nothing is ready during reset, which empties everything, the class included: the clock
-// generator must go back to class 0 with it.
+// A command describes a tile. Its k-tiles, from the one marked first to the one marked last and all with the same
+// number of rows, make an output tile, whose sums leave as one beat a row. Ports carry AXI-Stream names. Ready never
+// waits for the valid of its stream, nor valid for its ready. All streams may stall at any time; an activation that is
+// not there is a bubble in the array. Nothing is ready during reset, which empties everything, the class included: the
+// clock generator must go back to class 0 with it.
 //
 // Cycle contract, no stalls (halo.arch.systolic.ws_cycles), clock 0 takes the first command and the first weights:
 //     way = ROWS + COLUMNS + PIPELINE + 6      from an activation to its row of results
@@ -15,8 +15,8 @@
 //     start(0) = max(ROWS, 3)                                                     load, command
 //     start(n) = start(n-1) + max(lead(n-1) + max(rows(n-1), 4), ROWS)            stream, loads overlap
 //     row m of tile n, if it is a last k-tile, leaves in clock start(n) + lead(n) + m + way    fill, drain
-// so one tile takes max(ROWS, 3) + lead + rows + way clocks, first weights and last results included. Two things delay a
-// start:
+// so one tile takes max(ROWS, 3) + lead + rows + way clocks, first weights and last results included. Two things delay
+// a start:
 //  - a change of the class, with acknowledge waits of u clocks (request to acknowledge) and v clocks (end of request
 //    to its fall): start(n) is start(n-1) + lead(n-1) + rows(n-1) + way + 3 + u + v or later, start(0) 5 + u + v;
 //  - room: the accumulator buffer holds 2 * DEPTH rows; an output tile starts 3 clocks after enough of them left, or
@@ -34,11 +34,11 @@
 // MULTIPLIER, PIPELINE, CARRY_SAVE see pe_ws; carry-save sums are added up at the bottom of each column
 // DEPTH                            rows of the longest tile, 1 or more
 // CLASS_WIDTH                      bits of a frequency class, 1 or more
-// SWAP_GAP                         0 to 255 idle slots between a swap of weights and the tile's first activation, so that
-//                                  the weights have settled; 0: the swap goes with the first activation
+// SWAP_GAP                         0 to 255 idle slots between a swap of weights and the tile's first activation, for
+//                                  the weights to settle; 0: the swap goes with the first activation
 // CLASS_GAP                        0 to 255, the least of these slots after a change of the clock, since a swap that
-//                                  replaces weights of another class is slower than those within a class; see ws_control
-// clk_i, rst_ni                    clock; synchronous reset, active low
+//                                  replaces weights of another class is slower than within a class; see ws_control
+// clk_i, srst_ni                   clock; synchronous reset, active low
 // s_axis_command_*                 {class, last, first, rows}, a beat a tile; a tile without rows only uses up weights
 // s_axis_weight_*                  ROWS beats a tile, row 0 first; COLUMNS values a beat, column 0 lowest
 // s_axis_activation_*              `rows` beats a tile; ROWS values a beat, row 0 lowest
@@ -61,7 +61,7 @@ module systolic_ws #(
     parameter CLASS_GAP        = 1
 ) (
     input  wire                                   clk_i,
-    input  wire                                   rst_ni,
+    input  wire                                   srst_ni,
     // tiles
     input  wire [CLASS_WIDTH+$clog2(DEPTH+1)+1:0] s_axis_command_tdata,
     input  wire                                   s_axis_command_tvalid,
@@ -155,7 +155,7 @@ module systolic_ws #(
         .LATENCY    (ROWS + COLUMNS + PIPELINE)
     ) u_control (
         .clk_i              (clk_i),
-        .rst_ni             (rst_ni),
+        .srst_ni            (srst_ni),
         .command_class_i    (s_axis_command_tdata[ROW_BITS+2+:CLASS_WIDTH]),
         .command_last_i     (s_axis_command_tdata[ROW_BITS+1]),
         .command_first_i    (s_axis_command_tdata[ROW_BITS]),
@@ -182,7 +182,7 @@ module systolic_ws #(
         .ROWS(ROWS)
     ) u_loader (
         .clk_i  (clk_i),
-        .rst_ni (rst_ni),
+        .srst_ni(srst_ni),
         .valid_i(s_axis_weight_tvalid),
         .ready_o(s_axis_weight_tready),
         .start_i(start),
@@ -195,7 +195,7 @@ module systolic_ws #(
     assign swaps = {swaps_q, swap};
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             slots_q <= {ROWS{1'b0}};
             swaps_q <= {ROWS{1'b0}};
         end else begin
@@ -210,10 +210,10 @@ module systolic_ws #(
         .LEAST(1),
         .RESET(1)
     ) u_skew_load (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i(load),
-        .data_o(row_load)
+        .clk_i  (clk_i),
+        .srst_ni(srst_ni),
+        .data_i (load),
+        .data_o (row_load)
     );
 
     skew #(
@@ -221,10 +221,10 @@ module systolic_ws #(
         .WIDTH(ACTIVATION_WIDTH),
         .LEAST(1)
     ) u_skew_activation (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i(s_axis_activation_tdata),
-        .data_o(row_activation)
+        .clk_i  (clk_i),
+        .srst_ni(srst_ni),
+        .data_i (s_axis_activation_tdata),
+        .data_o (row_activation)
     );
 
     skew #(
@@ -232,10 +232,10 @@ module systolic_ws #(
         .WIDTH(WEIGHT_WIDTH),
         .LEAST(1)
     ) u_skew_weight (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i(s_axis_weight_tdata),
-        .data_o(column_weight)
+        .clk_i  (clk_i),
+        .srst_ni(srst_ni),
+        .data_i (s_axis_weight_tdata),
+        .data_o (column_weight)
     );
 
     ws_mesh #(
@@ -249,7 +249,7 @@ module systolic_ws #(
         .CARRY_SAVE      (CARRY_SAVE)
     ) u_mesh (
         .clk_i        (clk_i),
-        .rst_ni       (rst_ni),
+        .srst_ni      (srst_ni),
         .valid_i      (slots_q),
         .swap_i       (swaps_q),
         .weight_load_i(row_load),
@@ -266,10 +266,10 @@ module systolic_ws #(
         .WIDTH  (ACC_WIDTH),
         .REVERSE(1)
     ) u_deskew (
-        .clk_i (clk_i),
-        .rst_ni(rst_ni),
-        .data_i(sums),
-        .data_o(aligned)
+        .clk_i  (clk_i),
+        .srst_ni(srst_ni),
+        .data_i (sums),
+        .data_o (aligned)
     );
 
     accumulator_buffer #(
@@ -278,7 +278,7 @@ module systolic_ws #(
         .DEPTH    (DEPTH)
     ) u_buffer (
         .clk_i      (clk_i),
-        .rst_ni     (rst_ni),
+        .srst_ni    (srst_ni),
         .row_valid_i(row_valid),
         .first_i    (first),
         .last_i     (last),

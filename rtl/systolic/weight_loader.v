@@ -9,7 +9,7 @@
 // Latency: full_o in the clock of the last beat; ready_o is a register, but for the reset.
 //
 // ROWS               beats a tile, 1 or more
-// clk_i, rst_ni      clock; synchronous reset, active low
+// clk_i, srst_ni     clock; synchronous reset, active low
 // valid_i, ready_o   handshake of the weight stream
 // start_i            the tile whose weights are loaded starts with the next clock; only with full_o
 // full_o             they are all loaded, or will be with this clock's beat
@@ -20,7 +20,7 @@ module weight_loader #(
     parameter ROWS = 4
 ) (
     input  wire            clk_i,
-    input  wire            rst_ni,
+    input  wire            srst_ni,
     input  wire            valid_i,
     output wire            ready_o,
     input  wire            start_i,
@@ -34,13 +34,13 @@ module weight_loader #(
     reg             full_q;
     wire            take;
 
-    assign ready_o = !full_q && rst_ni;
+    assign ready_o = !full_q && srst_ni;
     assign take    = valid_i && !full_q;
     assign full_o  = full_q || (valid_i && row_q[ROWS-1]);
     assign load_o  = take ? row_q : {ROWS{1'b0}};
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             row_q  <= FIRST_ROW[ROWS-1:0];
             full_q <= 1'b0;
         end else begin

@@ -20,7 +20,7 @@
 //
 // DEPTH, SWAP_GAP, CLASS_GAP, CLASS_WIDTH   of systolic_ws
 // LATENCY                clocks from an activation to the flags of its row of sums at the accumulator buffer
-// clk_i, rst_ni          clock; synchronous reset, active low
+// clk_i, srst_ni         clock; synchronous reset, active low
 // command_*              one beat a tile; one is held in advance
 // weights_full_i         all weights of the next tile are loaded with this clock
 // start_o                the next tile starts with the next clock
@@ -40,7 +40,7 @@ module ws_control #(
     parameter LATENCY     = 8
 ) (
     input  wire                       clk_i,
-    input  wire                       rst_ni,
+    input  wire                       srst_ni,
     // tiles
     input  wire [CLASS_WIDTH-1:0]     command_class_i,
     input  wire                       command_last_i,
@@ -138,8 +138,8 @@ module ws_control #(
     assign free  = open_q ? slot && end_q && !spare_q[0] : !waiting_q && !spare_q[1];
     assign start = next_fits_q && weights_full_i && free;
 
-    assign command_ready_o    = !next_valid_q && rst_ni;
-    assign activation_ready_o = open_q && rst_ni;
+    assign command_ready_o    = !next_valid_q && srst_ni;
+    assign activation_ready_o = open_q && srst_ni;
     assign start_o            = start;
     assign swap_o             = started_q;
     assign slot_o             = slot;
@@ -157,7 +157,7 @@ module ws_control #(
             next_first_q <= command_first_i;
             next_rows_q  <= command_rows_i;
         end
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             next_valid_q <= 1'b0;
             next_fits_q  <= 1'b0;
         end else begin
@@ -181,7 +181,7 @@ module ws_control #(
                 end_q  <= {1'b0, rows_q} == TWO_ROWS;
             end
         end
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             started_q <= 1'b0;
             waiting_q <= 1'b0;
             open_q    <= 1'b0;
@@ -208,7 +208,7 @@ module ws_control #(
 
     always @(posedge clk_i) begin
         marks_q <= marks[0+:3*LATENCY];
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             changed_q <= 1'b0;
             flush_q   <= {FLUSH_BITS{1'b0}};
             flushed_q <= 1'b1;
@@ -229,7 +229,7 @@ module ws_control #(
         .CLASS_WIDTH(CLASS_WIDTH)
     ) u_clock_change (
         .clk_i              (clk_i),
-        .rst_ni             (rst_ni),
+        .srst_ni            (srst_ni),
         .tile_valid_i       (next_valid_q),
         .tile_class_i       (next_class_q),
         .idle_i             (flushed_q),

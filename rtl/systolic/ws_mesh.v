@@ -7,7 +7,7 @@
 //
 // ROWS, COLUMNS      1 or more each
 // other parameters   of pe_ws
-// clk_i, rst_ni      clock; synchronous reset, active low
+// clk_i, srst_ni     clock; synchronous reset, active low
 // valid_i, swap_i, weight_load_i   of each row, row 0 lowest
 // activation_i       one a row
 // weight_i           one a column, column 0 lowest
@@ -26,7 +26,7 @@ module ws_mesh #(
     parameter CARRY_SAVE       = 0
 ) (
     input  wire                                        clk_i,
-    input  wire                                        rst_ni,
+    input  wire                                        srst_ni,
     input  wire [ROWS-1:0]                             valid_i,
     input  wire [ROWS-1:0]                             swap_i,
     input  wire [ROWS-1:0]                             weight_load_i,
@@ -96,7 +96,7 @@ module ws_mesh #(
                     .CARRY_SAVE      (CARRY_SAVE)
                 ) u_pe (
                     .clk_i        (clk_i),
-                    .rst_ni       (rst_ni),
+                    .srst_ni      (srst_ni),
                     .weight_i     (weight_above),
                     .weight_o     (weight),
                     .weight_load_i(load_left),

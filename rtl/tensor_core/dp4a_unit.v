@@ -5,7 +5,7 @@
 // operand register. The reset clears the valid bits.
 //
 // WIDTH, ACC_WIDTH, MULTIPLIER   of dp4a
-// clk_i, rst_ni                  clock; synchronous reset, active low
+// clk_i, srst_ni                 clock; synchronous reset, active low
 // valid_i, a_i, b_i, c_i         a calculation
 // valid_o, d_o                   its result, two clocks later
 `default_nettype none
@@ -16,7 +16,7 @@ module dp4a_unit #(
     parameter MULTIPLIER = "csa_array"
 ) (
     input  wire                        clk_i,
-    input  wire                        rst_ni,
+    input  wire                        srst_ni,
     input  wire                        valid_i,
     input  wire        [  4*WIDTH-1:0] a_i,
     input  wire        [  4*WIDTH-1:0] b_i,
@@ -37,7 +37,7 @@ module dp4a_unit #(
     assign d_o     = d_q;
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             operands_valid_q <= 1'b0;
             valid_q          <= 1'b0;
         end else begin

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// mma_element: one sum of mma_unit: a dp4a with operand registers of its own that adds up, and a register for the result.
+// mma_element: one sum of mma_unit: a dp4a with operand registers of its own that adds up, and a register for the
+// result.
 //
 // Latency: operands loaded in clock t are added in clock t + 1 or later, when step_i says so; d_o shows the sum in the
 // clock after the step with end_i. A step of a first load begins with c_i, which stands still until then. The operands

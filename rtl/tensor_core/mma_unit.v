@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // mma_unit: matrix multiply and accumulate D = A * B + C, signed, with one dp4a for each of the M x N sums.
 //
-// A beat carries a whole matrix, row by row, element (0, 0) lowest. A, B and C have registers of their own: each beat is
-// taken when its register is free, whatever the others do, and no ready depends on a valid. A calculation takes K / 4
-// steps of four products a sum: operands of one step after the other go from the registers to those of the elements.
+// A beat carries a whole matrix, row by row, element (0, 0) lowest. A, B and C have registers of their own: each beat
+// is taken when its register is free, whatever the others do, and no ready depends on a valid. A calculation takes K /
+// 4 steps of four products a sum: operands of one step after the other go from the registers to those of the elements.
 // D has a register of its own, in which it is kept until it is taken, while the next calculation runs.
 // During reset no stream is ready. The reset forgets what is under way.
 //
-// Latency K / 4 + 2 clocks from the operands to D, initiation interval K / 4 clocks: without stalls, clocks counted from
-// the first handshake as 0, A and B of calculation n (0 for the first) are taken in clock n * K / 4, its C, for n > 0,
-// in clock (n - 1) * K / 4 + 2, and its D leaves in clock (n + 1) * K / 4 + 2.
+// Latency K / 4 + 2 clocks from the operands to D, initiation interval K / 4 clocks: without stalls, clocks counted
+// from the first handshake as 0, A and B of calculation n (0 for the first) are taken in clock n * K / 4, its C, for n
+// > 0, in clock (n - 1) * K / 4 + 2, and its D leaves in clock (n + 1) * K / 4 + 2.
 // Never deadlocks: a step waits for its operands, the first one for C, and the last one for the reader of the D before.
 //
 // M, N, K                        rows of A, columns of B, length of the dot products; K a multiple of 4
 // WIDTH, ACC_WIDTH, MULTIPLIER   of dp4a; B holds the weights
-// clk_i, rst_ni                  clock; synchronous reset, active low
+// clk_i, srst_ni                 clock; synchronous reset, active low
 // s_axis_a_*, s_axis_b_*, s_axis_c_*   M x K and K x N operands, M x N accumulators
 // m_axis_d_*                     M x N results
 `default_nettype none
@@ -28,7 +28,7 @@ module mma_unit #(
     parameter MULTIPLIER = "csa_array"
 ) (
     input  wire                     clk_i,
-    input  wire                     rst_ni,
+    input  wire                     srst_ni,
     // operands
     input  wire [    M*K*WIDTH-1:0] s_axis_a_tdata,
     input  wire                     s_axis_a_tvalid,
@@ -86,13 +86,13 @@ module mma_unit #(
     assign ab_open = load && last;
     assign c_open  = step && first_q;
 
-    assign s_axis_a_tready = rst_ni && (!a_full_q || ab_open);
-    assign s_axis_b_tready = rst_ni && (!b_full_q || ab_open);
-    assign s_axis_c_tready = rst_ni && (!c_full_q || c_open);
+    assign s_axis_a_tready = srst_ni && (!a_full_q || ab_open);
+    assign s_axis_b_tready = srst_ni && (!b_full_q || ab_open);
+    assign s_axis_c_tready = srst_ni && (!c_full_q || c_open);
     assign m_axis_d_tvalid = d_valid_q;
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             a_full_q  <= 1'b0;
             b_full_q  <= 1'b0;
             c_full_q  <= 1'b0;

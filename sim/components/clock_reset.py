@@ -20,7 +20,7 @@ STILL = 10_000
 
 
 class ClockReset:
-    """Drives ``clk_i`` and ``rst_ni`` (active low) and calls what was registered, once a cycle, in that order.
+    """Drives ``clk_i`` and a reset, active low, and calls what was registered, once a cycle, in that order.
 
     Nothing is called before the first reset. While a reset lasts, only what watches resets is.
 
@@ -29,10 +29,10 @@ class ClockReset:
         pending: what a design that hangs has not done, in words; may be replaced.
     """
 
-    def __init__(self, dut: HierarchyObject, period_ns: float = 10) -> None:
+    def __init__(self, dut: HierarchyObject, period_ns: float = 10, reset: str = "srst_ni") -> None:
         self.cycle = 0
         self.pending: Callable[[], str] = lambda: ""
-        self._reset = dut.rst_ni
+        self._reset = getattr(dut, reset)
         self._running = False
         self._served: list[Callable[[], None]] = []
         self._restarted: list[Callable[[], None]] = []

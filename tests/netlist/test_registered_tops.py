@@ -342,12 +342,12 @@ def test_the_element_that_comes_with_halo(libraries: dict[str, tuple[Path, ...]]
     def loaded(ties: dict[str, int]) -> DesignCorner:
         return load_corner("c", liberty, netlist, top, config_for("c", liberty, netlist, ties), declared=declared)
 
-    corners = [loaded(enables), loaded(enables | {"rst_ni": 1})]
+    corners = [loaded(enables), loaded(enables | {"srst_ni": 1})]
     for corner in corners:
-        assert corner.roles.tie == enables | {"rst_ni": 1}
+        assert corner.roles.tie == enables | {"srst_ni": 1}
         assert corner.circuit.state_gates.size == 0
     exact(corners[0])
-    for off in ("weight_load_i", "swap_i", "rst_ni"):
+    for off in ("weight_load_i", "swap_i", "srst_ni"):
         with pytest.raises(HaloError, match=f"output psum_o does not depend on weight weight_i with .*{off}=0") as tied:
             loaded(enables | {off: 0})
         assert "ties=" in tied.value.fix

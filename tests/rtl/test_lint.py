@@ -173,6 +173,12 @@ def test_wrong_parameters_stop_verilator(tool: FindTool) -> None:
         assert status != 0 and f"parameter_{name}_must" in said, (top, values, said)
 
 
+def test_lines_are_within_120_columns() -> None:
+    long = [f"{path.name}:{n}" for path in (*SOURCES, *rtl_folder().glob("*/*.sv"))
+            for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if len(line) > 120]  # fmt: skip
+    assert SOURCES and not long
+
+
 @pytest.mark.tools
 def test_wrong_parameters_stop_icarus(tool: FindTool) -> None:
     found = tool("iverilog")

@@ -70,7 +70,7 @@ def test_parameters_and_order_of_files(tmp_path: Path, osu018: Path) -> None:
     ports = {port.name: port for port in ports_by_yosys(sources, "pe_ws", parameters)}
     assert ports["psum_o"] == ("psum_o", "output", 9, True)
     assert ports["clk_i"] == ("clk_i", "input", 1, False)
-    assert list(ports)[:4] == ["clk_i", "rst_ni", "weight_i", "weight_o"]
+    assert list(ports)[:4] == ["clk_i", "srst_ni", "weight_i", "weight_o"]
 
 
 def test_negative_parameter_and_word(tmp_path: Path, verilog: Write, osu018: Path) -> None:

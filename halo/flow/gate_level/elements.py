@@ -70,7 +70,7 @@ class OsElement:
         common, some = agreed(self.shape.weight_encoding, weights)
         design, inputs = self.design, self.design.clocked.netlist.inputs
         steady = _play(design, self.shape, common, common ^ some).sources[2 * RESET :]
-        ours = [*inputs["rst_ni"], *inputs["weight_i"], *self.weight]
+        ours = [*inputs["srst_ni"], *inputs["weight_i"], *self.weight]
         others = ~np.isin(design.timed.circuit.source, ours)
         steady[0, others] = 1 - steady[1, others]  # no other source counts as still
         return design.kept(steady)
@@ -164,7 +164,7 @@ def _play(design: Registered, shape: Shape, weight: int, moving: int, *, always_
     values = {name: drawn(1) for name in ("valid_i", "first_i", "last_i", "drain_valid_i")}
     values |= {"activation_i": drawn(shape.activation_bits), "drain_i": drawn(shape.psum_bits)}
     values["weight_i"] = drawn(shape.weight_bits) & moving | weight
-    values["rst_ni"] = (np.arange(CLOCKS) >= RESET).astype(np.int64)
+    values["srst_ni"] = (np.arange(CLOCKS) >= RESET).astype(np.int64)
     for clock in (RESET, RESET + 1):
         values["valid_i"][clock] = 1  # the weight is in its register from here on
     if always_valid:

@@ -63,7 +63,7 @@ class Recording:
         if REQUEST not in self.ports:
             return found
         request, acknowledge, wanted, running = (
-            self.value(port).tolist() for port in (REQUEST, ACKNOWLEDGE, CLASS, "rst_ni")
+            self.value(port).tolist() for port in (REQUEST, ACKNOWLEDGE, CLASS, "srst_ni")
         )
         now = 0
         for t in range(len(self)):

@@ -159,7 +159,7 @@ def stream(shape: Shape, tiles: Sequence[Tile], seed: int, noise: Sequence[int] 
     reset[:RESET] = 0
     skewed = {name: _skew(values, rows) for name, values in (("valid_i", valid), ("swap_i", swap))}
     ports = {
-        "rst_ni": reset[:, None],
+        "srst_ni": reset[:, None],
         "activation_i": np.stack([_later(activation[:, r], r) for r in range(rows)], axis=1),
         "weight_i": weight,
         "weight_load_i": load,

@@ -172,11 +172,11 @@ def test_kept_registers_are_the_weight_and_no_more(element: GateArray) -> None:
     names = {int(net): i for i, net in enumerate(element.design.state)}
     at_rest = bounds.weight_at_rest(-6)
     ports = element.design.clocked.netlist.inputs
-    assert at_rest[ports["rst_ni"][0]] == 1 and at_rest[ports["swap_i"][0]] == 0
+    assert at_rest[ports["srst_ni"][0]] == 1 and at_rest[ports["swap_i"][0]] == 0
     kept = [net for net in at_rest if net in names]
     assert sorted(at_rest[net] for net in kept) == sorted([0, 1, 0, 1, 0])  # the weight's bits, and swap_q
     swapping = bounds.held([-8, 4, 0])
-    assert ports["swap_i"][0] not in swapping and ports["rst_ni"][0] in swapping
+    assert ports["swap_i"][0] not in swapping and ports["srst_ni"][0] in swapping
     low = [net for net in swapping if net in names]  # the two low bits of the weight in use
     assert [swapping[net] for net in low] == [0, 0] and set(low) <= set(kept)
     assert not [net for net in bounds.held([0, -1]) if net in names]

@@ -11,7 +11,7 @@ module slice #(
     parameter FAULT = 0
 ) (
     input  wire             clk_i,
-    input  wire             rst_ni,
+    input  wire             srst_ni,
     input  wire [WIDTH-1:0] s_axis_in_tdata,
     input  wire             s_axis_in_tvalid,
     input  wire             s_axis_in_tlast,
@@ -31,13 +31,13 @@ module slice #(
     wire           push = s_axis_in_tvalid && s_axis_in_tready && !(FAULT == 1 && number_q == 4'd9);
     wire           pop = m_axis_out_tvalid && m_axis_out_tready && !(FAULT == 2 && number_q == 4'd9);
 
-    assign s_axis_in_tready  = (rst_ni || FAULT == 8) && count_q != 2'd2 && (s_axis_in_tvalid || FAULT != 9);
+    assign s_axis_in_tready  = (srst_ni || FAULT == 8) && count_q != 2'd2 && (s_axis_in_tvalid || FAULT != 9);
     assign m_axis_out_tvalid = count_q != 2'd0 && !(FAULT == 4 && waited_q) && FAULT != 6;
     assign m_axis_out_tlast  = head_q[WIDTH];
     assign m_axis_out_tdata  = head_q[WIDTH-1:0] ^ {{WIDTH - 2{1'b0}}, (FAULT == 7 && number_q == 4'd9) ? 1'bx : 1'b0, FAULT == 5 && waited_q};
 
     always @(posedge clk_i) begin
-        if (!rst_ni) begin
+        if (!srst_ni) begin
             count_q  <= 2'd0;
             number_q <= 4'd0;
             waited_q <= 1'b0;
