@@ -109,7 +109,7 @@ class GateUnit:
             raise HaloError(
                 f"the netlist of {self.gates.synthesis.top} shows another {bits[bit]} than its RTL in clock {cycle} "
                 "even without delays",
-                "Run halo sim without --gates, and halo synth --verify on the same sources.",
+                "Look for what the RTL leaves unknown after a reset, or for what synthesis reads in another way.",
             )
         return trace
 
