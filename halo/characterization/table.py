@@ -18,6 +18,7 @@ from halo.errors import HaloError
 from halo.keywords import fitted
 from halo.schema import RUN_RECORD, RUN_SCHEMA, read_stamped
 
+CSV, PARQUET = "weights.csv", "weights.parquet"
 _CHARACTERIZE_AGAIN = "Take weights.csv as halo characterize wrote it, or characterize again."
 _FLOATS = tuple(c.name for c in COLUMNS if c.style not in ("text", "integer"))
 _SIGNED = ("voltage_v", "temperature_c")
@@ -137,7 +138,7 @@ class WeightTable:
         Returns:
             The two paths.
         """
-        csv, parquet = folder / "weights.csv", folder / "weights.parquet"
+        csv, parquet = folder / CSV, folder / PARQUET
         csv.write_text(self.to_csv(), encoding="utf-8", newline="\n")
         self.frame.to_parquet(parquet, engine="pyarrow", compression="zstd", index=False)
         return csv, parquet
@@ -198,7 +199,7 @@ def load_table(path: str | Path) -> WeightTable:
             breaks a rule of ``WeightTable``.
     """
     path = Path(fitted("halo.load_table", "path", Path, path))
-    file = path / "weights.csv" if path.is_dir() else path
+    file = path / CSV if path.is_dir() else path
     if not file.is_file():
         fix = "Give a run folder of halo characterize, its weights.csv or its weights.parquet."
         raise HaloError("no table of weights here" if path.is_dir() else "there is no such file", fix, path)

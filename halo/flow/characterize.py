@@ -20,7 +20,7 @@ from halo.characterization.engine import PLANNED, CornerResult, characterize_cor
 from halo.characterization.histograms import write_histograms
 from halo.characterization.interface import read_ports
 from halo.characterization.stimulus import Stimulus, make_stimulus
-from halo.characterization.table import WeightTable, corner_rows
+from halo.characterization.table import CSV, PARQUET, WeightTable, corner_rows
 from halo.characterization.weights import chosen_weights, lasting, plan
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
@@ -82,6 +82,7 @@ def characterize(config: CharacterizeConfig, report: Progress, finish: Callable[
                 write_histograms(folder / "histograms.npz", histograms)
             for corner in corners:
                 _write_delays(folder, corner, alone=len(corners) == 1)
+            record.wrote(NETLIST, CSV, PARQUET)
             record.report("files", 1, 1)
         if finish is not None:
             report("plots", 0, 1)

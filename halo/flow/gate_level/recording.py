@@ -120,9 +120,7 @@ def record(
     result = simulate(traffic, "icarus", parameters, workdir=workdir, seed=seed, tests=[bench], own=own)
     if not result.passed:
         said = "; ".join(row.message for row in result.tests)
-        raise HaloError(
-            f"the RTL of {bench} fails its bench: {said}", f"Run: halo sim {bench}."
-        )
+        raise HaloError(f"the RTL of {bench} fails its bench: {said}", f"Run: halo sim {bench}.")
     columns = zip(*(line.split() for line in (workdir / "ports.txt").read_text().splitlines()), strict=True)
     return Recording({port: _bits(column) for port, column in zip(ports, columns, strict=True)})
 

@@ -36,7 +36,7 @@ from halo.errors import HaloError
 from halo.flow.gate_level.array import DEFAULTS, OPERAND_BITS
 from halo.flow.gate_level.elements import Element, SwapBounds, agreed, element_sources, swap_bounds
 from halo.flow.runs.assets import DEFAULT_MAC, mac_sources
-from halo.flow.runs.provenance import RunRecord, read_record, require_unchanged
+from halo.flow.runs.provenance import RunRecord, read_record, require_own, require_unchanged
 from halo.flow.runs.runfolder import RECORD, new_file
 from halo.liberty import read_corner
 from halo.netlist.supplies import without_supplies
@@ -65,13 +65,15 @@ def table_periods(table: Path, report: Progress = silent, element: Element = "pe
         element: that the weights are swapped in.
 
     Raises:
-        HaloError: the run is of another command, or damaged.
+        HaloError: the run is of another command, or damaged, or its table or netlist is not what it wrote.
     """
     if not (table / RECORD).is_file():
         return AssumedPeriods(SHARES[element])
     record = read_record(table)
     if record.command != "characterize":
         raise HaloError(f"this run is of halo {record.command}", "Give a folder of halo characterize.", table / RECORD)
+    fix = "Characterize again, or take the table out of the folder: its periods are then assumed, not computed."
+    require_own(record, table, fix=fix)
     config = CharacterizeConfig.from_dict(record.config)
     family = _family(config, record)
     if family is None:

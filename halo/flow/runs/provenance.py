@@ -175,6 +175,10 @@ class Recorder:
         known = {file.path for file in self._inputs}
         self._inputs += tuple(input_file(Path(path)) for path in dict.fromkeys(paths) if path not in known)
 
+    def wrote(self, *names: str) -> None:
+        """Note the hashes of files of the folder that belong together (``require_own``)."""
+        self.results["files"] = {name: input_file(self.folder / name).sha256 for name in names}
+
     @property
     def assumptions(self) -> tuple[str, ...]:
         """The sentences stated so far."""
@@ -238,6 +242,23 @@ def read_record(folder: Path) -> RunRecord:
         return RunRecord(**values, extra=extra)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise HaloError(f"the record is damaged: {_told(error)}", _AGAIN, path) from error
+
+
+def require_own(record: RunRecord, folder: Path, *, fix: str) -> None:
+    """Check that the files of a run folder are those that its run wrote, as far as they are there.
+
+    Args:
+        record: of the run; a version that kept no hashes promises nothing.
+        folder: of the run.
+        fix: the full sentence that says what to do where they are not.
+
+    Raises:
+        HaloError: a file was changed, or comes from another run.
+    """
+    for name, written in record.results.get("files", {}).items():
+        path = folder / name
+        if path.is_file() and input_file(path).sha256 != written:
+            raise HaloError(f"{name} is not the one that its run wrote", fix, path)
 
 
 def require_unchanged(record: RunRecord, files: Iterable[Path], path: Path, *, again: str) -> None:

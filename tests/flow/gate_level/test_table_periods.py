@@ -168,3 +168,14 @@ def test_the_class_that_a_margin_of_2_5_percent_did_not_cover(shared: Path, tmp_
         record.results |= {"design": "mac_csa_array", "roles": dict(PORTS)}
     needed = table_periods(tmp_path).period_ps(range(-128, 128, 32), "typ", 2053.92)
     assert needed == pytest.approx(2115.7, abs=0.1) and needed > 1.025 * 2053.92
+
+
+@pytest.mark.parametrize("name", ["weights.csv", "netlist.v"])
+def test_a_file_of_another_run_is_refused(name: str, runs: dict[str, Path], tmp_path: Path) -> None:
+    mixed = shutil.copytree(runs["csa_array"], tmp_path / "mixed")
+    assert isinstance(table_periods(mixed), ElementPeriods)
+    shutil.copyfile(runs["booth_r4"] / name, mixed / name)
+    with pytest.raises(HaloError, match=f"{name} is not the one that its run wrote"):
+        table_periods(mixed)
+    (mixed / "run.json").unlink()
+    assert isinstance(table_periods(mixed), AssumedPeriods)
