@@ -84,6 +84,9 @@ def test_wrong_arguments(
     ("bench", "value", "says"),
     [
         ("pe", "PIPELINE=3", "PIPELINE must be 0 or 1"),
+        ("pe", "WEIGHT_WIDTH=-4", "WEIGHT_WIDTH must be 2 to 16"),
+        ("pe", "ACC_WIDTH=-1", "ACC_WIDTH must be 0 to 65536"),
+        ("systolic_ws", "DEPTH=99999999999", "DEPTH must be 0 to 65536"),
         ("mac_fp16", "PIPELINE=2", "PIPELINE must be 0 or 1"),
         ("mac_fp16", "LANES=0", "LANES must be 1 to 64"),
         ("mac", "LANES=0", "LANES must be 1 to 64"),

@@ -32,6 +32,8 @@ class Parameter:
         macro: a Verilog macro instead of a parameter.
         implied: further macros, by the values that bring them.
         names_module: the value may be a module of the user's as well (``halo.flow.simulators.own_modules``).
+        least, most: of a number. The Verilog is stricter where it has to be; a number out of all proportion must
+            not get that far, since tools elaborate before they refuse.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Parameter:
     macro: bool = False
     implied: Mapping[Value, Mapping[str, str]] = field(default_factory=dict)
     names_module: bool = False
+    least: int = 0
+    most: int = 65_536
 
     def macros(self, value: Value) -> dict[str, str]:
         """The Verilog macros that a value of this macro stands for."""
@@ -50,7 +54,7 @@ class Parameter:
         """A value given by the user, checked.
 
         Raises:
-            HaloError: not one of the choices, or no whole number.
+            HaloError: not one of the choices, no whole number, or one out of range.
         """
         if self.choices:
             if value not in self.choices:
@@ -61,6 +65,8 @@ class Parameter:
             return value
         if not isinstance(value, int) and not isinstance(self.default, str):
             raise HaloError(f"parameter {self.name} cannot be {value}", "Give a whole number.")
+        if isinstance(value, int) and not self.least <= value <= self.most:
+            raise HaloError(f"parameter {self.name} must be {self.least} to {self.most}", "Choose another value.")
         return value
 
 
@@ -125,8 +131,8 @@ class Bench:
 
 
 _OPERANDS = (
-    Parameter("WEIGHT_WIDTH", 8, "bits of a weight, 2 to 16"),
-    Parameter("ACTIVATION_WIDTH", 8, "bits of an activation, 2 to 16"),
+    Parameter("WEIGHT_WIDTH", 8, "bits of a weight, 2 to 16", least=2, most=16),
+    Parameter("ACTIVATION_WIDTH", 8, "bits of an activation, 2 to 16", least=2, most=16),
 )
 _WIDTHS = (*_OPERANDS, Parameter("ACC_WIDTH", 24, "bits of a partial sum: the product's to 64"))
 _MULTIPLIER = Parameter("MULTIPLIER", FAMILIES[0], "family of the multiplier", FAMILIES, names_module=True)
