@@ -8,7 +8,7 @@
 // switches nothing in the multiplier. An element whose own result is ready takes it and would drop one from below:
 // last slots of two tiles of an array must be 2 * rows - 1 clocks apart (see os_control).
 // The reset clears the valid bits and the weight, so that the first slot finds a product of zero; the sum needs no
-// reset, first_i restarts it.
+// reset, first_i restarts it. Outputs are unknown before the first clock edge in reset.
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits; sums wrap around

@@ -6,7 +6,8 @@
 // added, and psum_o shows the sum one clock later, in t + 2 (t + 3). psum_i has no register: the result register of the
 // element above is it, so a row takes one clock and row r needs its activation r clocks after row 0.
 // activation_o, valid_o, swap_o, weight_o and weight_load_o follow their inputs by one clock.
-// The reset clears the weight in use and the control bits; data leaves with the next clocks.
+// The reset clears the weight in use and the control bits; data leaves with the next clocks. Outputs are unknown before
+// the first clock edge in reset.
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits

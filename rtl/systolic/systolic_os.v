@@ -6,7 +6,8 @@
 // a finished tile travel up the columns while the next tile runs, and leave as one beat a row, row 0 first. Ports carry
 // AXI-Stream names. Each input stream has registers of its own, and m_axis_result_* comes from registers: no ready
 // depends on a valid, no valid on a ready. Commands, operands and results may stall at any time. During reset no stream
-// is ready.
+// is ready. Before the first clock edge in reset, outputs are unknown, but the ready ones: these are low while srst_ni
+// is.
 //
 // Cycle contract, no stalls and no waiting beats (halo.arch.systolic.os_cycles, clocks counted from the first command's
 // handshake as 0, in which operands are offered as well). slot(s) is the clock in which slot s of all is decided on,

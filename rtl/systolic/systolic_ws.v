@@ -6,7 +6,8 @@
 // number of rows, make an output tile, whose sums leave as one beat a row. Ports carry AXI-Stream names. Ready never
 // waits for the valid of its stream, nor valid for its ready. All streams may stall at any time; an activation that is
 // not there is a bubble in the array. Nothing is ready during reset, which empties everything, the class included: the
-// clock generator must go back to class 0 with it.
+// clock generator must go back to class 0 with it. Before the first clock edge in reset, outputs are unknown, but the
+// ready ones: these are low while srst_ni is.
 //
 // Cycle contract, no stalls (halo.arch.systolic.ws_cycles), clock 0 takes the first command and the first weights:
 //     way = ROWS + COLUMNS + PIPELINE + 6      from an activation to its row of results

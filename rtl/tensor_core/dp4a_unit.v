@@ -2,7 +2,8 @@
 // dp4a_unit: registered dp4a: d_o = c_i + dot product of a_i and b_i, four signed lanes.
 //
 // Latency 2 clocks (operands and result are registered), initiation interval 1 clock. Slots without valid_i change no
-// operand register. The reset clears the valid bits.
+// operand register. The reset clears the valid bits; outputs are unknown before its
+// first clock edge.
 //
 // WIDTH, ACC_WIDTH, MULTIPLIER   of dp4a
 // clk_i, srst_ni                 clock; synchronous reset, active low

@@ -5,7 +5,8 @@
 // is taken when its register is free, whatever the others do, and no ready depends on a valid. A calculation takes K /
 // 4 steps of four products a sum: operands of one step after the other go from the registers to those of the elements.
 // D has a register of its own, in which it is kept until it is taken, while the next calculation runs.
-// During reset no stream is ready. The reset forgets what is under way.
+// During reset no stream is ready. The reset forgets what is under way. Before its first clock edge, outputs are
+// unknown, but the ready ones: these are low while srst_ni is.
 //
 // Latency K / 4 + 2 clocks from the operands to D, initiation interval K / 4 clocks: without stalls, clocks counted
 // from the first handshake as 0, A and B of calculation n (0 for the first) are taken in clock n * K / 4, its C, for n
