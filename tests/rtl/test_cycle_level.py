@@ -51,10 +51,11 @@ OS: tuple[tuple[SimulatorName, Values], ...] = (
     (
         "verilator",
         {"ROWS": 3, "COLUMNS": 4, "PIPELINE": 1, "CARRY_SAVE": 1, "WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 8}
-        | {"STEP_WIDTH": 4, "CLASS_WIDTH": 1},
+        | {"STEP_WIDTH": 4, "CLASS_WIDTH": 1}
+        | WIDE,
     ),
-    ("icarus", {"ROWS": 3, "COLUMNS": 2}),
-    ("icarus", {"ROWS": 1, "COLUMNS": 4, "PIPELINE": 1}),
+    ("icarus", {"ROWS": 3, "COLUMNS": 2} | WIDE),
+    ("icarus", {"ROWS": 1, "COLUMNS": 4, "PIPELINE": 1} | WIDE),
 )
 
 
@@ -118,7 +119,7 @@ def check(found: CycleLevel, seen: dict[str, Any], values: Values, places: list[
     from components.packing import unpack
 
     columns = int(values["COLUMNS"])
-    sums = unpack(seen["sums"], int(values.get("ACC_WIDTH", 24)), columns)
+    sums = unpack(seen["sums"], int(values["ACC_WIDTH"]), columns)
     n = found.outputs.shape[1]
     for (row, column), got in zip(places, sums, strict=True):
         wanted = found.outputs[row, column : column + columns]
@@ -161,7 +162,7 @@ def test_weight_stationary(recorded: Recorder, simulator: SimulatorName, values:
         loads = list(ws_loads(array, m, k, n, classes))
         stalls, waits = stalled(generator, chosen(number)), random_waits(generator, changes(loads))
         activation, weight = operands(generator, values, m, k, n)
-        bits = int(values.get("ACC_WIDTH", 24))
+        bits = int(values["ACC_WIDTH"])
         found = simulate_ws(array, activation, weight, loads, stalls=stalls, waits=waits, acc_bits=bits)
         free = simulate_ws(array, activation, weight, loads, waits=waits, acc_bits=bits)
         moved[chosen(number)] += found.slots.tolist() != free.slots.tolist()
@@ -202,7 +203,7 @@ def test_output_stationary(recorded: Recorder, simulator: SimulatorName, values:
         loads = list(os_loads(array, m, k, n, classes.tolist()))
         stalls, waits = stalled(generator, chosen(number)), random_waits(generator, changes(loads))
         activation, weight = operands(generator, values, m, k, n)
-        bits = int(values.get("ACC_WIDTH", 24))
+        bits = int(values["ACC_WIDTH"])
         found = simulate_os(array, activation, weight, loads, stalls=stalls, waits=waits, acc_bits=bits)
         free = simulate_os(array, activation, weight, loads, waits=waits, acc_bits=bits)
         moved[chosen(number)] += found.slots.tolist() != free.slots.tolist()
