@@ -404,7 +404,7 @@ def test_a_timed_netlist_that_icarus_refuses(finished: Path, tmp_path: Path) -> 
     run = copied(finished, tmp_path)
     (run / "timed_netlist.small.v").write_text("module pipe(;\n")
     (run / "timed_netlist.large.v").write_text("module pipe(;\n")
-    with pytest.raises(HaloError, match=r"simulation in Icarus failed: .*syntax error"):
+    with pytest.raises(HaloError, match=r"timed_netlist\.small\.v:1: syntax error"):
         crosscheck(CrosscheckConfig(run, 5, 1), quiet)
 
 

@@ -58,7 +58,7 @@ def test_what_is_said() -> None:
     assert duration.duration("systolic_ws", "verilator", values, 1.0, built=False) == (", about 5 min", "")
     assert duration.duration("systolic_ws", "verilator", values, 1.0, built=True) == ("", "")
     assert duration.duration("my_mul", "icarus", {}, 1.0, built=False) == ("", "")
-    odd = find_bench("pe").values({"WEIGHT_WIDTH": -3, "ACTIVATION_WIDTH": 0})
+    odd = find_bench("pe").values({}) | {"ACC_WIDTH": 0, "PIPELINE": 7}
     assert duration.duration("pe", "icarus", odd, 1.0, built=False) == ("", ""), "the Verilog refuses them"
     huge = values | {"ROWS": 64, "COLUMNS": 64}
     assert duration.duration("systolic_ws", "icarus", huge, 1.0, built=False)[1].endswith(" h")
