@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import offset_copy
 
 from halo.errors import HaloError
 from halo.plot.style import GREY, NOTE, WIDTH_IN, publication, title
@@ -101,10 +102,9 @@ def _name_roofs(axes: Axes, peaks: Mapping[str, float], sloped: tuple[float, flo
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
-    figure.draw_without_rendering()  # places the axes, so that distances on the page are known
     names = sorted(peaks, key=lambda name: peaks[name])
     right = axes.get_xlim()[1]
-    point = 72 / figure.dpi
+    point = 72 / figure.dpi  # the axes are not placed yet: near enough for how far names are apart
     ends = point * axes.transData.transform([(right, peaks[name]) for name in names])[:, 1]
     wanted = np.arange(len(names)) * _LINE
     places = wanted + np.maximum.accumulate(ends - wanted)
@@ -121,18 +121,17 @@ def _name_roofs(axes: Axes, peaks: Mapping[str, float], sloped: tuple[float, flo
             color=NOTE,
             arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": NOTE, "shrinkA": 0, "shrinkB": 0},
         )
-    figure.draw_without_rendering()  # the names have narrowed the axes
-    start, end = axes.transData.transform([(x, x * bandwidth_gb_s * 1e-3) for x in sloped])
     middle = float(np.sqrt(sloped[0] * sloped[1]))
-    axes.annotate(
+    axes.text(
+        middle,
+        middle * bandwidth_gb_s * 1e-3,
         f"DRAM {bandwidth_gb_s:g} GB/s",
-        (middle, middle * bandwidth_gb_s * 1e-3),
-        xytext=(-3, 3),
-        textcoords="offset points",
+        transform=offset_copy(axes.transData, figure, -3, 3, units="points"),
         ha="center",
         va="bottom",
-        rotation=float(np.degrees(np.arctan2(*(end - start)[::-1]))),
+        rotation=float(np.degrees(np.arctan2(bandwidth_gb_s * 1e-3, 1.0))),
         rotation_mode="anchor",
+        transform_rotates_text=True,
         fontsize=7,
         color=NOTE,
     )
