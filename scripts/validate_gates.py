@@ -77,7 +77,7 @@ def units(liberty: Sequence[Path], size: int) -> Iterator[str]:
     for bench in ("systolic_ws", "systolic_os"):
         begun = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="halo-units-") as scratch:
-            params = {"ROWS": size, "COLUMNS": size}
+            params = {"ROWS": size, "COLUMNS": size, "ACC_WIDTH": 24}  # the sums of the elements above
             run = halo.simulate_gates(
                 bench, liberty=list(liberty), params=params, cycles=5_000, run_folder=Path(scratch) / "run"
             )

@@ -3,8 +3,9 @@
 
 Nothing is read from names but ports. A zero-delay run of a recording (``recording``) shows which registers do what:
 
-- *Activation registers* follow an activation that was taken by a fixed number of clocks. The settle bound goes through
-  every transition of each of them (``class_period``). Any choice of registers is sound, this one is tight.
+- *Activation registers* follow an activation that was taken, and not held up, by a fixed number of clocks. The settle
+  bound goes through every transition of each of them (``class_period``). Any choice of registers is sound, this one is
+  tight.
 - *Held bits*: with weights of the class only, on the weight port in every clock, some registers stay still and
   provably do so (``Registered.kept``): the bits in which the class agrees, wherever weights are, and what follows from
   them. Those of them that stay still while the recorded classes take turns too, and do not depend on activations, are
@@ -121,7 +122,9 @@ class GateUnit:
         design, recording = self.gates.design, self.recording
         states = self.trace.sources[:, len(design.port_sources) :]
         lanes = recording.ports[f"{ACTIVATION}_tdata"]
-        taken = np.flatnonzero(recording.taken(ACTIVATION))
+        # A stream register may hold a beat up; not one after which the stream is ready at once.
+        ready = recording.value(f"{ACTIVATION}_tready") == 1
+        taken = np.flatnonzero(recording.taken(ACTIVATION)[:-1] & ready[1:])
         found = []
         for row in range(self.rows):
             lane = lanes[:, row * self.activation_bits : (row + 1) * self.activation_bits]

@@ -22,34 +22,37 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("vvp") is None, reason="Icarus Verilog is not installed"),
 ]
 
-SIZE = {"ROWS": 2, "COLUMNS": 1, "DEPTH": 2, "CLASS_WIDTH": 1}
+SIZE = {"ROWS": 2, "COLUMNS": 1, "CLASS_WIDTH": 1}
+SIZES = {"systolic_ws": SIZE | {"DEPTH": 2}, "systolic_os": SIZE}
+# Elements in a column, registers of the streams and their skew before them.
+ACTIVATIONS = {"systolic_ws": 2 + 1 + 2, "systolic_os": 2 + 2 * 2 + 1}
 ALL, FAST, SLOW = tuple(range(-128, 128)), tuple(range(-128, 128, 32)), 127
 
 
-def traffic(gates: CutGates, fast: tuple[int, ...], cycles: int, folder: Path) -> Recording:
+def traffic(bench: str, gates: CutGates, fast: tuple[int, ...], cycles: int, folder: Path) -> Recording:
     """Mixed traffic with any weight in class 0 and some in class 1."""
     netlist = gates.design.clocked.netlist
     ports = [port for port in (*netlist.inputs, *netlist.outputs) if port != "clk_i"]
-    return record("systolic_ws", SIZE, ports, {0: ALL, 1: fast}, cycles, folder)
+    return record(bench, SIZES[bench], ports, {0: ALL, 1: fast}, cycles, folder)
 
 
-def test_two_classes_and_a_change_of_the_clock(osu018: Path, tmp_path: Path) -> None:
-    bench = find_bench("systolic_ws")
+@pytest.mark.parametrize("array", SIZES)
+def test_two_classes_and_a_change_of_the_clock(osu018: Path, tmp_path: Path, array: str) -> None:
+    bench = find_bench(array)
     gates = cut_gates(
         bench.toplevel,
-        bench.values(SIZE),
+        bench.values(SIZES[array]),
         [osu018],
         tmp_path / "gates",
         sources=Sources(bench.sources),
         max_fanout=16,
     )
-    unit = GateUnit(gates, traffic(gates, FAST, 600, tmp_path / "fast"), 2, 1, 8, 8, 0)
+    unit = GateUnit(gates, traffic(array, gates, FAST, 600, tmp_path / "fast"), 2, 1, 8, 8, 0)
     classes = unit.recording.classes
     assert all((classes == kind).sum() > 60 for kind in (0, 1, CHANGING))
     assert (np.diff(classes) != 0).sum() > 20
     assert unit.recording.taken("m_axis_result").sum() > 20
-    # The skew's register of row 0, those of row 1, and those of the two elements.
-    assert len(unit.activations) == 5
+    assert len(unit.activations) == ACTIVATIONS[array]
     slow, fast = unit.period(None).period_fs, unit.period(FAST, 1).period_fs
     assert fast < 0.95 * slow
 
@@ -60,6 +63,6 @@ def test_two_classes_and_a_change_of_the_clock(osu018: Path, tmp_path: Path) -> 
     assert 0.8 * fast < held.needed_fs <= fast and held.needed_by_clock_fs[0] > fast
     edge, short = player.sweep(cycles, [(slow, held.needed_fs - less, slow) for less in (1, held.needed_fs // 4)])
     assert edge.late > 0 and edge.wrong == 0 and short.wrong > 0
-    outside = unit.cycles(traffic(gates, (SLOW,), 300, tmp_path / "slow"))
+    outside = unit.cycles(traffic(array, gates, (SLOW,), 300, tmp_path / "slow"))
     failed = player.play(outside, (slow, fast, slow))
     assert failed.late > 0 and failed.wrong > 0
