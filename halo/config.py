@@ -27,7 +27,6 @@ CornerFiles = tuple[str, tuple[Path, ...]]
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*\Z")
 PORT = re.compile(r"[A-Za-z_\\][^\s=]*\Z")
 """A port: a name, also of an interface's signal (``m.a``) or an escaped one, or some bits of a port (``w[3:0]``)."""
-_LARGEST = 1e9  # ps or fF: a millisecond, a microfarad
 _WEIGHTS = re.compile(r"(?:all|-?\d+:-?\d+|random:\S*|-?\d+(?:,-?\d+)*)\Z")
 _CORNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")
 
@@ -69,7 +68,7 @@ class SourcesConfig:
 
     def _check_names(self) -> None:
         for kind, pairs in (("parameter", self.params), ("macro", self.defines)):
-            _reject_repeats([name for name, _ in pairs], kind)
+            reject_repeats([name for name, _ in pairs], kind)
         for name in [*(name for name, _ in self.params), *([self.top] if self.top else [])]:
             if not IDENTIFIER.match(name):
                 raise HaloError(f"{name!r} is no Verilog name", "Name a parameter or module as the Verilog does.")
@@ -110,9 +109,9 @@ class CircuitConfig(SourcesConfig):
 
     def _check_names(self) -> None:
         super()._check_names()
-        _reject_repeats([name for name, _ in self.ties], "tied port")
+        reject_repeats([name for name, _ in self.ties], "tied port")
         roles = self._roles
-        _reject_repeats(roles, "port")
+        reject_repeats(roles, "port")
         for name in [*roles, *(name for name, _ in self.ties)]:
             if not PORT.match(name):
                 raise HaloError(f"{name!r} is no name of a port", "Name a port as halo inspect lists it.")
@@ -221,7 +220,6 @@ class CharacterizeConfig(DesignConfig):
         super().__post_init__()
         self._check_netlist()
         self._check_stimulus()
-        self._check_numbers()
 
     @property
     def random_samples(self) -> int | None:
@@ -292,7 +290,7 @@ class CharacterizeConfig(DesignConfig):
                 raise HaloError(
                     f"corner {name} names no file", "Give each corner the path of at least one Liberty file."
                 )
-        _reject_repeats([name for name, _ in self.corners], "corner")
+        reject_repeats([name for name, _ in self.corners], "corner")
 
     def _check_netlist(self) -> None:
         if self.netlist and self.synth != "structural":
@@ -327,27 +325,6 @@ class CharacterizeConfig(DesignConfig):
         if not self.stimulus:
             raise HaloError("the stimulus is empty", "Use all, random:N, or the path of a trace file.")
 
-    def _check_numbers(self) -> None:
-        for name, value, unit in (
-            ("input slew", self.input_slew_ps, "ps"),
-            ("output load", self.output_load_ff, "fF"),
-            ("margin", self.margin_ps, "ps"),
-        ):
-            if value is not None and not 0 <= value <= _LARGEST:
-                raise HaloError(f"the {name} of {value} {unit} is no physical value", "Give a number from 0 to 1e9.")
-        if not 0 < self.duty_cycle < 100:
-            raise HaloError(
-                f"the duty cycle of {self.duty_cycle} % is no clock",
-                "Give the per cent of the period that the clock is high, between 0 and 100.",
-            )
-        for name, number, least in (
-            ("number of partial-sum samples", self.psum_samples, 1),
-            ("seed", self.seed, 0),
-            ("number of jobs", self.jobs, 1),
-        ):
-            if number is not None and number < least:
-                raise HaloError(f"the {name}, {number}, is too small", f"Give {least} or more.")
-
 
 def one_corner(liberty: Sequence[Path]) -> CornerFiles:
     """The corner that some Liberty files make up, named by the first without folder and ``.lib`` or ``.lib.gz``."""
@@ -355,7 +332,12 @@ def one_corner(liberty: Sequence[Path]) -> CornerFiles:
     return re.sub(r"[^A-Za-z0-9_.+-]", "_", stem).lstrip("_.+-") or "library", tuple(liberty)
 
 
-def _reject_repeats(names: Sequence[str], kind: str) -> None:
+def reject_repeats(names: Sequence[str], kind: str) -> None:
+    """Check that no name is given twice.
+
+    Raises:
+        HaloError: one is.
+    """
     repeated = [name for i, name in enumerate(names) if name in names[:i]]
     if repeated:
         raise HaloError(f"{kind} {repeated[0]} is given twice", "Give each one once.")

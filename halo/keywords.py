@@ -20,6 +20,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from halo.errors import HaloError
+from halo.ranges import check_ranges
 
 _SHOWN = 60
 """Characters of a value that a message repeats."""
@@ -58,7 +59,7 @@ def configure(function: str, config: type[C], given: Mapping[str, Any], names: I
 
 
 def checked(cls: type[C]) -> type[C]:
-    """A dataclass of options whose constructor answers wrong names and kinds of values as the functions do."""
+    """A dataclass of options whose constructor answers wrong names, kinds and ranges of values as the functions do."""
     plain: Any = cls.__init__
     names = option_names(cls)
     positional = [field.name for field in _fields(cls) if not field.kw_only]
@@ -69,6 +70,7 @@ def checked(cls: type[C]) -> type[C]:
         hints = _hints(cls)
         in_order = [fitted(cls.__name__, n, hints[n], v) for n, v in zip(positional, values, strict=False)]
         named = {n: fitted(cls.__name__, n, hints[n], v) for n, v in given.items()}
+        check_ranges({**dict(zip(positional, in_order, strict=False)), **named})
         plain(self, *in_order, *values[len(positional) :], **named)
 
     cls.__init__ = construct  # type: ignore[assignment]

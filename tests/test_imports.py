@@ -22,6 +22,7 @@ LAYERS = [
     *(
         "wording",
         "errors",
+        "ranges",
         "keywords",
         "units",
         "version",

@@ -45,7 +45,8 @@ def read_face(
     elaborated by slang, and what slang refuses by Yosys' own reader.
 
     Raises:
-        HaloError: as ``halo.netlist.hdl.inspect``; if none reads the files, slang's error.
+        HaloError: as ``halo.netlist.hdl.inspect``; if none reads the files, slang's error; or a parameter reverses the
+            range of a port.
     """
     given = Sources.of(sources)
     if not given.systemverilog:
@@ -53,6 +54,7 @@ def read_face(
             modules = inspect(given, top, parameters)
             module = find_top(modules, top)
             if all(port.width is not None for port in module.ports):
+                _require_forward_ranges(module, parameters or {})
                 return DesignFace(module.name, module.ports, tuple(modules))
             top = module.name
         except UnreadableHdlError:
@@ -65,6 +67,7 @@ def read_face(
         folder = Path(scratch).resolve()
         try:
             found = elaborate(given, top, parameters or {}, folder)
+            _require_forward_ranges(found.top, parameters or {})
             return DesignFace(found.top.name, found.top.ports, found.modules)
         except SlangRefusedError as refused:
             names = list(module_places(given))
@@ -76,6 +79,24 @@ def read_face(
             except HaloError:
                 raise refused from None
     return DesignFace(name, tuple(PortInfo(port.name, port.direction, port.width, port.signed) for port in ports))
+
+
+def _require_forward_ranges(module: ModuleInfo, given: Mapping[str, int | str]) -> None:
+    """Check that no port has a range as ``[-1:0]``: ``[W-1:0]`` with W=0, which Verilog takes for two bits.
+
+    Raises:
+        HaloError: one has, and the module has parameters that it can come from.
+    """
+    for port in module.ports:
+        if port.upward and port.lsb == 0 and port.width is not None and module.parameters:
+            values = ", ".join(f"{name}={value}" for name, value in given.items())
+            names = ", ".join(parameter.name for parameter in module.parameters)
+            raise HaloError(
+                f"port {port.name} has the reversed range [{1 - port.width}:0]" + (f" with {values}" if values else ""),
+                f"Give the parameter of its width 1 or more with --param; {module.name} has {names}.",
+                module.path,
+                port.line or module.line,
+            )
 
 
 def read_ports(

@@ -18,11 +18,10 @@ def command(
         int,
         typer.Option(
             metavar="N",
-            min=1,
             help="Number of transitions to compare, over all corners and weights, and of random inputs of the RTL.",
         ),
     ] = 2000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed that selects the transitions.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed that selects the transitions.")] = 1,
     run_folder: Annotated[
         Path | None,
         typer.Option(

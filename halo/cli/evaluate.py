@@ -31,7 +31,7 @@ def command(
     length: Annotated[
         int | None, typer.Option(metavar="N", help="Tokens per window. Default: 2048, or the model's limit if lower.")
     ] = None,
-    windows: Annotated[int | None, typer.Option(metavar="N", min=1, help="Use only the first N windows.")] = None,
+    windows: Annotated[int | None, typer.Option(metavar="N", help="Use only the first N windows.")] = None,
     activations: Annotated[
         Literal["int8", "int8-static"] | None,
         typer.Option(
@@ -71,13 +71,9 @@ def command(
     ] = None,
     few_shot: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", min=0, help="Tasks: show N examples before each question. Default: as the task says."
-        ),
+        typer.Option(metavar="N", help="Tasks: show N examples before each question. Default: as the task says."),
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Tasks: use only the first N samples of each.")
-    ] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="Tasks: use only the first N samples of each.")] = None,
     log_samples: Annotated[
         bool,
         typer.Option("--log-samples", help="Tasks: also write every question and answer, to samples.jsonl in DIR."),
@@ -101,7 +97,6 @@ def command(
         int | None,
         typer.Option(
             metavar="N",
-            min=1,
             help="Threads of PyTorch and BLAS. They change the last bits of results. Default: all cores.",
         ),
     ] = None,

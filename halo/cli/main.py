@@ -61,7 +61,6 @@ _PLAIN = (
     (re.compile(r": Input should be a valid integer.*$"), ": it must be a whole number"),
     (re.compile(r": Input should be a valid number.*$"), ": it must be a number"),
     (re.compile(r": Input should be a valid (?:bool|boolean).*$"), ": it must be true or false"),
-    (re.compile(r": \S+ is not in the range x>=(\S+?)\.?$"), r": it must be \1 or more"),
     (re.compile(r"'(\S*)' is not a valid (?:integer|int)(?: range)?\.?$"), r"'\1' is no whole number"),
     (re.compile(r"'(\S*)' is not a valid float\.?$"), r"'\1' is no number"),
 )

@@ -61,9 +61,9 @@ def _command(
     length: Annotated[
         int | None, typer.Option(metavar="N", help="Text: tokens per window. Default: at most 2048.")
     ] = None,
-    windows: Annotated[int, typer.Option(metavar="N", min=1, help="Text: use the first N windows.")] = 128,
+    windows: Annotated[int, typer.Option(metavar="N", help="Text: use the first N windows.")] = 128,
     threads: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Threads of PyTorch and BLAS. They change the last bits of results.")
+        int, typer.Option(metavar="N", help="Threads of PyTorch and BLAS. They change the last bits of results.")
     ] = 1,
     dtype: Annotated[
         Literal["float32", "bfloat16"],

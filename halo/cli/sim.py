@@ -55,10 +55,10 @@ def command(
             help="cocotb tests of your own, instead of those of NAME. Without NAME they run on the design of --source.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of every random choice.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of every random choice.")] = 1,
     test: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Run only this test. Repeatable.")] = None,
     max_failures: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Stop after N failing tests. Default: run them all.")
+        int | None, typer.Option(metavar="N", help="Stop after N failing tests. Default: run them all.")
     ] = None,
     waves: Annotated[
         Path | None, typer.Option(metavar="FILE.fst", help="Write a waveform of every signal, for GTKWave or Surfer.")
@@ -96,7 +96,6 @@ def command(
         float | None,
         typer.Option(
             metavar="PS",
-            min=0.0,
             help="--gates: clock period. Default: the shortest that is proven safe for the weights.",
         ),
     ] = None,
@@ -111,7 +110,6 @@ def command(
         int | None,
         typer.Option(
             metavar="N",
-            min=1,
             help="--gates: number of clock cycles to run. Default: 100,000, of arrays 5,000, of tensor_core 500.",
         ),
     ] = None,

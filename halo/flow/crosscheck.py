@@ -66,11 +66,6 @@ class CrosscheckConfig:
     run_folder: Path | None = None
     force: bool = False
 
-    def __post_init__(self) -> None:
-        for name, number, least in (("number of transitions", self.samples, 1), ("seed", self.seed, 0)):
-            if number < least:
-                raise HaloError(f"the {name}, {number}, is too small", f"Give {least} or more.")
-
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values."""
         folder = None if self.run_folder is None else str(self.run_folder)

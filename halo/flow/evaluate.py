@@ -84,7 +84,7 @@ class EvaluateConfig:
         force: replace a finished run.
 
     Raises:
-        HaloError: a limit or threads below one, options of tasks without tasks, samples without a folder to write them
+        HaloError: a number out of range, options of tasks without tasks, samples without a folder to write them
             to; scales of other widths.
     """
 
@@ -111,12 +111,6 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         require_scale_bits(self.scale_bits)
-        if self.threads is not None and self.threads < 1:
-            raise HaloError(f"{self.threads} threads are none", "Give 1 or more.")
-        if self.limit is not None and self.limit < 1:
-            raise HaloError(f"a limit of {self.limit} samples leaves none", "Give 1 or more, or no limit.")
-        if self.few_shot is not None and self.few_shot < 0:
-            raise HaloError(f"{self.few_shot} examples cannot be shown", "Give --few-shot 0 or more.")
         if self.log_samples and self.run_folder is None:
             raise HaloError("--log-samples writes a file, and no folder is given", "Give one: -o DIR.")
         if self.tasks is not None:

@@ -44,11 +44,6 @@ class SynthesisConfig(SourcesConfig):
     max_fanout: int | None = None
     force: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.max_fanout is not None and self.max_fanout < 0:
-            raise HaloError(f"the largest fan-out, {self.max_fanout}, is too small", "Give 0 or more.")
-
 
 @dataclass(frozen=True)
 class SynthesisRun:

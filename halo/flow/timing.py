@@ -13,10 +13,13 @@ import numpy as np
 
 from halo.characterization.design import IDEAL_WIRES, clock_slew, port_conditions
 from halo.characterization.interface import read_ports
-from halo.config import IDENTIFIER, CircuitConfig, Synthesis
+from halo.characterization.table import load_table
+from halo.config import IDENTIFIER, CircuitConfig, Synthesis, reject_repeats
 from halo.errors import HaloError
+from halo.flow.design_timing.blocks import require_blocks
 from halo.flow.design_timing.classes import class_rows
 from halo.flow.design_timing.rows import block_rows, constraints, endpoint_rows, path_rows
+from halo.flow.gate_level.table_periods import table_periods
 from halo.flow.runs.assets import DEFAULT_MAC, design_sources
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
@@ -30,6 +33,7 @@ from halo.netlist.sources import Sources
 from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
 from halo.progress import Progress
+from halo.ranges import MACRO_PS
 from halo.synth import SynthesisResult, synthesize
 from halo.synth.black_boxes import write_black_boxes
 from halo.synth.libraries import without_cells
@@ -102,18 +106,8 @@ class TimingConfig(CircuitConfig):
         super().__post_init__()
         if not self.liberty:
             raise HaloError("no Liberty library is given", "Add --liberty FILE.")
-        for name, value, unit in (("input slew", self.input_slew_ps, "ps"), ("output load", self.output_load_ff, "fF")):
-            if value is not None and not (math.isfinite(value) and value >= 0):
-                raise HaloError(f"the {name} of {value} {unit} is no physical value", "Give a number of zero or more.")
-        if self.period_ps is not None and not (math.isfinite(self.period_ps) and self.period_ps > 0):
-            raise HaloError(f"a clock period of {self.period_ps} ps is impossible", "Give a number above zero.")
-        if not 0 < self.duty_cycle < 100:
-            fix = "Give the per cent of the period that the clock is high, between 0 and 100."
-            raise HaloError(f"the duty cycle of {self.duty_cycle} % is no clock", fix)
-        for name, number in (("number of paths", self.worst), ("largest fan-out", self.max_fanout)):
-            if number is not None and number < 0:
-                raise HaloError(f"the {name}, {number}, is too small", "Give 0 or more.")
-        if self.macro_times and self.netlist:
+        reject_repeats([macro.module for macro in self.macro_times], "macro")
+        if self.macros and self.netlist:
             fix = "Give a Liberty file of the macro with --liberty."
             raise HaloError("a macro of a gate netlist is known by its Liberty file alone", fix)
         if self.netlist and (self.synth != "structural" or self.max_fanout is not None):
@@ -137,8 +131,9 @@ class TimingConfig(CircuitConfig):
                 values = [float(number) for number in numbers]
             except ValueError:
                 values = []
-            if not IDENTIFIER.match(name) or len(values) not in (1, 2) or not all(map(math.isfinite, values)):
-                fix = "Write MODULE:CLK_TO_Q_PS or MODULE:CLK_TO_Q_PS:SETUP_PS, as in ram:1500:200."
+            if not IDENTIFIER.match(name) or len(values) not in (1, 2) or not all(map(MACRO_PS.holds, values)):
+                times = f"times from {MACRO_PS.least:g} to {MACRO_PS.most:,.0f} ps"
+                fix = f"Write MODULE:CLK_TO_Q_PS[:SETUP_PS] with {times}, as in --macro ram:1500:200."
                 raise HaloError(f"macro {text!r} is no module with its times", fix)
             found.append(Macro(name, *values))
         return tuple(found)
@@ -204,6 +199,9 @@ def time_design(config: TimingConfig, report: Progress) -> TimingResult:
     for path in (*config.netlist, *config.liberty):
         if not path.is_file():
             raise HaloError("there is no such file", "Check the path.", path)
+    if config.table is not None:  # what is wrong with it is said before minutes are spent on the design
+        load_table(config.table).rows(config.corner)
+        table_periods(config.table)
     with (
         new_run(config.run_folder, config.force) as folder,
         Recorder(folder, "timing", config.to_dict(), (*inputs, *config.liberty), report) as record,
@@ -222,10 +220,14 @@ def time_design(config: TimingConfig, report: Progress) -> TimingResult:
             sources = replace(sources, black_boxes=write_black_boxes(library.cells.values(), work))
             default = None if config.files or config.file_lists else DEFAULT_MAC
             top, ports = read_ports(sources, config.top or default, dict(config.params))
+            if top in {macro.module for macro in config.macro_times}:
+                fix = "Name modules inside the design as --macro, or the design around this one as --top."
+                raise HaloError(f"macro {top} is the top module: nothing of the design would be left to time", fix)
             if config.macros:
                 liberty = (*config.liberty, _write_macros(config, sources, top, library, folder))
                 library = without_cells(read_corner(liberty), config.dont_use)
                 sources = replace(sources, black_boxes=write_black_boxes(library.cells.values(), work))
+            require_blocks(config.element, sources, top, dict(config.params), work)
             outputs = [port.name for port in ports if port.direction == "output"]
             made = _synthesized(config, sources, top, liberty, outputs, work)
             netlist_paths = (made.netlist_verilog.rename(folder / NETLIST),)

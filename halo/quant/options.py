@@ -56,11 +56,6 @@ def _require_uniform(bits: int, group: int | None) -> None:
         raise HaloError(f"a group of {group} input channels is impossible", "Give 1 or more, or no group.")
 
 
-def _require_damping(damping: float) -> None:
-    if not damping > 0:
-        raise HaloError(f"a damping of {damping} is impossible", "Give a positive number; 0.01 is usual.")
-
-
 @dataclass(frozen=True)
 class QuantizerOptions:
     """The options of a method; their class says which method."""
@@ -117,6 +112,7 @@ class LeftAlignedOptions(UniformOptions):
     """Round to nearest, codes in the upper bits of the operand."""
 
 
+@checked
 @dataclass(frozen=True)
 class SmoothQuantOptions(UniformOptions):
     """SmoothQuant.
@@ -156,10 +152,6 @@ class GptqOptions(UniformOptions):
     static_groups: bool = option(False, "take the scales of groups from the original weights")
     align_left: bool = option(False, "put the codes in the upper bits, where they are fast")
     damping: float = _damping()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _require_damping(self.damping)
 
 
 @checked
@@ -306,11 +298,6 @@ class HaloOptions(QuantizerOptions):
             (0 < self.share <= 1, f"a share of {self.share} is impossible", "Use a share above 0, at most 1."),
             (0 <= self.salient_share < 1, f"a salient share of {self.salient_share} is impossible", "Use 0.0005."),
             (
-                self.outlier_sigmas is None or self.outlier_sigmas > 0,
-                f"outliers beyond {self.outlier_sigmas} sigma are impossible",
-                "Use a positive number, or none.",
-            ),
-            (
                 self.variant == "acc" or self.share == HaloOptions.share,
                 f"the variant {self.variant} has no share of the loss",
                 "Leave it out, or take acc.",
@@ -321,11 +308,6 @@ class HaloOptions(QuantizerOptions):
                 "Add --codebooks class: all weights as fast as each clock.",
             ),
             (
-                self.energy_weight >= 0,
-                f"an energy weight of {self.energy_weight} is impossible",
-                "Give 0 or more.",
-            ),
-            (
                 self.codebooks == "best" or not self.energy_weight,
                 "the codebooks of a class hold every weight as fast, whatever its energy",
                 "Leave out the energy weight, or take the best codebooks.",
@@ -333,7 +315,6 @@ class HaloOptions(QuantizerOptions):
         ):
             if not holds:
                 raise HaloError(what, fix)
-        _require_damping(self.damping)
 
     @property
     def over_model(self) -> bool:

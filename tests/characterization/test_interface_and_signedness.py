@@ -143,3 +143,12 @@ def test_signedness_that_cannot_be_observed_is_said(tmp_path: Path) -> None:
     held = observe_signedness(compile_circuit(netlist, _library(True, True)), find_roles(ports, tie={"load": 0}))
     assert "not weight x activation" in held.assumptions[-1], "registers that never load keep the 0 they start from"
     assert (held.weight_encoding.signed, held.activation_encoding.signed) == (False, False)
+
+
+@pytest.mark.parametrize("name", ["m.v", "m.sv"])
+def test_a_parameter_that_reverses_a_range_is_refused(tmp_path: Path, name: str) -> None:
+    path = source(tmp_path, "module m #(parameter W = 4)\n(input [W-1:0] w, input [0:7] a, output y);\nendmodule", name)
+    assert read_ports([path], parameters={"W": 1})[1][0].width == 1
+    with pytest.raises(HaloError, match=r"port w has the reversed range \[-1:0\] with W=0") as refused:
+        read_ports([path], parameters={"W": 0})
+    assert refused.value.line == 2 and "1 or more" in refused.value.fix and "m has W" in refused.value.fix

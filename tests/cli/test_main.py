@@ -336,7 +336,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["evaluate", "q", "--tasks", "t", "--limit", "0"], ["'--limit': it must be 1 or more"]),
+        (["evaluate", "q", "--tasks", "t", "--limit", "0"], ["limit of samples of 0 is out of range", "--limit 100."]),
         (["evaluate", "q", "--tasks", "t", "--limit", "x"], ["'--limit'", "whole number"]),
         (["score", "m", "--table", "t", "-o", "s", "--phase", "both"], ["'--phase': 'both' is not one of 'prefill'"]),
         (["characterize", "-o", "r", "--margin-ps", "much"], ["'--margin-ps'", "number"]),

@@ -332,7 +332,7 @@ def _given(*arguments: str) -> Callable[[Path], list[str]]:
         (_given("--method", "awq", "--fit", "mse"), ["fit is an option of", "not of awq"]),
         (_given("--method", "rtn", "--tile", "16"), ["tile is an option of halo, not of rtn"]),
         (_given("--method", "gptq", "--no-feedback"), ["feedback is an option of halo"]),
-        (_given("--table", "mac", "--outlier-sigmas", "-1"), ["outliers beyond -1.0 sigma are impossible"]),
+        (_given("--table", "mac", "--outlier-sigmas", "-1"), ["standard deviations of -1 is out of range"]),
         (_given("--table", "mac", "--share", "0.9"), ["the variant bal has no share of the loss"]),
         (_given("--method", "rtn", "--clock", "1"), ["clock ghz is an option of halo, not of rtn"]),
         (
@@ -375,7 +375,7 @@ def test_figures_become_rows() -> None:
     assert rows["quantized"].tolist() == [5.1, 0.02, 0.9, 0.25] and rows["float"].iloc[[0, 3]].tolist() == [4.3, 0.5]
     assert rows["shots"].isna().all() and rows["quantized_stderr"].iloc[3] == 0.1 and rows["version"].iloc[3] == "3"
     assert found.to_dict()["accuracy"]["perplexity"] == 5.1 and "<table" in found._repr_html_()
-    with pytest.raises(HaloError, match="a limit of 0 samples"):
+    with pytest.raises(HaloError, match="the limit of samples of 0 is out of range"):
         EvaluateConfig(Path("q"), tasks=Path("t"), limit=0)
     with pytest.raises(HaloError, match="only tasks have a limit"):
         EvaluateConfig(Path("q"), text=Path("t"), limit=5)

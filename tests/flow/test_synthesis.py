@@ -52,7 +52,7 @@ def test_a_run_holds_netlist_and_record(tmp_path: Path, source: Path, osu018: Pa
     [
         ({"params": (("W", 4), ("W", 8))}, "parameter W is given twice"),
         ({"defines": (("WIDE", "1"),)}, "no Verilog to read with them"),
-        ({"max_fanout": -1}, "too small"),
+        ({"max_fanout": 1}, "fan-out of 1 pins is out of range"),
     ],
 )
 def test_options_that_contradict_each_other(tmp_path: Path, options: dict[str, Any], what: str) -> None:

@@ -24,7 +24,7 @@ from halo.flow.timing import TimingConfig, TimingResult, time_design
 from halo.liberty import read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.verilog import read_netlist
-from halo.progress import silent
+from halo.progress import Progress, silent
 from halo.report.text import render
 from halo.report.timing import timing_report
 
@@ -113,11 +113,11 @@ def memory_library(path: Path, like: Path) -> Path:
 def run(tmp_path: Path, osu018: Path) -> Callable[..., TimingResult]:
     """Time Verilog text with osu018."""
 
-    def time_text(text: str, top: str, **options: object) -> TimingResult:
+    def time_text(text: str, top: str, report: Progress = silent, **options: object) -> TimingResult:
         source = tmp_path / f"{top}.v"
         source.write_text(text)
         given = {"liberty": (osu018,), "files": (source,), **options}
-        return time_design(TimingConfig(top=top, run_folder=tmp_path / "run", **given), silent)  # type: ignore[arg-type]
+        return time_design(TimingConfig(top=top, run_folder=tmp_path / "run", **given), report)  # type: ignore[arg-type]
 
     return time_text
 
@@ -229,6 +229,8 @@ def test_a_memory_of_several_widths_by_two_numbers(run: Callable[..., TimingResu
     fifo #(.W(12)) u_wide (.clk(clk), .d(wide), .q(y));
     endmodule
     """
+    with pytest.raises(HaloError, match="macro pair is the top module"):
+        run(text, "pair", macros=("fifo:1500:400", "pair:10"))
     ends = run(text, "pair", macros=("fifo:1500:400",)).endpoints
     found = {(name, float(setup)) for name, setup in zip(ends["endpoint"], ends["setup_ps"], strict=True)}
     pins = {(f"u_narrow/d[{n}]", 400.0) for n in range(4)} | {(f"u_wide/d[{n}]", 400.0) for n in range(12)}
@@ -266,8 +268,19 @@ def test_clocks_of_a_table(
     np.testing.assert_allclose(trusting.classes["hold_slack_ps"], result.classes["hold_slack_ps"])
     assert any("other Liberty files" in said for said in result.assumptions)
     assert "clocks of the table" in render(timing_report(trusting))
-    with pytest.raises(HaloError, match="no block with endpoints matches 'u_none'"):
-        run(ARRAY, "array", table=table, element=("u_none",), force=True)
+    for wrong, what in (
+        ({"element": ("u_none",)}, "no block of the design matches 'u_none'"),
+        ({"element": ("u_first", "u_second")}, "no block of the design matches 'u_second'"),
+        ({"corner": "hot"}, "no corner 'hot'"),
+        ({"table": tmp_path / "absent"}, "there is no such file"),
+    ):
+        stages: set[str] = set()
+        given: dict[str, object] = {"table": table, **wrong}
+        with pytest.raises(HaloError, match=what) as refused:
+            run(ARRAY, "array", report=lambda stage, *_, seen=stages: seen.add(stage), force=True, **given)
+        assert stages <= {"library", "synthesis"}  # before minutes are spent
+        if "element" in wrong:
+            assert "array, u_first, g_more.u_second." in refused.value.fix
 
 
 @pytest.mark.parametrize(
@@ -305,10 +318,15 @@ def test_designs_that_cannot_be_timed(
         ({"duty_cycle": 100.0}, "duty cycle"),
         ({"macros": ("ram",)}, "'ram' is no module with its times"),
         ({"macros": ("ram:x",)}, "'ram:x' is no module with its times"),
+        ({"macros": ("ram:-5:200",)}, "'ram:-5:200' is no module with its times"),
+        ({"macros": ("ram:5:nan",)}, "'ram:5:nan' is no module with its times"),
+        ({"macros": ("ram:5", "ram:7")}, "macro ram is given twice"),
+        ({"input_slew_ps": 1e9}, "input slew of 1e.09 ps is out of range"),
         ({"element": ("u",)}, "no table is given"),
         ({"ties": (("a", "any"),)}, "tied to no constant"),
         ({"netlist": (Path("n.v"),), "max_fanout": 4}, "taken as it is"),
         ({"max_fanout": -1}, "fan-out"),
+        ({"max_fanout": 1}, "fan-out"),
     ],
 )
 def test_options_that_contradict_each_other(options: dict[str, object], what: str) -> None:

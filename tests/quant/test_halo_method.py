@@ -204,7 +204,7 @@ NAN[3, 4] = np.nan
         (lambda: HaloOptions(tile=0), "tile of 0"),
         (lambda: HaloOptions(share=0), "share of 0"),
         (lambda: HaloOptions(salient_share=1), "salient share of 1"),
-        (lambda: HaloOptions(outlier_sigmas=-1), "beyond -1.0 sigma"),
+        (lambda: HaloOptions(outlier_sigmas=-1), "standard deviations of -1 is out of range"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[], object], what: str) -> None:

@@ -117,11 +117,11 @@ def test_options_are_found_by_name_and_their_class_is_the_method() -> None:
         ("rtn", {"tile": 16}, "tile is an option of halo, not of rtn\nLeave it out, or take halo"),
         ("rtn", {"damping": 0.1}, "damping is an option of gptq and halo, not of rtn"),
         ("halo", {"tiel": 16}, "halo has no option 'tiel'\nDid you mean 'tile'"),
-        ("gptq", {"damping": 0.0}, "a damping of 0.0 is impossible"),
+        ("gptq", {"damping": 0.0}, "the damping of 0 is out of range"),
         ("smoothquant", {"alpha": 1.5}, "smoothing strength of 1.5"),
         ("awq", {"bits": 9}, "9 bits a weight are not supported"),
         ("halo", {"codebooks": "class", "energy_weight": 0.1}, "whatever its energy"),
-        ("halo", {"energy_weight": -1.0}, "energy weight of -1.0 is impossible"),
+        ("halo", {"energy_weight": -1.0}, "energy weight of -1 is out of range"),
         ("halo", {"clock_ghz": (1.0,)}, "belong to the clocks of 4 and 3 bits"),
     ],
 )

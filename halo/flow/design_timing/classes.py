@@ -11,7 +11,6 @@ Tests: tests/flow/test_timing.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ import pandas as pd
 from halo.characterization.table import load_table
 from halo.dvfs.files import preset
 from halo.dvfs.table_points import table_dvfs
-from halo.errors import HaloError
+from halo.flow.design_timing.blocks import require_match
 from halo.flow.design_timing.columns import CLASS_COLUMNS
 from halo.flow.gate_level.table_periods import table_periods
 from halo.flow.runs.provenance import read_record
@@ -111,13 +110,7 @@ def _least(slack: np.ndarray, counted: np.ndarray) -> int | None:
 def _vouched(endpoints: pd.DataFrame, element: Sequence[str]) -> np.ndarray:
     """Endpoints in blocks that match a pattern: bool[rows]."""
     blocks = endpoints["block"].unique()
-    found: set[str] = set()
-    for pattern in element:
-        matches = {block for block in blocks if fnmatchcase(block, pattern)}
-        if not matches:
-            some = ", ".join(list(blocks)[:4])
-            raise HaloError(f"no block with endpoints matches {pattern!r}", f"Blocks: {some}; timing.csv has them all.")
-        found |= matches
+    found = set().union(*(require_match(pattern, list(blocks)) for pattern in element))
     return endpoints["block"].isin(found).to_numpy()
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 from halo.characterization.classes import best_periods, trailing_zeros
 from halo.config import Operand, SourcesConfig
 from halo.errors import HaloError
-from halo.flow.gate_level.array import CutGates, build_array, place_element
+from halo.flow.gate_level.array import DEFAULTS, OPERAND_BITS, CutGates, build_array, place_element
 from halo.flow.gate_level.class_period import ArrayBounds, array_bounds
 from halo.flow.gate_level.trials import ErrorCurve, Trial, Trials
 from halo.flow.gate_level.unit_proof import MAX_FANOUT, UNITS, UnitProof, least_weights, prove_unit
@@ -175,6 +175,7 @@ def play_gates(
     for path in config.liberty:
         if not path.is_file():
             raise HaloError("there is no such file", "Check the path.", path)
+    _require_weights(config)
     with (
         tempfile.TemporaryDirectory(prefix="halo-gates-") as scratch,
         new_run(config.run_folder, config.force) as folder,
@@ -225,8 +226,6 @@ def _prove_element(
 
 def _prove_unit(config: GatesConfig, own: OwnModules | None, work: Path, folder: Path, record: Recorder) -> list[Trial]:
     proof = UnitProof(config.bench, dict(config.params), own, config.liberty, config.dont_use, work)
-    if not proof.has_classes and (config.weights or config.class_of is not None):
-        raise HaloError(f"{config.bench} has no classes of weights", "Leave out the weights.")
     gates, clocks, done = prove_unit(
         proof, lambda *element: _chosen(config, *element), config.period_ps, config.cycles, config.seed, record
     )
@@ -252,6 +251,30 @@ def _prove_unit(config: GatesConfig, own: OwnModules | None, work: Path, folder:
             "be in time: none of them counts."
         )
     return done
+
+
+def _require_weights(config: GatesConfig) -> None:
+    """Check what is asked of the class before minutes are spent on the gates.
+
+    Raises:
+        HaloError: two ways to say it, weights that the design does not have, or all of them.
+    """
+    asked = (*config.weights, *(() if config.class_of is None else (config.class_of,)))
+    if not asked:
+        return
+    if "CLASS_WIDTH" not in UNITS.get(config.bench, {"CLASS_WIDTH": 1}):
+        raise HaloError(f"{config.bench} has no classes of weights", "Leave out the weights.")
+    if config.weights and config.class_of is not None:
+        raise HaloError("the weights of the class are given, and a weight that stands for it", "Leave out --class-of.")
+    bits = dict(config.params).get("WEIGHT_WIDTH", DEFAULTS["WEIGHT_WIDTH"])
+    if not isinstance(bits, int) or not 1 <= bits <= OPERAND_BITS:
+        return  # refused with the other parameters
+    least, most = -(1 << bits - 1), (1 << bits - 1) - 1
+    for weight in asked:
+        if not least <= weight <= most:
+            raise HaloError(f"{weight} is no weight of {bits} bits", f"Give weights from {least} to {most}.")
+    if len(set(config.weights)) == 1 << bits:
+        raise HaloError("the class holds every weight: none is outside it", "Give the faster ones alone as --weights.")
 
 
 def _chosen(

@@ -93,10 +93,17 @@ def test_bad_options(osu018: Path, tmp_path: Path) -> None:
         play_gates(GatesConfig("dp4a", (osu018,), tmp_path / "run"), quiet)
     with pytest.raises(HaloError, match="tensor_core has no classes of weights"):
         play_gates(GatesConfig("tensor_core", (osu018,), tmp_path / "run", class_of=0), quiet)
-    with pytest.raises(HaloError, match="no weight of this design"):
-        play_gates(GatesConfig("pe", (osu018,), tmp_path / "run", params=WIDTHS, weights=(8,)), quiet)
-    with pytest.raises(HaloError, match="none is outside"):
-        play_gates(GatesConfig("pe", (osu018,), tmp_path / "run", params=WIDTHS, weights=tuple(range(-8, 8))), quiet)
+    for wrong, what in (
+        ({"weights": (8,)}, "8 is no weight of 4 bits"),
+        ({"class_of": -9}, "-9 is no weight of 4 bits"),
+        ({"weights": tuple(range(-8, 8))}, "holds every weight: none is outside"),
+        ({"weights": (0,), "class_of": 0}, "a weight that stands for it"),
+    ):
+        stages: list[str] = []
+        with pytest.raises(HaloError, match=what):
+            config = GatesConfig("systolic_ws", (osu018,), tmp_path / "run", params=WIDTHS, **wrong)  # type: ignore[arg-type]
+            play_gates(config, lambda stage, *_, seen=stages: seen.append(stage))
+        assert stages == []  # before anything is built
     assert not (tmp_path / "run").exists()
 
 
