@@ -123,6 +123,7 @@ class SimulateOptions(TypedDict, total=False):
     force: bool
     signed: Sequence[Literal["weight", "activation"]]
     testbench: PathLike | None
+    timeout_s: float | None
 
 
 class GatesOptions(TypedDict, total=False):

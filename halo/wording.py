@@ -18,6 +18,7 @@ _NAMES = {"o": "run_folder", "output-folder": "run_folder", "param": "params", "
     "file-list": "file_lists",
     "define": "defines",
     "include": "include_dirs",
+    "source": "files",
 }
 """Options whose keyword is another word."""
 _SWITCHES = (

@@ -23,6 +23,7 @@ LAYERS = [
         "wording",
         "errors",
         "ranges",
+        "processes",
         "keywords",
         "units",
         "version",

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ``halo`` command: its subcommands, and how every failure ends.
 
-Bad input, a missing tool or a full disk: two lines on stderr, exit code 2. Ctrl-C: one line, 130. SIGTERM: 143.
+Bad input, a missing tool or a full disk: two lines on stderr, exit code 2. Ctrl-C: one line, 130. SIGTERM: 143, and
+SIGHUP: 129.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def _start(
 
 def run() -> NoReturn:
     """Entry point of the console script."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a terminal that closes must not leave simulators behind
+        signal.signal(number, _terminate)
     sys.exit(main())
 
 

@@ -60,6 +60,13 @@ def command(
     max_failures: Annotated[
         int | None, typer.Option(metavar="N", help="Stop after N failing tests. Default: run them all.")
     ] = None,
+    timeout_s: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="End a simulation that takes longer. Default: 600 with --bench; the tests of halo end by themselves.",
+        ),
+    ] = None,
     waves: Annotated[
         Path | None, typer.Option(metavar="FILE.fst", help="Write a waveform of every signal, for GTKWave or Surfer.")
     ] = None,
@@ -147,6 +154,7 @@ def command(
     only_benches = {
         "--test": test,
         "--max-failures": max_failures,
+        "--timeout-s": timeout_s,
         "--waves": waves,
         "--junit": junit,
         "--bench": bench,
@@ -194,6 +202,7 @@ def command(
         seed=seed,
         tests=tuple(test or ()),
         max_failures=max_failures or 0,
+        timeout_s=timeout_s,
         waves=waves,
         junit=junit,
         run_folder=run_folder,

@@ -27,6 +27,8 @@ from halo.progress import Progress
 
 TESTS = "tests.csv"
 """One row for each test."""
+TIMEOUT_S = 600.0
+"""What tests of the user's may take where no limit is given: one that waits for ever would never be noticed."""
 
 
 @checked
@@ -46,6 +48,8 @@ class SimulationConfig(SourcesConfig):
         force: replace what stands there.
         signed: operands of the user's module that are signed, whatever its ports are declared.
         testbench: Python file with cocotb tests that run instead of the bench's.
+        timeout_s: wall time that the tests may take together; None: 600 s with ``testbench``, and any for the tests
+            that come with halo, which end by themselves.
     """
 
     bench: str | None = None
@@ -59,6 +63,7 @@ class SimulationConfig(SourcesConfig):
     force: bool = False
     signed: tuple[Operand, ...] = ()
     testbench: Path | None = None
+    timeout_s: float | None = None
 
 
 def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResult:
@@ -94,6 +99,7 @@ def run_simulation(config: SimulationConfig, report: Progress) -> SimulationResu
             max_failures=config.max_failures,
             waves=waves,
             own=own,
+            limit_s=config.timeout_s or (None if config.testbench is None else TIMEOUT_S),
             report=report,
         )
         if waves is not None and config.waves is not None:

@@ -23,6 +23,7 @@ from halo.errors import HaloError
 from halo.liberty import read_corner
 from halo.netlist.sources import Sources
 from halo.netlist.verilog import read_netlist
+from halo.processes import TooLongError, run_child
 from halo.synth.cellmodels import cell_models
 from halo.synth.explain import explain
 from halo.synth.gatesim import GateDesign, Words, evaluate, next_state, outputs, read_gates
@@ -149,18 +150,11 @@ def _proven(workdir: Path, seconds: float) -> bool:
     abc = Path(package.origin).parent / "yosys-abc"
     command = f"cec -T {max(1, int(seconds))} rtl.aig netlist.aig"
     try:
-        run = subprocess.run(
-            [abc, "-c", command],
-            cwd=workdir,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=seconds,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        with (workdir / "abc.log").open("wb") as log:
+            run_child([abc, "-c", command], cwd=workdir, stdout=log, stderr=subprocess.DEVNULL, limit_s=seconds)
+    except (OSError, TooLongError):
         return False
-    return "Networks are equivalent" in run.stdout
+    return "Networks are equivalent" in (workdir / "abc.log").read_text(encoding="utf-8", errors="replace")
 
 
 def _data_inputs(gold: GateDesign) -> dict[str, int]:

@@ -6,7 +6,6 @@ Tests: tests/synth/test_gate_simulation.py.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from halo.cachedir import cache_folder, cache_key
 from halo.errors import HaloError
+from halo.processes import run_child
 
 _PROMPT = "\nhalo> "
 _CHILD = Path(__file__).with_name("_child.py")
@@ -92,21 +92,12 @@ def run_yosys(commands: Sequence[str], workdir: Path, name: str) -> YosysRun:
     with tempfile.TemporaryDirectory(prefix="halo-yosys-") as scratch, log_path.open("wb") as log_file:
         # Yosys keeps parsed libraries in the temporary folder under their paths' names: a private one, so that a
         # library that changed is never served from it.
-        process = subprocess.Popen(
-            [sys.executable, "-P", str(_CHILD), str(script_path)],
-            stdin=subprocess.DEVNULL,
+        status = run_child(
+            [sys.executable, "-P", _CHILD, script_path],
             stdout=log_file,
             stderr=subprocess.STDOUT,
             env=os.environ | {"TMPDIR": scratch, "PYTHONUNBUFFERED": "1"},
-            start_new_session=True,  # Ctrl-C reaches us first; we then end Yosys and the ABC it started
         )
-        try:
-            status = process.wait()
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise
     log = log_path.read_text(encoding="utf-8", errors="replace").replace(scratch, "<scratch>")
     version = re.search(r"halo> (Yosys [^\n]*)", log)
     run = YosysRun(script, log, version.group(1).strip() if version else "")

@@ -2,20 +2,23 @@
 """A folder of results, or a file, that is there whole or not at all.
 
 It is built under a hidden name beside its place and renamed at the end, so a reader never meets half a run. An error,
-Ctrl-C or a termination signal (raised as an exception) removes the hidden folder and every parent made for it.
+Ctrl-C or a termination signal (raised as an exception) removes the hidden folder and every parent made for it; what a
+killed run left, the next run to the same place removes.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import re
 import secrets
 import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -116,8 +119,12 @@ def explain(error: OSError, path: Path | None = None) -> HaloError:
 def _built_beside(target: Path) -> Iterator[Path]:
     made: list[Path] = []
     folder = _hidden(target)
+    _remove_abandoned(target)
+    mark: int | None = None
     try:
         made = make_folder(folder, target)
+        mark = os.open(folder, os.O_RDONLY)
+        fcntl.flock(mark, fcntl.LOCK_EX)
         yield folder
         with signals_held():
             put_in_place(folder, target)
@@ -133,6 +140,8 @@ def _built_beside(target: Path) -> Iterator[Path]:
         with signals_held():
             if folder.exists():
                 shutil.rmtree(folder)
+            if mark is not None:
+                os.close(mark)
             remove_empty(made)
 
 
@@ -160,6 +169,37 @@ def check_target(target: Path, force: bool) -> None:
 def _hidden(target: Path) -> Path:
     """Where something is built until it is whole."""
     return target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(3)}.partial")
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what killed runs for the same place left: nobody holds its lock, and its writer is gone.
+
+    The lock also tells of writers in other containers and on other machines, whose numbers say nothing here.
+    """
+    form = re.compile(rf"\.{re.escape(target.name)}\.(\d+)\.[0-9a-f]+\.partial")
+    beside = [*target.parent.iterdir()] if target.parent.is_dir() else []
+    for folder in beside:
+        written = form.fullmatch(folder.name)
+        if written is None or folder.is_symlink() or not folder.is_dir() or _lives(int(written[1])):
+            continue
+        with suppress(OSError):  # held, or gone this moment
+            mark = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            finally:
+                os.close(mark)
+
+
+def _lives(process: int) -> bool:
+    """Whether a process of this machine has that number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _make_parents(target: Path) -> list[Path]:

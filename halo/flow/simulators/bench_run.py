@@ -119,6 +119,7 @@ def simulate(
     waves: Path | None = None,
     sources: Sequence[Path] | None = None,
     own: OwnModules | None = None,
+    limit_s: float | None = None,
     report: Progress | None = None,
 ) -> SimulationResult:
     """Run a bench. Not for threads: see ``halo.flow.simulators.runner``.
@@ -134,6 +135,7 @@ def simulate(
         waves: FST file to record.
         sources: Verilog instead of the bench's own.
         own: modules of the user's, beside or in place of the bench's.
+        limit_s: wall time that the tests may take together; None: any.
         report: told about progress.
 
     Raises:
@@ -147,7 +149,7 @@ def simulate(
     model = _model(chosen, placed, simulator, sources, waves is not None)
     workdir.mkdir(parents=True, exist_ok=True)
     tell = report or silent
-    count = len(chosen.tests if tests is None else tests)
+    count = max(1, len(chosen.tests if tests is None else tests))  # tests that are made while they run are not seen
     share = count / max(1, len(chosen.tests)) if chosen.tests_file is None else 0.0  # of tests whose time is known
     known = chosen.name if chosen.verilog is None else ""
     built_in, simulated_in = duration(known, simulator, placed.values, share, built=is_built(found, model))
@@ -172,6 +174,7 @@ def simulate(
         plusargs=[f"+{name}={value}" for name, value in (settings or {}).items()],
         waves=waves,
         folder=None if chosen.tests_file is None else chosen.tests_file.parent,
+        limit_s=limit_s,
         watch=lambda: tell(stage, *_progress(workdir / RUN_LOG, count)),
     )
     tell(stage, count, count)

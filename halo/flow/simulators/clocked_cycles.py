@@ -21,7 +21,6 @@ Tests: tests/flow/gate_level/test_clocked_designs.py.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from halo.flow.runs.tools import find_tool
 from halo.flow.simulators.pipeline import clock_ports
 from halo.liberty.model import Library
 from halo.netlist.model import U8
+from halo.processes import end_children, run_child
 from halo.timing.clock_edges import require_one_edge
 from halo.timing.registered import Registered
 from halo.timing.timed_netlist import identifier, wire_name, write_timed_netlist
@@ -177,7 +177,12 @@ class ClockedPlayer:
         _write_rows(cycles, self.workdir / "cycles.txt")
         folders = [self.workdir / f"run{i}" for i in range(len(runs))]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(partial(self._play, cycles), runs, folders))
+            try:
+                return list(pool.map(partial(self._play, cycles), runs, folders))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                end_children()  # the pool waits for its threads, and they for their simulators
+                raise
 
     def _play(self, cycles: Cycles, periods_fs: tuple[int, ...], folder: Path) -> Played:
         folder.mkdir(exist_ok=True)
@@ -197,13 +202,13 @@ class ClockedPlayer:
 
     def _run(self, folder: Path, tool: str, *arguments: str) -> None:
         found = find_tool(tool)
-        done = subprocess.run(
-            [found.path, *arguments], cwd=folder, env=found.environment, capture_output=True, text=True
-        )
-        (folder / f"{tool}.log").write_text(done.stdout + done.stderr, encoding="utf-8")
-        if done.returncode or done.stderr:
-            said = (done.stderr or done.stdout).strip().splitlines()
-            raise HaloError(f"{tool} failed: {said[0] if said else done.returncode}", "Run halo doctor.")
+        logs = [folder / f"{tool}.{name}" for name in ("log", "errors")]
+        with logs[0].open("wb") as out, logs[1].open("wb") as errors:
+            code = run_child([found.path, *arguments], cwd=folder, env=found.environment, stdout=out, stderr=errors)
+        printed, complaints = (log.read_text(encoding="utf-8", errors="replace") for log in logs)
+        if code or complaints:
+            said = (complaints or printed).strip().splitlines()
+            raise HaloError(f"{tool} failed: {said[0] if said else code}", "Run halo doctor.")
 
 
 def _top_level(design: Registered, each_cycle: bool, toggles: bool, waived: Collection[int] | None) -> Iterator[str]:

@@ -48,7 +48,7 @@ def own_design(config: SourcesConfig, file: Path) -> tuple[Bench, tuple[Path, ..
     if not config.files and not config.file_lists:
         raise HaloError(
             "there are tests, and nothing that they run on",
-            "Name a bench whose design they are for, or give the Verilog of a design.",
+            "Give the Verilog of a design, --source FILE.v, or name a bench whose design they are for.",
         )
     sources, read = design_sources(config.files, config.file_lists, config.defines, config.include_dirs)
     face = read_face(sources, config.top, dict(config.params))

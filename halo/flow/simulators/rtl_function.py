@@ -34,6 +34,7 @@ from halo.netlist.controls import Control
 from halo.netlist.model import U8, Netlist
 from halo.netlist.sources import Sources
 from halo.netlist.verilog import read_netlist
+from halo.processes import TooLongError, run_child
 from halo.synth.cellmodels import cell_models
 from halo.synth.controls import rtl_controls
 from halo.timing.timed_netlist import identifier
@@ -314,21 +315,20 @@ def _run(name: str, tool: FoundTool, words: Sequence[str], work: Path) -> None:
     (work / "results.txt").unlink(missing_ok=True)
     with log.open("wb") as said:
         try:
-            done = subprocess.run(
+            code = run_child(
                 [tool.path, *words],
                 cwd=work,
-                env=dict(tool.environment),
-                stdin=subprocess.DEVNULL,
+                env=tool.environment,
                 stdout=said,
                 stderr=subprocess.STDOUT,
-                timeout=SECONDS,
+                limit_s=SECONDS,
             )
-        except subprocess.TimeoutExpired as error:
+        except TooLongError as error:
             raise NotSimulatedError(f"{name} takes more than {SECONDS} s", "Simulate a smaller design.") from error
-    if done.returncode:
+    if code:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
         complaints = [line for line in lines if "error" in line.lower() or "sorry" in line] or lines[:1]
-        what = complaints[0].strip().replace(f"{work}/", "") if complaints else f"ended with code {done.returncode}"
+        what = complaints[0].strip().replace(f"{work}/", "") if complaints else f"ended with code {code}"
         raise NotSimulatedError(f"{name}: {what}", "See what it says of the source.")
 
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from halo.errors import HaloError
 from halo.flow.runs.assets import sim_folder
 from halo.flow.runs.tools import LIBPYTHON, FoundTool, find_tool
+from halo.processes import TooLongError, run_child
 
 if TYPE_CHECKING:
     from cocotb_tools.runner import Runner
@@ -153,6 +153,7 @@ def run_bench(
     plusargs: Sequence[str] = (),
     waves: Path | None = None,
     folder: Path | None = None,
+    limit_s: float | None = None,
     watch: Callable[[], None] | None = None,
 ) -> None:
     """Run a cocotb module on a built model; RESULTS and RUN_LOG appear in ``workdir``. Failing tests are results.
@@ -163,14 +164,15 @@ def run_bench(
         max_failures: after this many failing tests the others fail without being run; 0: run them all.
         waves: FST file to record, of a model built with ``waves``.
         folder: where the module lies, if not in ``sim/``; what lies there is imported before ``sim/`` is looked at.
+        limit_s: wall time that all tests may take together; None: any.
 
     Raises:
-        HaloError: the simulation ended without results.
+        HaloError: the simulation ended without results, or took too long.
     """
     recording: list[str] = [] if waves is None else [f"+dumpfile_path={waves.resolve()}"]
     arguments = ["--trace-file", str(waves.resolve())] if waves is not None and simulator.name == "verilator" else []
     with _environment(simulator, folder):
-        runner = _runner(simulator.name, watch)
+        runner = _runner(simulator.name, watch, limit_s)
         try:
             runner.test(
                 test_module=module,
@@ -187,6 +189,8 @@ def run_bench(
                 waves=waves is not None,
                 log_file=workdir / RUN_LOG,
             )
+        except TooLongError:
+            raise _still_running(workdir / RUN_LOG, limit_s or 0.0) from None
         except (RuntimeError, ValueError) as error:
             ended: Exception | None = error
         else:
@@ -223,7 +227,7 @@ def _make_variables(verilator: FoundTool) -> tuple[str, ...]:
     return tuple(f"{name}={options[name]}" for name in lacking)
 
 
-def _runner(name: SimulatorName, watch: Callable[[], None] | None) -> Runner:
+def _runner(name: SimulatorName, watch: Callable[[], None] | None, limit_s: float | None = None) -> Runner:
     from cocotb_tools.runner import Icarus, Verilator
 
     for kind, methods in ((Icarus, ("_execute_cmds",)), (Verilator, ("_execute_cmds", "_build_command"))):
@@ -238,7 +242,7 @@ def _runner(name: SimulatorName, watch: Callable[[], None] | None) -> Runner:
 
         def _execute_cmds(self, cmds: Sequence[Sequence[str]], cwd: str, stdout: TextIO | None = None) -> None:
             for command in cmds:
-                _execute(command, cwd, self.env, stdout, watch)
+                _execute(command, cwd, self.env, stdout, watch, limit_s)
 
     class WatchedIcarus(Watched, Icarus):  # type: ignore[misc]
         pass
@@ -265,31 +269,17 @@ def _unknown_cocotb(reason: str) -> HaloError:
 
 
 def _execute(
-    command: Sequence[str], cwd: str, env: Mapping[str, str], stdout: TextIO | None, watch: Callable[[], None] | None
+    command: Sequence[str],
+    cwd: str,
+    env: Mapping[str, str],
+    stdout: TextIO | None,
+    watch: Callable[[], None] | None,
+    limit_s: float | None,
 ) -> None:
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=None if stdout is None else subprocess.STDOUT,
-        process_group=0,
-    )
-    try:
-        while process.poll() is None:
-            try:
-                process.wait(0.2)
-            except subprocess.TimeoutExpired:
-                if watch is not None:
-                    watch()
-    except BaseException:
-        with suppress(ProcessLookupError):  # ended this moment
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
-    if process.returncode != 0:
-        raise RuntimeError(f"{command[0]} ended with code {process.returncode}")
+    stderr = None if stdout is None else subprocess.STDOUT
+    code = run_child(command, cwd=cwd, env=env, stdout=stdout, stderr=stderr, limit_s=limit_s, watch=watch)
+    if code != 0:
+        raise RuntimeError(f"{command[0]} ended with code {code}")
 
 
 @contextmanager
@@ -343,6 +333,16 @@ def _run_failure(simulator: Simulator, log: Path, error: BaseException | None) -
     place = () if "cocotb" in Path(path).parts else (path, int(line))
     fix = "Correct the tests: they must be importable, and async functions under @cocotb.test()."
     return HaloError(f"cocotb cannot start the tests: {said[-1]}", fix, *place)
+
+
+def _still_running(log: Path, limit_s: float) -> HaloError:
+    """A bench that does not end, and the test that it is in."""
+    found = re.findall(r"running\S* (\S+) \(\d+/\d+\)", log.read_text(errors="replace")) if log.is_file() else []
+    test = f"test {found[-1].rpartition('.')[2]}" if found else "the simulation"
+    return HaloError(
+        f"{test} has not ended: all tests together may take {limit_s:,.0f} s",
+        f"Let it wait for something that comes, or give it more time: --timeout-s {10 * limit_s:.0f}.",
+    )
 
 
 def _failure(simulator: Simulator, log: Path, error: BaseException) -> HaloError:

@@ -53,6 +53,28 @@ def test_a_run_that_fails_leaves_nothing(tmp_path: Path, error: BaseException) -
     assert tree(tmp_path) == set()
 
 
+def test_what_a_killed_run_left_goes_with_the_next(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from halo.flow.runs.runfolder import new_run\n"
+        "with new_run(Path(sys.argv[1])) as folder: (folder / 'half').touch(); print(folder, flush=True); time.sleep(9)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "first")]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as alive,
+    ):
+        assert killed.stdout is not None and alive.stdout is not None
+        left, held = (Path(run.stdout.readline().strip()) for run in (killed, alive))  # type: ignore[union-attr]
+        killed.kill()
+        killed.wait()
+        other = tmp_path / f".second.{killed.pid}.abcdef.partial"  # of another place: not ours to remove
+        other.mkdir()
+        assert (left / "half").is_file()
+        finished(tmp_path / "first")
+        assert not left.exists() and (held / "half").is_file() and other.is_dir()
+        alive.kill()
+
+
 def test_parents_that_others_use_meanwhile_stay(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), new_run(tmp_path / "runs" / "first"):
         (tmp_path / "runs" / "other").mkdir()

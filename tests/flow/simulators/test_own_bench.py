@@ -70,6 +70,31 @@ def test_a_design_of_the_user(folder: Path, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.tools
 @pytest.mark.usefixtures("icarus")
+def test_a_test_that_never_ends(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "import cocotb\nfrom cocotb.triggers import Timer\n@cocotb.test()\nasync def ends(dut):\n    pass\n"
+    text += '@cocotb.test()\nasync def waits(dut):\n    while True:\n        await Timer(1, "ns")\n'
+    (folder / "tb_waits.py").write_text(text, encoding="utf-8")
+    command = ["sim", "--bench", "tb_waits.py", "--source", "inverter.v"]
+    assert main([*command, "--timeout-s", "2", "-o", "run"]) == 2
+    said = capsys.readouterr().err
+    assert "test waits has not ended: all tests together may take 2 s" in said and "--timeout-s 20." in said
+    assert not (folder / "run").exists() and not list(folder.glob(".run.*"))
+    assert main([*command, "--test", "ends", "--timeout-s", "60"]) == 0
+
+
+@pytest.mark.tools
+@pytest.mark.usefixtures("icarus")
+def test_a_stage_ends_once_where_the_tests_cannot_be_seen(folder: Path) -> None:
+    (folder / "tb_hidden.py").write_text("import time\ntime.sleep(1)\nfrom nowhere import *\n", encoding="utf-8")
+    said: list[tuple[str, int, int]] = []
+    with pytest.raises(HaloError, match="No module named 'nowhere'"):
+        halo.simulate(testbench="tb_hidden.py", files="inverter.v", report=lambda *told: said.append(told))
+    simulating = [(done, total) for stage, done, total in said if stage.startswith("simulating")]
+    assert len(simulating) > 2 and all(done < total for done, total in simulating)
+
+
+@pytest.mark.tools
+@pytest.mark.usefixtures("icarus")
 def test_on_a_design_of_halo(folder: Path) -> None:
     text = (halo.sim_folder() / "tb_pe.py").read_text(encoding="utf-8")
     (folder / "tb_pe.py").write_text(text.replace("reset_in_the_middle", "reset_of_mine"), encoding="utf-8")
