@@ -285,6 +285,59 @@ module systolic_os #(
         .tready_i(m_axis_result_tready)
     );
 
+`ifndef SYNTHESIS
+    // A simulation ends where one end of a port breaks the rules of its handshake.
+    stream_rules #(
+        .WIDTH(CLASS_WIDTH + ROW_BITS + STEP_WIDTH)
+    ) u_s_axis_command_rules (
+        .clk_i    (clk_i),
+        .srst_ni  (srst_ni),
+        .tvalid_i (s_axis_command_tvalid),
+        .tready_i (s_axis_command_tready),
+        .payload_i(s_axis_command_tdata)
+    );
+
+    stream_rules #(
+        .WIDTH(COLUMNS * WEIGHT_WIDTH)
+    ) u_s_axis_weight_rules (
+        .clk_i    (clk_i),
+        .srst_ni  (srst_ni),
+        .tvalid_i (s_axis_weight_tvalid),
+        .tready_i (s_axis_weight_tready),
+        .payload_i(s_axis_weight_tdata)
+    );
+
+    stream_rules #(
+        .WIDTH(ROWS * ACTIVATION_WIDTH)
+    ) u_s_axis_activation_rules (
+        .clk_i    (clk_i),
+        .srst_ni  (srst_ni),
+        .tvalid_i (s_axis_activation_tvalid),
+        .tready_i (s_axis_activation_tready),
+        .payload_i(s_axis_activation_tdata)
+    );
+
+    stream_rules #(
+        .WIDTH(COLUMNS * ACC_WIDTH + 1)
+    ) u_m_axis_result_rules (
+        .clk_i    (clk_i),
+        .srst_ni  (srst_ni),
+        .tvalid_i (m_axis_result_tvalid),
+        .tready_i (m_axis_result_tready),
+        .payload_i({m_axis_result_tlast, m_axis_result_tdata})
+    );
+
+    clock_rules #(
+        .CLASS_WIDTH(CLASS_WIDTH)
+    ) u_clock_rules (
+        .clk_i        (clk_i),
+        .srst_ni      (srst_ni),
+        .request_i    (clock_request_o),
+        .class_i      (clock_class_o),
+        .acknowledge_i(clock_acknowledge_i)
+    );
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -170,6 +170,49 @@ module mma_unit #(
         end
     endgenerate
 
+`ifndef SYNTHESIS
+    // A simulation ends where one end of a port breaks the rules of its handshake.
+    stream_rules #(
+        .WIDTH(M * K * WIDTH)
+    ) u_s_axis_a_rules (
+        .clk_i    (clk_i),
+        .srst_ni  (srst_ni),
+        .tvalid_i (s_axis_a_tvalid),
+        .tready_i (s_axis_a_tready),
+        .payload_i(s_axis_a_tdata)
+    );
+
+    stream_rules #(
+        .WIDTH(K * N * WIDTH)
+    ) u_s_axis_b_rules (
+        .clk_i    (clk_i),
+        .srst_ni  (srst_ni),
+        .tvalid_i (s_axis_b_tvalid),
+        .tready_i (s_axis_b_tready),
+        .payload_i(s_axis_b_tdata)
+    );
+
+    stream_rules #(
+        .WIDTH(M * N * ACC_WIDTH)
+    ) u_s_axis_c_rules (
+        .clk_i    (clk_i),
+        .srst_ni  (srst_ni),
+        .tvalid_i (s_axis_c_tvalid),
+        .tready_i (s_axis_c_tready),
+        .payload_i(s_axis_c_tdata)
+    );
+
+    stream_rules #(
+        .WIDTH(M * N * ACC_WIDTH)
+    ) u_m_axis_d_rules (
+        .clk_i    (clk_i),
+        .srst_ni  (srst_ni),
+        .tvalid_i (m_axis_d_tvalid),
+        .tready_i (m_axis_d_tready),
+        .payload_i(m_axis_d_tdata)
+    );
+`endif
+
 endmodule
 
 `default_nettype wire

@@ -9,6 +9,9 @@ For ``pe_os`` what is held is found by a zero-delay run in which these bits of t
 inputs are random: bits of the weight register that stay still in it, and provably do so as long as the port's do
 (``Registered.kept``). The sum is free: products of other weights may stand in it.
 
+Elements are bounded without buffers, whole arrays (``unit``) with some: the bit that restarts the sum of ``pe_os``
+drives many gates, so that its fast classes have longer periods here (``docs/validation.md``).
+
 Tests: tests/flow/gate_level/test_elements.py.
 """
 

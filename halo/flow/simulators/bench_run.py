@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -28,6 +28,10 @@ COLUMNS = ("name", "passed", "compared", "sent", "cycles", "wall_s", "message")
 ROWS = "bench.jsonl"
 """What the tests of a bench report (``sim/components/report.py``)."""
 
+_FATAL = re.compile(
+    r"^(?:FATAL: |\[\d+\] %Fatal: )[^:]+:\d+: (?:Assertion failed in [^:]+: )?(?P<said>.+)$", re.MULTILINE
+)
+"""What $fatal of the design says, in Icarus and in Verilator."""
 _PROGRESS = re.compile(r"running\S* \S+ \((\d+)/(\d+)\)")
 
 
@@ -179,7 +183,7 @@ def simulate(
     )
     tell(stage, count, count)
     log = (workdir / RUN_LOG).read_text(encoding="utf-8", errors="replace")
-    rows = _rows(workdir, must_report=chosen.tests_file is None)
+    rows = _rows(workdir, _FATAL.search(log), must_report=chosen.tests_file is None)
     return SimulationResult(rows, log, rebuilt, build_s, found, placed.values, placed.said, chosen.name)
 
 
@@ -217,10 +221,11 @@ def _progress(log: Path, count: int) -> tuple[int, int]:
     return (int(found[-1][0]) - 1, int(found[-1][1])) if found else (0, count)
 
 
-def _rows(workdir: Path, *, must_report: bool) -> tuple[TestRow, ...]:
+def _rows(workdir: Path, fatal: re.Match[str] | None, *, must_report: bool) -> tuple[TestRow, ...]:
     """cocotb's verdicts joined with what the tests wrote.
 
-    A test of halo's that reports nothing has proved nothing: it failed.
+    A test of halo's that reports nothing has proved nothing: it failed. Where the design itself ended the simulation,
+    cocotb only knows that it ended: the last test says why.
     """
     path = workdir / ROWS
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
@@ -246,6 +251,8 @@ def _rows(workdir: Path, *, must_report: bool) -> tuple[TestRow, ...]:
                 wall_s=float(case.attrib.get("time", 0)),
             )
         )
+    if fatal is not None and rows and not rows[-1].passed:
+        rows[-1] = replace(rows[-1], message=fatal["said"])
     return tuple(rows)
 
 

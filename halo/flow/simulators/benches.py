@@ -196,7 +196,7 @@ BENCHES: dict[str, Bench] = {
             description="weight-stationary array: stalls, clock changes, resets, cycle contract",
             toplevel="systolic_ws",
             module="tb_systolic_ws",
-            rtl=("mac", "pe", "memory", "systolic"),
+            rtl=("mac", "pe", "memory", "checks", "systolic"),
             parameters=(
                 Parameter("ROWS", 4, "rows of elements"),
                 Parameter("COLUMNS", 3, "columns of elements"),
@@ -214,7 +214,7 @@ BENCHES: dict[str, Bench] = {
             description="output-stationary array: stalls, clock changes, resets, cycle contract",
             toplevel="systolic_os",
             module="tb_systolic_os",
-            rtl=("mac", "pe", "memory", "systolic"),
+            rtl=("mac", "pe", "memory", "checks", "systolic"),
             parameters=(
                 Parameter("ROWS", 5, "rows of elements"),
                 Parameter("COLUMNS", 3, "columns of elements"),
@@ -230,7 +230,7 @@ BENCHES: dict[str, Bench] = {
             description="matrix unit of dot products: stalls, resets, latency and interval",
             toplevel="mma_unit",
             module="tb_tensor_core",
-            rtl=("mac", "pe", "tensor_core"),
+            rtl=("mac", "pe", "checks", "tensor_core"),
             parameters=(
                 Parameter("M", 3, "rows of A and D"),
                 Parameter("N", 2, "columns of B and D"),

@@ -260,7 +260,7 @@ def _gates(netlist: Netlist, path: Path, library: Library, clocks: Collection[st
 
 def _reading(sources: Sources, work: Path) -> list[str]:
     """Arguments by which both simulators read the RTL behind the bench."""
-    words = [f"-D{name}={text}" for name, text in sources.defines]
+    words = ["-DSYNTHESIS", *(f"-D{name}={text}" for name, text in sources.defines)]  # what Yosys has read
     folders = [*(path.resolve().parent for path in sources.files), *map(Path.resolve, sources.include_dirs)]
     words += [f"-I{folder}" for folder in dict.fromkeys(folders)]
     return [*words, str(work / "bench.v"), *(str(path.resolve()) for path in sources.files)]

@@ -327,9 +327,10 @@ def _run_failure(simulator: Simulator, log: Path, error: BaseException | None) -
     text = log.read_text(errors="replace") if log.is_file() else ""
     _, raised, trace = text.rpartition("Traceback (most recent call last):\n")
     said = [line for line in trace.splitlines() if line and not line.startswith(" ")]
-    if not raised or not said:
+    places = re.findall(r'^  File "([^"]+)", line (\d+)', trace, re.MULTILINE)
+    if not raised or not said or not places:
         return _failure(simulator, log, error or RuntimeError("it ended without results"))
-    path, line = re.findall(r'^  File "([^"]+)", line (\d+)', trace, re.MULTILINE)[-1]
+    path, line = places[-1]
     place = () if "cocotb" in Path(path).parts else (path, int(line))
     fix = "Correct the tests: they must be importable, and async functions under @cocotb.test()."
     return HaloError(f"cocotb cannot start the tests: {said[-1]}", fix, *place)
