@@ -233,7 +233,8 @@ class _Finder:
     ) -> Roles:
         for port in self.ports.values():
             if port.direction == "inout":
-                raise HaloError(f"port {port.name} is bidirectional", "A MAC needs separate inputs and outputs.")
+                fix = "Declare it as input or output: a MAC needs separate inputs and outputs."
+                raise HaloError(f"port {port.name} is bidirectional", fix, port.path or None, port.line or None)
         given = [
             (_WEIGHT, weight),
             (_ACTIVATION, activation),

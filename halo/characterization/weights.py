@@ -98,7 +98,8 @@ def _require_held(first: int, last: int, encoding: Encoding, text: str) -> None:
         raise HaloError(
             f"the weight cannot be {value}: {encoding.bits} bits, {'' if encoding.signed else 'un'}signed, hold "
             f"{lowest:,} to {highest:,} (--weights '{text}')",
-            "Give values within, or say how the bits are read (--signed weight, --unsigned weight).",
+            f"Give values such as --weights={lowest}:{highest}, or say how the bits are read: --signed weight or "
+            "--unsigned weight.",
         )
 
 

@@ -213,9 +213,15 @@ def rows_of(table: WeightTable, values: Sequence[int]) -> npt.NDArray[np.int64]:
     if missing or not len(values):
         if not len(values):
             raise HaloError("no weight is given", "Name at least one weight.")
-        run = f"its weights run from {table.weights[0]} to {table.weights[-1]}"
+        first, last = table.weights[0], table.weights[-1]
+        holes = last - first + 1 - len(table.weights)
+        if holes and first < missing[0] < last:
+            raise HaloError(
+                f"the table has no weight {missing[0]}: {holes} of the values from {first} to {last} have no row",
+                "Take weights.csv as halo characterize wrote it, or characterize all weights: without --weights.",
+            )
         raise HaloError(
-            f"the table has no weight {missing[0]}: {run}",
+            f"the table has no weight {missing[0]}: its weights run from {first} to {last}",
             "Give the table of a MAC whose weight port holds all values in use; codes of int8 take a signed 8-bit one.",
         )
     return np.array([known[value] for value in values], np.int64)

@@ -41,6 +41,11 @@ Weights = npt.NDArray[np.int64]
 NETLIST = "netlist.v"
 TIMED_NETLIST = "timed_netlist.v"
 GZIP = b"\x1f\x8b"
+AT_REST = (
+    "The weight stands still while the activation changes; where weights are swapped, as in an array, sets of them can "
+    "need longer periods, which halo score and halo timing --table compute."
+)
+"""What the periods of the table hold for."""
 PROOF_SECONDS = 2.0
 """Multipliers are hard to prove and quick to simulate, so the proof of equivalence gets a short try."""
 
@@ -238,6 +243,7 @@ def _stimulus(config: CharacterizeConfig, corner: DesignCorner, weights: Weights
     planned = plan(corner.roles, len(weights), config.method, stimulus.samples if config.method == "exact" else None)
     if len(weights) < 1 << corner.roles.weight_bits or len(weights) >= PLANNED:
         record.assume(planned)
+    record.assume(AT_REST)
     if config.method == "exact":
         for sentence in stimulus.assumptions:
             record.assume(sentence)

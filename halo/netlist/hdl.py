@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class PortInfo:
         line: line of the declaration, 0 if unknown.
         upward: declared with a range that counts up, as ``[0:7]``.
         words: of an array of words, how many it holds; a number has 1.
+        path: file of the declaration, empty if unknown.
     """
 
     name: str
@@ -50,6 +51,7 @@ class PortInfo:
     line: int = 0
     upward: bool = False
     words: int = 1
+    path: str = field(default="", compare=False)
 
     def index(self, position: int) -> int:
         """Declared index of a bit, from its position above the least significant one."""
@@ -357,7 +359,8 @@ def _port(name: str, parts: list[Any], names: Mapping[str, Value], source: Sourc
                     *source.place(parts[0].lineno),
                 )
     signed = any(part.signed for part in parts)
-    return PortInfo(name, direction, width, signed, lsb, not ranges, source.place(parts[0].lineno)[1], upward)
+    path, line = source.place(parts[0].lineno)
+    return PortInfo(name, direction, width, signed, lsb, not ranges, line, upward, path=path)
 
 
 def _walk(node: Any) -> Iterable[Any]:

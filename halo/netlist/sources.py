@@ -18,6 +18,17 @@ SYSTEMVERILOG = (".sv", ".svh")
 _INCLUDE = re.compile(r'`include\s+"([^"\n]+)"')
 
 
+def refuse_liberty(path: Path) -> None:
+    """Check that a file which should hold Verilog is not named as a Liberty file.
+
+    Raises:
+        HaloError: it is.
+    """
+    if path.name.endswith((".lib", ".lib.gz")):
+        what = "this is a Liberty file by its name, where Verilog is expected"
+        raise HaloError(what, "Give it with --liberty FILE, and the Verilog in its place.", path)
+
+
 @dataclass(frozen=True)
 class Sources:
     """Files in the order they are read, as one compilation unit: a macro holds in all files behind its definition.
@@ -56,6 +67,7 @@ class Sources:
         for path in self.files:
             if not path.is_file():
                 raise HaloError("there is no such Verilog file", "Check the path.", path)
+            refuse_liberty(path)
         for path in self.include_dirs:
             if not path.is_dir():
                 raise HaloError("there is no such include folder", "Check the path.", path)

@@ -18,6 +18,7 @@ from pathlib import Path
 from halo.errors import HaloError
 from halo.netlist.flatten import flatten
 from halo.netlist.model import Netlist
+from halo.netlist.sources import refuse_liberty
 from halo.netlist.syntax import ModuleText, parse
 from halo.netlist.text import decode
 from halo.netlist.tokens import tokenize
@@ -43,6 +44,7 @@ def read_netlist(path: str | Path | Sequence[Path], top: str | None = None, cell
     paths = [Path(path)] if isinstance(path, str | Path) else list(path)
     modules: dict[str, ModuleText] = {}
     for file in paths:
+        refuse_liberty(file)
         for name, module in parse(tokenize(_read(file), str(file)), cells).items():
             if name in modules and not (module.is_cell or modules[name].is_cell):
                 first = f"{modules[name].path}:{modules[name].line}"

@@ -67,7 +67,7 @@ def error_rate(rates: pd.DataFrame, class_period_ps: float | None = None, subjec
     marks.set_yticks([])
     marks.set_xlabel("clock period (ns)")
     marks.annotate(
-        "● slowest found\n○ settle bound",
+        "● slowest found\n○ settle bound" if rates["slowest_ps"].notna().any() else "○ settle bound",
         (1.0, 0.5),
         xycoords="axes fraction",
         xytext=(8, 0),

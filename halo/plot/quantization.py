@@ -189,6 +189,7 @@ def accuracy_trade(points: pd.DataFrame, subject: str = "") -> Figure:
     colours = {family: f"C{n}" for n, family in enumerate(families)}
     figure = Figure(figsize=(WIDTH_IN, 3.6))
     panels = figure.subplots(1, 2, sharey=True)
+    fronts: list[int] = []
     for axes, column, less, label in (
         (panels[0], "bits", True, "bits per weight, all counted"),
         (panels[1], "clock_ghz", False, "mean clock (GHz)"),
@@ -196,11 +197,13 @@ def accuracy_trade(points: pd.DataFrame, subject: str = "") -> Figure:
         shown = points[points[column].notna()]
         for family in families:
             mine = shown[shown["family"] == family]
-            axes.scatter(mine[column], mine["perplexity"], s=16, color=colours[family], label=family, zorder=3)
+            if len(mine):
+                axes.scatter(mine[column], mine["perplexity"], s=16, color=colours[family], label=family, zorder=3)
         x, y = (shown[name].to_numpy(dtype=np.float64) for name in (column, "perplexity"))
         best = pareto(x if less else -x, y)
         axes.plot(x[best], y[best], color=GREY, linewidth=0.9, linestyle=_DASHED, zorder=1)
         axes.margins(0.2, 0.12)
+        fronts.append(len(best))
         knee = best[knee_of(x[best] if less else -x[best], y[best])]
         axes.scatter(x[knee], y[knee], s=70, facecolors="none", edgecolors=ACCENT, linewidths=1.0, zorder=4)
         for place in {int(best[0]), int(knee), int(best[-1])}:
@@ -221,9 +224,10 @@ def accuracy_trade(points: pd.DataFrame, subject: str = "") -> Figure:
     panels[0].yaxis.set_major_formatter("{x:g}")
     panels[0].yaxis.set_minor_formatter("{x:g}")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=len(families), handletextpad=0.1)
+    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), handletextpad=0.1)
     title(panels[0], "What a quantized model loses", subject)
-    title(panels[1], "Dashed: the Pareto front; ring: its knee", "")
+    marks = "Dashed: the Pareto front; ring: its knee" if max(fronts) > 1 else "Ring: the best in both"
+    title(panels[1], marks, "")
     return figure
 
 

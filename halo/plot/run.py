@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from halo.characterization.histograms import load_histograms
 from halo.characterization.table import WeightTable, load_table
 from halo.errors import HaloError
-from halo.flow.runs.provenance import RunRecord, read_record
+from halo.flow.runs.provenance import RunRecord, read_record, require_own
 from halo.flow.runs.runfolder import replaced_part
 from halo.keywords import fitted
 from halo.plot.delays import delay_histograms, delay_map, telling_weights
@@ -59,6 +59,7 @@ def draw_run(run_folder: str | Path, layers: Sequence[str] = (), model: Path | N
     elif record.command != "characterize":
         raise HaloError(f"halo plot draws no run of halo {record.command}", "Give another run.", home)
     else:
+        require_own(record, home, fix="Characterize again, or put back the file that the run wrote.")
         figures = figures_of(home, load_table(home), record)
     with replaced_part(home / PLOTS) as folder:
         for name, figure in figures.items():

@@ -152,19 +152,21 @@ def time_against_energy(totals: pd.DataFrame, subject: str = "") -> Figure:
     families = list(dict.fromkeys(totals["family"]))
     for number, family in enumerate(families):
         mine = (totals["family"] == family).to_numpy() & near
-        axes.scatter(time[mine], energy[mine], s=20, color=f"C{number}", label=family, zorder=3)
+        if mine.any():
+            axes.scatter(time[mine], energy[mine], s=20, color=f"C{number}", label=family, zorder=3)
     best = pareto(time, energy)
     axes.plot(time[best], energy[best], color=GREY, linewidth=0.9, linestyle=_DASHED, zorder=1)
     axes.margins(0.28, 0.12)
     axes.set_xlabel(f"time ({unit})")
     axes.set_ylabel("energy (J)")
     handles, names = axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower left", ncols=len(families), handletextpad=0.1)
+    figure.legend(handles, names, loc="outside lower left", ncols=len(names), handletextpad=0.1)
     beyond = [
         f"{label} ({t:.3g} {unit}, {e:,.4g} J)"
         for label, t, e in zip(totals["label"][~near], time[~near], energy[~near], strict=True)
     ]
-    what = "Time against energy; dashed: the Pareto front"
+    alone = f"{totals['label'].iloc[best[0]]} takes the least of both"
+    what = f"Time against energy; {'dashed: the Pareto front' if len(best) > 1 else alone}"
     title(axes, f"{what}; beyond the axes: {', '.join(beyond)}" if beyond else what, subject)
     _annotate(axes, time[near], energy[near], totals["label"][near])
     return figure

@@ -97,13 +97,17 @@ def _classes(classes: pd.DataFrame) -> Section:
             _ps(row["period_ps"]),
             _ps(row["setup_slack_ps"]),
             _ps(row["hold_slack_ps"]),
+            row["period_basis"],
             "yes" if row["kept"] else "NO",
             _short(row["setup_endpoint"]),
         )
         for _, row in classes.iterrows()
     ]
-    head = ("class", "weights", "period", "setup slack", "hold slack", "kept", "least setup at")
-    return Section("clocks of the table", [Table(head, rows, "llrrrll", ("", "", "ps", "ps", "ps", "", ""))])
+    head = ("class", "weights", "period", "setup slack", "hold slack", "period is", "kept", "least setup at")
+    table = Table(head, rows, "llrrrlll", ("", "", "ps", "ps", "ps", "", "", ""))
+    bare = (classes["period_basis"] == "assumed").any()
+    said = ["Kept is a clock that the design allows. These clocks are assumed: weights may need longer when swapped."]
+    return Section("clocks of the table", [table, *(said if bare else [])])
 
 
 def _ps(value: float) -> str:

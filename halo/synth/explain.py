@@ -45,6 +45,7 @@ _NO_CELLS = {
 }
 _FLIP_FLOP = re.compile(r"FF (?P<cell>\S+) \(type (?P<type>\S+)\) cannot be legalized: (?P<reason>.*)")
 _ABC_SAYS = re.compile(r"ABC: (?P<text>(?:Error|Library with|The current library).*)")
+_SHOWN = 4
 _STOP = re.compile(r"^parameter_(?P<text>.+)$")
 
 
@@ -63,15 +64,22 @@ def near(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 
-def explain(run: YosysRun, top: str, parameters: Mapping[str, int | str]) -> HaloError:
+def explain(run: YosysRun, top: str, parameters: Mapping[str, int | str], barred: Sequence[str] = ()) -> HaloError:
     """Make the error for a failed run.
 
     Args:
         run: with ``error`` set.
         top: the module asked for.
         parameters: those asked for.
+        barred: flip-flops of the library that the user forbids.
     """
     error = run.error or ""
+    if barred and _FLIP_FLOP.search(error):
+        some = ", ".join(barred[:_SHOWN])
+        return HaloError(
+            f"no flip-flop that may be used is left for a register of the design: --dont-use bars {some}",
+            f"Allow one, such as {barred[0]}: leave out the --dont-use that matches it.",
+        )
     for explanation in (_about_names(run, error, top, parameters), _about_structure(run, error)):
         if explanation is not None:
             return explanation

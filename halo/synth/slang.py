@@ -273,12 +273,13 @@ class _Tree:
                     continue
                 source = wires.get(name, {}).get("attributes", {}).get("src", "")
                 line = re.search(r":(\d+)\.\d+$", source)
+                path = _as_given(str(Path(source[: line.start()]).resolve()), self.sources) if line else ""
                 signed, words = (False, 1) if interface else self.element(member["type"], local)
                 scalar = len(port["bits"]) == 1 and "[" not in member.get("type", "")
                 where = int(line.group(1)) if line else 0
                 width, upward = len(port["bits"]), bool(port.get("upto"))
                 lsb = port.get("offset", 0) + (width - 1 if upward else 0)
-                found.append(PortInfo(name, port["direction"], width, signed, lsb, scalar, where, upward, words))
+                found.append(PortInfo(name, port["direction"], width, signed, lsb, scalar, where, upward, words, path))
         return tuple(found)
 
     def element(self, kind: str, local: Mapping[str, str]) -> tuple[bool, int]:

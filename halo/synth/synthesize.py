@@ -25,7 +25,7 @@ from halo.netlist.sources import Sources
 from halo.synth.buffers import insert_buffers
 from halo.synth.explain import explain, undriven_outputs
 from halo.synth.latches import latch_techmap
-from halo.synth.libraries import PreparedLiberty, prepare_liberty
+from halo.synth.libraries import PreparedLiberty, matching_cells, prepare_liberty
 from halo.synth.result import Mode, SynthesisResult
 from halo.synth.sources import NO_PRINTS, run_on_sources
 from halo.synth.yosys import YosysRun, quoted, run_yosys
@@ -107,7 +107,7 @@ def synthesize(
         if undriven:
             run, reading = attempt(undriven)
         if run.error is not None:
-            raise explain(run, top, values)
+            raise explain(run, top, values, _barred_flip_flops(library.library, dont_use))
         said = _buffered(top, library, workdir, max_fanout) if buffers else None
     result = _result(run, top, mode, workdir, reading, library.library)
     return replace(result, open_outputs=_ports(undriven), buffering=said)
@@ -133,6 +133,13 @@ def _buffered(top: str, library: PreparedLiberty, workdir: Path, max_fanout: int
             raise explain(run, top, {})
         buffered.unlink()
     return str(done)
+
+
+def _barred_flip_flops(library: Library, dont_use: Sequence[str]) -> list[str]:
+    """Flip-flops that patterns keep from mapping, those of the rising edge first."""
+    cells = [library.cells[name] for name in matching_cells(library, dont_use) if name in library.cells]
+    falling = {cell.name: not cell.flipflop.clocked_on.table[1] for cell in cells if cell.flipflop is not None}
+    return sorted(falling, key=lambda name: (falling[name], name))
 
 
 @contextlib.contextmanager

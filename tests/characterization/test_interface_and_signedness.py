@@ -152,3 +152,12 @@ def test_a_parameter_that_reverses_a_range_is_refused(tmp_path: Path, name: str)
     with pytest.raises(HaloError, match=r"port w has the reversed range \[-1:0\] with W=0") as refused:
         read_ports([path], parameters={"W": 0})
     assert refused.value.line == 2 and "1 or more" in refused.value.fix and "m has W" in refused.value.fix
+
+
+@pytest.mark.parametrize("name", ["m.v", "m.sv"])
+def test_a_bidirectional_port_is_refused_at_its_place(tmp_path: Path, name: str) -> None:
+    text = "module m (input [3:0] w, a,\ninout z, output [7:0] y);\nassign y = w * a;\nendmodule\n"
+    path = source(tmp_path, text, name)
+    with pytest.raises(HaloError, match="port z is bidirectional") as refused:
+        find_roles(read_ports([path])[1])
+    assert refused.value.place == f"{path}:2: "

@@ -10,6 +10,7 @@ import pytest
 from small_tables import FOURS, WEIGHTS, small_table
 
 import halo
+from halo.characterization.table import WeightTable
 from halo.dvfs.points import AlphaPower
 from halo.dvfs.voltage import rows_of, supply
 from halo.errors import HaloError
@@ -106,5 +107,9 @@ def test_between_real_corners_the_clock_errs_to_the_safe_side(shared: Path) -> N
 def test_a_narrow_table_is_told_with_its_range() -> None:
     with pytest.raises(HaloError, match=rf"no weight 99: its weights run from {WEIGHTS[0]} to {WEIGHTS[-1]}\nGive the"):
         rows_of(small_table(CORNERS), [0, 99])
+    whole = small_table(CORNERS).to_pandas()
+    holes = WeightTable(whole[~whole["weight"].isin(WEIGHTS[2:4])])
+    with pytest.raises(HaloError, match=rf"no weight {WEIGHTS[2]}: 2 of the values from .* have no row\n.*weights"):
+        rows_of(holes, [WEIGHTS[2]])
     with pytest.raises(HaloError, match="no weight is given"):
         rows_of(small_table(CORNERS), [])

@@ -66,6 +66,7 @@ def test_a_run_folder_holds_what_it_promises(tmp_path: Path, osu018: Path) -> No
     np.testing.assert_allclose(worst, table["delay_ps"], rtol=1e-6)
     record = read_record(folder)
     assert "Every one of the 256 activation transitions is simulated." in record.assumptions
+    assert sum("The weight stands still while the activation changes" in said for said in record.assumptions) == 1
     assert record.results["roles"]["weight"] == "weight_i"
 
 

@@ -261,13 +261,19 @@ def test_clocks_of_a_table(
     for _, row in rows.iterrows():
         assert bool(row["setup_kept"]) == (row["period_ps"] >= result.period_ps)
         assert (row["setup_slack_ps"] < 0) != row["setup_kept"]
+    assert (rows["period_basis"] == "computed").all()
+    bare = run(ARRAY, "array", table=table / "weights.csv", force=True)
+    assert bare.classes is not None and (bare.classes["period_basis"] == "assumed").all()
+    told = render(timing_report(bare))
+    assert "These clocks are assumed" in told
     # Blocks that the table vouches for do not count for setup, and do for hold.
     trusting = run(ARRAY, "array", table=table, element=("u_first", "*.u_second"), force=True)
     assert trusting.classes is not None
     assert (trusting.classes["setup_slack_ps"] > result.classes["setup_slack_ps"]).any()
     np.testing.assert_allclose(trusting.classes["hold_slack_ps"], result.classes["hold_slack_ps"])
     assert any("other Liberty files" in said for said in result.assumptions)
-    assert "clocks of the table" in render(timing_report(trusting))
+    told = render(timing_report(trusting))
+    assert "clocks of the table" in told and "These clocks are assumed" not in told
     for wrong, what in (
         ({"element": ("u_none",)}, "no block of the design matches 'u_none'"),
         ({"element": ("u_first", "u_second")}, "no block of the design matches 'u_second'"),
@@ -333,6 +339,19 @@ def test_options_that_contradict_each_other(options: dict[str, object], what: st
     given: dict[str, object] = {"liberty": (Path("c.lib"),), "run_folder": Path("r")}
     with pytest.raises(HaloError, match=what):
         TimingConfig(**(given | options))  # type: ignore[arg-type]
+
+
+def test_a_place_in_the_gates_can_be_read(
+    run: Callable[..., TimingResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HALO_CACHE", str(tmp_path / "cache"))
+    text = "module t (input clk, e, d, output reg q); wire g = clk & e;\nalways @(posedge g) q <= d; endmodule"
+    with pytest.raises(HaloError, match="is gated in instance") as refused:
+        run(text, "t")
+    assert refused.value.path is not None and refused.value.line is not None
+    kept = Path(refused.value.path)
+    assert kept.is_relative_to(tmp_path / "cache") and not (tmp_path / "run").exists()
+    assert refused.value.line <= len(kept.read_text(encoding="utf-8").splitlines())
 
 
 def test_the_command(tmp_path: Path, osu018: Path, capsys: pytest.CaptureFixture[str]) -> None:

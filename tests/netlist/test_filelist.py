@@ -11,6 +11,7 @@ from halo.errors import HaloError
 from halo.netlist.filelist import parse_define, read_sources
 from halo.netlist.hdl import inspect
 from halo.netlist.sources import Sources
+from halo.netlist.verilog import read_netlist
 from halo.synth import ports_by_yosys
 from halo.synth.slang import elaborate
 
@@ -110,3 +111,13 @@ def test_an_include_that_is_nowhere(project: Path) -> None:
 def test_files_of_macros_alone_hold_no_module(project: Path) -> None:
     with pytest.raises(HaloError, match="the files hold no module"):
         inspect([Path("rtl/defines.v")])
+
+
+@pytest.mark.parametrize("name", ["cells.lib", "cells.lib.gz"])
+def test_a_liberty_file_is_no_source(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.touch()
+    for read in (Sources((path,)).require, lambda: read_netlist(path)):
+        with pytest.raises(HaloError, match="a Liberty file by its name") as refused:
+            read()
+        assert "liberty" in refused.value.fix

@@ -35,6 +35,8 @@ def test_marks_go_from_the_slowest_transition_to_the_bound() -> None:
     assert np.allclose(marks.lines[0].get_xdata(), [2.0, 2.1])
     unknown = rates().assign(slowest_ps=np.nan)
     assert len(error_rate(unknown).axes[1].lines) == 2  # the bounds alone
+    said = [[text.get_text() for text in error_rate(frame).axes[1].texts] for frame in (rates(), unknown)]
+    assert said == [["● slowest found\n○ settle bound"], ["○ settle bound"]]
 
 
 def test_no_rates_no_figure() -> None:

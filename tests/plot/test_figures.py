@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -236,6 +238,17 @@ def test_draw_all_redraws_the_same_bytes(tmp_path: Path) -> None:
     (run / "plots" / "stale.png").touch()
     assert {p: p.read_bytes() for p in draw_run(run)} == first
     assert set((run / "plots").iterdir()) == set(paths)
+
+
+def test_a_table_with_rows_deleted_is_not_drawn(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", corner())
+    table, record = run / "weights.csv", json.loads((run / "run.json").read_text(encoding="utf-8"))
+    record["results"]["files"] = {table.name: hashlib.sha256(table.read_bytes()).hexdigest()}
+    (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    assert draw_run(run)
+    table.write_text("".join(table.read_text(encoding="utf-8").splitlines(keepends=True)[:-2]), encoding="utf-8")
+    with pytest.raises(HaloError, match=r"weights\.csv is not the one that its run wrote"):
+        draw_run(run)
 
 
 def test_draw_all_draws_only_what_was_computed(tmp_path: Path) -> None:

@@ -103,5 +103,11 @@ def test_trade_draws_each_model_in_both_panels_and_rings_the_knee() -> None:
     assert len(drawn[0]) == 4 and len(drawn[1]) == 3
     assert bits.lines[0].get_xdata().tolist() == [3, 4, 8] and clock.lines[0].get_xdata().tolist() == [3, 2, 1]
     assert np.asarray(bits.collections[-1].get_offsets()).tolist() == [[4.0, 5.0]]
+    assert clock.get_title(loc="left").startswith("Dashed: the Pareto front")
+    alone = accuracy_trade(
+        pd.concat([points.iloc[[1]], points.iloc[[0]].assign(family="none", bits=np.nan, clock_ghz=0)])
+    )
+    assert [text.get_text() for text in alone.legends[0].texts] == ["RTN"]  # what has no point here has no key
+    assert accuracy_trade(points.iloc[[0]]).axes[1].get_title(loc="left") == "Ring: the best in both"
     with pytest.raises(HaloError, match="no quantized model"):
         accuracy_trade(points.iloc[:0])

@@ -103,6 +103,14 @@ def test_tile_sizes_are_relative_to_the_smallest_of_each_variant() -> None:
         tile_size_bars(frame.iloc[:3])
 
 
+def test_one_row_that_beats_all_is_no_front_and_far_ones_need_no_key() -> None:
+    frame = pd.DataFrame({"time_ps": [1e12, 2e12, 9e12], "energy_pj": [3e12, 4e12, 9e13]})
+    figure = time_against_energy(frame.assign(label=list("abc"), family=["x", "x", "far"]))
+    told = figure.axes[0].get_title(loc="left")
+    assert told.startswith("Time against energy; a takes the least of both; beyond the axes: c (")
+    assert [text.get_text() for text in figure.legends[0].texts] == ["x"]
+
+
 def test_the_front_joins_what_none_beats() -> None:
     frame = pd.DataFrame({"time_ps": [1e12, 2e12, 3e12], "energy_pj": [3e12, 4e12, 1e12]})
     figure = time_against_energy(frame.assign(label=list("abc"), family=["x", "x", "y"]), "made up")

@@ -133,6 +133,13 @@ def test_a_pattern_that_no_cell_matches(tmp_path: Path, verilog: Write, osu018: 
         synthesize([verilog(INVERTER)], "inverter", [osu018], dont_use=["A; exec"], workdir=tmp_path)
 
 
+def test_patterns_that_leave_no_flip_flop(tmp_path: Path, verilog: Write, osu018: Path) -> None:
+    text = "module r (input clk, input d, output reg q); always @(posedge clk) q <= d; endmodule"
+    with pytest.raises(HaloError, match=r"no flip-flop that may be used is left .* bars DFFPOSX1, ") as caught:
+        synthesize([verilog(text)], "r", [osu018], dont_use=["DFF*"], workdir=tmp_path)
+    assert "Allow one, such as DFFPOSX1" in caught.value.fix
+
+
 @pytest.mark.parametrize("family", ["csa_array", "booth_r4", "sign_magnitude", "behavioural"])
 @pytest.mark.parametrize(
     ("parameter", "value", "message"),

@@ -18,6 +18,7 @@ import pandas as pd
 
 from halo.characterization.table import load_table
 from halo.dvfs.files import preset
+from halo.dvfs.periods import AssumedPeriods
 from halo.dvfs.table_points import table_dvfs
 from halo.flow.design_timing.blocks import require_match
 from halo.flow.design_timing.columns import CLASS_COLUMNS
@@ -84,6 +85,7 @@ def class_rows(
                 "class": point.name,
                 "weights": "; ".join(n for n, c in clocks.items() if np.isclose(c, point.frequency_ghz, rtol=1e-9)),
                 "period_ps": period_s * 1e12,
+                "period_basis": "assumed" if isinstance(periods, AssumedPeriods) else "computed",
                 "setup_slack_ps": slack,
                 "setup_endpoint": at,
                 "hold_slack_ps": hold_slack,

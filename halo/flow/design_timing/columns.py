@@ -57,11 +57,17 @@ CLASS_COLUMNS = (
     Column("class", "", "Operating point, from the slowest to the fastest."),
     Column("weights", "", "Sets of weights that have this clock."),
     Column("period_ps", "ps", "Clock period of its weights in an array, as halo score has it."),
+    Column(
+        "period_basis",
+        "",
+        "computed: bounded at gates, swaps of weights included; assumed: the table's own period, with weights at rest, "
+        "times a factor, for want of gates.",
+    ),
     Column("setup_slack_ps", "ps", "Least setup slack of the endpoints that the table does not vouch for."),
     Column("setup_endpoint", "", "Where it is."),
     Column("hold_slack_ps", "ps", "Least hold slack of all endpoints."),
     Column("hold_endpoint", "", "Where it is."),
     Column("setup_kept", "", "Whether no setup is violated."),
     Column("hold_kept", "", "Whether no hold is violated."),
-    Column("kept", "", "Both."),
+    Column("kept", "", "Both: the design is fast enough for this clock. Weights are safe at a computed one."),
 )

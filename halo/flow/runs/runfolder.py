@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import secrets
@@ -22,6 +23,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from halo.cachedir import cache_folder
 from halo.errors import HaloError
 from halo.schema import RUN_RECORD
 
@@ -132,7 +134,7 @@ def _built_beside(target: Path) -> Iterator[Path]:
     except HaloError as error:
         if error.path is None or not Path(error.path).is_relative_to(folder):
             raise
-        raise HaloError(error.what, error.fix, _public_place(error.path, folder, target), error.line) from error
+        raise HaloError(error.what, error.fix, _kept(Path(error.path), folder, target), error.line) from error
     except OSError as error:
         place = target if error.filename is None else _public_place(os.fsdecode(error.filename), folder, target)
         raise explain(error, place) from error
@@ -265,6 +267,16 @@ def put_in_place(folder: Path, target: Path) -> None:
         aside.rename(target)
         raise
     shutil.rmtree(aside)
+
+
+def _kept(path: Path, folder: Path, target: Path) -> Path:
+    """A file of a folder that goes, copied to where it stays: a line in it may be all that tells what is wrong."""
+    if not path.is_file():
+        return _public_place(str(path), folder, target)
+    kept = cache_folder("logs") / f"{path.stem}-{hashlib.sha256(path.read_bytes()).hexdigest()[:12]}{path.suffix}"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, kept)
+    return kept
 
 
 def _public_place(path: str, folder: Path, target: Path) -> Path:
