@@ -24,7 +24,6 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -163,31 +162,43 @@ class ClockedPlayer:
         Raises:
             HaloError: a period is too short for the launch of the inputs, or the simulation fails.
         """
-        return self.sweep(cycles, [period_fs])[0]
+        return self.play_each([(cycles, period_fs)])[0]
 
     def sweep(self, cycles: Cycles, periods_fs: Sequence[Periods]) -> list[Played]:
-        """Play the same cycles several times, at other clock periods, on all cores; each run has its own folder."""
-        runs = [(periods,) if isinstance(periods, int) else tuple(periods) for periods in periods_fs]
+        """Play the same cycles several times, at other clock periods, on all cores."""
+        return self.play_each([(cycles, periods) for periods in periods_fs])
+
+    def play_each(self, played: Sequence[tuple[Cycles, Periods]]) -> list[Played]:
+        """Play cycles at clock periods, each with its own, on all cores; each run has its own folder.
+
+        Raises:
+            HaloError: as ``play``.
+        """
+        runs = [(periods,) if isinstance(periods, int) else tuple(periods) for _, periods in played]
         least, shortest = 2 * int(self.design.timed.launch_fs.max(initial=0)), min(min(run) for run in runs)
         if shortest <= least:
             raise HaloError(
                 f"a clock period of {shortest / 1000:g} ps is shorter than twice the launch of the inputs",
                 f"Give a period above {least / 1000:g} ps.",
             )
-        _write_rows(cycles, self.workdir / "cycles.txt")
+        stimuli = {id(cycles): cycles for cycles, _ in played}
+        rows = {key: i for i, key in enumerate(stimuli)}
+        for key, i in rows.items():
+            _write_rows(stimuli[key], self.workdir / f"cycles{i}.txt")
         folders = [self.workdir / f"run{i}" for i in range(len(runs))]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
-                return list(pool.map(partial(self._play, cycles), runs, folders))
+                files = [rows[id(cycles)] for cycles, _ in played]
+                return list(pool.map(self._play, [cycles for cycles, _ in played], files, runs, folders))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 end_children()  # the pool waits for its threads, and they for their simulators
                 raise
 
-    def _play(self, cycles: Cycles, periods_fs: tuple[int, ...], folder: Path) -> Played:
+    def _play(self, cycles: Cycles, rows: int, periods_fs: tuple[int, ...], folder: Path) -> Played:
         folder.mkdir(exist_ok=True)
         counted = np.flatnonzero(cycles.compared.any(axis=1))
-        settings = {"cycles": len(cycles), "first": int(counted[0]) if len(counted) else 0}
+        settings = {"rows": rows, "cycles": len(cycles), "first": int(counted[0]) if len(counted) else 0}
         settings |= {f"period{i}": period for i, period in enumerate(periods_fs)}
         self._run(folder, "vvp", "-n", f"../{_PROGRAM}", *(f"+{name}={value}" for name, value in settings.items()))
         result = (folder / "result.txt").read_text().split()
@@ -230,6 +241,7 @@ def _top_level(design: Registered, each_cycle: bool, toggles: bool, waived: Coll
     yield f"  reg [63:0] periods [0:{CLOCKS - 1}], most [0:{CLOCKS - 1}];"
     yield f"  reg [{_CLOCK_BITS - 1}:0] which = 0, before;"
     yield f"  reg [{width + 2 * outputs + _CLOCK_BITS}:0] row;"
+    yield f"  reg [{8 * len('../cycles0000.txt') - 1}:0] file;"
     yield "  integer t, i, cycles, first, rows, found, result, count = 0, wrong = 0, late = 0, first_wrong = -1;"
     yield f"  wire [{outputs - 1}:0] seen = {{{', '.join(f'dut.{wire_name(n)}' for n in design.output_nets[::-1])}}};"
     ties = []
@@ -249,12 +261,13 @@ def _top_level(design: Registered, each_cycle: bool, toggles: bool, waived: Coll
         for g, net in enumerate(design.clocked.out.tolist()):
             yield f"  always @(dut.{wire_name(net)}) if (counting) toggles[{g}] = toggles[{g}] + 1;"
     yield "  initial begin"
-    for name in ("cycles", "first"):
+    for name in ("cycles", "first", "rows"):
         yield f'    found = $value$plusargs("{name}=%d", {name});'
     for i in range(CLOCKS):
         yield f'    most[{i}] = 0; period = 0; found = $value$plusargs("period{i}=%d", period); periods[{i}] = period;'
     yield "    needed[0] = 0; needed[1] = 0; period = periods[0];"
-    yield '    rows = $fopen("../cycles.txt", "r");'
+    yield '    $sformat(file, "../cycles%0d.txt", rows);'
+    yield '    rows = $fopen(file, "r");'
     if each_cycle:
         yield '    result = $fopen("needed.txt");'
     yield "    #period;"
