@@ -20,7 +20,7 @@ import halo
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "rtl" / "README.md"
 LIBRARY = Path("/usr/share/qflow/tech/osu018/osu018_stdcells.lib")
-FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
+FAMILIES = ("csa_array", "booth_r4", "baugh_wooley", "sign_magnitude", "behavioural")
 SAMPLES = 256
 HEAD = ("module", "cells", "area µm²", "clock MHz", "x16 MHz", "x32 MHz", "energy pJ", "x32 pJ")
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // mac_booth_r4: psum_o = psum_i + weight_i * activation_i, signed: radix-4 Booth, weight recoded, compressor tree.
 //
-// Combinational. See booth_r4 for the structure.
+// Combinational. See carry_save_mac and partial_products for the structure.
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits
@@ -34,16 +34,18 @@ module mac_booth_r4 #(
         end
     endgenerate
 
-    booth_r4 #(
+    carry_save_mac #(
         .WEIGHT_WIDTH    (WEIGHT_WIDTH),
         .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
-        .WIDTH           (ACC_WIDTH),
+        .ACC_WIDTH       (ACC_WIDTH),
+        .RECODING        ("booth_r4"),
         .ADDEND          (1)
     ) u_core (
+        .clk_i       (1'b0),
         .weight_i    (weight_i),
         .activation_i(activation_i),
-        .addend_i    (psum_i),
-        .sum_o       (psum_o)
+        .psum_i      (psum_i),
+        .psum_o      (psum_o)
     );
 
 endmodule

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // mul_booth_r4: product_o = weight_i * activation_i, signed: radix-4 Booth, weight recoded, compressor tree.
 //
-// Combinational. See booth_r4 for the structure.
+// Combinational. See carry_save_mac and partial_products for the structure.
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // weight_i                         signed; held still while the activation changes
@@ -28,16 +28,18 @@ module mul_booth_r4 #(
         end
     endgenerate
 
-    booth_r4 #(
+    carry_save_mac #(
         .WEIGHT_WIDTH    (WEIGHT_WIDTH),
         .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
-        .WIDTH           (WEIGHT_WIDTH + ACTIVATION_WIDTH),
+        .ACC_WIDTH       (WEIGHT_WIDTH + ACTIVATION_WIDTH),
+        .RECODING        ("booth_r4"),
         .ADDEND          (0)
     ) u_core (
+        .clk_i       (1'b0),
         .weight_i    (weight_i),
         .activation_i(activation_i),
-        .addend_i    ({(WEIGHT_WIDTH + ACTIVATION_WIDTH) {1'b0}}),
-        .sum_o       (product_o)
+        .psum_i      ({(WEIGHT_WIDTH + ACTIVATION_WIDTH) {1'b0}}),
+        .psum_o      (product_o)
     );
 
 endmodule

@@ -12,7 +12,7 @@
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits; sums wrap around
-// MULTIPLIER                       family: "csa_array", "booth_r4", "sign_magnitude" or "behavioural"
+// MULTIPLIER                       family, see pe_datapath
 // PIPELINE                         1: register between multiplier and adder
 // CARRY_SAVE                       1: the sum is kept as two vectors, {carry, sum}, whose sum it is
 // clk_i, srst_ni                   clock; synchronous reset, active low
@@ -103,6 +103,13 @@ module pe_os #(
         if (adding && adding_last) drain_q <= sum_d;
         else if (drain_valid_i) drain_q <= drain_i;
     end
+
+    generate
+        // A module that does not exist stops every tool, and its name says why.
+        if (PIPELINE != 0 && PIPELINE != 1) begin : g_bad_pipeline
+            parameter_PIPELINE_must_be_0_or_1 u_stop ();
+        end
+    endgenerate
 
     pe_datapath #(
         .WEIGHT_WIDTH    (WEIGHT_WIDTH),

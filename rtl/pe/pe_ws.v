@@ -11,7 +11,7 @@
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits
-// MULTIPLIER                       family: "csa_array", "booth_r4", "sign_magnitude" or "behavioural"
+// MULTIPLIER                       family, see pe_datapath
 // PIPELINE                         1: a register between multiplier and adder
 // CARRY_SAVE                       1: partial sums are {carry, sum}, two numbers of ACC_WIDTH bits that add up to it
 // clk_i, srst_ni                   clock; synchronous reset, active low
@@ -89,6 +89,13 @@ module pe_ws #(
         if (weight_load_i) next_q <= weight_i;
         if (valid_i) activation_q <= activation_i;
     end
+
+    generate
+        // A module that does not exist stops every tool, and its name says why.
+        if (PIPELINE != 0 && PIPELINE != 1) begin : g_bad_pipeline
+            parameter_PIPELINE_must_be_0_or_1 u_stop ();
+        end
+    endgenerate
 
     pe_datapath #(
         .WEIGHT_WIDTH    (WEIGHT_WIDTH),

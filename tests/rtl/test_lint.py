@@ -21,7 +21,7 @@ FindTool = Callable[[str], FoundTool]
 Values = dict[str, int | str]
 Design = tuple[str, Values]
 
-FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
+FAMILIES = ("csa_array", "booth_r4", "baugh_wooley", "sign_magnitude", "behavioural")
 WIDTHS = ((8, 8, 24), (2, 2, 4), (7, 4, 16), (16, 16, 33))
 SOURCES = sorted(rtl_folder().glob("*/*.v"))
 

@@ -16,7 +16,7 @@ Values = dict[str, int | str]
 
 MATRICES = ("matrices", "handshakes", "stalls", "back_pressure", "reset_in_the_middle", "reset_at_every_clock")
 DOT_PRODUCTS = ("dot_products", "reset_in_the_middle")
-FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
+FAMILIES = ("csa_array", "booth_r4", "baugh_wooley", "sign_magnitude", "behavioural")
 SHAPES: tuple[Values, ...] = (
     {"M": 1, "N": 1, "K": 4, "WIDTH": 8, "ACC_WIDTH": 32},
     {"M": 2, "N": 3, "K": 4, "WIDTH": 4, "ACC_WIDTH": 16},

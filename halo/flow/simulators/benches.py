@@ -18,7 +18,7 @@ from halo.netlist.sources import Sources
 Value = int | str
 """Value of a parameter."""
 
-FAMILIES = ("csa_array", "booth_r4", "sign_magnitude", "behavioural")
+FAMILIES = ("csa_array", "booth_r4", "baugh_wooley", "sign_magnitude", "behavioural")
 """Multipliers of ``rtl/mac``."""
 
 
@@ -138,7 +138,7 @@ _WIDTHS = (*_OPERANDS, Parameter("ACC_WIDTH", 24, "bits of a partial sum: the pr
 _MULTIPLIER = Parameter("MULTIPLIER", FAMILIES[0], "family of the multiplier", FAMILIES, names_module=True)
 _DATAPATH = (
     _MULTIPLIER,
-    Parameter("PIPELINE", 0, "1: a register between multiplier and adder"),
+    Parameter("PIPELINE", 0, "registers: 1 of the product, 2 of the partial products, 3 of both"),
     Parameter("CARRY_SAVE", 0, "1: partial sums travel as sum and carry"),
 )
 _ELEMENT = (*_WIDTHS, *_DATAPATH)

@@ -29,7 +29,7 @@ _ICARUS_MS = {
     "dp4a": 0.65,
 }
 """Of a carry-save array with its sum, in a clock of the bench; in arrays some clocks are empty."""
-_FAMILY = {"booth_r4": 0.8, "behavioural": 0.02}
+_FAMILY = {"booth_r4": 0.6, "behavioural": 0.02}
 """Relative to the carry-save array, which sign-magnitude equals; a user's module counts as one."""
 _DOT_PRODUCT = {"booth_r4": 0.9, "behavioural": 0.25}
 """The same with the rows that compress the products."""
