@@ -88,10 +88,10 @@ module compressor_tree #(
         reg [11:0] class_others;
         integer zeros;
         begin
-            plan = {(WIDTH * PLAN_BITS) {1'b1}};
             carries = {(ADDERS * 32) {1'b0}};
             carry_count = 0;
             for (c = 0; c < columns; c = c + 1) begin
+                plan[c*PLAN_BITS+:PLAN_BITS] = {PLAN_BITS{1'b1}};
                 waiting = {(ENTRIES * 32) {1'b0}};
                 waiting[0+:ADDERS*32] = carries;
                 waiting_count = carry_count;
