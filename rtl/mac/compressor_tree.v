@@ -71,8 +71,10 @@ module compressor_tree #(
         integer c;
         integer r;
         integer adder;
-        integer left;  // entries in the queue
+        integer head;  // of the queue
+        integer tail;
         integer place;
+        integer later;  // there may be later entries before this place
         integer waiting_count;
         integer carry_count;
         reg [ENTRIES*32-1:0] waiting;  // entries of this column to be inserted
@@ -105,16 +107,17 @@ module compressor_tree #(
                         waiting_count = waiting_count + 1;
                     end
                 end
-                left = 0;
+                head = 0;
+                tail = 0;
                 queue = {(ENTRIES * 64) {1'b1}};
                 if (ONES[c]) begin
                     // The constant is the first entry of its column.
                     queue[0+:64] = {56'd0, CONSTANT};
-                    left = 1;
+                    tail = 1;
                 end
 
                 adder = 0;
-                while (waiting_count > 0 || left > 2) begin
+                while (waiting_count > 0 || tail - head > 2) begin
                     if (waiting_count > 0) begin
                         waiting_count = waiting_count - 1;
                         x = waiting[waiting_count*32+:32];
@@ -124,24 +127,28 @@ module compressor_tree #(
                             if (x[31:20] != ZERO) key = key + CLASS_SHARE * x[31:20];
                         end
                         if (SEED != 0) key = 16 * key + (((SEED * 7919 + c * 104729 + x[7:0] * 1299709) * 40503) >> 9) % 64;
-                        place = 0;
-                        while (queue[place*64+:64] < {key, x}) place = place + 1;
-                        queue = ((queue >> (64 * place)) << (64 * (place + 1)))
-                            | (queue & ~({(ENTRIES * 64) {1'b1}} << (64 * place)));
+                        place = tail;
+                        tail = tail + 1;
+                        later = (place > head) ? 1 : 0;
+                        while (later != 0) begin
+                            later = 0;
+                            if (queue[place*64-64+:64] > {key, x}) begin
+                                queue[place*64+:64] = queue[place*64-64+:64];
+                                place = place - 1;
+                                later = (place > head) ? 1 : 0;
+                            end
+                        end
                         queue[place*64+:64] = {key, x};
-                        left = left + 1;
                     end else begin
                         // A half adder where three are left, so that no carry ripples.
                         z = {24'd0, NO_ENTRY};
-                        if (left != 3) begin
-                            z = queue[0+:32];
-                            queue = queue >> 64;
-                            left = left - 1;
+                        if (tail - head > 3) begin
+                            z = queue[head*64+:32];
+                            head = head + 1;
                         end
-                        y = queue[0+:32];
-                        x = queue[64+:32];
-                        queue = queue >> 128;
-                        left = left - 2;
+                        y = queue[head*64+:32];
+                        x = queue[head*64+64+:32];
+                        head = head + 2;
                         plan[c*PLAN_BITS+adder*24+:24] = {x[7:0], y[7:0], z[7:0]};
 
                         arrival = x[19:8];
@@ -192,8 +199,8 @@ module compressor_tree #(
                         adder = adder + 1;
                     end
                 end
-                plan[c*PLAN_BITS+24*ADDERS+:8] = (left > 0) ? queue[0+:8] : NO_ENTRY;
-                plan[c*PLAN_BITS+24*ADDERS+8+:8] = (left > 1) ? queue[64+:8] : NO_ENTRY;
+                plan[c*PLAN_BITS+24*ADDERS+:8] = (tail > head) ? queue[head*64+:8] : NO_ENTRY;
+                plan[c*PLAN_BITS+24*ADDERS+8+:8] = (tail - head > 1) ? queue[head*64+64+:8] : NO_ENTRY;
             end
         end
     endfunction
