@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// carry_save_mac: psum_o = psum_i + weight * activation (- correction), signed, modulo 2^ACC_WIDTH: partial products and
-// partial sum are compressed to two words, which one carry-propagate adder adds up, or none.
+// carry_save_mac: psum_o = psum_i + weight * activation (- correction), signed, modulo 2^ACC_WIDTH: partial products
+// and partial sum are compressed to two words, which one carry-propagate adder adds up, or none.
 //
 // Latency: combinational; a clock for each register of PIPELINE.
 //

@@ -61,7 +61,8 @@ module compressor_tree #(
     localparam [11:0] HALF_SUM_DELAY = 12'd4;
     localparam [11:0] HALF_CARRY_DELAY = 12'd3;
 
-    // An entry: its number, 8 bits; its arrival, 12 bits; its arrival in the class, 12 bits, all ones if it is zero there.
+    // An entry: its number, 8 bits; its arrival, 12 bits; its arrival in the class, 12 bits, all ones if it is zero
+    // there.
     localparam [11:0] ZERO = 12'hfff;
 
     // Entries are inserted in the order of their key, so the queue's first ones are the next to be added. (Written for
@@ -126,7 +127,9 @@ module compressor_tree #(
                             key = (100 - CLASS_SHARE) * key;
                             if (x[31:20] != ZERO) key = key + CLASS_SHARE * x[31:20];
                         end
-                        if (SEED != 0) key = 16 * key + (((SEED * 7919 + c * 104729 + x[7:0] * 1299709) * 40503) >> 9) % 64;
+                        if (SEED != 0) begin
+                            key = 16 * key + (((SEED * 7919 + c * 104729 + x[7:0] * 1299709) * 40503) >> 9) % 64;
+                        end
                         place = tail;
                         tail = tail + 1;
                         later = (place > head) ? 1 : 0;
@@ -192,7 +195,8 @@ module compressor_tree #(
                             waiting[31:20] = (zeros == 3) ? ZERO : class_arrival + HALF_SUM_DELAY;
                             // A carry needs two of them, or one and the constant.
                             carries[carry_count*32+20+:12] =
-                                (zeros == 1 || (zeros == 2 && z[7:0] == CONSTANT)) ? class_arrival + HALF_CARRY_DELAY : ZERO;
+                                (zeros == 1 || (zeros == 2 && z[7:0] == CONSTANT))
+                                ? class_arrival + HALF_CARRY_DELAY : ZERO;
                         end
                         waiting_count = 1;
                         carry_count = carry_count + 1;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // partial_products: the rows of a signed product: weight * activation = sum of the rows + constants + correction.
 //
-// Combinational, or one clock with REGISTER. Row k stands at rows_o[k*WIDTH +: WIDTH]; carry_save_mac says which columns
-// of it carry a signal.
-//  - RECODING "booth_r4": a row of n + 1 bits for every two weight bits (O. L. MacSorley, Proc. IRE 49 (1), 1961). A
-//    digit below zero inverts its row and lacks + 1, which stands in the next row, where two columns are free. The top
-//    bit of row k stands at column 2k + n with negative weight; it enters inverted, and the constants
+// Combinational, or one clock with REGISTER. Row k stands at rows_o[k*WIDTH +: WIDTH]; carry_save_mac says
+// which of its columns carry a signal.
+//  - RECODING "booth_r4": a row of n + 1 bits for every two weight bits (O. L. MacSorley, Proc. IRE 49 (1), 1961).
+//    A digit below zero inverts its row and lacks + 1, which stands in the next row, where two columns are free. The
+//    top bit of row k stands at column 2k + n with negative weight; it enters inverted, and the constants
 //    - sum of 2^(2k + n) complete it.
 //  - RECODING "baugh_wooley": a row of n bits a weight bit (C. R. Baugh, B. A. Wooley, IEEE Trans. Computers C-22 (12),
 //    1973). Bits with exactly one sign factor are inverted; the constants are 2^(m-1) + 2^(n-1) - 2^(m+n-1).

@@ -4,8 +4,8 @@
 //
 // Latency: combinational; a clock for each register of PIPELINE, so that psum_i is added that much later.
 // booth_r4 and baugh_wooley add partial products and partial sum in one compressor tree (carry_save_mac). Of the other
-// families a MAC of rtl/mac is taken where there is neither PIPELINE nor CARRY_SAVE, in which the partial sum is part of
-// the array; otherwise the multiplier, and a Kogge-Stone adder or, for carry-save sums, a row of full adders after it.
+// families a MAC of rtl/mac is taken where there is neither PIPELINE nor CARRY_SAVE, in which the partial sum is part
+// of the array; otherwise the multiplier, and a Kogge-Stone adder or, for carry-save sums, a row of full adders.
 //
 // MULTIPLIER = "external" takes the arithmetic from outside of rtl/: modules mac_external and mul_external with the
 // ports and parameters of mac_csa_array and mul_csa_array, of which only the one that PIPELINE and CARRY_SAVE ask for
@@ -13,8 +13,8 @@
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits
-// MULTIPLIER                       family: "csa_array", "booth_r4", "baugh_wooley", "sign_magnitude" or "behavioural", or
-//                                  "external"
+// MULTIPLIER                       family: "csa_array", "booth_r4", "baugh_wooley", "sign_magnitude" or "behavioural",
+//                                  or "external"
 // PIPELINE                         registers: 0 none, 1 of the product; booth_r4 and baugh_wooley also 2 of the partial
 //                                  products, 3 of both. A product is as many words as the partial sum
 // CARRY_SAVE                       1: partial sums are {carry, sum}, two numbers of ACC_WIDTH bits that add up to it
