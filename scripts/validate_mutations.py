@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often the benches find each fault planted by tests/rtl/test_mutations.py: each with seeds 1 to 10. Takes an hour.
+"""How often the benches find each fault of tests/rtl/test_mutations.py: with seeds 1 to 10. Takes an hour or two.
 
 python scripts/validate_mutations.py [SEEDS [WORDS...]]   # only faults whose file or text has one of the words
 
