@@ -132,7 +132,7 @@ class DesignConfig(CircuitConfig):
 
     Attributes:
         weight, activation, accumulator, output, clock: port names, or bits of a port (``w[3:0]``); None: found where
-            only one reading fits.
+            only one reading fits. Accumulator and output may be several, the words of a sum: ``carry,sum``.
         signed, unsigned: operands (``weight``, ``activation``) whose values are so, whatever is declared or seen.
 
     Raises:

@@ -82,6 +82,11 @@ class DesignCorner:
         return bool(np.any(self.circuit.kind == FLOP))
 
     @property
+    def registers(self) -> int:
+        """Number of flip-flops."""
+        return len(np.unique(self.circuit.instance[self.circuit.kind == FLOP]))
+
+    @property
     def timed(self) -> TimedCircuit:
         """What the engines simulate: flip-flops launch at their clk-to-Q, inputs as ``boundary_s`` says."""
         ends = endpoints(self.circuit)

@@ -7,7 +7,7 @@ Tests: tests/characterization/test_interface_and_signedness.py.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,7 +113,7 @@ def read_ports(
     return face.top, face.ports
 
 
-def with_operands(netlist: Netlist, asked: Iterable[str]) -> Netlist:
+def with_operands(netlist: Netlist, asked: Sequence[str]) -> Netlist:
     """The netlist in a view in which the named operands are ports (``halo.netlist.port_groups``).
 
     Raises:

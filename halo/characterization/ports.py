@@ -19,7 +19,7 @@ from halo.characterization.encoding import Encoding
 from halo.errors import HaloError
 from halo.netlist.controls import Control
 from halo.netlist.hdl import PortInfo
-from halo.netlist.port_groups import group_ports
+from halo.netlist.port_groups import group_ports, joined
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Roles:
         resets: reset inputs; their inactive level is in ``tie``.
         weight_encoding, activation_encoding: how values are stored in the bits of the port; as declared.
         accumulator_bits, output_bits: widths; 0 for no accumulator.
+        words: words that a partial sum has, in the accumulator and in the output; their total is the sum.
+        offsets: K by the weight's value where the output is accumulator + weight x activation + K(weight); empty: none.
         tie: inputs held constant, to their value: given ones and resets.
         drawn: inputs that take seeded random values: ``random`` ones keep theirs through a transition, ``any`` change
             in it. The bound holds for all their values.
@@ -51,6 +53,8 @@ class Roles:
     tie: dict[str, int] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     drawn: dict[str, str] = field(default_factory=dict)
+    words: int = 1
+    offsets: dict[int, int] = field(default_factory=dict)
 
     @property
     def weight_bits(self) -> int:
@@ -92,6 +96,8 @@ class Roles:
             "activation_signed": self.activation_encoding.signed,
             "ties": dict(self.tie),
             "drawn": dict(self.drawn),
+            "words": self.words,
+            "offsets": {str(weight): offset for weight, offset in self.offsets.items()},
         }
 
     @staticmethod
@@ -126,6 +132,8 @@ class Roles:
             output_bits=width[values["output"]],
             tie={str(port): int(value) for port, value in values["ties"].items()},
             drawn={str(port): str(how) for port, how in values.get("drawn", {}).items()},
+            words=int(values.get("words", 1)),
+            offsets={int(weight): int(offset) for weight, offset in values.get("offsets", {}).items()},
         )
 
 
@@ -189,7 +197,8 @@ def find_roles(
 
     Args:
         ports: of the top module, widths known.
-        weight, activation, accumulator, output, clock: names the user gave: ports, or bits of them (``w[3:0]``).
+        weight, activation, accumulator, output, clock: names the user gave: ports, or bits of them (``w[3:0]``);
+            accumulator and output also several with commas between them, the words of one sum.
         tie: inputs to hold constant, ``random`` or at ``any`` value.
         signed, unsigned: operands (``weight``, ``activation``) whose values the user says are so, whatever is declared.
         controls: what one-bit inputs do to registers, as far as it is known.
@@ -200,7 +209,11 @@ def find_roles(
     """
     given = [name for name in (weight, activation, accumulator, output, clock) if name is not None]
     view = [group.info for group in group_ports(ports, [*given, *(tie or {})])]
-    roles = _Finder(view, dict(tie or {}), controls or {}).run(weight, activation, accumulator, output, clock)
+    words = {name: len(joined(name, ports)) for name in given}
+    for operand in (weight, activation, clock):
+        if operand is not None and words[operand] > 1:
+            raise HaloError(f"{operand!r} is several ports", "Give one port; only sums may be several words.")
+    roles = _Finder(view, dict(tie or {}), controls or {}, words).run(weight, activation, accumulator, output, clock)
     return replace(
         roles,
         weight_encoding=_told("weight", roles.weight_encoding, signed, unsigned),
@@ -216,11 +229,16 @@ def _told(operand: str, declared: Encoding, signed: Collection[str], unsigned: C
 
 class _Finder:
     def __init__(
-        self, ports: Sequence[PortInfo], tie: Mapping[str, int | str], controls: Mapping[str, Control]
+        self,
+        ports: Sequence[PortInfo],
+        tie: Mapping[str, int | str],
+        controls: Mapping[str, Control],
+        words: Mapping[str, int],
     ) -> None:
         self.ports = {port.name: port for port in ports}
         self.asked = tie
         self.controls = controls
+        self.words = words
         self.tie: dict[str, int] = {}
         self.drawn: dict[str, str] = {}
         self.problems: list[tuple[str, str]] = []
@@ -278,6 +296,13 @@ class _Finder:
                     f"{role.text} {name} has {width[name]} bits, and values of up to {_MOST_BITS} bits are counted",
                     f"Take a part of it: --{role.option} '{name}[{_MOST_BITS // 2 - 1}:0]', and tie the rest.",
                 )
+        words = self.words.get(output, 1)
+        if accumulator is not None and self.words.get(accumulator, 1) != words:
+            raise HaloError(
+                f"accumulator {accumulator} is {self.words.get(accumulator, 1)} of the words of a sum, output {output} "
+                f"{words}",
+                "Give both as many ports, with commas between them: --accumulator CARRY,SUM --output CARRY,SUM.",
+            )
         if accumulator is not None and width[accumulator] > width[output]:
             raise HaloError(
                 f"accumulator {accumulator} has {width[accumulator]} bits, output {output} only {width[output]}",
@@ -297,6 +322,7 @@ class _Finder:
             tie=self.tie,
             assumptions=tuple(self.assumptions),
             drawn=self.drawn,
+            words=words,
         )
 
     def all_problems(self) -> HaloError:

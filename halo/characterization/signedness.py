@@ -2,7 +2,8 @@
 """Whether a MAC's operands are signed, seen from what its gates compute.
 
 Netlists seldom keep ``signed``, and RTL often declares plain vectors for two's-complement operands, so the function
-is asked: which reading of the operand bits makes output = weight x activation (+ accumulator)?
+is asked: which reading of the operand bits makes output = weight x activation (+ accumulator)? Sums of several words,
+and those that lack a term of the weight alone, are told by ``halo.characterization.sum_form``.
 
 Tests: tests/characterization/test_interface_and_signedness.py.
 """
@@ -18,8 +19,9 @@ import numpy.typing as npt
 
 from halo.characterization.encoding import Encoding
 from halo.characterization.ports import Roles
-from halo.netlist.graph import drive_port, evaluate, propagate_constants_lanes
-from halo.netlist.model import U8, Circuit
+from halo.characterization.sum_form import find_sum_form, one_step
+from halo.netlist.graph import drive_port, propagate_constants_lanes
+from halo.netlist.model import Circuit
 
 _SAMPLES = 192
 _CORNERS = 5
@@ -71,7 +73,7 @@ def observe_signedness(circuit: Circuit, roles: Roles, told: Collection[str] = (
         fixed |= drive_port(netlist, name, np.full(_SAMPLES, value, np.int64))
     for name in roles.drawn:
         fixed |= drive_port(netlist, name, np.zeros(_SAMPLES, np.int64))
-    fixed |= _one_step(circuit, fixed)
+    fixed |= one_step(circuit, fixed)
     nets = list(netlist.outputs[roles.output])[:63]
     bits = propagate_constants_lanes(circuit, fixed)[nets].astype(np.int64)
     if np.any(bits < 0):
@@ -80,9 +82,21 @@ def observe_signedness(circuit: Circuit, roles: Roles, told: Collection[str] = (
     trial = _Trial(seen, weights, activations, sums)
     declared = (roles.weight_encoding.signed, roles.activation_encoding.signed)
     readings = [(first, second) for first in (True, False) for second in (True, False)]
-    fitting = [signs for signs in readings if _fits(trial, signs, roles, len(nets))]
+    fitting = [] if roles.words > 1 else [signs for signs in readings if _fits(trial, signs, roles, len(nets))]
     if declared in fitting:
         return roles
+    if not fitting:
+        form = find_sum_form(circuit, roles, sorted(readings, key=lambda signs: signs != declared))
+        if form is not None:
+            fitting = [form.signs]
+            roles = replace(
+                roles,
+                words=form.words,
+                offsets=dict(form.offsets),
+                assumptions=(*roles.assumptions, *form.said(roles)),
+            )
+            if form.signs == declared:
+                return roles
     open_ = [
         signs
         for signs in (fitting or readings)
@@ -99,6 +113,8 @@ def observe_signedness(circuit: Circuit, roles: Roles, told: Collection[str] = (
             return replace(roles, assumptions=(*roles.assumptions, note))
         chosen = open_[0]
         note = f"the gates multiply {say(chosen)}, and so are the values labelled"
+    elif roles.words > 1:
+        return _noted(roles, "the words of the output do not add up to weight x activation (+ accumulator)")
     else:
         errors = {s: _error(trial, s, roles, len(nets)) for s in readings}
         chosen = min(open_, key=lambda signs: (errors[signs], signs != declared))
@@ -115,21 +131,6 @@ def observe_signedness(circuit: Circuit, roles: Roles, told: Collection[str] = (
         activation_encoding=Encoding.of(chosen[1], roles.activation_bits),
         assumptions=(*roles.assumptions, note),
     )
-
-
-def _one_step(circuit: Circuit, fixed: dict[int, U8]) -> dict[int, U8]:
-    """Values of the registers that feed themselves after one step from 0; none where an input has no value."""
-    states = [int(net) for net in circuit.out[circuit.state_gates]]
-    given = fixed | {net: np.zeros(_SAMPLES, np.uint8) for net in states}
-    if not states or any(int(net) not in given for net in circuit.source):
-        return {}
-    nets = evaluate(circuit, given)
-    after = {}
-    for gate in circuit.state_gates:
-        pins = circuit.pin_net[circuit.pin_start[gate] : circuit.pin_start[gate + 1]]
-        index = (nets[pins].astype(np.int64) << np.arange(len(pins))[:, None]).sum(axis=0)
-        after[int(circuit.out[gate])] = circuit.table[circuit.table_start[gate] + index]
-    return after
 
 
 def _error(trial: _Trial, signs: tuple[bool, bool], roles: Roles, bits: int) -> float:

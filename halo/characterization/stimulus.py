@@ -5,6 +5,7 @@
 * A wider activation: seeded random transitions, so many that all weights together play 2^24.
 * A partial-sum input: accumulations along an array column. The element stands in a random row of a column of random
   weights; before and after each transition the partial sum is what the rows above it make of their own activations.
+  Sums of several words, and those that lack a term of the weight, are what the gates themselves make in the rows above.
 * A register that accumulates: seeded runs of activations in the order of time, begun with all register outputs at 0.
 
 Every random choice follows from the seed and the weight's bit pattern alone, so threads and corners do not change it.
@@ -35,6 +36,8 @@ ENUMERATED_BITS = 8
 SAMPLED_IN_ALL = 1 << 24
 COLUMN_ROWS = 64
 _FEWEST = 256  # a handful of weights gets no more transitions each than one of all 8-bit weights
+COLUMNS = 512
+"""Columns whose partial sums the gates make."""
 LANES = 64
 BOUND_IN_ALL = 1 << 28
 """Activation transitions that the bounds of all weights together enumerate: minutes of work."""
@@ -62,6 +65,7 @@ class Stimulus:
         joint: int64[A, A] weights the activation pairs are drawn with, None for uniform.
         pairs: (before, after, weight) of a trace's different pairs, or None: drawn.
         samples: transitions drawn a weight.
+        column: (before, after) uint8[B, P], bits of P partial sums that the gates make along columns; None: integers.
         assumptions: sentences for the record.
     """
 
@@ -70,6 +74,7 @@ class Stimulus:
     pairs: tuple[I64, I64, I64] | None
     samples: int
     assumptions: tuple[str, ...]
+    column: tuple[U8, U8] | None = None
 
 
 def activation_statistics(path: Path | None, bits: int, signed: bool) -> I64 | None:
@@ -87,24 +92,26 @@ def activation_statistics(path: Path | None, bits: int, signed: bool) -> I64 | N
 
 def make_stimulus(
     roles: Roles,
+    circuit: Circuit,
     *,
-    sequential: bool,
     random_samples: int | None,
     trace: Path | None,
     activations: Path | None,
     psum_samples: int,
     weights: int,
+    seed: int,
 ) -> Stimulus:
     """Choose the stimulus.
 
     Args:
         roles: the design's ports.
-        sequential: a register's next value depends on itself.
+        circuit: the design; a register whose next value depends on itself is stepped.
         random_samples: transitions asked for by the user, or None.
         trace: activation trace to play, or None.
         activations: histogram or trace that weights the activation pairs.
         psum_samples: transitions a weight where partial sums are sampled.
         weights: number of weights that are exercised.
+        seed: of the partial sums that the gates make.
 
     Raises:
         HaloError: a file cannot be read.
@@ -112,8 +119,9 @@ def make_stimulus(
     bits = roles.activation_bits
     joint = activation_statistics(activations, bits, roles.activation_encoding.signed)
     said = ["Activations are uniform." if joint is None else f"Activation pairs are weighted by {activations}."]
+    sequential = len(circuit.state_gates) > 0
     summed = roles.accumulator is not None or sequential or bool(roles.drawn)
-    pairs = None
+    pairs, column = None, None
     if trace is not None:
         counted = from_trace(trace, bits, roles.activation_encoding.signed)
         before, after = np.nonzero(counted)
@@ -142,12 +150,17 @@ def make_stimulus(
             f"Partial sums are accumulations along an array column of up to {COLUMN_ROWS} rows with random weights, "
             f"{samples:,} seeded transitions a weight: the delay is the largest seen, the bound holds for every value."
         )
+        if made_by_gates(roles):
+            form = f"{roles.words} words" if roles.words > 1 else "bits"
+            begun = "minus the column's terms K" if roles.offsets else "0"
+            said.append(f"Their {form} are what the gates make in {COLUMNS} such columns, which begin with {begun}.")
+            column = gate_columns(circuit, roles, joint, seed)
     if roles.drawn:
         said.append(
             f"{', '.join(roles.drawn)} took {samples:,} seeded random values a weight: the delay is the largest seen, "
             "the bound holds for every value."
         )
-    return Stimulus(None, joint, pairs, samples, tuple(said))
+    return Stimulus(None, joint, pairs, samples, tuple(said), column)
 
 
 def listed_transitions(
@@ -175,9 +188,9 @@ def listed_transitions(
     before = fixed | drawn[0] | drive_port(circuit.netlist, roles.activation, first)
     after = fixed | drawn[1] | drive_port(circuit.netlist, roles.activation, second)
     if roles.accumulator is not None:
-        sums = _column(generator, stimulus, roles, len(first))
-        before |= drive_port(circuit.netlist, roles.accumulator, sums[0])
-        after |= drive_port(circuit.netlist, roles.accumulator, sums[1])
+        sums = _partial_sums(circuit, generator, stimulus, roles, len(first))
+        before |= sums[0]
+        after |= sums[1]
     return before, after, weights
 
 
@@ -205,6 +218,76 @@ def _draw(generator: np.random.Generator, stimulus: Stimulus, bits: int) -> tupl
     flat = stimulus.joint.ravel()
     drawn = generator.choice(len(flat), stimulus.samples, p=flat / flat.sum())
     return drawn >> bits, drawn & ((1 << bits) - 1)
+
+
+def _partial_sums(
+    circuit: Circuit, generator: np.random.Generator, stimulus: Stimulus, roles: Roles, samples: int
+) -> tuple[Values, Values]:
+    """Partial sums before and after each transition, by net; none for a design without."""
+    if roles.accumulator is None:
+        return {}, {}
+    if stimulus.column is None:
+        before, after = _column(generator, stimulus, roles, samples)
+        netlist = circuit.netlist
+        return drive_port(netlist, roles.accumulator, before), drive_port(netlist, roles.accumulator, after)
+    nets = circuit.netlist.inputs[roles.accumulator]
+    drawn = generator.integers(0, stimulus.column[0].shape[1], samples)
+    first, second = ({net: bits[drawn] for net, bits in zip(nets, side, strict=True)} for side in stimulus.column)
+    return first, second
+
+
+def made_by_gates(roles: Roles) -> bool:
+    """Whether the partial sums that a design makes are other bits than those of the sum as one integer.
+
+    The sum must be one that the next row can take.
+    """
+    return (roles.words > 1 or bool(roles.offsets)) and roles.accumulator_bits == roles.output_bits
+
+
+def gate_columns(circuit: Circuit, roles: Roles, joint: I64 | None, seed: int) -> tuple[U8, U8]:
+    """Partial sums that the gates make along columns of random weights, each with two sets of activations.
+
+    Columns begin with 0, or with minus the sum of the offsets of their weights, which leaves the true sum in the end.
+
+    Returns:
+        (before, after) uint8[B, ``COLUMNS`` * ``COLUMN_ROWS``], bits of the accumulator; element p of both is what
+        comes into the same row of the same column.
+
+    Raises:
+        ValueError: the design has no accumulator as wide as its output.
+    """
+    netlist = circuit.netlist
+    if roles.accumulator is None or roles.accumulator_bits != roles.output_bits:
+        raise ValueError(f"{roles.output} is no partial sum of a next row")
+    generator = np.random.default_rng([seed, COLUMNS])
+    patterns = generator.integers(0, 1 << roles.weight_bits, (COLUMN_ROWS, COLUMNS))
+    each = len(netlist.inputs[roles.accumulator]) // roles.words
+    loaded = np.zeros(COLUMNS, np.int64)
+    if len(roles.offsets) == 1 << roles.weight_bits:
+        known = np.array(
+            [roles.offsets[value] for value in roles.weight_encoding.value(np.arange(len(roles.offsets))).tolist()]
+        )
+        loaded = -known[patterns].sum(axis=0)
+    entering = np.zeros((roles.accumulator_bits, 2 * COLUMNS), np.uint8)
+    for i in range(each):
+        entering[i] = np.tile((loaded >> min(i, 62) & 1).astype(np.uint8), 2)
+    rows = []
+    for row in patterns:
+        rows.append(entering)
+        drawn = Stimulus(None, joint, None, COLUMNS, ())
+        given = drive_port(netlist, roles.weight, np.tile(row, 2))
+        given |= drive_port(netlist, roles.activation, np.concatenate(_draw(generator, drawn, roles.activation_bits)))
+        given |= dict(zip(netlist.inputs[roles.accumulator], entering, strict=True))
+        for name, value in roles.tie.items():
+            given |= drive_port(netlist, name, np.full(2 * COLUMNS, value, np.int64))
+        for name in roles.drawn:
+            given |= drive_port(netlist, name, np.zeros(2 * COLUMNS, np.int64))
+        given |= {int(net): np.zeros(2 * COLUMNS, np.uint8) for net in circuit.out[circuit.state_gates]}
+        entering = evaluate(circuit, given)[list(netlist.outputs[roles.output])]
+    bits = np.stack(rows, axis=1)
+    return tuple(  # type: ignore[return-value]
+        bits[:, :, side * COLUMNS : (side + 1) * COLUMNS].reshape(len(bits), -1) for side in (0, 1)
+    )
 
 
 def _column(generator: np.random.Generator, stimulus: Stimulus, roles: Roles, samples: int) -> tuple[I64, I64]:
@@ -244,7 +327,7 @@ def _accumulate(
     if stimulus.pairs is None:  # the next activation of a lane is the one it goes on with
         second = np.append(first[lanes:], second[:lanes])
     state = {int(net): np.zeros(lanes, np.uint8) for net in states}
-    sums = None if roles.accumulator is None else _column(generator, stimulus, roles, samples)
+    sums = _partial_sums(circuit, generator, stimulus, roles, samples)
     collected: dict[int, list[U8]] = {int(net): [] for net in states}
     following: dict[int, list[U8]] = {int(net): [] for net in states}
     for start in range(0, samples, lanes):
@@ -252,8 +335,7 @@ def _accumulate(
         width = now.stop - now.start
         given = {net: values[now] for net, values in (fixed | drawn[0]).items()}
         given |= drive_port(netlist, roles.activation, first[now])
-        if roles.accumulator is not None and sums is not None:
-            given |= drive_port(netlist, roles.accumulator, sums[0][now])
+        given |= {net: values[now] for net, values in sums[0].items()}
         given |= {net: values[:width] for net, values in state.items()}
         nets = evaluate(circuit, given)
         for gate in circuit.state_gates:
@@ -265,9 +347,8 @@ def _accumulate(
         state = {net: np.resize(following[net][-1], lanes) for net in state}
     before = fixed | drawn[0] | drive_port(netlist, roles.activation, first)
     after = fixed | drawn[1] | drive_port(netlist, roles.activation, second)
-    if roles.accumulator is not None and sums is not None:
-        before |= drive_port(netlist, roles.accumulator, sums[0])
-        after |= drive_port(netlist, roles.accumulator, sums[1])
+    before |= sums[0]
+    after |= sums[1]
     before |= {net: np.concatenate(parts) for net, parts in collected.items()}
     after |= {net: np.concatenate(parts) for net, parts in following.items()}
     return before, after

@@ -65,8 +65,12 @@ Weight = Annotated[
     str | None, typer.Option(metavar="PORT", help="Input port of the weight, or bits of one: 'w[3:0]'. ¹")
 ]
 Activation = Annotated[str | None, typer.Option(metavar="PORT", help="Input port of the activation, or bits of one. ¹")]
-Accumulator = Annotated[str | None, typer.Option(metavar="PORT", help="Input port of the partial sum. ¹")]
-Output = Annotated[str | None, typer.Option(metavar="PORT", help="Output port of the result. ¹")]
+Accumulator = Annotated[
+    str | None, typer.Option(metavar="PORT", help="Input port of the partial sum, or those of its words: carry,sum. ¹")
+]
+Output = Annotated[
+    str | None, typer.Option(metavar="PORT", help="Output port of the result, or those of its words: carry,sum. ¹")
+]
 Clock = Annotated[str | None, typer.Option(metavar="PORT", help="Clock port, if the top has registers. ¹")]
 Signed = Annotated[
     list[str] | None,

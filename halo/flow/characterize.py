@@ -29,6 +29,7 @@ from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
 from halo.netlist.controls import Control
 from halo.netlist.hdl import PortInfo
+from halo.netlist.port_groups import joined
 from halo.netlist.sources import Sources
 from halo.power.energy_tables import ASSUMPTIONS as ENERGY_ASSUMPTIONS
 from halo.progress import Progress
@@ -103,12 +104,12 @@ def file_of(corner: str, name: str, alone: bool) -> str:
 
 
 class _Rtl(NamedTuple):
-    """The top module of some RTL, its ports, and what its one-bit inputs do to registers."""
+    """The top module of some RTL, its ports, what its one-bit inputs do to registers, and the ports of its result."""
 
     top: str
     ports: tuple[PortInfo, ...]
     controls: dict[str, Control]
-    output: str
+    outputs: tuple[str, ...]
 
 
 def _read(config: CharacterizeConfig, sources: Sources, record: Recorder) -> _Rtl:
@@ -123,7 +124,8 @@ def _read(config: CharacterizeConfig, sources: Sources, record: Recorder) -> _Rt
     if config.weights == "all":
         chosen_weights("all", roles.weight_encoding, config.seed)
     record.report("ports", 1, 1)
-    return _Rtl(top, ports, controls, roles.output.partition("[")[0])
+    outputs = tuple(part.partition("[")[0] for part in joined(roles.output, ports))
+    return _Rtl(top, ports, controls, outputs)
 
 
 def _gates(
@@ -148,7 +150,7 @@ def _gates(
             parameters=parameters,
             mode=config.synth,
             dont_use=config.dont_use,
-            may_stay_open=[p.name for p in rtl.ports if p.direction == "output" and p.name != rtl.output],
+            may_stay_open=[p.name for p in rtl.ports if p.direction == "output" and p.name not in rtl.outputs],
             latches=bool(config.ties),  # an enable that is tied may hold the latch of a clock gate open
             workdir=work,
         )
@@ -225,6 +227,7 @@ def _corners(
     first = corners[0]
     record.results["design"] = first.circuit.netlist.name
     record.results["gates"] = first.circuit.gates
+    record.results["registers"] = first.registers
     record.results["roles"] = first.roles.to_dict()
     record.report("libraries and delays", len(corners), len(corners))
     return corners
@@ -233,12 +236,13 @@ def _corners(
 def _stimulus(config: CharacterizeConfig, corner: DesignCorner, weights: Weights, record: Recorder) -> Stimulus:
     stimulus = make_stimulus(
         corner.roles,
-        sequential=len(corner.circuit.state_gates) > 0,
+        corner.circuit,
         random_samples=config.random_samples,
         trace=config.stimulus_file,
         activations=config.activations,
         psum_samples=config.psum_samples,
         weights=len(weights),
+        seed=config.seed,
     )
     planned = plan(corner.roles, len(weights), config.method, stimulus.samples if config.method == "exact" else None)
     if len(weights) < 1 << corner.roles.weight_bits or len(weights) >= PLANNED:

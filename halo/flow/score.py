@@ -23,7 +23,7 @@ from halo.flow.runs.provenance import Recorder, read_record
 from halo.flow.runs.runfolder import RECORD, check_target, new_run
 from halo.flow.scoring.machine import Machine, read_machine
 from halo.flow.scoring.methods import Method, quantized_method, stated_method
-from halo.flow.scoring.operating_points import MacOperatingPoints, float_points, integer_points
+from halo.flow.scoring.operating_points import MacOperatingPoints, float_points, integer_points, registered
 from halo.flow.scoring.scorer import Scorer
 from halo.flow.scoring.stated import METHODS, Operand
 from halo.flow.scoring.table import SCHEDULE, MethodScore, read_scores, write_scores
@@ -198,6 +198,7 @@ def _operating_points(
         config.corner,
         sets,
         table_periods(config.table, record.report, machine.element),
+        registered=registered(config.table),
         regulator=config.transition,
         usual=machine.regulator,
     )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operands that are not whole ports: some bits of one (``w[3:0]``), or many one-bit ports (``a[0]``, ``a[1]``, ...).
+"""Operands that are not whole ports: some bits of one (``w[3:0]``), many one-bit ports (``a[0]``, ``a[1]``, ...), or
+the words of a sum in ports of their own (``carry,sum``).
 
 A netlist is given a view of its ports in which every operand is a port. Nets and instances stay as they are, and each
 bit keeps the name that it has in the netlist, so that an SDF fits and a path names what is there.
@@ -8,7 +9,7 @@ bit keeps the name that it has in the netlist, so that an SDF fits and a path na
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -33,11 +34,12 @@ class PortGroup:
     bits: tuple[tuple[str, int], ...]
 
 
-def group_ports(ports: Sequence[PortInfo], asked: Iterable[str]) -> list[PortGroup]:
+def group_ports(ports: Sequence[PortInfo], asked: Sequence[str]) -> list[PortGroup]:
     """Ports of the view, in the order of the ports they come from.
 
     One-bit ports ``name[i]`` or ``name_i_`` that count up without a gap are one vector ``name``. A port of which
-    slices are asked for is those slices and what they leave.
+    slices are asked for is those slices and what they leave. Ports that are asked for with commas between them are one,
+    the first in the highest bits.
 
     Args:
         ports: of the design.
@@ -45,9 +47,11 @@ def group_ports(ports: Sequence[PortInfo], asked: Iterable[str]) -> list[PortGro
             have no effect here.
 
     Raises:
-        HaloError: slices beyond their port or that overlap.
+        HaloError: slices beyond their port or that overlap; words of a sum that are no ports, or differ in width.
     """
     gathered = _gather(ports)
+    words = [parts for parts in (joined(name, ports) for name in asked) if len(parts) > 1]
+    asked = [*asked, *(part for parts in words for part in parts)]
     by_name = {group.info.name: group for group in gathered}
     cuts: dict[str, list[tuple[int, int, str]]] = {}
     for name in dict.fromkeys(asked):
@@ -56,10 +60,36 @@ def group_ports(ports: Sequence[PortInfo], asked: Iterable[str]) -> list[PortGro
             continue
         high = int(found["high"])
         cuts.setdefault(found["port"], []).append((high if found["low"] is None else int(found["low"]), high, name))
-    return [part for group in gathered for part in _cut(group, sorted(cuts.get(group.info.name, ())))]
+    view = [part for group in gathered for part in _cut(group, sorted(cuts.get(group.info.name, ())))]
+    for parts in words:
+        view = _join(view, parts)
+    return view
 
 
-def regroup(netlist: Netlist, ports: Sequence[PortInfo], asked: Iterable[str]) -> Netlist:
+def joined(name: str, ports: Sequence[PortInfo]) -> tuple[str, ...]:
+    """The ports that a name stands for: those between its commas, or itself."""
+    return (name,) if any(port.name == name for port in ports) else tuple(name.split(","))
+
+
+def _join(groups: Sequence[PortGroup], names: Sequence[str]) -> list[PortGroup]:
+    """The ports with some of them, all different, put together in the place of the first."""
+    by_name = {group.info.name: group for group in groups}
+    for name in names:
+        if name not in by_name or names.count(name) > 1:
+            what = f"there is no port {name!r}" if name not in by_name else f"{name} is named twice"
+            raise HaloError(f"{what} among the words {','.join(names)}", "Name each port, or part of one, once.")
+    own = [by_name[name] for name in names]
+    first = own[0].info
+    if any(g.info.direction != first.direction or len(g.bits) != len(own[0].bits) for g in own):
+        listed = ", ".join(f"{g.info.name} ({g.info.direction}, {len(g.bits)} bit)" for g in own)
+        raise HaloError(f"the words of a sum differ: {listed}", "Name ports of one direction and width.")
+    bits = tuple(bit for group in reversed(own) for bit in group.bits)
+    info = replace(first, name=",".join(names), width=len(bits), lsb=0, scalar=False, upward=False, words=1)
+    rest = [group for group in groups if group.info.name not in names[1:]]
+    return [PortGroup(info, bits) if group.info.name == names[0] else group for group in rest]
+
+
+def regroup(netlist: Netlist, ports: Sequence[PortInfo], asked: Sequence[str]) -> Netlist:
     """The netlist with the ports of the view.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_run import corner
+from synthetic_run import corner, write_run
 
 import halo
 from halo.characterization.table import WeightTable, load_table
@@ -76,7 +76,7 @@ def table(tmp_path: Path) -> Path:
 @pytest.fixture
 def run_of(table: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The table as a run whose gates are not made, with a floating-point MAC by hand."""
-    (table / RECORD).write_text("{}", encoding="utf-8")
+    write_run(table, corner())
     monkeypatch.setattr(operating_points, "fp16_mac", lambda folder, name, report: FP16)
     monkeypatch.setattr(score, "table_periods", lambda folder, report, element: AssumedPeriods())
     return table
@@ -149,6 +149,41 @@ def test_the_record_has_a_source_for_every_parameter(model: Path, run_of: Path) 
     row = read_scores(run).query("method == 'w8a8' and role == 'total'").iloc[0]
     assert (own["time_ps"], own["energy_pj"]) == (row["time_ps"], row["energy_pj"])
     assert own["edp_js"] == pytest.approx(row["time_ps"] * row["energy_pj"] * 1e-24)
+
+
+@pytest.mark.parametrize(("how", "own"), [({"registers": 40}, True), ({"registers": 0}, False), ({}, False)])
+def test_registers_are_charged_once(model: Path, run_of: Path, how: dict[str, int], own: bool) -> None:
+    """Energy of the MACs by hand: the mean of the table in each clock, and 0.4174 of it where registers stand apart."""
+    path = run_of / RECORD
+    values = json.loads(path.read_text(encoding="utf-8"))
+    values["results"] |= how
+    path.write_text(json.dumps(values), encoding="utf-8")
+    options = {"methods": ("w8a8", "fp16"), "phase": "prefill", "compute_bound": True}
+    run = scored_run(model, run_of, **options)
+    told = " ".join(read_record(run).assumptions)
+    assert ("An element takes no energy besides its MAC" in told) == own
+    assert ("An element takes 0.4174 of the mean energy" in told) == (not own)
+    rows = read_scores(run)
+    mean_fj = float(load_table(run_of).rows()["energy_fj"].mean())
+    array = 32 * 32
+    layers = rows[~rows["role"].isin(["vector", "total"])]
+    wider = 96 / 56 * (0.4174 / 1.4174 if own else 0.4174)
+    for method, mac_fj, share in (("w8a8", mean_fj, 0.0 if own else 0.4174), ("fp16", FP16.energy_fj, wider)):
+        own_rows = layers[layers["method"] == method]
+        assert len(own_rows)
+        for _, row in own_rows.iterrows():
+            fj = row["macs"] * mac_fj + row["cycles"] * array * share * mean_fj
+            assert row["core_pj"] == pytest.approx(fj / 1000, abs=1)  # whole picojoules
+
+
+def test_runs_without_a_count_of_registers_have_some_if_they_have_a_clock(run_of: Path) -> None:
+    path = run_of / RECORD
+    values = json.loads(path.read_text(encoding="utf-8"))
+    for clock, expected in (("clk", True), (None, False)):
+        values["results"]["roles"] = {"clock": clock}
+        path.write_text(json.dumps(values), encoding="utf-8")
+        assert operating_points.registered(run_of) is expected
+    assert not operating_points.registered(run_of / "weights.csv")
 
 
 def test_the_clock_of_floating_point(model: Path, run_of: Path) -> None:

@@ -108,12 +108,13 @@ def config_for(name: str, liberty: tuple[Path, ...], netlist: Path, ties: dict[s
 def stimulus_of(corner: DesignCorner, samples: int) -> Stimulus:
     return make_stimulus(
         corner.roles,
-        sequential=len(corner.circuit.state_gates) > 0,
+        corner.circuit,
         random_samples=None,
         trace=None,
         activations=None,
         psum_samples=samples,
         weights=1 << corner.roles.weight_bits,
+        seed=1,
     )
 
 
@@ -322,7 +323,7 @@ def test_an_accumulator_adds_up(load: Load, library: str) -> None:
     assert len(circuit.state_gates) == 10
     exact(corner, 200)
     stimulus = make_stimulus(
-        roles, sequential=True, random_samples=None, trace=None, activations=None, psum_samples=300, weights=16
+        roles, circuit, random_samples=None, trace=None, activations=None, psum_samples=300, weights=16, seed=1
     )
     before, after, _ = listed_transitions(stimulus, circuit, roles, 5, 1)
     seen = [read_port(circuit.netlist, evaluate(circuit, lanes), "y", signed=True) for lanes in (before, after)]

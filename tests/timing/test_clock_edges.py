@@ -175,12 +175,13 @@ def periods(corner: DesignCorner, method: TimingMethod) -> np.ndarray:
     """Periods of all weights in fs."""
     stimulus = make_stimulus(
         corner.roles,
-        sequential=len(corner.circuit.state_gates) > 0,
+        corner.circuit,
         random_samples=None,
         trace=None,
         activations=None,
         psum_samples=1,
         weights=1 << corner.roles.weight_bits,
+        seed=1,
     )
     weights = np.array(corner.roles.weight_encoding.values, np.int64)
     found = characterize_corner(

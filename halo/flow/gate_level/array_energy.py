@@ -206,12 +206,13 @@ class LoneMac:
         """Mean energy of a transition, as in the table: uniform activations, partial sums of a random column."""
         stimulus = make_stimulus(
             self.corner.roles,
-            sequential=False,
+            self.corner.circuit,
             random_samples=None,
             trace=None,
             activations=None,
             psum_samples=PSUM_SAMPLES,
             weights=1,
+            seed=seed,
         )
         roles, circuit = self.corner.roles, self.corner.circuit
         pattern = roles.weight_encoding.pattern(weight)

@@ -21,6 +21,7 @@ from halo.dvfs.points import Allowed, Dvfs, OperatingPoint
 from halo.dvfs.table_points import bind, raised_dvfs, table_dvfs
 from halo.dvfs.voltage import BoundDvfs
 from halo.errors import HaloError
+from halo.flow.runs.provenance import read_record
 from halo.flow.runs.runfolder import RECORD
 from halo.flow.scoring.fp16 import fp16_mac
 from halo.flow.scoring.methods import WeightFormat
@@ -38,6 +39,7 @@ class MacOperatingPoints:
     Attributes:
         bound: the points with the table of the weights.
         element: what an element costs at them besides its MACs.
+        registers_fj: energy of an integer element's registers in a cycle at each point, in the table or besides it.
         mac_fj: mean energy of a floating-point MAC; None: an integer MAC, whose energies are those of the table.
         limit_ghz: highest safe clock of an element with a floating-point MAC; None likewise.
         assumptions: sentences.
@@ -46,6 +48,7 @@ class MacOperatingPoints:
 
     bound: BoundDvfs
     element: Element
+    registers_fj: tuple[float, ...] = ()
     mac_fj: float | None = None
     limit_ghz: float | None = None
     assumptions: tuple[str, ...] = ()
@@ -89,6 +92,7 @@ def integer_points(
     sets: Sequence[Sequence[int]],
     periods: Periods,
     *,
+    registered: bool = False,
     regulator: str | None = None,
     usual: str = "ivr",
 ) -> MacOperatingPoints:
@@ -101,6 +105,7 @@ def integer_points(
         corner: of the table; None: its only one.
         sets: of weights that tiles are limited to.
         periods: what these need in an array; not asked where clocks are assumed.
+        registered: the table's energies hold those of an element's registers.
         regulator: preset of what a change takes; None: what ``name`` says.
         usual: where that says nothing either.
 
@@ -131,9 +136,17 @@ def integer_points(
             sources = {key: value for key, value in sources.items() if not key.startswith("dvfs.transition.")}
     figures = _figures()
     ratio, measured = figures.number("overhead_ratio"), figures.sources["overhead_ratio"]
-    overhead = (
-        f"An element takes {ratio:g} of the mean energy of all weights in every cycle besides its MAC: {measured}"
-    )
+    mean_fj = energy_fj(bound, table.weights)
+    of_a_mac = ratio / (1 + ratio) if registered else ratio
+    if registered:
+        overhead = (
+            "An element takes no energy besides its MAC, whose registers and clock pins the table holds; control "
+            "is not counted"
+        )
+    else:
+        overhead = (
+            f"An element takes {ratio:g} of the mean energy of all weights in every cycle besides its MAC: {measured}"
+        )
     change = bound.dvfs.transition
     for key in ("per_volt_ns", "fixed_ns", "rail_nf"):
         sources[f"dvfs.transition.{key}"] = {"value": getattr(change, key), "source": f"{change.name}: {change.source}"}
@@ -141,12 +154,30 @@ def integer_points(
         bound,
         Element(
             leakage_nw=leakage_nw(bound, table.weights),
-            overhead_fj=tuple(ratio * fj for fj in energy_fj(bound, table.weights)),
+            overhead_fj=tuple(0.0 if registered else ratio * fj for fj in mean_fj),
             source=overhead,
         ),
+        registers_fj=tuple(of_a_mac * fj for fj in mean_fj),
         assumptions=(*assumptions(bound), *_said(periods, bound), *_raised(bound), overhead),
-        sources=sources | figures.told("element", _ELEMENT[:1]),
+        sources=sources | ({} if registered else figures.told("element", _ELEMENT[:1])),
     )
+
+
+def registered(table: Path) -> bool:
+    """Whether the MAC of a table has registers of its own, by the record of the run; a bare table names none.
+
+    Args:
+        table: folder of ``halo characterize``, or ``weights.csv``.
+
+    Raises:
+        HaloError: a damaged record.
+    """
+    if not (table / RECORD).is_file():
+        return False
+    results = read_record(table).results
+    if "registers" in results:
+        return bool(results["registers"])
+    return results.get("roles", {}).get("clock") is not None  # 0.1.0 counted none, and gave clocks to registers only
 
 
 def _said(periods: Periods, bound: BoundDvfs) -> tuple[str, ...]:
@@ -214,11 +245,16 @@ def float_points(
     figures = _figures()
     registers = figures.number("fp16_register_bits") / figures.number("int8_register_bits")
     said = f"An fp16 element takes {registers:.3g} times as much for its registers as an int8 one, as it has more bits"
+    if not integer.element.overhead_fj[0]:
+        share = figures.number("overhead_ratio")
+        said += (
+            f"; of the table's energy {share / (1 + share):.1%} are taken for these, as measured where they stand apart"
+        )
     point = OperatingPoint("fp16", slow.voltage_v, clock, source)
     allowed = (Allowed(),) if dvfs.timing == "assumed" else ()
     return MacOperatingPoints(
         BoundDvfs(replace(dvfs, name="fp16", points=(point,), allowed=allowed), table),
-        Element((mac.leakage_nw,), (registers * integer.element.overhead_fj[0],), said),
+        Element((mac.leakage_nw,), (registers * integer.registers_fj[0],), said),
         mac_fj=mac.energy_fj,
         limit_ghz=1e3 / period_ps,
         assumptions=(
@@ -230,7 +266,7 @@ def float_points(
             "fp16.frequency_ghz": {"value": clock, "source": source},
             "fp16.energy_fj": {"value": mac.energy_fj, "source": f"{mac.source}; +- {mac.energy_error_fj:.2g} fJ"},
             "fp16.leakage_nw": {"value": mac.leakage_nw, "source": mac.source},
-            **figures.told("element", _ELEMENT[1:]),
+            **figures.told("element", _ELEMENT),
         },
     )
 
