@@ -194,6 +194,8 @@ class ScoreOptions(TypedDict, total=False):
     table: Required[PathLike]
     quantized: PathLike | Sequence[PathLike]
     methods: str | Sequence[str]
+    macs: Mapping[str, PathLike]
+    equal: Literal["size", "area", "power"]
     corner: str | None
     arch: str
     dvfs: str

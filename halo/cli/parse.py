@@ -106,6 +106,21 @@ def parse_corners(liberty: Sequence[Path], corners: Iterable[str]) -> tuple[Corn
     return tuple(read)
 
 
+def parse_macs(texts: Iterable[str]) -> tuple[tuple[str, Path], ...]:
+    """Read ``--mac METHOD=RUN`` options.
+
+    Raises:
+        HaloError: no such form.
+    """
+    pairs = []
+    for text in texts:
+        method, equals, run = text.partition("=")
+        if not (method and equals and run):
+            raise HaloError(f"--mac {text} is not METHOD=RUN", "Write a method and a table, such as w8a8=runs/booth.")
+        pairs.append((method, Path(run)))
+    return tuple(pairs)
+
+
 def _split_assignment(text: str, option: str, names: re.Pattern[str] = IDENTIFIER) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not names.match(name):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from halo.cli import data_names
+from halo.cli.parse import parse_macs
 
 
 def command(
@@ -33,6 +34,20 @@ def command(
     table: Annotated[
         Path, typer.Option(metavar="RUN|weights.csv", help="Characterized MAC: a run folder or its weights.csv.")
     ],
+    mac: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METHOD=RUN", help="Run this method (or folder's name) on another MAC than --table's. Repeatable."
+        ),
+    ] = None,
+    equal: Annotated[
+        Literal["size", "area", "power"],
+        typer.Option(
+            metavar="size|area|power",
+            help="What the arrays of these MACs share with that of --table: the number of elements, the area of their "
+            "MACs, or their power.",
+        ),
+    ] = "size",
     corner: Annotated[
         str | None, typer.Option(metavar="NAME", help="Corner of the table. Needed only if it has several.")
     ] = None,
@@ -95,6 +110,8 @@ def command(
       halo score llama2-7b --table runs/default -o runs/score
       halo score llama2-7b --table runs/default --phase decode --batch 8 --method w8a8 --method halo-bal -o runs/decode
       halo score llama2-7b --table runs/default --arch a100-80 --objective energy -o runs/gpu
+      halo score llama2-7b --table runs/best --method w8a8 --method halo-perf --mac halo-perf=runs/aware --equal area \\
+        -o runs/macs
       halo score llama --quantized q/bal --quantized q/int4 --method w8a8 --table runs/default -o runs/mine
 
     \b
@@ -112,6 +129,8 @@ def command(
         run_folder=run_folder,
         quantized=tuple(quantized or ()),
         methods=tuple(method or ()),
+        macs=parse_macs(mac or ()),
+        equal=equal,
         corner=corner,
         arch=arch,
         dvfs=dvfs,

@@ -6,14 +6,14 @@ Workload, methods, operating points, costs of every way to run a layer, choice, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from halo.characterization.table import WeightTable, load_table
+from halo.characterization.table import WeightTable
 from halo.dvfs.check import check
 from halo.dvfs.optimise import Objective
 from halo.dvfs.schedule import Schedule, write_schedules
@@ -21,7 +21,8 @@ from halo.errors import HaloError
 from halo.flow.gate_level.table_periods import table_periods
 from halo.flow.runs.provenance import Recorder, read_record
 from halo.flow.runs.runfolder import RECORD, check_target, new_run
-from halo.flow.scoring.machine import Machine, read_machine
+from halo.flow.scoring.machine import Machine, SystolicMachine, read_machine
+from halo.flow.scoring.macs import Equal, ScoredMac, require_methods, scored_macs
 from halo.flow.scoring.methods import Method, quantized_method, stated_method
 from halo.flow.scoring.operating_points import MacOperatingPoints, float_points, integer_points, registered
 from halo.flow.scoring.scorer import Scorer
@@ -52,6 +53,9 @@ class ScoreConfig:
         run_folder: to write.
         quantized: folders of ``halo quantize``.
         methods: names of ``METHODS``; with no folder either: all.
+        macs: methods (or folders' names) with tables of their own, instead of ``table``.
+        equal: what arrays of these MACs have in common with that of ``table``'s: ``size`` (the number of elements),
+            ``area`` (of the MACs) or ``power`` (of the MACs with any weights, at the clock safe for all).
         corner: of the table; None: its only one.
         arch: an array or device by name, or a file.
         dvfs: ``table``, ``raised``, a name or a file of operating points.
@@ -72,6 +76,8 @@ class ScoreConfig:
     run_folder: Path
     quantized: tuple[Path, ...] = ()
     methods: tuple[str, ...] = ()
+    macs: tuple[tuple[str, Path], ...] = ()
+    equal: Equal = "size"
     corner: str | None = None
     arch: str = "systolic-128"
     dvfs: str = "table"
@@ -98,11 +104,21 @@ class ScoreConfig:
         repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
         if repeated:
             raise HaloError(f"{repeated[0]!r} is named twice", "Name each method once, and folders apart.")
+        own = [label for label, _ in self.macs]
+        again = [label for i, label in enumerate(own) if label in own[:i]]
+        if again:
+            raise HaloError(f"--mac {again[0]} is given twice", "Give each method one MAC.")
+        if self.equal != "size" and not self.macs:
+            raise HaloError(f"--equal {self.equal} compares nothing", "Name a MAC with --mac METHOD=RUN.")
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values."""
         values = asdict(self)
-        paths = {"table": str(self.table), "run_folder": str(self.run_folder)}
+        paths = {
+            "table": str(self.table),
+            "run_folder": str(self.run_folder),
+            "macs": {label: str(path) for label, path in self.macs},
+        }
         return values | paths | {"quantized": [str(path) for path in self.quantized], "methods": list(self.methods)}
 
 
@@ -148,33 +164,40 @@ def score_model(config: ScoreConfig, report: Progress, finish: Callable[[Path], 
     config = replace(config, context=context)
     workload = (prefill if config.phase == "prefill" else decode)(llm, config.batch, context)
     machine = read_machine(config.arch)
-    table = load_table(config.table)
+    macs = scored_macs(config.table, dict(config.macs), machine, config.equal, config.corner)
     methods, left_out = _methods(config, workload, machine)
+    require_methods(dict(config.macs), [method.label for method in methods])
+    own = {method.label: macs[dict(config.macs).get(method.label, config.table)] for method in methods}
     with new_run(config.run_folder, config.force) as folder:
         with Recorder(folder, "score", config.to_dict(), _input_files(config), report) as record:
-            points = _operating_points(config, table, methods, machine, record)
-            scorer = Scorer(
-                llm=llm,
-                workload=workload,
-                machine=machine,
-                points=points,
-                objective=config.objective,
-                activation_bits=config.activation_bits,
-                memory_time=not config.compute_bound,
-            )
+            scorers = {
+                mac.path: Scorer(
+                    llm=llm,
+                    workload=workload,
+                    machine=mac.machine,
+                    points=_operating_points(config, mac, [m for m in methods if own[m.label] is mac], record),
+                    objective=config.objective,
+                    activation_bits=config.activation_bits,
+                    memory_time=not config.compute_bound,
+                )
+                for mac in dict.fromkeys(own.values())
+            }
             scores, schedules = [], []
             for number, method in enumerate(methods):
                 record.report("methods", number, len(methods))
-                score, schedule = scorer.score(method)
-                refuse_unsafe(schedule, table)
+                mac = own[method.label]
+                score, schedule = scorers[mac.path].score(method)
+                refuse_unsafe(schedule, mac.table)
                 scores.append(score)
                 schedules.append(schedule)
             record.report("methods", len(methods), len(methods))
             write_scores(folder, scores)
             write_schedules(folder / SCHEDULE, schedules)
-            for sentence in (*_assumptions(config, methods, scorer), *left_out):
+            for sentence in (*_assumptions(config, methods, scorers, macs.values()), *left_out):
                 record.assume(sentence)
-            record.results |= _results(methods, scorer, scores)
+            record.results |= _results(methods, scorers, scores)
+            if config.macs:
+                record.results["macs_of_methods"] = {label: _mac(mac) for label, mac in own.items()}
         if finish is not None:
             report("plots", 0, 1)
             finish(folder)
@@ -188,24 +211,24 @@ def score_model(config: ScoreConfig, report: Progress, finish: Callable[[Path], 
 
 
 def _operating_points(
-    config: ScoreConfig, table: WeightTable, methods: list[Method], machine: Machine, record: Recorder
+    config: ScoreConfig, mac: ScoredMac, methods: list[Method], record: Recorder
 ) -> dict[Operand, MacOperatingPoints]:
-    """Operating points by operand; the integer MACs' also where no method uses them, for the others refer to them."""
+    """Operating points of a MAC by operand; the integer MACs' also where no method uses them: others refer to them."""
     sets = list(dict.fromkeys(values for method in methods if method.operand == "int8" for values in method.sets))
     integer = integer_points(
         config.dvfs,
-        table,
+        mac.table,
         config.corner,
         sets,
-        table_periods(config.table, record.report, machine.element),
-        registered=registered(config.table),
+        table_periods(mac.path, record.report, mac.machine.element),
+        registered=registered(mac.path),
         regulator=config.transition,
-        usual=machine.regulator,
+        usual=mac.machine.regulator,
     )
     if all(method.operand == "int8" for method in methods):
         return {"int8": integer}
-    own_clock = machine.own_float_clock
-    return {"int8": integer, "fp16": float_points(config.table, integer, record.report, own_clock=own_clock)}
+    own_clock = mac.machine.own_float_clock
+    return {"int8": integer, "fp16": float_points(mac.path, integer, record.report, own_clock=own_clock)}
 
 
 def _methods(config: ScoreConfig, workload: Workload, machine: Machine) -> tuple[list[Method], list[str]]:
@@ -230,10 +253,10 @@ def _methods(config: ScoreConfig, workload: Workload, machine: Machine) -> tuple
 
 def _input_files(config: ScoreConfig) -> list[Path]:
     """Files that the numbers rest on, besides those that come with halo."""
-    table = config.table / "weights.csv" if config.table.is_dir() else config.table
+    tables = [path / "weights.csv" if path.is_dir() else path for path in (config.table, *dict(config.macs).values())]
     indices = [folder / INDEX for folder in config.quantized]
     own = [Path(config.model) / "config.json", Path(config.arch), Path(config.dvfs)]
-    return [table, *indices, *(path for path in own if path.is_file())]
+    return [*dict.fromkeys(tables), *indices, *(path for path in own if path.is_file())]
 
 
 def refuse_unsafe(schedule: Schedule, table: WeightTable) -> None:
@@ -249,9 +272,11 @@ def refuse_unsafe(schedule: Schedule, table: WeightTable) -> None:
         raise HaloError(f"unsafe schedule of {schedule.name}: {what}{more}", "Report this with the files you gave.")
 
 
-def _results(methods: list[Method], scorer: Scorer, scores: list[MethodScore]) -> dict[str, Any]:
+def _results(methods: list[Method], scorers: Mapping[Path, Scorer], scores: list[MethodScore]) -> dict[str, Any]:
     """Results and parameters, each of these with its source, as ``run.json`` has them."""
-    llm, workload, machine, sets = scorer.llm, scorer.workload, scorer.machine, list(scorer.points.values())
+    scorer = next(iter(scorers.values()))
+    llm, workload, machine = scorer.llm, scorer.workload, scorer.machine
+    sets = [points for each in scorers.values() for points in each.points.values()]
     told: Told = {"model": {"value": llm.name, "source": llm.source}, **machine.parameters.told("arch")}
     for points in sets:
         told |= points.sources
@@ -270,6 +295,12 @@ def _results(methods: list[Method], scorer: Scorer, scores: list[MethodScore]) -
     }
 
 
+def _mac(mac: ScoredMac) -> dict[str, Any]:
+    arch = mac.machine.arch if isinstance(mac.machine, SystolicMachine) else None
+    size = {} if arch is None else {"rows": arch.rows, "columns": arch.columns}
+    return {"table": str(mac.path), **size}
+
+
 def _result(score: MethodScore) -> dict[str, Any]:
     return {
         "time_ps": score.time_ps,
@@ -285,10 +316,16 @@ def _result(score: MethodScore) -> dict[str, Any]:
     }
 
 
-def _assumptions(config: ScoreConfig, methods: list[Method], scorer: Scorer) -> list[str]:
-    said = [sentence for points in scorer.points.values() for sentence in points.assumptions]
+def _assumptions(
+    config: ScoreConfig, methods: list[Method], scorers: Mapping[Path, Scorer], macs: Iterable[ScoredMac]
+) -> list[str]:
+    said = []
+    for path, own in scorers.items():
+        sentences = [sentence for points in own.points.values() for sentence in points.assumptions]
+        said += sentences if len(scorers) == 1 else [f"{path}: {sentence}" for sentence in sentences]
+    said += [mac.said for mac in macs if mac.said is not None]
     said += [sentence for method in methods for sentence in method.assumptions]
-    said += scorer.machine.assumptions
+    said += next(iter(scorers.values())).machine.assumptions
     said += [
         "A pass follows another of its kind: the first change of the operating point is that from its last layer",
         "Energies of buffers and DRAM are those of the file of the array or device, whatever the library of the table",

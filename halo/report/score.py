@@ -37,7 +37,11 @@ def score_report(run_folder: Path) -> Report:
     )
     costs = Table(_HEAD, [_row(name, own, methods.get(BASELINE)) for name, own in methods.items()], units=_UNITS)
     memory = Table(_MEMORY_HEAD, [_memory_row(name, own) for name, own in methods.items()])
-    body = Section("", [_points(record), "", costs, "", memory])
+    tables: list[str | Table] = [_points(record), "", costs, "", memory]
+    own: Mapping[str, Mapping[str, Any]] = results.get("macs_of_methods", {})
+    if own:
+        tables += ["", Table(("method", "MAC", "elements"), [_mac_row(name, mac) for name, mac in own.items()])]
+    body = Section("", tables)
     return Report(title, [body, *closing(record.assumptions, sorted(run_folder.iterdir()))])
 
 
@@ -61,6 +65,10 @@ def _row(name: str, own: Mapping[str, float], baseline: Mapping[str, float] | No
 def _memory_row(name: str, own: Mapping[str, float]) -> tuple[str, ...]:
     sizes = (scaled(own[key], "B") for key in ("weights_bytes", "kv_cache_bytes", "activations_bytes"))
     return (name, f"{own['weight_bits']:.3f}", *sizes)
+
+
+def _mac_row(name: str, own: Mapping[str, Any]) -> tuple[str, ...]:
+    return name, own["table"], f"{own['rows']} x {own['columns']}" if "rows" in own else ""
 
 
 def _points(record: RunRecord) -> str:

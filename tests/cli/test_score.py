@@ -80,7 +80,7 @@ def test_a_new_device_shows_in_the_help(tmp_path: Path, monkeypatch: pytest.Monk
     ("more", "words"),
     [
         (["--method", "int9"], "method 'int9' is unknown"),
-        (["--batch", "-3"], "batch = -3"),
+        (["--batch", "-3"], "the batch of -3 is out of range"),
         (["--dvfs", "paper"], "no operating points 'paper'"),
         (["--phase", "training"], "'training' is not one of"),
         (["--corner", "ff"], "no corner 'ff'"),

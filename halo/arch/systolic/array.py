@@ -143,7 +143,7 @@ def read_arch(name_or_path: str | Path) -> SystolicArch:
     )
     if arch.dram_gb_s == 0:
         raise HaloError("dram_gb_s = 0 brings no weights", "Give a bandwidth above 0, in 1e9 bytes a second.", path)
-    _check_buffers(arch, path)
+    check_buffers(arch, path)
     return arch
 
 
@@ -154,8 +154,12 @@ def _whole(values: Parameters, key: str) -> int:
     return int(value)
 
 
-def _check_buffers(arch: SystolicArch, path: Path) -> None:
-    """Two of everything that is double-buffered must fit, and sums must find room without waiting."""
+def check_buffers(arch: SystolicArch, path: Path) -> None:
+    """Two of everything that is double-buffered must fit, and sums must find room without waiting.
+
+    Raises:
+        HaloError: a buffer is too small for the elements.
+    """
     # Sums of `depth` rows leave while as many fill: with this depth an output tile never waits for room.
     depth = arch.ws().latency + CHECK - 1 if arch.dataflow == "ws" else arch.rows
     if arch.depth < depth:
