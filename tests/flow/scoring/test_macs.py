@@ -75,7 +75,7 @@ def test_equal_area_takes_areas_from_the_runs(tmp_path: Path) -> None:
     with pytest.raises(HaloError, match="is no array"):
         scored_macs(one, {"a": other}, read_machine("a100-80"), "area", None)
     recorded(other, {"area": 200.0, "registers": 64})
-    with pytest.raises(HaloError, match="only one of .* has registers"):
+    with pytest.raises(HaloError, match=r"only one of .* has registers"):
         scored_macs(one, {"a": other}, array, "area", None)
 
 
