@@ -29,6 +29,8 @@ from halo.flow.characterize import characterize as run_characterization
 from halo.flow.crosscheck import CrosscheckConfig, CrosscheckResult
 from halo.flow.crosscheck import crosscheck as run_crosscheck
 from halo.flow.evaluate import EvaluateConfig, EvaluateResult, evaluate_folder
+from halo.flow.explore import ExploreConfig, ExploreResult
+from halo.flow.explore import explore as run_exploration
 from halo.flow.gate_level.proof import GatesConfig, GatesResult, play_gates
 from halo.flow.quantization.texts import TextOptions
 from halo.flow.quantize import QuantizeConfig, QuantizeResult, quantize_model
@@ -44,6 +46,7 @@ from halo.options import (
     CharacterizeOptions,
     CrosscheckOptions,
     EvaluateOptions,
+    ExploreOptions,
     GatesOptions,
     PathLike,
     QuantizeOptions,
@@ -58,6 +61,7 @@ CONFIGS: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "CharacterizeOptions": (CharacterizeConfig, ("files", "corners", "run_folder")),
     "SynthesizeOptions": (SynthesisConfig, ("files", "run_folder")),
     "TimeDesignOptions": (TimingConfig, ("files", "run_folder")),
+    "ExploreOptions": (ExploreConfig, ("candidates", "run_folder")),
     "CrosscheckOptions": (CrosscheckConfig, ("run",)),
     "SimulateOptions": (SimulationConfig, ("bench",)),
     "GatesOptions": (GatesConfig, ("bench", "run_folder")),
@@ -162,6 +166,32 @@ def synthesize(
     given = {**options, **_given(files=files if own is None else (), run_folder=run_folder)}
     config = configuration("halo.synthesize", SynthesisConfig, own, given)
     return synthesize_into(config, report)
+
+
+@overload
+def explore(config: ExploreConfig, /, *, report: Progress = ...) -> ExploreResult: ...
+@overload
+def explore(
+    *candidates: PathLike, run_folder: PathLike, report: Progress = ..., **options: Unpack[ExploreOptions]
+) -> ExploreResult: ...
+@signed(ExploreConfig, without=("candidates", "run_folder"))
+def explore(
+    *candidates: PathLike | ExploreConfig, run_folder: PathLike | None = None, report: Progress = silent, **options: Any
+) -> ExploreResult:
+    """Search MAC structures for throughput per area and energy under a library, as ``halo explore`` does.
+
+    Args:
+        candidates: Verilog of your own that takes part, a candidate each.
+        run_folder: to write, figures included.
+        report: told about progress.
+        options: see ``halo.flow.explore.ExploreConfig``.
+
+    Returns:
+        A row for each candidate, and where the chosen design is.
+    """
+    own = candidates[0] if len(candidates) == 1 and isinstance(candidates[0], ExploreConfig) else None
+    given = {**options, **_given(candidates=candidates if own is None else (), run_folder=run_folder)}
+    return run_exploration(configuration("halo.explore", ExploreConfig, own, given), report, _exploration)
 
 
 @overload
@@ -421,3 +451,9 @@ def _error_rate(run_folder: Path) -> object:
     from halo.plot.error_rate import draw_error_rate
 
     return draw_error_rate(run_folder)
+
+
+def _exploration(run_folder: Path) -> object:
+    from halo.plot.explore import draw_exploration
+
+    return draw_exploration(run_folder)

@@ -17,7 +17,7 @@ from halo.errors import HaloError
 from halo.keywords import checked
 
 TimingMethod = Literal["exact", "bound", "static"]
-Synthesis = Literal["structural", "flat"]
+Synthesis = Literal["structural", "flat", "adders"]
 SdfCorner = Literal["min", "typ", "max"]
 """Which value of an SDF triple ``(min:typ:max)`` is taken."""
 Operand = Literal["weight", "activation"]
@@ -173,7 +173,8 @@ class CharacterizeConfig(DesignConfig):
         sdf: its delays by another timer; None: delays are calculated from the library.
         sdf_corner: which value of the SDF's triples is taken.
         sdf_instance: path of the netlist's top in the design that the SDF was written for; None: it is that design.
-        synth: ``structural`` keeps the source's structure, ``flat`` lets ABC restructure across it.
+        synth: ``structural`` keeps the source's structure, ``flat`` lets ABC restructure across it; ``adders`` is
+            structural with the library's adder cells for the modules full_adder and half_adder.
         dont_use: cells that neither synthesis nor the register around the ports may use; ``*`` and ``?`` match as in a
             shell.
         method: ``exact`` event simulation, ``bound`` the sound settle bound only, ``static`` static timing only.

@@ -36,7 +36,7 @@ class CharacterizeOptions(TypedDict, total=False):
     sdf: PathLike | None
     sdf_corner: Literal["min", "typ", "max"]
     sdf_instance: str | None
-    synth: Literal["structural", "flat"]
+    synth: Literal["structural", "flat", "adders"]
     dont_use: str | Sequence[str]
     method: Literal["exact", "bound", "static"]
     stimulus: str
@@ -62,7 +62,7 @@ class SynthesizeOptions(TypedDict, total=False):
     top: str | None
     params: Mapping[str, int | str]
     liberty: Required[PathLike | Sequence[PathLike]]
-    synth: Literal["structural", "flat"]
+    synth: Literal["structural", "flat", "adders"]
     dont_use: str | Sequence[str]
     max_fanout: int | None
     force: bool
@@ -80,7 +80,7 @@ class TimeDesignOptions(TypedDict, total=False):
     netlist: PathLike | Sequence[PathLike]
     liberty: Required[PathLike | Sequence[PathLike]]
     macros: str | Sequence[str]
-    synth: Literal["structural", "flat"]
+    synth: Literal["structural", "flat", "adders"]
     dont_use: str | Sequence[str]
     period_ps: float | None
     paths: Literal["all", "registers"]
@@ -92,6 +92,29 @@ class TimeDesignOptions(TypedDict, total=False):
     corner: str | None
     element: str | Sequence[str]
     worst: int
+    force: bool
+
+
+class ExploreOptions(TypedDict, total=False):
+    """Options as of ``halo.flow.explore.ExploreConfig``: meanings and defaults are there."""
+
+    liberty: Required[PathLike | Sequence[PathLike]]
+    top: str | None
+    weight: str | None
+    activation: str | None
+    accumulator: str | None
+    output: str | None
+    clock: str | None
+    signed: Sequence[Literal["weight", "activation"]]
+    class_weights: str
+    weights: PathLike | None
+    budget: int
+    dont_use: str | Sequence[str]
+    samples: int
+    choose: str
+    jobs: int | None
+    scheduler: str | None
+    seed: int
     force: bool
 
 

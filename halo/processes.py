@@ -106,3 +106,53 @@ def _dies_with_parent() -> tuple[str, ...]:
         return ()
     tried = subprocess.run([found, "--pdeathsig", "KILL", "true"], capture_output=True, check=False)
     return () if tried.returncode else (found, "--pdeathsig", "KILL", "--")
+
+
+class Conversation:
+    """A child that answers lines with lines, and ends with this process.
+
+    Args:
+        command: program and arguments.
+        env: as of ``subprocess.Popen``.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+
+    def __init__(self, command: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+        self._process = subprocess.Popen(
+            [*_dies_with_parent(), *command],
+            env=None if env is None else dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,
+        )
+        with _lock:
+            _running.add(self._process)
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    def ask(self, line: str) -> str | None:
+        """Send a line and wait for the one that answers it; None: the child has ended."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return None
+        answer = self._process.stdout.readline()
+        return answer.decode() if answer.endswith(b"\n") else None
+
+    def end(self) -> None:
+        """End the child and all it started."""
+        _end(self._process)
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+        with _lock:
+            _running.discard(self._process)

@@ -63,6 +63,7 @@ RANGES: dict[str, Range] = {
     "cycles": Range("number of clock cycles", 1, 1e8, 5000),
     "max_failures": Range("number of failing tests", 0, _COUNT, 1),
     "timeout_s": Range("time limit", 1, 1e7, 3600, "s"),
+    "budget": Range("number of structures", 1, _COUNT, 120, zero="only your own candidates"),
     "seed": Range("seed", 0, _SEED, 1),
     "jobs": Range("number of jobs", 1, _THREADS, 2),
     "threads": Range("number of threads", 1, _THREADS, 2),

@@ -29,7 +29,21 @@ _PAIRS = ("params", "ties", "defines")
 _FOREIGN = ("enable-shared", "force-reinstall")
 """Options of other programs that messages name."""
 _CHOICES = (
-    *("exact", "bound", "static", "structural", "flat", "min", "typ", "max", "papers", "documents", "class", "best"),
+    *(
+        "exact",
+        "bound",
+        "static",
+        "structural",
+        "flat",
+        "adders",
+        "min",
+        "typ",
+        "max",
+        "papers",
+        "documents",
+        "class",
+        "best",
+    ),
     *("layer", "model", "row", "channel", "perf", "acc", "bal", "int8-static", "int8", "int4", "table", "raised"),
     *("weight", "activation"),
     *("prefill", "decode", "icarus", "verilator"),

@@ -25,6 +25,7 @@ from halo.arch.systolic.array import DATA as SYSTOLIC_DATA
 from halo.characterization.columns import COLUMNS
 from halo.cli.main import application
 from halo.flow.design_timing.columns import CLASS_COLUMNS, ENDPOINT_COLUMNS, PATH_COLUMNS
+from halo.flow.exploring.columns import COLUMNS as CANDIDATE_COLUMNS
 from halo.flow.scoring.columns import COLUMNS as SCORE_COLUMNS
 from halo.flow.scoring.columns import POINT
 from halo.sourced import load_toml
@@ -81,6 +82,7 @@ def regions() -> dict[str, str]:
             )
             for name, columns in (
                 ("timing.csv", ENDPOINT_COLUMNS),
+                ("candidates.csv", CANDIDATE_COLUMNS),
                 ("paths.csv", PATH_COLUMNS),
                 ("classes.csv", CLASS_COLUMNS),
             )

@@ -49,7 +49,13 @@ FLOORS = {
         ("",),
     ],
     "arch": [("weights",), ("systolic", "gpu")],
-    "flow": [("runs",), ("simulators",), ("gate_level", "scoring", "quantization"), ("design_timing",), ("",)],
+    "flow": [
+        ("runs",),
+        ("simulators",),
+        ("gate_level", "scoring", "quantization", "exploring"),
+        ("design_timing",),
+        ("",),
+    ],
 }
 
 

@@ -40,7 +40,11 @@ Params = Annotated[
 ]
 Synth = Annotated[
     Synthesis,
-    typer.Option(metavar="structural|flat", help="Keep the structure of the source, or let ABC optimize across it."),
+    typer.Option(
+        metavar="structural|flat|adders",
+        help="Keep the structure of the source, or let ABC optimize across it; or keep it, and use the library's adder "
+        "cells for its modules full_adder and half_adder.",
+    ),
 ]
 DontUse = Annotated[
     list[str] | None,

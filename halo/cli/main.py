@@ -26,7 +26,7 @@ from halo.wording import command_line
 _GROUPS = {
     "Start": {"doctor": "doctor", "inspect": "inspection"},
     "Timing and power": {name: name for name in ("characterize", "synth", "timing", "crosscheck", "plot")},
-    "RTL": {"sim": "sim"},
+    "RTL": {"sim": "sim", "explore": "explore"},
     "Models": {name: name for name in ("quantize", "evaluate", "score")},
 }
 """The module of each command, which lies in ``halo.cli``."""

@@ -30,7 +30,7 @@ class SynthesisConfig(SourcesConfig):
     Attributes:
         liberty: all files of one corner.
         run_folder: folder to write.
-        synth: ``structural`` or ``flat``.
+        synth: ``structural``, ``flat`` or ``adders``.
         dont_use: cells to avoid; ``*`` and ``?`` match as in a shell.
         max_fanout: most pins of a net before it is buffered; 0: no buffers; None: as many as its driver's
             ``max_capacitance`` allows.

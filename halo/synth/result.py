@@ -12,7 +12,7 @@ from typing import Literal
 
 from halo.liberty import Library
 
-Mode = Literal["structural", "flat"]
+Mode = Literal["structural", "flat", "adders"]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 
 ``structural`` keeps the design's own structure: every module is mapped by itself, and the hierarchy is dissolved only
 afterwards, so that an array of adder cells stays that array and the weight's trailing zeros keep their effect on
-delay. ``flat`` dissolves the hierarchy first and lets ABC restructure, buffer and size the whole for speed.
+delay. ``flat`` dissolves the hierarchy first and lets ABC restructure, buffer and size the whole for speed. ``adders``
+is ``structural`` with the library's adder cells in place of the modules ``full_adder`` and ``half_adder``, which ABC
+would build of gates.
 
 Sizing the structural netlist (ABC's upsize and dnsize on the flattened cells) speeds up the slowest weights and not the
 fast ones, so it narrows what the structure is for and is left out. The flat flow maps by delay (``map -B 0.9``), which
@@ -22,6 +24,7 @@ from pathlib import Path
 
 from halo.liberty import Library
 from halo.netlist.sources import Sources
+from halo.synth.adders import adder_techmap
 from halo.synth.buffers import insert_buffers
 from halo.synth.explain import explain, undriven_outputs
 from halo.synth.latches import latch_techmap
@@ -69,7 +72,7 @@ def synthesize(
         top: module to map.
         liberty: all files of one corner, ``.gz`` or plain.
         parameters: values for the top's parameters.
-        mode: ``structural`` or ``flat``, see the module's docstring.
+        mode: ``structural``, ``flat`` or ``adders``, see the module's docstring.
         dont_use: names of further cells that synthesis must not use; ``*``, ``?`` and ``[...]`` match as in a shell,
             capital and small letters differ.
         may_stay_open: output ports that nothing need drive; their undriven bits are 0 in the netlist.
@@ -91,12 +94,17 @@ def synthesize(
         library = prepare_liberty(liberty, folder / "liberty", dont_use, latches=latches)
         abc_script = folder / "flat.abc"
         abc_script.write_text(_FLAT_ABC, encoding="utf-8")
+        adder_map = folder / "adders.v"
+        if mode == "adders":
+            usable = [library.library.cells[name] for name in sorted(library.cells) if name in library.library.cells]
+            adder_map.write_text(adder_techmap(library.library, usable), encoding="utf-8")
         latch_map = folder / "latches.v"
         latch_map.write_text("" if library.latch is None else latch_techmap(library.latch), encoding="utf-8")
 
         def attempt(undriven: Sequence[str]) -> tuple[YosysRun, str | None]:
             commands = [
                 *_check_commands(top, undriven, latches=latches),
+                *(_adder_commands(library, adder_map) if mode == "adders" else []),
                 *_map_commands(top, mode, library, abc_script, undriven, latch_map if latches else None, named=named),
                 *_write_commands(top, workdir, library),
             ]
@@ -201,7 +209,7 @@ def _map_commands(
         *(f"# {line}" for line in _FLAT_ABC.splitlines() if mode == "flat"),
         abc,
         *([f"techmap -map {quoted(library.buffer)}"] if library.buffer is not None else []),
-        f"read_liberty -lib {quoted(library.path)}",
+        *([] if mode == "adders" else [f"read_liberty -lib {quoted(library.path)}"]),
         *(_name_commands(library) if named else []),
         "flatten",
         *_open(top, undriven),
@@ -213,6 +221,11 @@ def _map_commands(
         high, low = library.tie_high, library.tie_low
         commands.append(f"hilomap -singleton -hicell {high[0]} {high[1]} -locell {low[0]} {low[1]}")
     return [*commands, "check -mapped -assert"]
+
+
+def _adder_commands(library: PreparedLiberty, adder_map: Path) -> list[str]:
+    """Put the library's cells in the place of adders before anything else is mapped."""
+    return [f"read_liberty -lib {quoted(library.path)}", f"techmap -map {quoted(adder_map)}"]
 
 
 def _name_commands(library: PreparedLiberty) -> list[str]:

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which structures of ``rtl/pe/mac_element.v`` a search can build, and those that it begins with.
+
+Tests: tests/flow/exploring/test_space.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
+from itertools import product
+from typing import Any, get_args
+
+from halo.config import Synthesis
+
+TREES = ("booth_r4", "baugh_wooley")
+"""Families that add partial products and partial sum in one compressor tree."""
+FIRST_SEEDS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """Parameters of ``mac_element`` and the kind of synthesis, in the order of the table's columns."""
+
+    multiplier: str = "booth_r4"
+    weight_width: int = 8
+    pipeline: int = 0
+    carry_save: int = 1
+    recoded: int = 0
+    correction: int = 1
+    array: int = 0
+    class_zeros: int = 0
+    class_share: int = 0
+    seed: int = 0
+    synth: Synthesis = "structural"
+
+    @property
+    def parameters(self) -> dict[str, int | str]:
+        """Verilog parameters of ``mac_element``."""
+        return {name.upper(): value for name, value in asdict(self).items() if name != "synth"}
+
+    @property
+    def name(self) -> str:
+        """A short name that tells structures apart: what differs from a plain one is in it."""
+        parts = [self.multiplier, *([f"w{self.weight_width}"] if self.weight_width != 8 else [])]
+        parts += ["cs" if self.carry_save else "cp", f"p{self.pipeline}"]
+        parts += ["digits"] if self.recoded else []
+        parts += ["whole"] if self.multiplier in TREES and not self.correction else []
+        parts += [f"array{self.array}"] if self.array else []
+        parts += [f"class{self.class_zeros}x{self.class_share}"] if self.class_share else []
+        parts += [f"s{self.seed}"] if self.seed else []
+        parts += [self.synth] if self.synth != "structural" else []
+        return "-".join(parts)
+
+    def normal(self) -> Structure:
+        """The same element, parameters that change nothing at 0 and combinations that the RTL refuses mended."""
+        if self.multiplier not in TREES:
+            return replace(
+                self,
+                pipeline=self.pipeline % 2,
+                recoded=0,
+                correction=0,
+                array=0,
+                class_zeros=0,
+                class_share=0,
+                seed=0,
+            )
+        own = replace(
+            self,
+            recoded=self.recoded if self.multiplier == "booth_r4" else 0,
+            correction=0 if not self.carry_save and self.pipeline % 2 else self.correction,
+            array=0 if not self.carry_save and self.pipeline % 2 else self.array,
+        )
+        if self.weight_width < 8 or not own.class_share or not own.class_zeros:
+            own = replace(own, class_zeros=0, class_share=0)
+        return own
+
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "multiplier": TREES,
+    "weight_width": (8, 4),
+    "pipeline": (0, 1, 2, 3),
+    "carry_save": (1, 0),
+    "recoded": (0, 1),
+    "correction": (1, 0),
+    "array": (0, 4, 8),
+    "class_share": (0, 10, 20, 30, 40, 50, 60, 70, 80),
+    "seed": tuple(range(32)),
+    "synth": get_args(Synthesis),
+}
+"""What a search varies. The class's trailing zeros are not its to choose."""
+
+
+def structure(values: dict[str, Any], class_zeros: int) -> Structure:
+    """A structure from values of ``CHOICES``."""
+    return Structure(**values, class_zeros=class_zeros).normal()
+
+
+@cache
+def size(class_zeros: int) -> int:
+    """How many different structures there are."""
+    return sum(1 for _ in everything(class_zeros))
+
+
+def everything(class_zeros: int) -> Iterator[Structure]:
+    """Every different structure, each once."""
+    seen = set()
+    for values in product(*CHOICES.values()):
+        found = structure(dict(zip(CHOICES, values, strict=True)), class_zeros)
+        if found not in seen:
+            seen.add(found)
+            yield found
+
+
+def first(class_zeros: int) -> list[Structure]:
+    """Structures known to be good at something, and the plain ones that they are compared with."""
+    plain, adders = Structure(), Structure(synth="adders")
+    last = [Structure(class_zeros=class_zeros, class_share=share, pipeline=1) for share in (0, 20, 40, 60)]
+    found = [
+        # one-word partial sums: the default MAC of halo, its kin, and the compressor tree before one adder
+        *(
+            replace(plain, multiplier=name, carry_save=0, correction=0)
+            for name in ("csa_array", "sign_magnitude", "behavioural")
+        ),
+        replace(plain, multiplier="behavioural", carry_save=0, correction=0, synth="flat"),
+        replace(plain, multiplier="csa_array", carry_save=0, correction=0, synth="adders"),
+        *(replace(plain, carry_save=0, class_zeros=class_zeros, class_share=share) for share in (0, 60)),
+        replace(adders, carry_save=0),
+        # two words: least energy for any weight
+        *(replace(plain, seed=seed) for seed in range(FIRST_SEEDS)),
+        *(replace(adders, seed=seed) for seed in range(FIRST_SEEDS)),
+        replace(plain, class_zeros=class_zeros, class_share=20),
+        replace(plain, correction=0),
+        replace(adders, recoded=1),
+        replace(adders, multiplier="baugh_wooley"),
+        # registers of partial products and product: the fastest clock for any weight
+        *(replace(adders, pipeline=pipeline) for pipeline in (1, 2)),
+        *(replace(plain, pipeline=3, synth=synth) for synth in get_args(Synthesis)),
+        *(replace(plain, pipeline=3, recoded=1, synth=synth) for synth in get_args(Synthesis)),
+        replace(adders, multiplier="baugh_wooley", pipeline=3),
+        # rows of the class last: a fast clock for the class
+        *last,
+        *(replace(one, synth="adders") for one in last[1:]),
+        replace(last[2], synth="flat"),
+        replace(last[2], recoded=1),
+        # a linear array: the widest ratio of clocks
+        *(replace(plain, multiplier="baugh_wooley", pipeline=1, array=8, synth=synth) for synth in get_args(Synthesis)),
+        # weights of four bits: two passes for one of eight
+        *(replace(plain, weight_width=4, pipeline=pipeline) for pipeline in (0, 1, 3)),
+        *(replace(adders, weight_width=4, pipeline=pipeline) for pipeline in (0, 1)),
+        replace(plain, weight_width=4, pipeline=1, synth="flat"),
+    ]
+    return list(dict.fromkeys(one.normal() for one in found))
+
+
+PARAMETERS = tuple(field.name for field in fields(Structure))

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of a search for MACs: throughput per area against energy, and the ratio of clocks against throughput.
+
+Tests: tests/plot/test_explore.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from halo.flow.explore import PARQUET
+from halo.flow.exploring.pareto import front
+from halo.flow.runs.runfolder import replaced_part
+from halo.plot.style import ACCENT, GREY, WIDTH_IN, publication, title
+
+KINDS = {"conventional": ("#2166ac", "o"), "weight_aware": ("#d6604d", "^"), "low_bit": ("#4d9221", "s")}
+"""Colour and marker of each kind."""
+
+
+def draw_exploration(run_folder: Path) -> list[Path]:
+    """Draw every figure of a run of ``halo explore`` into ``plots/``.
+
+    Raises:
+        HaloError: the folder cannot be written.
+    """
+    frame = pd.read_parquet(run_folder / PARQUET)
+    figures = {"throughput_and_energy": throughput_and_energy(frame), "clock_ratio": clock_ratio(frame)}
+    with replaced_part(run_folder / "plots") as folder:
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png")
+            plt.close(figure)
+    return [run_folder / "plots" / f"{name}.png" for name in figures]
+
+
+@publication
+def throughput_and_energy(frame: pd.DataFrame) -> Figure:
+    """Throughput per area against energy, for any weight and for the class; a line joins what is best in these two.
+
+    Args:
+        frame: the rows of ``candidates.csv``.
+    """
+    counting = frame[frame["reason"] == ""]
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH_IN, 0.5 * WIDTH_IN), sharey=True, sharex=True)
+    for axis, which, what in zip(
+        axes, ("all", "class"), ("any weight of eight bits", "weights of the class"), strict=True
+    ):
+        x, y = counting[f"macs_per_s_um2_{which}"] / 1e3, counting[f"energy_{which}_fj"] / 1e3
+        _points(axis, counting, x, y)
+        best = front(pd.DataFrame({"x": -x, "y": y}).to_numpy())
+        line = pd.DataFrame({"x": x[best], "y": y[best]}).sort_values("x")
+        axis.plot(line["x"], line["y"], color=GREY, linewidth=0.8, zorder=1)
+        axis.set_xlabel("throughput per area, 10³ MAC/(s·µm²)")
+        title(axis, what.capitalize(), "")
+    axes[0].set_ylabel("energy a MAC, pJ")
+    _legend(figure)
+    return figure
+
+
+@publication
+def clock_ratio(frame: pd.DataFrame) -> Figure:
+    """The clock of the class over that of all weights, against throughput per area with any weight.
+
+    Args:
+        frame: the rows of ``candidates.csv``.
+    """
+    counting = frame[frame["reason"] == ""]
+    figure, axis = plt.subplots(figsize=(0.6 * WIDTH_IN, 0.45 * WIDTH_IN))
+    _points(axis, counting, counting["macs_per_s_um2_all"] / 1e3, counting["clock_ratio"])
+    axis.set_xlabel("throughput per area with any weight, 10³ MAC/(s·µm²)")
+    axis.set_ylabel("clock of the class / of all weights")
+    title(axis, "What the class's clock gains", "")
+    _legend(figure)
+    return figure
+
+
+def _points(axis: Axes, frame: pd.DataFrame, x: pd.Series, y: pd.Series) -> None:
+    for kind, (colour, marker) in KINDS.items():
+        own = frame["kind"] == kind
+        for on_front, alpha in ((False, 0.35), (True, 1.0)):
+            shown = own & (frame["pareto"] == on_front)
+            axis.scatter(
+                x[shown], y[shown], s=16 if on_front else 9, marker=marker, color=colour, alpha=alpha, linewidths=0
+            )
+    chosen = frame["chosen"]
+    axis.scatter(x[chosen], y[chosen], s=60, facecolors="none", edgecolors=ACCENT, linewidths=1.0)
+
+
+def _legend(figure: Figure) -> None:
+    handles = [
+        Line2D([], [], linestyle="", marker=marker, color=colour, markersize=4) for colour, marker in KINDS.values()
+    ]
+    ring = Line2D([], [], linestyle="", marker="o", markersize=7, markerfacecolor="none", color=ACCENT)
+    names = [*(kind.replace("_", "-") for kind in KINDS), "chosen"]
+    figure.legend([*handles, ring], names, loc="outside lower left", ncols=4, handletextpad=0.2)
