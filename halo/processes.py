@@ -135,16 +135,35 @@ class Conversation:
         """Number of the process."""
         return self._process.pid
 
-    def ask(self, line: str) -> str | None:
-        """Send a line and wait for the one that answers it; None: the child has ended."""
+    def ask(self, line: str, limit_s: float | None = None) -> str | None:
+        """Send a line and wait for the one that answers it; None: the child has ended.
+
+        Raises:
+            TooLongError: it took longer than ``limit_s``; the child has been ended.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            _end(self._process)
+
+        timer = None if limit_s is None else threading.Timer(limit_s, give_up)
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
         try:
             self._process.stdin.write(line.encode() + b"\n")
             self._process.stdin.flush()
+            answer = self._process.stdout.readline()
         except BrokenPipeError:
-            return None
-        answer = self._process.stdout.readline()
+            answer = b""
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if late.is_set():
+            raise TooLongError
         return answer.decode() if answer.endswith(b"\n") else None
 
     def end(self) -> None:

@@ -65,6 +65,7 @@ class Stimulus:
         joint: int64[A, A] weights the activation pairs are drawn with, None for uniform.
         pairs: (before, after, weight) of a trace's different pairs, or None: drawn.
         samples: transitions drawn a weight.
+        rows: int64[R], weights that the rows above may hold; None: any.
         column: (before, after) uint8[B, P], bits of P partial sums that the gates make along columns; None: integers.
         assumptions: sentences for the record.
     """
@@ -75,6 +76,7 @@ class Stimulus:
     samples: int
     assumptions: tuple[str, ...]
     column: tuple[U8, U8] | None = None
+    rows: I64 | None = None
 
 
 def activation_statistics(path: Path | None, bits: int, signed: bool) -> I64 | None:
@@ -100,6 +102,7 @@ def make_stimulus(
     psum_samples: int,
     weights: int,
     seed: int,
+    rows: I64 | None = None,
 ) -> Stimulus:
     """Choose the stimulus.
 
@@ -112,6 +115,7 @@ def make_stimulus(
         psum_samples: transitions a weight where partial sums are sampled.
         weights: number of weights that are exercised.
         seed: of the partial sums that the gates make.
+        rows: int64[R], weights that the rows above may hold, as in a tile of a class; None: any.
 
     Raises:
         HaloError: a file cannot be read.
@@ -154,13 +158,13 @@ def make_stimulus(
             form = f"{roles.words} words" if roles.words > 1 else "bits"
             begun = "minus the column's terms K" if roles.offsets else "0"
             said.append(f"Their {form} are what the gates make in {COLUMNS} such columns, which begin with {begun}.")
-            column = gate_columns(circuit, roles, joint, seed)
+            column = gate_columns(circuit, roles, joint, seed, rows)
     if roles.drawn:
         said.append(
             f"{', '.join(roles.drawn)} took {samples:,} seeded random values a weight: the delay is the largest seen, "
             "the bound holds for every value."
         )
-    return Stimulus(None, joint, pairs, samples, tuple(said), column)
+    return Stimulus(None, joint, pairs, samples, tuple(said), column, rows)
 
 
 def listed_transitions(
@@ -244,7 +248,9 @@ def made_by_gates(roles: Roles) -> bool:
     return (roles.words > 1 or bool(roles.offsets)) and roles.accumulator_bits == roles.output_bits
 
 
-def gate_columns(circuit: Circuit, roles: Roles, joint: I64 | None, seed: int) -> tuple[U8, U8]:
+def gate_columns(
+    circuit: Circuit, roles: Roles, joint: I64 | None, seed: int, weights: I64 | None = None
+) -> tuple[U8, U8]:
     """Partial sums that the gates make along columns of random weights, each with two sets of activations.
 
     Columns begin with 0, or with minus the sum of the offsets of their weights, which leaves the true sum in the end.
@@ -260,7 +266,7 @@ def gate_columns(circuit: Circuit, roles: Roles, joint: I64 | None, seed: int) -
     if roles.accumulator is None or roles.accumulator_bits != roles.output_bits:
         raise ValueError(f"{roles.output} is no partial sum of a next row")
     generator = np.random.default_rng([seed, COLUMNS])
-    patterns = generator.integers(0, 1 << roles.weight_bits, (COLUMN_ROWS, COLUMNS))
+    patterns = _row_patterns(generator, roles, weights, (COLUMN_ROWS, COLUMNS))
     each = len(netlist.inputs[roles.accumulator]) // roles.words
     loaded = np.zeros(COLUMNS, np.int64)
     if len(roles.offsets) == 1 << roles.weight_bits:
@@ -290,9 +296,18 @@ def gate_columns(circuit: Circuit, roles: Roles, joint: I64 | None, seed: int) -
     )
 
 
+def _row_patterns(
+    generator: np.random.Generator, roles: Roles, weights: I64 | None, shape: int | tuple[int, int]
+) -> I64:
+    """Bit patterns of the weights in rows, each equally likely."""
+    if weights is None:
+        return generator.integers(0, 1 << roles.weight_bits, shape, dtype=np.int64)
+    return roles.weight_encoding.pattern(generator.choice(weights, shape))
+
+
 def _column(generator: np.random.Generator, stimulus: Stimulus, roles: Roles, samples: int) -> tuple[I64, I64]:
     """Partial sums (modulo 2**62) before and after, from the rows above a random row of a column of random weights."""
-    row_weight = roles.weight_encoding.value(generator.integers(0, 1 << roles.weight_bits, COLUMN_ROWS))
+    row_weight = roles.weight_encoding.value(_row_patterns(generator, roles, stimulus.rows, COLUMN_ROWS))
     row = generator.integers(0, COLUMN_ROWS, samples)
     before = np.zeros(samples, np.int64)
     after = np.zeros(samples, np.int64)

@@ -43,8 +43,8 @@ ASSUMPTIONS = (
     "Area is that of the element's cells with its registers; what passes weights and valid bits on is not part of it.",
     "An element of fewer weight bits takes several passes for a weight of eight, each of a signed digit: of two "
     "4-bit digits, the weights 120 to 127 have none and are rounded to 119.",
-    "psum + weight * activation may lack a number that depends on the weight alone, which whoever holds the weights "
-    "adds once for a whole column (column function). The sum of two words is added up once at the edge of an array. "
+    "A sum may lack a number that depends on the weight alone, which whoever holds the weights adds once for a whole "
+    "column (column function). The sum of two words is added up once at the edge of an array. "
     "Neither is part of area and energy.",
 )
 

@@ -96,5 +96,5 @@ def _legend(figure: Figure) -> None:
         Line2D([], [], linestyle="", marker=marker, color=colour, markersize=4) for colour, marker in KINDS.values()
     ]
     ring = Line2D([], [], linestyle="", marker="o", markersize=7, markerfacecolor="none", color=ACCENT)
-    names = [*(kind.replace("_", "-") for kind in KINDS), "chosen"]
+    names = [*(kind.replace("_", "-") for kind in KINDS), "chosen (pale: another design is better in all)"]
     figure.legend([*handles, ring], names, loc="outside lower left", ncols=4, handletextpad=0.2)

@@ -36,7 +36,11 @@ COLUMNS = (
     Column("period_class_ps", "ps", "The same for the weights of the class."),
     Column("clock_ratio", "", "period_all_ps / period_class_ps."),
     Column("energy_all_fj", "fJ", "Energy of a MAC, all its passes, mean over weights spread over all values."),
-    Column("energy_class_fj", "fJ", "Energy of a MAC with a weight of the class."),
+    Column(
+        "energy_class_fj",
+        "fJ",
+        "Energy of a MAC in a tile of the class, whose rows above hold weights of the class as well.",
+    ),
     Column("macs_per_s_um2_all", "1/(s·µm²)", "MACs a second and µm² with any weight of eight bits."),
     Column("macs_per_s_um2_class", "1/(s·µm²)", "MACs a second and µm² with weights of the class."),
     Column("fast_weights", "", "Number of weights that keep period_class_ps, the class's own among them."),

@@ -23,7 +23,7 @@ from halo.characterization.chosen_roles import chosen_roles, controls_of_rtl
 from halo.characterization.design import DesignCorner, load_corner
 from halo.characterization.engine import characterize_corner
 from halo.characterization.interface import read_ports
-from halo.characterization.stimulus import make_stimulus
+from halo.characterization.stimulus import Stimulus, make_stimulus
 from halo.characterization.weights import chosen_weights
 from halo.config import CharacterizeConfig, one_corner
 from halo.errors import HaloError
@@ -167,7 +167,7 @@ def _measured(found: Figures, corner: DesignCorner, conditions: Conditions) -> F
     passes = -(-WHOLE_BITS // encoding.bits)
     chosen = spread(weights, ENERGY_WEIGHTS)
     energies = _energies_fj(corner, chosen, conditions)
-    of_class = _energies_fj(corner, spread(own_class.weights, ENERGY_WEIGHTS), conditions)
+    of_class = _energies_fj(corner, spread(own_class.weights, ENERGY_WEIGHTS), conditions, own_class.weights)
     return replace(
         found,
         passes_all=passes,
@@ -214,7 +214,7 @@ def spread(weights: I64, count: int) -> I64:
 
 
 def _periods_ps(corner: DesignCorner, weights: I64, conditions: Conditions) -> npt.NDArray[np.float64]:
-    stimulus = _stimulus(corner, conditions, len(weights))
+    stimulus = _stimulus(corner, conditions, weights)
     result = characterize_corner(
         corner, stimulus, weights, method="static", seed=conditions.seed, jobs=1, report=lambda done, total: None
     )
@@ -224,8 +224,11 @@ def _periods_ps(corner: DesignCorner, weights: I64, conditions: Conditions) -> n
     return np.asarray(seconds * 1e12, np.float64)
 
 
-def _energies_fj(corner: DesignCorner, weights: I64, conditions: Conditions) -> npt.NDArray[np.float64]:
-    stimulus = _stimulus(corner, conditions, len(weights))
+def _energies_fj(
+    corner: DesignCorner, weights: I64, conditions: Conditions, rows: I64 | None = None
+) -> npt.NDArray[np.float64]:
+    """Energy of each weight; the rows above hold some of ``rows``, or any."""
+    stimulus = _stimulus(corner, conditions, weights, rows)
     result = characterize_corner(
         corner, stimulus, weights, method="exact", seed=conditions.seed, jobs=1, report=lambda done, total: None
     )
@@ -235,13 +238,15 @@ def _energies_fj(corner: DesignCorner, weights: I64, conditions: Conditions) -> 
     return np.array(energies, np.float64) * 1e15
 
 
-def _stimulus(corner: DesignCorner, conditions: Conditions, weights: int) -> Any:
+def _stimulus(corner: DesignCorner, conditions: Conditions, weights: I64, rows: I64 | None = None) -> Stimulus:
     return make_stimulus(
         corner.roles,
-        sequential=len(corner.circuit.state_gates) > 0,
+        corner.circuit,
         random_samples=conditions.samples,
         trace=None,
         activations=None,
         psum_samples=conditions.samples,
-        weights=weights,
+        weights=len(weights),
+        seed=conditions.seed,
+        rows=rows,
     )

@@ -21,10 +21,12 @@ from typing import Any, Protocol
 from halo.errors import HaloError
 from halo.flow.exploring.candidate import Candidate, Conditions
 from halo.flow.exploring.evaluation import Figures, evaluate_json
-from halo.processes import Conversation
+from halo.processes import Conversation, TooLongError
 
 TRIES = 2
 WORKER = (sys.executable, "-P", "-m", "halo.flow.exploring.worker")
+LIMIT_S = 1800.0
+LATE = "it took longer than {:,.0f} s"
 LOST = "its worker process ended {} times while it was evaluated; another run tries it again"
 
 
@@ -49,10 +51,14 @@ class Processes:
         conditions: of all candidates.
         jobs: how many at once.
         command: what a worker is started as.
+        limit_s: wall time that a candidate may take.
     """
 
-    def __init__(self, conditions: Conditions, jobs: int, command: Sequence[str] = WORKER) -> None:
+    def __init__(
+        self, conditions: Conditions, jobs: int, command: Sequence[str] = WORKER, limit_s: float = LIMIT_S
+    ) -> None:
         self._conditions = conditions.to_json()
+        self._limit_s = limit_s
         self._command = tuple(command)
         self._waiting: queue.SimpleQueue[tuple[int, Candidate, int] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[int, Figures, bool] | BaseException] = queue.SimpleQueue()
@@ -95,7 +101,12 @@ class Processes:
                 if own not in self._running:
                     self._running[own] = Conversation(self._command, env=_environment())
                 asked = {"candidate": one.to_json(), "conditions": self._conditions}
-                answer = self._running[own].ask(json.dumps(asked))
+                try:
+                    answer = self._running[own].ask(json.dumps(asked), self._limit_s)
+                except TooLongError:
+                    self._running.pop(own).end()
+                    self._answers.put((number, Figures(reason=LATE.format(self._limit_s)), False))
+                    continue
                 if answer is not None:
                     self._answers.put((number, Figures.from_json(json.loads(answer)), True))
                     continue

@@ -77,6 +77,35 @@ def test_a_worker_killed_from_outside_is_started_again() -> None:
         pool.close()
 
 
+def test_a_candidate_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    worker = WORKER.replace("seed == 7 or", "seed == 6 and time.sleep(60) or").replace(
+        "import json,", "import time, json,"
+    )
+    pool = Processes(CONDITIONS, 1, (sys.executable, "-c", worker, f"{tmp_path}/seed"), limit_s=3)
+    try:
+        found = evaluate(pool, [1, 6, 2])
+        assert [found[place][0].area for place in range(3)] == [1.0, None, 2.0]
+        assert "longer than 3 s" in found[1][0].reason and not found[1][1]
+    finally:
+        pool.close()
+
+
+@pytest.mark.slow
+def test_a_dask_cluster(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    conditions = Conditions(liberty=(str(tmp_path / "absent.lib"),), class_weights=(0, 16))
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+        cluster = Cluster(conditions, local.scheduler_address)
+        try:
+            found: dict[int, tuple[Figures, bool]] = {}
+            some = [Candidate.of(Structure(seed=seed)) for seed in range(3)]
+            cluster.evaluate(some, lambda place, figures, keep: found.update({place: (figures, keep)}))
+        finally:
+            cluster.close()
+    assert sorted(found) == [0, 1, 2]
+    assert all("absent.lib" in figures.reason and keep for figures, keep in found.values())
+
+
 def test_no_scheduler_is_said() -> None:
     pytest.importorskip("distributed")
     with pytest.raises(HaloError, match="no Dask scheduler answers"):
