@@ -52,7 +52,7 @@ def line(name: str, run: Path, first: Path) -> str:
     scores = halo.score("llama2-7b", table=first, methods=METHODS, macs=macs, equal=equal).to_pandas()
     total = scores[scores["role"] == "total"].set_index("method")
     times = " | ".join(f"{total.loc[method, 'time_ps'] * 1e-12:.3f}" for method in METHODS)
-    energies = " | ".join(f"{total.loc[method, 'energy_pj'] * 1e-12:,.0f}" for method in METHODS)
+    energies = " | ".join(f"{total.loc[method, 'energy_pj'] * 1e-12:.4g}" for method in METHODS)
     figures = f"{any_ps:,.0f} | {int4_ps:,.0f} | {area:,.1f} | {rows['energy_fj'].mean():,.0f}"
     return f"| {name} | {figures} | {1e6 / (any_ps * area):.4g} | {times} | {energies} |"
 
