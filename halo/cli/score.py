@@ -110,8 +110,7 @@ def command(
       halo score llama2-7b --table runs/default -o runs/score
       halo score llama2-7b --table runs/default --phase decode --batch 8 --method w8a8 --method halo-bal -o runs/decode
       halo score llama2-7b --table runs/default --arch a100-80 --objective energy -o runs/gpu
-      halo score llama2-7b --table runs/best --method w8a8 --method halo-perf --mac halo-perf=runs/aware --equal area \\
-        -o runs/macs
+      halo score llama2-7b --table runs/booth --mac halo-perf=runs/aware --equal area -o runs/macs
       halo score llama --quantized q/bal --quantized q/int4 --method w8a8 --table runs/default -o runs/mine
 
     \b
