@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from halo.api import (
         characterize,
         check_schedule,
+        compare,
         crosscheck,
         evaluate,
         explore,
@@ -50,6 +51,7 @@ __all__ = [
     "arch",
     "characterize",
     "check_schedule",
+    "compare",
     "crosscheck",
     "evaluate",
     "explore",

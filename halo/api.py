@@ -26,6 +26,8 @@ from halo.dvfs.check import Violation, check
 from halo.dvfs.schedule import Schedule
 from halo.errors import HaloError
 from halo.flow.characterize import characterize as run_characterization
+from halo.flow.compare import MULTIPLES, CompareConfig, CompareResult
+from halo.flow.compare import compare as run_comparison
 from halo.flow.crosscheck import CrosscheckConfig, CrosscheckResult
 from halo.flow.crosscheck import crosscheck as run_crosscheck
 from halo.flow.evaluate import EvaluateConfig, EvaluateResult, evaluate_folder
@@ -286,6 +288,24 @@ def crosscheck(run: PathLike | CrosscheckConfig, *, report: Progress = silent, *
         Every transition, how many are equal, and the first that is not.
     """
     return run_crosscheck(configuration("halo.crosscheck", CrosscheckConfig, run, options, "run"), report)
+
+
+def compare(
+    *runs: PathLike, multiples: Sequence[int] = MULTIPLES, csv: PathLike | None = None, force: bool = False
+) -> CompareResult:
+    """Runs of ``characterize`` side by side, as ``halo compare`` shows them.
+
+    Args:
+        runs: run folders of ``characterize``.
+        multiples: classes of weights beside that of all: the multiples of each of these numbers.
+        csv: file to write; None: none.
+        force: replace it.
+
+    Returns:
+        A row for each run, corner and class: cells, area, clock period, energy and throughput per area.
+    """
+    given = {"runs": runs, "multiples": multiples, "csv": csv, "force": force}
+    return run_comparison(configure("halo.compare", CompareConfig, given))
 
 
 @overload

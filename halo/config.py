@@ -185,6 +185,8 @@ class CharacterizeConfig(DesignConfig):
         input_slew_ps, output_load_ff: at the ports; None: what the library's own cells give (see ``run.json``).
         margin_ps: added to every clock period.
         duty_cycle: per cent of the period that the clock is high; it counts where flip-flops use both edges.
+        case_slews: recalculate slews and delays for each weight, with the constants that it leaves: bound and exact
+            delay are then shorter, and the bound is as sound for weights at rest.
         register_overhead: ports pay the library flip-flop's clk-to-Q and setup, as of a register outside.
         psum_samples: partial-sum steps of the exact method's accumulation stimulus.
         seed: of every random choice.
@@ -210,6 +212,7 @@ class CharacterizeConfig(DesignConfig):
     output_load_ff: float | None = None
     margin_ps: float = 0.0
     duty_cycle: float = 50.0
+    case_slews: bool = False
     register_overhead: bool = True
     psum_samples: int = 4096
     seed: int = 1
@@ -310,6 +313,11 @@ class CharacterizeConfig(DesignConfig):
         if self.sdf_instance is not None and self.sdf is None:
             what = f"the delays of instance {self.sdf_instance} in an SDF are asked for, and no SDF is given"
             raise HaloError(what, "Add the SDF: --sdf FILE.")
+        if self.sdf is not None and self.case_slews:
+            raise HaloError(
+                "the delays of an SDF are fixed, and slews of each weight are asked for",
+                "Leave out --case-slews, or --sdf.",
+            )
         if self.sdf is not None and len(self.corners) > 1:
             raise HaloError("one SDF holds the delays of one corner, and several are given", "Run each corner apart.")
 

@@ -46,6 +46,7 @@ class CharacterizeOptions(TypedDict, total=False):
     output_load_ff: float | None
     margin_ps: float
     duty_cycle: float
+    case_slews: bool
     register_overhead: bool
     psum_samples: int
     seed: int

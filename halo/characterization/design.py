@@ -32,7 +32,7 @@ from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
 from halo.synth.libraries import matching_cells, without_cells
 from halo.timing.clock_edges import FALL, RISE, end_shares, flop_edges, launching_edges, port_edge, used_edges
-from halo.timing.delaycalc import nominal_delays
+from halo.timing.delaycalc import DelayCalculator
 from halo.timing.delays import Delays
 from halo.timing.event.reduction import TimedCircuit
 from halo.timing.overhead import RegisterOverhead, plain_flip_flop, port_nets, ports_overhead, register_slew
@@ -43,6 +43,10 @@ from halo.timing.static.timer import endpoints
 from halo.units import to_femtoseconds
 
 IDEAL_WIRES = "Wires have no capacitance and no delay."
+CASE_SLEWS = (
+    "Bound and exact delay of each weight are with the transitions and delays that its constant bits leave, as in "
+    "static_ps; SDF and timed netlist hold the nominal delays."
+)
 FANOUT = 4
 ITERATIONS = 20
 
@@ -60,6 +64,7 @@ class DesignCorner:
         boundary: the register assumed before and behind the ports; None: inputs change at the clock edge itself, and
             outputs may settle until the next.
         duty: part of the period that the clock is high.
+        calculator: gives the delays under held nets; None: they are ``delays`` whatever is held.
         assumptions: what all this rests on, one sentence each.
     """
 
@@ -74,6 +79,7 @@ class DesignCorner:
     annotated: bool = False
     boundary: RegisterOverhead | None = None
     duty: float = 0.5
+    calculator: DelayCalculator | None = None
     assumptions: tuple[str, ...] = ()
 
     @property
@@ -99,6 +105,12 @@ class DesignCorner:
             launch[self.circuit.out[gate]] = self.delays.arc_fs[arcs].max(initial=0)
         end_net = np.array([e.net for e in ends], np.int32)
         return TimedCircuit(self.circuit, self.delays.arc_fs, self.delays.enabled, launch, end_net, setup)
+
+    def timed_under(self, held: Mapping[int, int]) -> TimedCircuit:
+        """``timed`` with the delays that hold while some nets rest."""
+        if self.calculator is None:
+            return self.timed
+        return replace(self, delays=_above_zero(self.calculator.delays(held))).timed
 
     @property
     def boundary_s(self) -> tuple[float, float]:
@@ -323,13 +335,14 @@ def load_corner(
         roles = observe_signedness(circuit, known, told=(*config.signed, *config.unsigned))
     driven = driven_inputs(circuit, roles, swaps=swaps) if config.register_overhead else None
     conditions = port_conditions(circuit, library, driven, config.input_slew_ps, config.output_load_ff)
-    delays = nominal_delays(
+    calculator = DelayCalculator(
         circuit,
         library,
         input_slew_s=conditions.input_slew_s,
         output_load_f=conditions.output_load_f,
         clock_slew_s=conditions.clock_slew_s,
     )
+    delays = calculator.delays()
     said = [*roles.assumptions, *unused, *conditions.assumptions]
     if config.sdf is None:
         said += [IDEAL_WIRES, *delays.notes]
@@ -346,7 +359,7 @@ def load_corner(
     zero = int(np.count_nonzero(delays.arc_fs < 1))
     if zero:  # an event due at the instant of its cause would have to be ordered against it
         said.append(f"{zero} of {len(delays.arc_fs)} state delays are not above zero and are taken as 1 fs.")
-        delays = replace(delays, arc_fs=np.maximum(delays.arc_fs, 1))
+        delays = _above_zero(delays)
     corner = DesignCorner(
         name,
         library,
@@ -358,7 +371,10 @@ def load_corner(
         conditions.clock_slew_s,
         annotated=config.sdf is not None,
         duty=config.duty_cycle / 100,
+        calculator=calculator if config.case_slews else None,
     )
+    if config.case_slews:
+        said.append(CASE_SLEWS)
     if corner.both_edges:
         said.append(_both_edges(circuit, config.duty_cycle))
         if config.method == "exact":
@@ -369,6 +385,10 @@ def load_corner(
             said.append(boundary.at_the_ports)
         corner = replace(corner, boundary=boundary)
     return replace(corner, assumptions=tuple(said))
+
+
+def _above_zero(delays: Delays) -> Delays:
+    return replace(delays, arc_fs=np.maximum(delays.arc_fs, 1))
 
 
 def require_registers(library: Library, patterns: Sequence[str]) -> None:

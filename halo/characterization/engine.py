@@ -112,7 +112,8 @@ def characterize_corner(
     enumerated = _enumerated(corner, len(patterns))
 
     def exercise(pattern: int, value: int) -> WeightResult:
-        reduced = reduce_circuit(timed, corner.held(pattern))
+        held = corner.held(pattern)
+        reduced = reduce_circuit(timed if corner.calculator is None else corner.timed_under(held), held)
         bound = bound_transitions(reduced, enumerated)
         period_fs = bound.period_fs
         if corner.both_edges:

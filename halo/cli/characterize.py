@@ -121,6 +121,13 @@ def command(
             help="Part of the period that the clock is high. It counts where flip-flops use both clock edges.",
         ),
     ] = CharacterizeConfig.duty_cycle,
+    case_slews: Annotated[
+        bool,
+        typer.Option(
+            "--case-slews",
+            help="Recalculate slews and delays for each weight, as static timing does: bound and period get tighter.",
+        ),
+    ] = False,
     register_overhead: Annotated[
         bool, typer.Option(help="Count clk-to-Q and setup of a library flip-flop at ports that have no register.")
     ] = True,
@@ -146,6 +153,7 @@ def command(
       halo characterize mac.v --weight w --activation a --liberty cells.lib -o runs/mac
       halo characterize mac.v --corner ss=ss.lib --corner tt=tt.lib -o runs/corners
       halo characterize --liberty cells.lib --dont-use 'XNOR*' --dont-use AOI22X1 -o runs/without
+      halo characterize --liberty cells.lib --method bound --case-slews -o runs/tighter
       halo characterize --netlist gates.v --sdf signoff.sdf --liberty cells.lib -o runs/signoff
       halo characterize --netlist gates.v --sdf signoff.sdf --sdf-corner typ --liberty cells.lib -o runs/typical
 
@@ -190,6 +198,7 @@ def command(
         output_load_ff=output_load_ff,
         margin_ps=margin_ps,
         duty_cycle=duty_cycle,
+        case_slews=case_slews,
         register_overhead=register_overhead,
         psum_samples=psum_samples,
         seed=seed,

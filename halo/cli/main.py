@@ -25,7 +25,7 @@ from halo.wording import command_line
 
 _GROUPS = {
     "Start": {"doctor": "doctor", "inspect": "inspection"},
-    "Timing and power": {name: name for name in ("characterize", "synth", "timing", "crosscheck", "plot")},
+    "Timing and power": {name: name for name in ("characterize", "synth", "timing", "crosscheck", "compare", "plot")},
     "RTL": {"sim": "sim", "explore": "explore"},
     "Models": {name: name for name in ("quantize", "evaluate", "score")},
 }

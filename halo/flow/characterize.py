@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -228,6 +229,10 @@ def _corners(
     record.results["design"] = first.circuit.netlist.name
     record.results["gates"] = first.circuit.gates
     record.results["registers"] = first.registers
+    if config.netlist:
+        cells = Counter(instance.cell for instance in first.circuit.netlist.instances)
+        area = sum(first.library.cells[name].area * count for name, count in cells.items())
+        record.results.update(area=area, cells=dict(sorted(cells.items())))
     record.results["roles"] = first.roles.to_dict()
     record.report("libraries and delays", len(corners), len(corners))
     return corners

@@ -6,7 +6,9 @@ Tests: tests/cli/test_main.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,12 +40,18 @@ def characterize_report(run_folder: Path) -> Report:
     files = sorted(path for path in run_folder.iterdir() if path.is_file())
     plots = sorted(path for path in (run_folder / "plots").glob("*") if path.is_file())
     corners = [_corner(table, corner) for corner in table.corners]
-    return Report(_headline(record, run_folder), [*corners, *closing(record.assumptions, files, plots)])
+    size = [Section("", ["", _size(record.results)])] if "area" in record.results else []
+    return Report(_headline(record, run_folder), [*size, *corners, *closing(record.assumptions, files, plots)])
 
 
 def _headline(record: RunRecord, run_folder: Path) -> str:
     design = record.results.get("design") or record.config.get("top") or "MAC"
     return f"{design}: {record.command} took {record.wall_time_s:,.1f} s, written to {run_folder}"
+
+
+def _size(results: Mapping[str, Any]) -> str:
+    registers = f", {results['registers']:,} of them flip-flops" if results.get("registers") else ""
+    return f"{sum(results['cells'].values()):,} cells{registers}; area {results['area']:,.6g} library units"
 
 
 def _corner(table: WeightTable, corner: str) -> Section:

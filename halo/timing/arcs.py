@@ -165,11 +165,17 @@ def delay_arcs(cell: Cell, output: str, pins: tuple[str, ...], table: U8, clocke
 
 
 def ignored_pins(cell: Cell, output: str, pins: tuple[str, ...]) -> tuple[str, ...]:
-    """Pins with combinational arcs to an output that its function does not read, such as another output of the cell."""
+    """Pins with combinational arcs to an output that its function does not read, such as another output of the cell.
+
+    Args:
+        pins: of a gate of the cell, without those that are tied.
+    """
+    function = cell.pins[output].function
+    read = pins if function is None else (*pins, *function.inputs)
     related = [
         pin for group in cell.pins[output].timing if group.timing_type in _COMBINATIONAL for pin in group.related_pins
     ]
-    return tuple(dict.fromkeys(pin for pin in related if pin not in pins))
+    return tuple(dict.fromkeys(pin for pin in related if pin not in read))
 
 
 def _append(

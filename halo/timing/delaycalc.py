@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Nominal pin-to-pin delays: NLDM tables at each net's static worst slew and its load, for every state of every gate.
 
-No case analysis enters them, so that any simulator can be given the same numbers; netlist and tie constants do.
+No case analysis enters the nominal ones, so that any simulator can be given the same numbers; netlist and tie constants
+do. Under a case, such as a weight at rest, slews are those that its constants leave, and delays follow.
 """
 
 from __future__ import annotations
@@ -26,16 +27,8 @@ I32 = npt.NDArray[np.int32]
 BOOL = npt.NDArray[np.bool_]
 
 
-def nominal_delays(
-    circuit: Circuit,
-    library: Library,
-    *,
-    input_slew_s: float,
-    output_load_f: float,
-    wire_cap: Mapping[int, float] | None = None,
-    clock_slew_s: float | None = None,
-) -> Delays:
-    """Delay of every arc of a circuit, as :class:`halo.timing.delays.Delays` describes them.
+class DelayCalculator:
+    """A circuit with the delay curves of its loads, ready to give its delays under any case.
 
     Args:
         circuit: compiled netlist; every gate's cell is in ``library``.
@@ -46,19 +39,67 @@ def nominal_delays(
         clock_slew_s: transition of the clock; None: that of the input ports.
 
     Raises:
-        HaloError: a cell has no arc from a pin its function depends on, a table has an unknown axis, or a delay does
-            not fit the engines' integer femtoseconds (2.1 us).
+        HaloError: a table has an unknown axis.
     """
-    load_f, plain_load_f = net_loads(circuit, library, output_load_f, wire_cap)
-    graph = build_graph(circuit, library, load_f)
-    clock_s = input_slew_s if clock_slew_s is None else clock_slew_s
-    slew_s = StaticTimer(circuit, graph, input_slew_s, clock_s).nominal_slew()
-    seconds = np.zeros(len(graph.arrays.arc_in))
-    arc_delays(circuit.arrays, graph.arrays, clock_s, slew_s, seconds)
-    notes: list[str] = []
-    arc_fs, enabled = _by_state(circuit, library, graph, seconds, notes)
-    setup_fs = _setups(circuit, graph, slew_s, clock_s)
-    return Delays(arc_fs, enabled, setup_fs, plain_load_f, slew_s, tuple(notes))
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        library: Library,
+        *,
+        input_slew_s: float,
+        output_load_f: float,
+        wire_cap: Mapping[int, float] | None = None,
+        clock_slew_s: float | None = None,
+    ) -> None:
+        self.circuit = circuit
+        self.library = library
+        load_f, self.plain_load_f = net_loads(circuit, library, output_load_f, wire_cap)
+        self.graph = build_graph(circuit, library, load_f)
+        self.input_slew_s = input_slew_s
+        self.clock_s = input_slew_s if clock_slew_s is None else clock_slew_s
+
+    def delays(self, case: Mapping[int, int] | None = None) -> Delays:
+        """Delay of every arc, as :class:`halo.timing.delays.Delays` describes them.
+
+        Args:
+            case: nets held at 0 or 1. Constants that follow, through flip-flops too, give no transition to what they
+                drive, as in static timing under case analysis. None: every net that the netlist does not tie moves.
+
+        Raises:
+            HaloError: a cell has no arc from a pin its function depends on, or a delay does not fit the engines'
+                integer femtoseconds (2.1 us).
+        """
+        timer = StaticTimer(self.circuit, self.graph, self.input_slew_s, self.clock_s)
+        held = {net: np.array([value], np.uint8) for net, value in (case or {}).items()}
+        timer.time(held, np.zeros(0, np.int32), through_flops=case is not None)
+        slew_s = timer.nets.slew
+        seconds = np.zeros(len(self.graph.arrays.arc_in))
+        arc_delays(self.circuit.arrays, self.graph.arrays, self.clock_s, slew_s, seconds)
+        notes: list[str] = []
+        arc_fs, enabled = _by_state(self.circuit, self.library, self.graph, seconds, notes)
+        setup_fs = _setups(self.circuit, self.graph, slew_s, self.clock_s)
+        return Delays(arc_fs, enabled, setup_fs, self.plain_load_f, slew_s, tuple(notes))
+
+
+def nominal_delays(
+    circuit: Circuit,
+    library: Library,
+    *,
+    input_slew_s: float,
+    output_load_f: float,
+    wire_cap: Mapping[int, float] | None = None,
+    clock_slew_s: float | None = None,
+) -> Delays:
+    """Delay of every arc of a circuit without case analysis; arguments and errors as of ``DelayCalculator``."""
+    return DelayCalculator(
+        circuit,
+        library,
+        input_slew_s=input_slew_s,
+        output_load_f=output_load_f,
+        wire_cap=wire_cap,
+        clock_slew_s=clock_slew_s,
+    ).delays()
 
 
 def _by_state(

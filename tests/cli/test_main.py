@@ -22,7 +22,19 @@ from halo.cli.main import main
 from halo.errors import HaloError
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("doctor", "inspect", "synth", "characterize", "crosscheck", "plot", "sim", "quantize", "evaluate", "score")
+COMMANDS = (
+    "doctor",
+    "inspect",
+    "synth",
+    "characterize",
+    "crosscheck",
+    "compare",
+    "plot",
+    "sim",
+    "quantize",
+    "evaluate",
+    "score",
+)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from halo.flow.characterize import characterize
 from halo.flow.runs.assets import mac_sources
 from halo.flow.runs.provenance import read_record
 from halo.liberty import read_corner
+from halo.report.characterize import characterize_report
+from halo.report.text import render
 
 SMALL = (("WEIGHT_WIDTH", 4), ("ACTIVATION_WIDTH", 4))
 
@@ -229,6 +232,21 @@ def test_each_value_of_an_sdf_can_be_taken(tmp_path: Path, osu018: Path) -> None
         found[value] = load_table(folder).to_pandas()["bound_ps"].to_numpy()
     np.testing.assert_allclose(found["typ"], 2 * found["min"], rtol=1e-3)
     np.testing.assert_allclose(found["max"], 3 * found["min"], rtol=1e-3)
+
+
+def test_cells_and_area_are_those_of_the_library_with_and_without_synthesis(tmp_path: Path, osu018: Path) -> None:
+    made = run(tmp_path / "run", osu018, method="static")
+    options = {"files": (), "params": (), "netlist": (made / "netlist.v",), "top": None}
+    given = run(tmp_path / "given", osu018, method="static", **options)
+    used = Counter(re.findall(r"^\s+(\w+) \S+ \($", (made / "netlist.v").read_text(encoding="utf-8"), re.MULTILINE))
+    used.pop("module", None)
+    cells = read_corner([osu018]).cells
+    area = sum(cells[name].area * count for name, count in used.items())
+    for folder in (made, given):
+        results = read_record(folder).results
+        assert results["cells"] == dict(used) and results["area"] == pytest.approx(area)
+        assert results["registers"] == 0
+        assert f"{sum(used.values()):,} cells; area {area:,.6g} library units" in render(characterize_report(folder))
 
 
 def test_record_names_inputs_by_hash(tmp_path: Path, osu018: Path) -> None:

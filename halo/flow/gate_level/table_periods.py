@@ -246,7 +246,7 @@ def swap_period_fs(corner: DesignCorner, weights: Sequence[int], config: Charact
             path if config.method == "static" else max(bound_transitions(reduced, enumerated).period_fs, -(-path // 2))
         )
 
-    reduced = reduce_circuit(corner.timed, held)
+    reduced = reduce_circuit(corner.timed_under(held), held)
     period = float(needed(reduced))
     if corner.both_edges:
         period = max(math.ceil(needed(reduced.with_ends(ends)) / share) for share, ends in corner.end_groups)
