@@ -299,8 +299,8 @@ class _Finder:
         words = self.words.get(output, 1)
         if accumulator is not None and self.words.get(accumulator, 1) != words:
             raise HaloError(
-                f"accumulator {accumulator} is {self.words.get(accumulator, 1)} of the words of a sum, output {output} "
-                f"{words}",
+                f"the sum has {_counted(self.words.get(accumulator, 1))} in accumulator {accumulator} and "
+                f"{_counted(words)} in output {output}",
                 "Give both as many ports, with commas between them: --accumulator CARRY,SUM --output CARRY,SUM.",
             )
         if accumulator is not None and width[accumulator] > width[output]:
@@ -412,12 +412,18 @@ class _Finder:
         roles = [] if _ACCUMULATOR.text in self.taken.values() else ["--accumulator"]
         roles += [] if _CLOCK.text in self.taken.values() else ["--clock"]
         hint = f", or give it its role ({' or '.join(roles)} NAME)" if roles else ""
+        alike = [port.name for port in free if port.width == free[-1].width and port.width != 1]
+        words = (
+            f" Words of one sum: --accumulator {','.join(alike)}."
+            if roles[:1] == ["--accumulator"] and alike[1:]
+            else ""
+        )
         wide = ", or let it vary (VALUE random or any)" if any(port.width != 1 for port in free) else ""
         self.problems.append(
             (
                 f"input{'s' if len(names) > 1 else ''} {', '.join(names)} "
                 f"{'have' if len(names) > 1 else 'has'} no role in a multiply-accumulate",
-                f"Hold {'them' if len(names) > 1 else 'it'} constant with {ties}{hint}{wide}.",
+                f"Hold {'them' if len(names) > 1 else 'it'} constant with {ties}{hint}{wide}.{words}",
             )
         )
 
@@ -518,6 +524,10 @@ class _Finder:
                 else f"The module has no {role.direction} left for it: check --top and the roles given.",
             )
         )
+
+
+def _counted(words: int) -> str:
+    return f"{words} word{'s' if words > 1 else ''}"
 
 
 def _spellings(name: str) -> set[str]:

@@ -80,7 +80,7 @@ def test_two_words_in_two_ports_are_named(osu018: Path, tmp_path: Path) -> None:
 
 def test_words_that_do_not_fit_are_refused(osu018: Path, tmp_path: Path) -> None:
     for roles, problem in (
-        ({"accumulator": "p,q", "output": "s"}, "accumulator p,q is 2 of the words of a sum, output s 1"),
+        ({"accumulator": "p,q", "output": "s"}, "the sum has 2 words in accumulator p,q and 1 word in output s"),
         ({"accumulator": "p,r", "output": "c,s"}, "there is no port 'r' among the words p,r"),
         ({"accumulator": "p,p", "output": "c,s"}, "p is named twice among the words p,p"),
         ({"accumulator": "p,w", "output": "c,s"}, r"the words of a sum differ: p \(input, 10 bit\), w"),
@@ -88,6 +88,11 @@ def test_words_that_do_not_fit_are_refused(osu018: Path, tmp_path: Path) -> None
     ):
         with pytest.raises(HaloError, match=problem):
             corner_of(TWO_PORTS, osu018, tmp_path, **roles)
+
+
+def test_words_without_a_role_are_offered_one(osu018: Path, tmp_path: Path) -> None:
+    with pytest.raises(HaloError, match="Words of one sum: accumulator p,q"):
+        corner_of(TWO_PORTS, osu018, tmp_path, output="c,s")
 
 
 def test_words_that_are_not_weight_x_activation_are_said(osu018: Path, tmp_path: Path) -> None:
