@@ -186,7 +186,7 @@ class CharacterizeConfig(DesignConfig):
         margin_ps: added to every clock period.
         duty_cycle: per cent of the period that the clock is high; it counts where flip-flops use both edges.
         case_slews: recalculate slews and delays for each weight, with the constants that it leaves: bound and exact
-            delay are then shorter, and the bound is as sound for weights at rest.
+            delay are then shorter where slews matter, and the bound is as sound for weights at rest.
         register_overhead: ports pay the library flip-flop's clk-to-Q and setup, as of a register outside.
         psum_samples: partial-sum steps of the exact method's accumulation stimulus.
         seed: of every random choice.

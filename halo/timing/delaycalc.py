@@ -62,6 +62,9 @@ class DelayCalculator:
     def delays(self, case: Mapping[int, int] | None = None) -> Delays:
         """Delay of every arc, as :class:`halo.timing.delays.Delays` describes them.
 
+        Under a case transitions are mostly shorter, and delays with them; where a table falls with the transition, a
+        delay or setup is longer than the nominal one.
+
         Args:
             case: nets held at 0 or 1. Constants that follow, through flip-flops too, give no transition to what they
                 drive, as in static timing under case analysis. None: every net that the netlist does not tie moves.
