@@ -19,7 +19,7 @@ from halo.flow.exploring.space import Structure
 from halo.flow.runs.assets import rtl_folder
 from halo.flow.runs.provenance import input_file
 
-VERSION = 3
+VERSION = 4
 """Raise it with every change that changes what a candidate evaluates to."""
 ELEMENT = "mac_element"
 

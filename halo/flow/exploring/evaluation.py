@@ -167,7 +167,9 @@ def _measured(found: Figures, corner: DesignCorner, conditions: Conditions) -> F
     passes = -(-WHOLE_BITS // encoding.bits)
     chosen = spread(weights, ENERGY_WEIGHTS)
     energies = _energies_fj(corner, chosen, conditions)
-    of_class = _energies_fj(corner, spread(own_class.weights, ENERGY_WEIGHTS), conditions, own_class.weights)
+    of_class = energies
+    if not within.all():
+        of_class = _energies_fj(corner, spread(own_class.weights, ENERGY_WEIGHTS), conditions, own_class.weights)
     return replace(
         found,
         passes_all=passes,

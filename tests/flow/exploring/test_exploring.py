@@ -18,7 +18,7 @@ from halo.flow.exploring.columns import NAMES
 from halo.flow.exploring.store import folder
 
 WRONG = """module wrong (input signed [7:0] weight, input signed [7:0] activation, output signed [15:0] product);
-    assign product = weight * activation + (weight == 8'sd3 && activation[0]);
+    assign product = weight * activation + $signed({1'b0, weight == 8'sd3 && activation[0]});
 endmodule
 """
 BROKEN = "module broken (input signed [7:0] weight, input signed [7:0] activation, output signed [15:0] product);\n"
@@ -39,7 +39,7 @@ def test_a_small_search(osu018: Path, tmp_path: Path, cache: Path) -> None:
     wrong = tmp_path / "wrong.v"
     wrong.write_text(WRONG, encoding="utf-8")
     weights = tmp_path / "weights.csv"
-    weights.write_text("-0.4,3\n0.1,9\n0.3,4\n", encoding="utf-8")
+    weights.write_text("-0.4137,3\n0.1009,9\n0.2873,4\n0.0519,5\n", encoding="utf-8")
     result = halo.explore(
         wrong, liberty=osu018, run_folder=tmp_path / "run", budget=1, samples=16, jobs=2, weights=weights
     )
