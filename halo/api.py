@@ -193,7 +193,7 @@ def explore(
     """
     own = candidates[0] if len(candidates) == 1 and isinstance(candidates[0], ExploreConfig) else None
     given = {**options, **_given(candidates=candidates if own is None else (), run_folder=run_folder)}
-    return run_exploration(configuration("halo.explore", ExploreConfig, own, given), report, _exploration)
+    return run_exploration(configuration("halo.explore", ExploreConfig, own, given), report, _figures)
 
 
 @overload
@@ -471,9 +471,3 @@ def _error_rate(run_folder: Path) -> object:
     from halo.plot.error_rate import draw_error_rate
 
     return draw_error_rate(run_folder)
-
-
-def _exploration(run_folder: Path) -> object:
-    from halo.plot.explore import draw_exploration
-
-    return draw_exploration(run_folder)

@@ -87,7 +87,7 @@ def command(
     """
     from halo.cli.progress import StageProgress
     from halo.flow.explore import ExploreConfig, explore
-    from halo.plot.explore import draw_exploration
+    from halo.plot.run import draw_run
     from halo.report.explore import explore_report
     from halo.report.text import render
 
@@ -114,5 +114,5 @@ def command(
         force=force,
     )
     with StageProgress() as report:
-        result = explore(config, report, finish=draw_exploration)
+        result = explore(config, report, finish=draw_run)
     typer.echo(render(explore_report(result)))

@@ -160,7 +160,6 @@ def explore(config: ExploreConfig, report: Progress, finish: Callable[[Path], ob
         HaloError: bad input, no candidate that counts, or a folder that cannot be written.
     """
     _require_files(config)
-    known = None if config.weights is None else read_histogram(config.weights)
     conditions = Conditions(
         liberty=tuple(map(str, config.liberty)),
         class_weights=class_weights(config.class_weights),
@@ -168,11 +167,20 @@ def explore(config: ExploreConfig, report: Progress, finish: Callable[[Path], ob
         samples=config.samples,
         seed=config.seed,
     )
+    with new_run(config.run_folder, config.force) as folder:
+        result = _searched(config, conditions, folder, report)
+        if finish is not None:
+            report("plots", 0, 1)
+            finish(folder)
+            report("plots", 1, 1)
+    return result
+
+
+def _searched(config: ExploreConfig, conditions: Conditions, folder: Path, report: Progress) -> ExploreResult:
+    """Everything but the plots."""
     inputs = [*config.liberty, *config.candidates, *([config.weights] if config.weights else []), *element_sources()]
-    with (
-        new_run(config.run_folder, config.force) as folder,
-        Recorder(folder, "explore", config.to_dict(), dict.fromkeys(inputs), report) as record,
-    ):
+    known = None if config.weights is None else read_histogram(config.weights)
+    with Recorder(folder, "explore", config.to_dict(), dict.fromkeys(inputs), report) as record:
         record.report("library", 0, 1)
         library = read_corner(config.liberty)
         record.also_read(library.paths)
@@ -202,12 +210,7 @@ def explore(config: ExploreConfig, report: Progress, finish: Callable[[Path], ob
         one = next(candidate for candidate, _ in tried.found if candidate.name == name)
         _characterized(one, conditions, folder, config)
         record.report("chosen design", 1, 1)
-        if finish is not None:
-            record.report("plots", 0, 1)
-            finish(folder)
-            record.report("plots", 1, 1)
-        said = record.assumptions
-    return ExploreResult(config.run_folder, frame, name, said, tried.new)
+    return ExploreResult(config.run_folder, frame, name, record.assumptions, tried.new)
 
 
 class _Tried:

@@ -16,34 +16,36 @@ from matplotlib.lines import Line2D
 
 from halo.flow.explore import PARQUET
 from halo.flow.exploring.pareto import front
-from halo.flow.runs.runfolder import replaced_part
+from halo.flow.runs.provenance import read_record, require_own
 from halo.plot.style import ACCENT, GREY, WIDTH_IN, publication, title
 
 KINDS = {"conventional": ("#2166ac", "o"), "weight_aware": ("#d6604d", "^"), "low_bit": ("#4d9221", "s")}
 """Colour and marker of each kind."""
 
 
-def draw_exploration(run_folder: Path) -> list[Path]:
-    """Draw every figure of a run of ``halo explore`` into ``plots/``.
+def exploration_figures(run_folder: Path) -> dict[str, Figure]:
+    """The figures of a run of ``halo explore`` by file name without ending.
 
     Raises:
-        HaloError: the folder cannot be written.
+        HaloError: no such run, or its table is not the one that it wrote.
     """
+    record = read_record(run_folder)
+    require_own(record, run_folder, fix="Explore again, or put back the file that the run wrote.")
     frame = pd.read_parquet(run_folder / PARQUET)
-    figures = {"throughput_and_energy": throughput_and_energy(frame), "clock_ratio": clock_ratio(frame)}
-    with replaced_part(run_folder / "plots") as folder:
-        for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png")
-            plt.close(figure)
-    return [run_folder / "plots" / f"{name}.png" for name in figures]
+    subject = f"{frame['library'].iloc[0]}, class {record.config['class_weights']}"
+    return {
+        "throughput_and_energy": throughput_and_energy(frame, subject),
+        "clock_ratio": clock_ratio(frame, subject),
+    }
 
 
 @publication
-def throughput_and_energy(frame: pd.DataFrame) -> Figure:
+def throughput_and_energy(frame: pd.DataFrame, subject: str) -> Figure:
     """Throughput per area against energy, for any weight and for the class; a line joins what is best in these two.
 
     Args:
         frame: the rows of ``candidates.csv``.
+        subject: library and class, for the title.
     """
     counting = frame[frame["reason"] == ""]
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH_IN, 0.5 * WIDTH_IN), sharey=True, sharex=True)
@@ -56,25 +58,26 @@ def throughput_and_energy(frame: pd.DataFrame) -> Figure:
         line = pd.DataFrame({"x": x[best], "y": y[best]}).sort_values("x")
         axis.plot(line["x"], line["y"], color=GREY, linewidth=0.8, zorder=1)
         axis.set_xlabel("throughput per area, 10³ MAC/(s·µm²)")
-        title(axis, what.capitalize(), "")
+        title(axis, what.capitalize(), subject)
     axes[0].set_ylabel("energy a MAC, pJ")
     _legend(figure)
     return figure
 
 
 @publication
-def clock_ratio(frame: pd.DataFrame) -> Figure:
+def clock_ratio(frame: pd.DataFrame, subject: str) -> Figure:
     """The clock of the class over that of all weights, against throughput per area with any weight.
 
     Args:
         frame: the rows of ``candidates.csv``.
+        subject: library and class, for the title.
     """
     counting = frame[frame["reason"] == ""]
     figure, axis = plt.subplots(figsize=(0.6 * WIDTH_IN, 0.45 * WIDTH_IN))
     _points(axis, counting, counting["macs_per_s_um2_all"] / 1e3, counting["clock_ratio"])
     axis.set_xlabel("throughput per area with any weight, 10³ MAC/(s·µm²)")
     axis.set_ylabel("clock of the class / of all weights")
-    title(axis, "What the class's clock gains", "")
+    title(axis, "What the class's clock gains", subject)
     _legend(figure)
     return figure
 

@@ -18,6 +18,7 @@ from halo.flow.runs.provenance import RunRecord, read_record, require_own
 from halo.flow.runs.runfolder import replaced_part
 from halo.keywords import fitted
 from halo.plot.delays import delay_histograms, delay_map, telling_weights
+from halo.plot.explore import exploration_figures
 from halo.plot.quantized_run import quantized_figures
 from halo.plot.score_run import score_figures
 from halo.plot.style import signed
@@ -32,11 +33,11 @@ def draw_run(run_folder: str | Path, layers: Sequence[str] = (), model: Path | N
     """Draw every figure for which the run has numbers, into ``plots/``; the old ones stay until the new are complete.
 
     Of a run of ``halo characterize`` one file for each figure and corner: ``frequency_per_weight.png``, with several
-    corners ``frequency_per_weight.CORNER.png``. Of ``halo quantize`` and ``halo score`` as
-    ``halo.plot.quantized_run`` and ``halo.plot.score_run`` say.
+    corners ``frequency_per_weight.CORNER.png``. Of ``halo explore``, ``halo quantize`` and ``halo score``
+    as ``halo.plot.explore``, ``halo.plot.quantized_run`` and ``halo.plot.score_run`` say.
 
     Args:
-        run_folder: of ``halo characterize``, ``halo quantize`` or ``halo score``.
+        run_folder: of ``halo characterize``, ``halo explore``, ``halo quantize`` or ``halo score``.
         layers, model: of a quantized one.
 
     Returns:
@@ -56,6 +57,8 @@ def draw_run(run_folder: str | Path, layers: Sequence[str] = (), model: Path | N
         raise HaloError(f"a run of halo {record.command} has no layers to draw", fix, home)
     elif record.command == "score":
         figures = score_figures(home)
+    elif record.command == "explore":
+        figures = exploration_figures(home)
     elif record.command != "characterize":
         raise HaloError(f"halo plot draws no run of halo {record.command}", "Give another run.", home)
     else:
