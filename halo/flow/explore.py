@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``halo explore``: MAC structures under a cell library, searched for throughput per area and energy."""
+"""``halo explore``: MAC structures under a cell library, searched for throughput per area and energy.
+
+Tests: tests/flow/exploring/test_exploring.py.
+"""
 
 from __future__ import annotations
 
