@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """cocotb bench of the processing elements ``pe_ws`` and ``pe_os``: every output in every cycle, against the models.
 
-The top level's name says which element it is. Parameters: widths, MULTIPLIER, PIPELINE, CARRY_SAVE. Seeded by cocotb.
+The top level's name says which element it is. Its parameters are those of the Verilog. Seeded by cocotb.
 """
 
 from __future__ import annotations

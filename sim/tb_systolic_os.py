@@ -19,6 +19,7 @@ from components.stimulus import mixed_operands
 from models.systolic_os import Shape, Tile, tiles
 
 from halo.arch.systolic.os_cycles import OsArray, OsSchedule, OsTile, os_schedule
+from halo.arch.systolic.registers import multiplier_registers
 
 LENGTHS = (255, 256, 4096)
 """K-steps of tiles that are longer than the others."""
@@ -36,7 +37,7 @@ class Bench(ArrayBench):
     def __init__(self, dut: HierarchyObject) -> None:
         names = ("ROWS", "COLUMNS", "WEIGHT_WIDTH", "ACTIVATION_WIDTH", "ACC_WIDTH", "STEP_WIDTH")
         self.shape = Shape(*(int(getattr(dut, name).value) for name in names))
-        self.array = OsArray(self.shape.rows, self.shape.columns, int(dut.PIPELINE.value))
+        self.array = OsArray(self.shape.rows, self.shape.columns, multiplier_registers(int(dut.PIPELINE.value)))
         self.tiles = int(cocotb.plusargs.get("tiles", max(40, 160 // self.shape.rows)))
         products = 1 << max(0, self.shape.acc - 1 - (self.shape.weight + self.shape.activation - 2))
         self.wraps = products if products <= min(LENGTHS[-1], self.longest) else 0

@@ -18,6 +18,7 @@ from components.array_bench import STREAMS, ArrayBench
 from components.stimulus import mixed_operands
 from models.systolic_ws import OutputTile, Shape, output_tiles
 
+from halo.arch.systolic.registers import multiplier_registers
 from halo.arch.systolic.ws_cycles import LEAST_SLOTS, WsArray, WsSchedule, WsTile, ws_schedule
 
 MOST_K_TILES = 16
@@ -38,7 +39,7 @@ class Bench(ArrayBench):
         self.shape = Shape(*(int(getattr(dut, name).value) for name in names))
         sizes = (self.shape.rows, self.shape.columns, self.shape.depth)
         gaps = (int(dut.SWAP_GAP.value), int(dut.CLASS_GAP.value))
-        self.array = WsArray(*sizes, int(dut.PIPELINE.value), *gaps)
+        self.array = WsArray(*sizes, multiplier_registers(int(dut.PIPELINE.value)), *gaps)
         self.tiles = int(cocotb.plusargs.get("tiles", max(40, 120 // self.shape.rows)))
         self._marks: list[tuple[bool, bool]] = []  # of each activation: last of its k-tile, of its last k-tile
         products = -(-(1 << self.shape.acc - 1) // (1 << self.shape.weight + self.shape.activation - 2))

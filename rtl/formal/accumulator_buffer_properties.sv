@@ -125,8 +125,10 @@ module accumulator_buffer_properties #(
     (* hierconn *) wire                    \u_buffer.u_store.write_i ;
     (* hierconn *) wire [ACC_WIDTH:0]      \u_buffer.u_store.data_i ;
     (* hierconn *) wire [PLACES_BITS-1:0]  \u_buffer.u_store.held_q ;
+    (* hierconn *) wire                    \u_buffer.u_store.fetch_q ;
     (* hierconn *) wire                    \u_buffer.u_store.fetched_q ;
     (* hierconn *) wire [ACC_WIDTH-1:0]    \u_buffer.g_column[0].u_accumulator.sum_d ;
+    wire [31:0] held = \u_buffer.u_store.held_q - \u_buffer.u_store.fetch_q ;  // rows in the queue's memory
     (* hierconn *) wire [ACC_WIDTH-1:0]    \u_buffer.u_memory.memory_q[0] ;
     (* hierconn *) wire [ACC_WIDTH-1:0]    \u_buffer.u_memory.memory_q[1] ;
     (* hierconn *) wire [ACC_WIDTH-1:0]    \u_buffer.u_memory.memory_q[2] ;
@@ -173,7 +175,8 @@ module accumulator_buffer_properties #(
             assert (at_q < DEPTH && (!open_q || (size_q > 0 && size_q <= DEPTH && at_q < size_q)));
             assert (open_q || (at_q == 0 && first_q));
             assert (reserved_q == queued_q + finishing + to_come && reserved_q <= 2 * DEPTH);
-            assert (queued_q == \u_buffer.u_store.held_q + \u_buffer.u_store.fetched_q + valid);
+            assert (queued_q == held + \u_buffer.u_store.fetched_q + valid);
+            if (\u_buffer.u_store.fetch_q ) assert (\u_buffer.u_store.held_q != 0 && \u_buffer.u_store.fetched_q );
             assert (age_q >= 1 && age_q <= 4);
             // flags under way,
             assert (\u_buffer.index_q == at_q[INDEX_BITS-1:0]);

@@ -36,6 +36,7 @@ module result_store_properties #(
     (* hierconn *) wire [INDEX_BITS-1:0]        \u_store.write_q ;
     (* hierconn *) wire [INDEX_BITS-1:0]        \u_store.read_q ;
     (* hierconn *) wire [$clog2(DEPTH + 1)-1:0] \u_store.held_q ;
+    (* hierconn *) wire                         \u_store.fetch_q ;
     (* hierconn *) wire                         \u_store.fetched_q ;
     (* hierconn *) wire                         \u_store.fetch ;
     (* hierconn *) wire [WIDTH-1:0]             \u_store.fetched_data ;
@@ -43,6 +44,7 @@ module result_store_properties #(
     (* hierconn *) wire [WIDTH-1:0]             \u_store.u_memory.memory_q[1] ;
     (* hierconn *) wire [WIDTH-1:0]             \u_store.u_memory.memory_q[2] ;
     (* hierconn *) wire [WIDTH-1:0]             \u_store.u_memory.memory_q[3] ;
+    wire [31:0] held = \u_store.held_q - \u_store.fetch_q ;  // rows in the memory
     wire [4*WIDTH-1:0] memory = {
         \u_store.u_memory.memory_q[3] , \u_store.u_memory.memory_q[2] ,
         \u_store.u_memory.memory_q[1] , \u_store.u_memory.memory_q[0]
@@ -78,9 +80,10 @@ module result_store_properties #(
             assert (still_q <= 2 && (still_q != 2 || valid));
             if (write && \u_store.fetch ) assert (\u_store.write_q != \u_store.read_q );
             // What induction needs: where the rows are.
-            assert (count_q == \u_store.held_q + \u_store.fetched_q + valid);
+            assert (count_q == held + \u_store.fetched_q + valid && held <= DEPTH);
+            if (\u_store.fetch_q ) assert (\u_store.fetched_q );
             assert (\u_store.write_q < DEPTH && \u_store.read_q < DEPTH);
-            assert ((\u_store.read_q + \u_store.held_q ) % DEPTH == \u_store.write_q );
+            assert ((\u_store.read_q + held) % DEPTH == \u_store.write_q );
             if (still_q == 1) assert (\u_store.fetched_q || valid);
         end
     end

@@ -100,7 +100,7 @@ module ws_control_properties #(
     (* hierconn *) wire                 \u_control.changed_q ;
     (* hierconn *) wire                 \u_control.open_q ;
     (* hierconn *) wire                 \u_control.end_q ;
-    (* hierconn *) wire [3:0]           \u_control.spare_q ;
+    (* hierconn *) wire [3:0]           \u_control.spare ;
     (* hierconn *) wire [ROW_BITS-1:0]  \u_control.rows_q ;
     (* hierconn *) wire [ROOM_BITS-1:0] \u_control.room_q ;
     (* hierconn *) wire [LATENCY-1:0]   \u_control.slots_q ;
@@ -111,7 +111,7 @@ module ws_control_properties #(
     wire [7:0] to_come = out_q ? out_rows_q : left_q;
     wire [7:0] size = at_q + left_q;
     wire [7:0] waited = \u_control.waiting_q ? \u_control.gap_q + 1 : 0;
-    wire [3:0] idle = \u_control.spare_q ;
+    wire [3:0] idle = \u_control.spare ;
     wire [7:0] spare = idle[0] + idle[1] + idle[2] + idle[3];  // idle slots behind the tile, to come
 
     ws_control #(
@@ -238,7 +238,8 @@ module ws_control_properties #(
             end
             // the one that runs,
             assert (left_q <= DEPTH && (left_q == 0 || at_q + left_q <= DEPTH));
-            if (left_q != 0 || swap_q) assert (\u_control.rows_q == left_q && \u_control.first_q == first_q);
+            if (left_q > 1 || swap_q) assert (\u_control.rows_q == left_q);
+            if (left_q != 0 || swap_q) assert (\u_control.first_q == first_q);
             if (left_q != 0) begin
                 assert (\u_control.end_q == (left_q == 1));
                 assert (\u_control.first_q == first_q && \u_control.last_q == last_q);

@@ -80,6 +80,14 @@ module pe_datapath #(
         if (CLASS_SHARE < 0 || CLASS_SHARE > 100) begin : g_bad_share
             parameter_CLASS_SHARE_must_be_0_to_100 u_stop ();
         end
+        /* verilator lint_off WIDTHEXPAND */  // names of different lengths are compared
+        if (RECODED != 0 && MULTIPLIER != "booth_r4") begin : g_bad_recoded_of_family
+            /* verilator lint_on WIDTHEXPAND */
+            parameter_RECODED_must_be_0_unless_MULTIPLIER_is_booth_r4 u_stop ();
+        end
+        if (CORRECTION != 0 && CARRY_SAVE_MAC == 0) begin : g_bad_correction_of_family
+            parameter_CORRECTION_must_be_0_unless_MULTIPLIER_is_booth_r4_or_baugh_wooley u_stop ();
+        end
         if (CARRY_SAVE != 0 && CARRY_SAVE != 1) begin : g_bad_carry_save
             parameter_CARRY_SAVE_must_be_0_or_1 u_stop ();
         end

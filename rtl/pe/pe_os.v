@@ -2,19 +2,20 @@
 // pe_os: output-stationary processing element: accumulates weight * activation, signed, one product a valid slot, and
 // hands the sum of a finished tile up the column.
 //
-// Latency: operands sampled in clock t are multiplied in clock t + 1; drain_o shows the tile's sum in clock t + 2
-// (t + 3 with PIPELINE) if the slot was the tile's last. Operands and their flags reach the neighbours in clock t + 1,
-// results of the element below pass in one clock. A slot without valid_i changes no operand register, so a bubble
-// switches nothing in the multiplier. An element whose own result is ready takes it and would drop one from below:
-// last slots of two tiles of an array must be 2 * rows - 1 clocks apart (see os_control).
+// Latency: operands sampled in clock t are multiplied in clock t + 1; drain_o shows the tile's sum in clock t + 2,
+// later by a clock for each register of PIPELINE, if the slot was the tile's last. Operands and their flags reach the
+// neighbours in clock t + 1, results of the element below pass in one clock. A slot without valid_i changes no operand
+// register, so a bubble switches nothing in the multiplier. An element whose own result is ready takes it and would
+// drop one from below: last slots of two tiles of an array must be 2 * rows - 1 clocks apart (see os_control).
 // The reset clears the valid bits and the weight, so that the first slot finds a product of zero; the sum needs no
 // reset, first_i restarts it. Outputs are unknown before the first clock edge in reset.
 //
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits; sums wrap around
 // MULTIPLIER                       family, see pe_datapath
-// PIPELINE                         1: register between multiplier and adder
+// PIPELINE                         registers in the multiplier, see pe_datapath: one with 1 and 2, two with 3
 // CARRY_SAVE                       1: the sum is kept as two vectors, {carry, sum}, whose sum it is
+// ARRAY, CLASS_ZEROS, CLASS_SHARE, SEED   order in which rows are added, see pe_datapath
 // clk_i, srst_ni                   clock; synchronous reset, active low
 // valid_i, valid_o                 a slot of a tile, to the right; first and last of its tile:
 // first_i, first_o                   the accumulation restarts
@@ -31,7 +32,11 @@ module pe_os #(
     parameter ACC_WIDTH        = 32,
     parameter MULTIPLIER       = "csa_array",
     parameter PIPELINE         = 0,
-    parameter CARRY_SAVE       = 0
+    parameter CARRY_SAVE       = 0,
+    parameter ARRAY            = 0,
+    parameter CLASS_ZEROS      = 0,
+    parameter CLASS_SHARE      = 0,
+    parameter SEED             = 0
 ) (
     input  wire                                      clk_i,
     input  wire                                      srst_ni,
@@ -53,6 +58,7 @@ module pe_os #(
     output wire        [(CARRY_SAVE+1)*ACC_WIDTH-1:0] drain_o
 );
 
+    localparam integer LATENCY = PIPELINE % 2 + PIPELINE / 2;  // registers in the multiplier
     localparam integer SUM_WIDTH = (CARRY_SAVE + 1) * ACC_WIDTH;
 
     reg                               valid_q;
@@ -104,20 +110,17 @@ module pe_os #(
         else if (drain_valid_i) drain_q <= drain_i;
     end
 
-    generate
-        // A module that does not exist stops every tool, and its name says why.
-        if (PIPELINE != 0 && PIPELINE != 1) begin : g_bad_pipeline
-            parameter_PIPELINE_must_be_0_or_1 u_stop ();
-        end
-    endgenerate
-
     pe_datapath #(
         .WEIGHT_WIDTH    (WEIGHT_WIDTH),
         .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
         .ACC_WIDTH       (ACC_WIDTH),
         .MULTIPLIER      (MULTIPLIER),
         .PIPELINE        (PIPELINE),
-        .CARRY_SAVE      (CARRY_SAVE)
+        .CARRY_SAVE      (CARRY_SAVE),
+        .ARRAY           (ARRAY),
+        .CLASS_ZEROS     (CLASS_ZEROS),
+        .CLASS_SHARE     (CLASS_SHARE),
+        .SEED            (SEED)
     ) u_datapath (
         .clk_i       (clk_i),
         .weight_i    (weight_q),
@@ -127,19 +130,26 @@ module pe_os #(
     );
 
     generate
-        if (PIPELINE != 0) begin : g_pipeline
-            reg product_valid_q;
-            reg product_first_q;
-            reg product_last_q;
+        if (LATENCY > 0) begin : g_pipeline
+            // What goes with a product through the registers of the multiplier, the youngest lowest.
+            reg  [LATENCY-1:0] valids_q;
+            reg  [LATENCY-1:0] firsts_q;
+            reg  [LATENCY-1:0] lasts_q;
+            wire [LATENCY:0]   valids;
+            wire [LATENCY:0]   firsts;
+            wire [LATENCY:0]   lasts;
+            assign valids = {valids_q, valid_q};
+            assign firsts = {firsts_q, first_q};
+            assign lasts  = {lasts_q, last_q};
             always @(posedge clk_i) begin
-                if (!srst_ni) product_valid_q <= 1'b0;
-                else product_valid_q <= valid_q;
-                product_first_q <= first_q;
-                product_last_q  <= last_q;
+                if (!srst_ni) valids_q <= {LATENCY{1'b0}};
+                else valids_q <= valids[LATENCY-1:0];
+                firsts_q <= firsts[LATENCY-1:0];
+                lasts_q  <= lasts[LATENCY-1:0];
             end
-            assign adding       = product_valid_q;
-            assign adding_first = product_first_q;
-            assign adding_last  = product_last_q;
+            assign adding       = valids[LATENCY];
+            assign adding_first = firsts[LATENCY];
+            assign adding_last  = lasts[LATENCY];
         end else begin : g_direct
             assign adding       = valid_q;
             assign adding_first = first_q;

@@ -3,8 +3,8 @@
 //
 // Slots and activations enter each row at the left, weights each column at the top, results leave each column at the
 // top. Latency: a slot that enters row r in clock s + r, and its weights column c in clock s + c, is added in element
-// (r, c) at the end of clock s + r + c + 1 (+ 1 with PIPELINE); if it was the last of its tile in row r, the sum shows
-// at the top of column c in clock s + 2 r + c + 2 (+ 1 with PIPELINE).
+// (r, c) at the end of clock s + r + c + 1; if it was the last of its tile in row r, the sum shows at the top of column
+// c in clock s + 2 r + c + 2: both later by a clock for each register of PIPELINE.
 //
 // ROWS, COLUMNS           1 or more each
 // other parameters        of pe_os
@@ -24,7 +24,11 @@ module os_mesh #(
     parameter ACC_WIDTH        = 32,
     parameter MULTIPLIER       = "csa_array",
     parameter PIPELINE         = 0,
-    parameter CARRY_SAVE       = 0
+    parameter CARRY_SAVE       = 0,
+    parameter ARRAY            = 0,
+    parameter CLASS_ZEROS      = 0,
+    parameter CLASS_SHARE      = 0,
+    parameter SEED             = 0
 ) (
     input  wire                                              clk_i,
     input  wire                                              srst_ni,
@@ -97,7 +101,11 @@ module os_mesh #(
                     .ACC_WIDTH       (ACC_WIDTH),
                     .MULTIPLIER      (MULTIPLIER),
                     .PIPELINE        (PIPELINE),
-                    .CARRY_SAVE      (CARRY_SAVE)
+                    .CARRY_SAVE      (CARRY_SAVE),
+                    .ARRAY           (ARRAY),
+                    .CLASS_ZEROS     (CLASS_ZEROS),
+                    .CLASS_SHARE     (CLASS_SHARE),
+                    .SEED            (SEED)
                 ) u_pe (
                     .clk_i        (clk_i),
                     .srst_ni      (srst_ni),

@@ -29,19 +29,19 @@ module result_store #(
 
     localparam integer INDEX_BITS = (DEPTH > 1) ? $clog2(DEPTH) : 1;
     localparam integer COUNT_BITS = $clog2(DEPTH + 1);
-    localparam [31:0] END_32 = DEPTH - 1;
-    localparam [31:0] ONE_32 = 1;
-    localparam [INDEX_BITS-1:0] END = END_32[INDEX_BITS-1:0];
-    localparam [INDEX_BITS-1:0] NEXT = ONE_32[INDEX_BITS-1:0];
-    localparam [COUNT_BITS-1:0] ONE = ONE_32[COUNT_BITS-1:0];
 
     reg  [INDEX_BITS-1:0] write_q;  // index of the next row written
     reg  [INDEX_BITS-1:0] read_q;  // index of the next row fetched
-    reg  [COUNT_BITS-1:0] held_q;  // rows in the memory that have not been fetched
+    reg  [COUNT_BITS-1:0] held_q;  // rows in the memory that had not been fetched a clock ago
+    reg                   fetch_q;  // and one was, since
     reg                   fetched_q;  // a row stands at the memory's output
     reg                   tvalid_q;
     reg  [     WIDTH-1:0] tdata_q;
 
+    wire [INDEX_BITS-1:0] write_next;
+    wire [INDEX_BITS-1:0] read_next;
+    wire [COUNT_BITS-1:0] held_more;
+    wire [COUNT_BITS-1:0] held_less;
     wire [     WIDTH-1:0] fetched_data;
     wire                  fetch;  // from the memory to its output
     wire                  move;  // from there to the output register
@@ -50,7 +50,39 @@ module result_store #(
     assign tdata_o  = tdata_q;
 
     assign move  = fetched_q && (!tvalid_q || tready_i);
-    assign fetch = held_q != {COUNT_BITS{1'b0}} && (!fetched_q || move);
+    // The count follows a clock later: a fetch is known late in its clock, and decides on few registers.
+    assign fetch = ((held_q >> 1) != {COUNT_BITS{1'b0}} || (held_q[0] && !fetch_q)) && (!fetched_q || move);
+
+    next_count #(
+        .WIDTH(INDEX_BITS),
+        .END  (DEPTH - 1)
+    ) u_write_next (
+        .count_i(write_q),
+        .next_o (write_next)
+    );
+
+    next_count #(
+        .WIDTH(INDEX_BITS),
+        .END  (DEPTH - 1)
+    ) u_read_next (
+        .count_i(read_q),
+        .next_o (read_next)
+    );
+
+    next_count #(
+        .WIDTH(COUNT_BITS)
+    ) u_held_more (
+        .count_i(held_q),
+        .next_o (held_more)
+    );
+
+    next_count #(
+        .WIDTH(COUNT_BITS),
+        .DOWN (1)
+    ) u_held_less (
+        .count_i(held_q),
+        .next_o (held_less)
+    );
 
     memory_1r1w #(
         .WIDTH(WIDTH),
@@ -70,13 +102,15 @@ module result_store #(
             write_q   <= {INDEX_BITS{1'b0}};
             read_q    <= {INDEX_BITS{1'b0}};
             held_q    <= {COUNT_BITS{1'b0}};
+            fetch_q   <= 1'b0;
             fetched_q <= 1'b0;
             tvalid_q  <= 1'b0;
         end else begin
-            if (write_i) write_q <= (write_q == END) ? {INDEX_BITS{1'b0}} : write_q + NEXT;
-            if (fetch) read_q <= (read_q == END) ? {INDEX_BITS{1'b0}} : read_q + NEXT;
-            if (write_i && !fetch) held_q <= held_q + ONE;
-            else if (fetch && !write_i) held_q <= held_q - ONE;
+            if (write_i) write_q <= write_next;
+            if (fetch) read_q <= read_next;
+            if (write_i && !fetch_q) held_q <= held_more;
+            else if (fetch_q && !write_i) held_q <= held_less;
+            fetch_q   <= fetch;
             fetched_q <= fetch || (fetched_q && !move);
             tvalid_q  <= move || (tvalid_q && !tready_i);
         end

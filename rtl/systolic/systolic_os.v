@@ -11,8 +11,8 @@
 //
 // Cycle contract, no stalls and no waiting beats (halo.arch.systolic.os_cycles, clocks counted from the first command's
 // handshake as 0, in which operands are offered as well). slot(s) is the clock in which slot s of all is decided on,
-// L = COLUMNS + 5 + PIPELINE the clocks from a tile's last slot to its first row of results, last(n) the clock of tile
-// n's last slot, steps(n) and rows(n) its size:
+// L = COLUMNS + 5 + P the clocks from a tile's last slot to its first row of results (P registers of PIPELINE), last(n)
+// the clock of tile n's last slot, steps(n) and rows(n) its size:
 //     last(0) = 1 + steps(0)                                                                     load, stream
 //     last(n) = last(n-1) + max(steps(n), 2 rows(n-1) - 1)                                       overlap
 //     row r of tile n leaves in clock last(n) + L + 2 r                                          drain
@@ -31,7 +31,7 @@
 // ROWS, COLUMNS                    1 or more elements each
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits; sums wrap around
-// MULTIPLIER, PIPELINE, CARRY_SAVE see pe_os
+// MULTIPLIER, PIPELINE, CARRY_SAVE, ARRAY, CLASS_ZEROS, CLASS_SHARE, SEED   see pe_os
 // CLASS_WIDTH                      bits of a frequency class, 1 or more
 // STEP_WIDTH                       bits of the number of k-steps of a tile, 1 to 32
 // clk_i, srst_ni                   clock; synchronous reset, active low
@@ -51,6 +51,10 @@ module systolic_os #(
     parameter MULTIPLIER       = "csa_array",
     parameter PIPELINE         = 0,
     parameter CARRY_SAVE       = 0,
+    parameter ARRAY            = 0,
+    parameter CLASS_ZEROS      = 0,
+    parameter CLASS_SHARE      = 0,
+    parameter SEED             = 0,
     parameter CLASS_WIDTH      = 2,
     parameter STEP_WIDTH       = 16
 ) (
@@ -79,9 +83,10 @@ module systolic_os #(
 );
 
     localparam integer ROW_BITS = $clog2(ROWS + 1);
+    localparam integer LATENCY = PIPELINE % 2 + PIPELINE / 2;  // registers in the multipliers
     localparam integer SUM_WIDTH = (CARRY_SAVE + 1) * ACC_WIDTH;
     localparam integer LANE_WIDTH = ACTIVATION_WIDTH + 2;
-    localparam integer IN_FLIGHT = COLUMNS + PIPELINE + 7;
+    localparam integer IN_FLIGHT = COLUMNS + LATENCY + 7;
     localparam integer DEPTH = ROWS + (ROWS > IN_FLIGHT ? ROWS : IN_FLIGHT);
 
     wire                            activation_valid;
@@ -186,7 +191,7 @@ module systolic_os #(
         .ROWS       (ROWS),
         .CLASS_WIDTH(CLASS_WIDTH),
         .STEP_WIDTH (STEP_WIDTH),
-        .COLLECT    (COLUMNS + 2 + PIPELINE),
+        .COLLECT    (COLUMNS + 2 + LATENCY),
         .DEPTH      (DEPTH)
     ) u_control (
         .clk_i              (clk_i),
@@ -248,7 +253,11 @@ module systolic_os #(
         .ACC_WIDTH       (ACC_WIDTH),
         .MULTIPLIER      (MULTIPLIER),
         .PIPELINE        (PIPELINE),
-        .CARRY_SAVE      (CARRY_SAVE)
+        .CARRY_SAVE      (CARRY_SAVE),
+        .ARRAY           (ARRAY),
+        .CLASS_ZEROS     (CLASS_ZEROS),
+        .CLASS_SHARE     (CLASS_SHARE),
+        .SEED            (SEED)
     ) u_mesh (
         .clk_i        (clk_i),
         .srst_ni      (srst_ni),

@@ -10,7 +10,7 @@
 // ready ones: these are low while srst_ni is.
 //
 // Cycle contract, no stalls (halo.arch.systolic.ws_cycles), clock 0 takes the first command and the first weights:
-//     way = ROWS + COLUMNS + PIPELINE + 6      from an activation to its row of results
+//     way = ROWS + COLUMNS + P + 6      from an activation to its row of results; P registers of PIPELINE
 //     lead(n) = 0 if its gap is 0, or 1 + gap   from the swap to the first activation; the gap is SWAP_GAP, and for the
 //                                               first tile after a change of the clock at least CLASS_GAP
 //     start(0) = max(ROWS, 3)                                                     load, command
@@ -32,7 +32,8 @@
 // ROWS, COLUMNS                    1 or more elements each
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   2 to 16 bits each
 // ACC_WIDTH                        WEIGHT_WIDTH + ACTIVATION_WIDTH to 64 bits; sums wrap around
-// MULTIPLIER, PIPELINE, CARRY_SAVE see pe_ws; carry-save sums are added up at the bottom of each column
+// MULTIPLIER, PIPELINE, CARRY_SAVE, RECODED, CORRECTION, ARRAY, CLASS_ZEROS, CLASS_SHARE, SEED   see pe_ws; carry-save
+//                                  sums are added up at the bottom of each column
 // DEPTH                            rows of the longest tile, 1 or more
 // CLASS_WIDTH                      bits of a frequency class, 1 or more
 // SWAP_GAP                         0 to 255 idle slots between a swap of weights and the tile's first activation, for
@@ -56,6 +57,12 @@ module systolic_ws #(
     parameter MULTIPLIER       = "csa_array",
     parameter PIPELINE         = 0,
     parameter CARRY_SAVE       = 0,
+    parameter RECODED          = 0,
+    parameter CORRECTION       = 0,
+    parameter ARRAY            = 0,
+    parameter CLASS_ZEROS      = 0,
+    parameter CLASS_SHARE      = 0,
+    parameter SEED             = 0,
     parameter DEPTH            = 16,
     parameter CLASS_WIDTH      = 2,
     parameter SWAP_GAP         = 0,
@@ -86,6 +93,7 @@ module systolic_ws #(
 );
 
     localparam integer ROW_BITS = $clog2(DEPTH + 1);
+    localparam integer LATENCY = PIPELINE % 2 + PIPELINE / 2;  // registers in the multipliers
     localparam integer PSUM_WIDTH = (1 + CARRY_SAVE) * ACC_WIDTH;
 
     wire                             weights_full;
@@ -103,6 +111,7 @@ module systolic_ws #(
     wire [ROWS:0]                    swaps;
     /* verilator lint_on UNUSEDSIGNAL */
     wire [ROWS-1:0]                  load;
+    reg                              weight_valid_q;
     wire [ROWS-1:0]                  row_load;
     wire [ROWS*ACTIVATION_WIDTH-1:0] row_activation;
     wire [COLUMNS*WEIGHT_WIDTH-1:0]  column_weight;
@@ -153,7 +162,7 @@ module systolic_ws #(
         .SWAP_GAP   (SWAP_GAP),
         .CLASS_GAP  (CLASS_GAP),
         .CLASS_WIDTH(CLASS_WIDTH),
-        .LATENCY    (ROWS + COLUMNS + PIPELINE)
+        .LATENCY    (ROWS + COLUMNS + LATENCY)
     ) u_control (
         .clk_i              (clk_i),
         .srst_ni            (srst_ni),
@@ -190,6 +199,9 @@ module systolic_ws #(
         .full_o (weights_full),
         .load_o (load)
     );
+
+    // With the first column's weights.
+    always @(posedge clk_i) weight_valid_q <= |load;
 
     // A slot and a swap reach row r after 1 + r clocks.
     assign slots = {slots_q, slot};
@@ -247,7 +259,13 @@ module systolic_ws #(
         .ACC_WIDTH       (ACC_WIDTH),
         .MULTIPLIER      (MULTIPLIER),
         .PIPELINE        (PIPELINE),
-        .CARRY_SAVE      (CARRY_SAVE)
+        .CARRY_SAVE      (CARRY_SAVE),
+        .RECODED         (RECODED),
+        .CORRECTION      (CORRECTION),
+        .ARRAY           (ARRAY),
+        .CLASS_ZEROS     (CLASS_ZEROS),
+        .CLASS_SHARE     (CLASS_SHARE),
+        .SEED            (SEED)
     ) u_mesh (
         .clk_i        (clk_i),
         .srst_ni      (srst_ni),
@@ -256,6 +274,7 @@ module systolic_ws #(
         .weight_load_i(row_load),
         .activation_i (row_activation),
         .weight_i     (column_weight),
+        .weight_valid_i(weight_valid_q),
         .psum_o       (psum),
         /* verilator lint_off PINCONNECTEMPTY */
         .valid_o      ()  // the controller knows which rows are valid before they come

@@ -108,7 +108,9 @@ module ws_control #(
     reg                    open_q;  // an activation can be taken
     reg  [ROW_BITS-1:0]    rows_q;  // activations to come
     reg                    end_q;  // one activation to come
-    reg  [3:0]             spare_q;  // a one for each idle slot behind the last activation
+    reg  [ROOM_BITS-1:0]   reserve_q;  // minus the rows that it reserves, in the clock after its start
+    reg  [3:0]             short_q;  // a one for each idle slot behind its last activation, likewise
+    reg  [3:0]             spare_q;  // the same later
 
     reg                    changed_q;  // the clock, since the last start
     reg  [FLUSH_BITS-1:0]  flush_q;
@@ -119,10 +121,16 @@ module ws_control #(
 
     wire [31:0]            next_rows;
     wire [ROOM_BITS-1:0]   next_room;  // rows, as wide as the room
-    wire [ROOM_BITS-1:0]   reserved;
+    /* verilator lint_off UNUSEDSIGNAL */  // bit 0
+    wire [ROOM_BITS:0]     room_d;  // above a bit whose carry counts the row that leaves
+    /* verilator lint_on UNUSEDSIGNAL */
+    wire [ROW_BITS-1:0]    rows_less;
     wire [GAP_BITS-1:0]    gap;  // of the tile that starts next
-    wire [3:0]             spare;  // of the tile that starts next
+    wire [3:0]             short;  // of the tile that starts next
+    wire [3:0]             spare;  // of the tile that runs
     wire                   granted;
+    wire                   none;  // no tile runs
+    wire                   ends;  // the tile that runs takes its last activation next, if there is one
     wire                   free;  // the tile that runs is over with this clock
     wire                   start;
     wire                   slot;
@@ -132,10 +140,13 @@ module ws_control #(
     assign next_rows = {{(32 - ROW_BITS) {1'b0}}, next_rows_q};
     assign next_room = next_rows[ROOM_BITS-1:0];
     assign gap       = changed_q ? CHANGED : SWAPPED;
-    assign spare     = {next_rows < 32'd1, next_rows < 32'd2, next_rows < 32'd3, next_rows < 32'd4};
+    assign short     = {next_rows < 32'd1, next_rows < 32'd2, next_rows < 32'd3, next_rows < 32'd4};
+    assign spare     = started_q ? short_q : spare_q;
 
+    assign none  = !waiting_q && !open_q;
+    assign ends  = open_q && end_q;
     assign slot  = open_q && activation_valid_i;
-    assign free  = open_q ? slot && end_q && !spare_q[0] : !waiting_q && !spare_q[1];
+    assign free  = open_q ? slot && end_q && !spare[0] : !waiting_q && !spare[1];
     assign start = next_fits_q && weights_full_i && free;
 
     assign command_ready_o    = !next_valid_q && srst_ni;
@@ -166,20 +177,22 @@ module ws_control #(
         end
     end
 
-    // The tile that runs.
+    // The tile that runs. What describes it is taken from the next one as soon as it has no use any more: a start,
+    // which is known late in its clock, decides on a few flags only.
     always @(posedge clk_i) begin
-        if (start) begin
-            first_q <= next_first_q;
-            last_q  <= next_last_q;
-            gap_q   <= gap;
-            rows_q  <= next_rows_q;
-            end_q   <= next_rows_q == ONE_ROW;
+        short_q   <= short;
+        reserve_q <= next_first_q ? -next_room : {ROOM_BITS{1'b0}};
+        if (none || ends) begin
+            gap_q  <= gap;
+            rows_q <= next_rows_q;
         end else begin
             if (waiting_q) gap_q <= gap_q - ONE_SLOT;
-            if (slot) begin
-                rows_q <= rows_q - ONE_ROW;
-                end_q  <= {1'b0, rows_q} == TWO_ROWS;
-            end
+            if (slot) rows_q <= rows_less;
+        end
+        if (none || slot) end_q <= (none || ends) ? next_rows_q == ONE_ROW : {1'b0, rows_q} == TWO_ROWS;
+        if (none || (slot && end_q)) begin
+            first_q <= next_first_q;
+            last_q  <= next_last_q;
         end
         if (!srst_ni) begin
             started_q <= 1'b0;
@@ -190,21 +203,33 @@ module ws_control #(
             started_q <= start;
             if (start) begin
                 waiting_q <= gap != {GAP_BITS{1'b0}};
-                open_q    <= gap == {GAP_BITS{1'b0}} && !spare[3];
-                spare_q   <= spare;
+                open_q    <= gap == {GAP_BITS{1'b0}} && !short[3];
             end else if (waiting_q) begin
                 waiting_q <= gap_q != {GAP_BITS{1'b0}};
-                open_q    <= gap_q == {GAP_BITS{1'b0}} && !spare_q[3];
+                open_q    <= gap_q == {GAP_BITS{1'b0}} && !spare[3];
             end else if (open_q) begin
                 open_q <= !(slot && end_q);
-            end else begin
-                spare_q <= spare_q >> 1;
             end
+            spare_q <= none ? spare >> 1 : spare;
         end
     end
 
     // What is under way.
-    assign reserved = (started_q && first_q) ? {{(ROOM_BITS - ROW_BITS) {1'b0}}, rows_q} : {ROOM_BITS{1'b0}};
+    kogge_stone_adder #(
+        .WIDTH(ROOM_BITS + 1)
+    ) u_room (
+        .a_i  ({room_q, 1'b1}),
+        .b_i  ({started_q ? reserve_q : {ROOM_BITS{1'b0}}, result_taken_i}),
+        .sum_o(room_d)
+    );
+
+    next_count #(
+        .WIDTH(ROW_BITS),
+        .DOWN (1)
+    ) u_rows_less (
+        .count_i(rows_q),
+        .next_o (rows_less)
+    );
 
     always @(posedge clk_i) begin
         marks_q <= marks[0+:3*LATENCY];
@@ -220,7 +245,7 @@ module ws_control #(
             if (started_q || slots_q[0]) flush_q <= ALL_CLOCKS;
             else if (flush_q != {FLUSH_BITS{1'b0}}) flush_q <= flush_q - ONE_CLOCK;
             flushed_q <= flush_q == {FLUSH_BITS{1'b0}} && !started_q && !waiting_q && !open_q && !slots_q[0];
-            room_q    <= room_q - reserved + {{(ROOM_BITS - 1) {1'b0}}, result_taken_i};
+            room_q    <= room_d[ROOM_BITS:1];
             slots_q   <= slots[LATENCY-1:0];
         end
     end

@@ -3,7 +3,7 @@
 //
 // Activations enter each row at the left, weights each column at the top, sums leave each column at the bottom.
 // Latency: a slot that enters row r in clock s + r adds up to the sum that column c shows in clock
-// s + ROWS + 1 + c (+ 1 with PIPELINE), and valid_o marks in the clock of the last column.
+// s + ROWS + 1 + c (later by a clock for each register of PIPELINE), and valid_o marks in the clock of the last column.
 //
 // ROWS, COLUMNS      1 or more each
 // other parameters   of pe_ws
@@ -11,6 +11,7 @@
 // valid_i, swap_i, weight_load_i   of each row, row 0 lowest
 // activation_i       one a row
 // weight_i           one a column, column 0 lowest
+// weight_valid_i     weight_i of column 0 is a weight of the next tile; for CORRECTION, whose part the mesh adds
 // psum_o             one a column
 // valid_o            the last column's sum belongs to a valid slot
 `default_nettype none
@@ -23,7 +24,13 @@ module ws_mesh #(
     parameter ACC_WIDTH        = 24,
     parameter MULTIPLIER       = "csa_array",
     parameter PIPELINE         = 0,
-    parameter CARRY_SAVE       = 0
+    parameter CARRY_SAVE       = 0,
+    parameter RECODED          = 0,
+    parameter CORRECTION       = 0,
+    parameter ARRAY            = 0,
+    parameter CLASS_ZEROS      = 0,
+    parameter CLASS_SHARE      = 0,
+    parameter SEED             = 0
 ) (
     input  wire                                        clk_i,
     input  wire                                        srst_ni,
@@ -32,10 +39,14 @@ module ws_mesh #(
     input  wire [ROWS-1:0]                             weight_load_i,
     input  wire [ROWS*ACTIVATION_WIDTH-1:0]            activation_i,
     input  wire [COLUMNS*WEIGHT_WIDTH-1:0]             weight_i,
+    /* verilator lint_off UNUSEDSIGNAL */  // not read without CORRECTION
+    input  wire                                        weight_valid_i,
+    /* verilator lint_on UNUSEDSIGNAL */
     output wire [COLUMNS*(1+CARRY_SAVE)*ACC_WIDTH-1:0] psum_o,
     output wire                                        valid_o
 );
 
+    localparam integer LATENCY = PIPELINE % 2 + PIPELINE / 2;  // registers in the multipliers
     localparam integer PSUM_WIDTH = (1 + CARRY_SAVE) * ACC_WIDTH;
 
     genvar r;
@@ -75,7 +86,36 @@ module ws_mesh #(
                 end
                 if (r == 0) begin : g_top_edge
                     assign weight_above = weight_i[c*WEIGHT_WIDTH+:WEIGHT_WIDTH];
-                    assign psum_above   = {PSUM_WIDTH{1'b0}};
+                    if (CORRECTION != 0) begin : g_correction
+                        wire weight_valid_left;
+                        /* verilator lint_off UNUSEDSIGNAL */  // ends at the right
+                        wire weight_valid;
+                        /* verilator lint_on UNUSEDSIGNAL */
+                        if (c == 0) begin : g_first
+                            assign weight_valid_left = weight_valid_i;
+                        end else begin : g_next
+                            assign weight_valid_left = g_row[0].g_column[c-1].g_top_edge.g_correction.weight_valid;
+                        end
+                        weight_correction #(
+                            .WEIGHT_WIDTH    (WEIGHT_WIDTH),
+                            .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
+                            .ACC_WIDTH       (ACC_WIDTH),
+                            .RECODING        (MULTIPLIER),
+                            .CARRY_SAVE      (CARRY_SAVE),
+                            .ROWS            (ROWS),
+                            .DELAY           (LATENCY)
+                        ) u_correction (
+                            .clk_i       (clk_i),
+                            .weight_i    (weight_above),
+                            .valid_i     (weight_valid_left),
+                            .valid_o     (weight_valid),
+                            .first_i     (load_left),
+                            .swap_i      (swap_left),
+                            .correction_o(psum_above)
+                        );
+                    end else begin : g_zero
+                        assign psum_above = {PSUM_WIDTH{1'b0}};
+                    end
                 end else begin : g_above
                     assign weight_above = g_row[r-1].g_column[c].weight;
                     assign psum_above   = g_row[r-1].g_column[c].psum;
@@ -93,7 +133,13 @@ module ws_mesh #(
                     .ACC_WIDTH       (ACC_WIDTH),
                     .MULTIPLIER      (MULTIPLIER),
                     .PIPELINE        (PIPELINE),
-                    .CARRY_SAVE      (CARRY_SAVE)
+                    .CARRY_SAVE      (CARRY_SAVE),
+                    .RECODED         (RECODED),
+                    .CORRECTION      (CORRECTION),
+                    .ARRAY           (ARRAY),
+                    .CLASS_ZEROS     (CLASS_ZEROS),
+                    .CLASS_SHARE     (CLASS_SHARE),
+                    .SEED            (SEED)
                 ) u_pe (
                     .clk_i        (clk_i),
                     .srst_ni      (srst_ni),

@@ -10,6 +10,8 @@ from components.clock_reset import ClockReset
 from components.scoreboard import Scoreboard
 from models.pe import ELEMENTS, Shape
 
+from halo.arch.systolic.registers import multiplier_registers
+
 Stimulus = Mapping[str, Sequence[int]]
 """Values of every input port, one a cycle, signed; names without the direction suffix."""
 
@@ -26,8 +28,12 @@ class ElementBench:
     def __init__(self, dut: HierarchyObject) -> None:
         names = ("WEIGHT_WIDTH", "ACTIVATION_WIDTH", "ACC_WIDTH", "PIPELINE", "CARRY_SAVE")
         weight, activation, acc, pipeline, carry_save = (int(getattr(dut, name).value) for name in names)
+        corrected = dut._name == "pe_ws" and int(dut.CORRECTION.value)
         self.dut = dut
-        self.shape = Shape(weight, activation, acc, bool(pipeline), bool(carry_save))
+        self.shape = Shape(
+            *(weight, activation, acc, multiplier_registers(pipeline), bool(carry_save)),
+            _text(dut.MULTIPLIER) if corrected else "",
+        )
         self.model = ELEMENTS[dut._name](self.shape)
         self.results = Scoreboard(acc)
         self.control = Scoreboard(1, len(self.model.CONTROL), "control bits")
@@ -97,6 +103,13 @@ class ElementBench:
         self.model.reset()
         self._count = self._played
         self._drive(dict.fromkeys(self._inputs, 0))
+
+
+def _text(parameter: HierarchyObject) -> str:
+    value = parameter.value
+    if not isinstance(value, bytes):  # a vector of characters
+        value = int(value).to_bytes(len(value) // 8, "big")
+    return value.decode()
 
 
 def _packed(values: Iterable[int], width: int) -> int:

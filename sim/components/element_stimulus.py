@@ -69,9 +69,9 @@ def output_stationary(
     first[valid], last[valid] = starts[:-1], starts[1:]
     weight = mixed_operands((count,), shape.weight, generator)
     activation = mixed_operands((count,), shape.activation, generator)
-    # The own result enters the drain register one clock after its last product, two with the pipeline register.
+    # The own result enters the drain register one clock after its last product, later by one for each register.
     own = valid & last
-    for _ in range(1 + shape.pipeline):
+    for _ in range(1 + shape.latency):
         own = _before(own)
     drain_valid = (generator.random(count) < 0.4) & ~own
     coverage.operands("weight", weight[valid], shape.weight)

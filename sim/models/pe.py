@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,13 +13,21 @@ Inputs = Mapping[str, int]
 
 @dataclass(frozen=True)
 class Shape:
-    """Parameters of an element."""
+    """Parameters of an element.
+
+    Attributes:
+        weight, activation, acc: widths.
+        latency: registers in the multiplier.
+        carry_save: sums are two numbers.
+        correction: family whose products lack what depends on the weight alone; empty: they are whole.
+    """
 
     weight: int
     activation: int
     acc: int
-    pipeline: bool
+    latency: int
     carry_save: bool
+    correction: str = ""
 
     def total(self, sums: int) -> int:
         """The number, modulo 2^acc, that sum bits stand for: one number, or a carry above a sum."""
@@ -27,6 +36,26 @@ class Shape:
     def add(self, total: int, product: int) -> int:
         """Modulo 2^acc."""
         return (total + product) & ((1 << self.acc) - 1)
+
+    def product(self, weight: int, activation: int) -> int:
+        """What the multiplier gives."""
+        return weight * activation - self._lacking(weight)
+
+    def _lacking(self, weight: int) -> int:
+        """``CORRECTION`` in ``partial_products.v``."""
+        m, n = self.weight, self.activation
+        if self.correction == "booth_r4":
+            digits = booth_digits(weight, m)
+            return sum(4**k * ((digit < 0) - 2**n * (digit != 0)) for k, digit in enumerate(digits))
+        if self.correction == "baugh_wooley":
+            return 2 ** (m - 1) * (weight < 0) - 2 ** (n - 1) * (weight % 2**m)
+        return 0
+
+
+def booth_digits(weight: int, bits: int) -> list[int]:
+    """Radix-4 digits of -2 to 2 of a signed weight, digit 0 first."""
+    twice = weight << 1  # bit 2k - 1 of the weight stands at 2k
+    return [(twice >> k & 1) + (twice >> k + 1 & 1) - 2 * (twice >> k + 2 & 1) for k in range(0, bits + bits % 2, 2)]
 
 
 class WeightStationary:
@@ -54,12 +83,13 @@ class WeightStationary:
         self._next: int | None = None
         self.result: int | None = None
         self._weight: int | None = 0
-        self._product: int | None = None
+        self._products: deque[int | None] = deque([None] * self.shape.latency)
 
     def clock(self, inputs: Inputs) -> None:
         """A rising edge."""
         computed = self._multiply() if self.control["valid"] else None
-        product, self._product = (self._product, computed) if self.shape.pipeline else (computed, None)
+        self._products.append(computed)
+        product = self._products.popleft()
         self.result = None if product is None else self.shape.add(self.shape.total(inputs["psum"]), product)
         if inputs["swap"]:
             self._weight = self._next
@@ -74,7 +104,7 @@ class WeightStationary:
     def _multiply(self) -> int:
         activation = self.data["activation"]
         assert self._weight is not None and activation is not None, "the bench uses a weight that was never loaded"
-        return self._weight * activation
+        return self.shape.product(self._weight, activation)
 
 
 class OutputStationary:
@@ -95,12 +125,13 @@ class OutputStationary:
         self.data: dict[str, int | None] = dict.fromkeys(self.DATA) | {"weight": 0}
         self._total: int | None = None
         self.result: int | None = None
-        self._product: tuple[int, int, int] | None = None
+        self._products: deque[tuple[int, int, int] | None] = deque([None] * self.shape.latency)
 
     def clock(self, inputs: Inputs) -> None:
         """A rising edge."""
         computed = self._multiply() if self.control["valid"] else None
-        product, self._product = (self._product, computed) if self.shape.pipeline else (computed, None)
+        self._products.append(computed)
+        product = self._products.popleft()
         self.result = self.shape.total(inputs["drain"]) if inputs["drain_valid"] else None
         if product is not None:
             value, first, last = product
@@ -117,7 +148,7 @@ class OutputStationary:
     def _multiply(self) -> tuple[int, int, int]:
         weight, activation, first, last = (self.data[name] for name in ("weight", "activation", "first", "last"))
         assert weight is not None and activation is not None and first is not None and last is not None
-        return weight * activation, first, last
+        return self.shape.product(weight, activation), first, last
 
 
 Element = WeightStationary | OutputStationary

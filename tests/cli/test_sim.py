@@ -83,7 +83,9 @@ def test_wrong_arguments(
 @pytest.mark.parametrize(
     ("bench", "value", "says"),
     [
-        ("pe", "PIPELINE=3", "PIPELINE must be 0 or 1"),
+        ("pe", "PIPELINE=3", "PIPELINE must be 0 or 1 unless MULTIPLIER is booth r4 or baugh wooley"),
+        ("pe", "PIPELINE=4", "PIPELINE must be 0 to 3"),
+        ("pe", "RECODED=1", "RECODED must be 0 unless MULTIPLIER is booth r4"),
         ("pe", "WEIGHT_WIDTH=-4", "WEIGHT_WIDTH must be 2 to 16"),
         ("pe", "ACC_WIDTH=-1", "ACC_WIDTH must be 0 to 65536"),
         ("systolic_ws", "DEPTH=99999999999", "DEPTH must be 0 to 65536"),

@@ -18,6 +18,7 @@ from stream_stalls import STREAMS, stalled
 from halo.arch.systolic.cycle_level import CycleLevel, simulate_os, simulate_ws
 from halo.arch.systolic.loads import OsLoad, StreamStalls, WsLoad, os_loads, ws_loads
 from halo.arch.systolic.os_cycles import OsArray
+from halo.arch.systolic.registers import multiplier_registers
 from halo.arch.systolic.ws_cycles import WsArray
 from halo.flow.runs.assets import sim_folder
 from halo.flow.simulators import benches
@@ -32,6 +33,7 @@ Recorder = Callable[[str, SimulatorName, Values, list[dict[str, Any]]], list[dic
 FAST: Values = {"MULTIPLIER": "behavioural"}
 CASES = 24
 WIDE: Values = {"ACC_WIDTH": 24}
+BOOTH: Values = {"MULTIPLIER": "booth_r4"}
 
 # The models of tests/rtl/test_systolic_ws.py and test_systolic_os.py where there are such.
 WS: tuple[tuple[SimulatorName, Values], ...] = (
@@ -41,6 +43,12 @@ WS: tuple[tuple[SimulatorName, Values], ...] = (
     (
         "verilator",
         {"ROWS": 3, "COLUMNS": 2, "DEPTH": 2, "SWAP_GAP": 1, "CLASS_GAP": 3, "PIPELINE": 1, "CARRY_SAVE": 1} | WIDE,
+    ),
+    (
+        "verilator",
+        {"ROWS": 3, "COLUMNS": 2, "DEPTH": 4, "PIPELINE": 3, "CARRY_SAVE": 1, "RECODED": 1, "CORRECTION": 1}
+        | BOOTH
+        | WIDE,
     ),
     ("icarus", {"ROWS": 3, "COLUMNS": 2, "DEPTH": 6} | WIDE),
     ("icarus", {"ROWS": 2, "COLUMNS": 5, "DEPTH": 6, "SWAP_GAP": 2, "PIPELINE": 1, "CARRY_SAVE": 1} | WIDE),
@@ -54,6 +62,7 @@ OS: tuple[tuple[SimulatorName, Values], ...] = (
         | {"STEP_WIDTH": 4, "CLASS_WIDTH": 1}
         | WIDE,
     ),
+    ("verilator", {"ROWS": 3, "COLUMNS": 2, "PIPELINE": 3, "CARRY_SAVE": 1} | BOOTH | WIDE),
     ("icarus", {"ROWS": 3, "COLUMNS": 2} | WIDE),
     ("icarus", {"ROWS": 1, "COLUMNS": 4, "PIPELINE": 1} | WIDE),
 )
@@ -150,7 +159,7 @@ def test_weight_stationary(recorded: Recorder, simulator: SimulatorName, values:
     }
     rows, columns, depth, weight_bits, activation_bits = sizes.values()
     gaps = int(values.get("SWAP_GAP", 0)), int(values.get("CLASS_GAP", 1))
-    array = WsArray(rows, columns, depth, int(values.get("PIPELINE", 0)), *gaps)
+    array = WsArray(rows, columns, depth, multiplier_registers(int(values.get("PIPELINE", 0))), *gaps)
     cases, models = [], []
     moved: Counter[tuple[str, ...]] = Counter()  # cases in which stalls of these streams changed something
     for number in range(CASES):
@@ -193,7 +202,7 @@ def test_output_stationary(recorded: Recorder, simulator: SimulatorName, values:
     generator = np.random.default_rng(int(values["ROWS"]))
     rows, columns = int(values["ROWS"]), int(values["COLUMNS"])
     step_bits, kinds = int(values.get("STEP_WIDTH", 16)), 1 << int(values.get("CLASS_WIDTH", 2))
-    array = OsArray(rows, columns, int(values.get("PIPELINE", 0)))
+    array = OsArray(rows, columns, multiplier_registers(int(values.get("PIPELINE", 0))))
     cases, models = [], []
     moved: Counter[tuple[str, ...]] = Counter()  # cases in which stalls of these streams changed something
     for number in range(CASES):

@@ -35,6 +35,8 @@ def elements(weight: int, activation: int, acc: int) -> list[Design]:
     if weight > 8:  # what they are made of is seen above
         return found
     found += [("pe_ws", macs | {"MULTIPLIER": family} | form) for family, form in product(FAMILIES, FORMS[::3])]
+    found += [("pe_ws", macs | form) for form in TREE_FORMS]
+    found += [("pe_os", macs | {"MULTIPLIER": "booth_r4", "CARRY_SAVE": n % 2, "PIPELINE": n}) for n in (2, 3)]
     return found + [("pe_os", macs | {"MULTIPLIER": "behavioural"} | form) for form in FORMS]
 
 
@@ -57,6 +59,13 @@ def tensor_core() -> list[Design]:
 FORMS: tuple[Values, ...] = tuple(
     {"PIPELINE": pipeline, "CARRY_SAVE": carry_save} for pipeline in (0, 1) for carry_save in (0, 1)
 )
+TREE_FORMS: tuple[Values, ...] = (
+    *({"MULTIPLIER": "booth_r4", "PIPELINE": n, "CARRY_SAVE": 1, "RECODED": 1, "CORRECTION": 1} for n in range(4)),
+    {"MULTIPLIER": "booth_r4", "PIPELINE": 2, "RECODED": 1, "ARRAY": 8},
+    {"MULTIPLIER": "booth_r4", "CORRECTION": 1, "CLASS_ZEROS": 4, "CLASS_SHARE": 50},
+    {"MULTIPLIER": "baugh_wooley", "PIPELINE": 3, "CARRY_SAVE": 1, "CORRECTION": 1},
+    {"MULTIPLIER": "baugh_wooley", "PIPELINE": 2, "CORRECTION": 1, "SEED": 3},
+)
 SHAPES = ((1, 1), (1, 3), (3, 1), (2, 5), (7, 6))
 DESIGNS: dict[str, list[Design]] = {
     **{str(widths): elements(*widths) for widths in WIDTHS},
@@ -64,11 +73,19 @@ DESIGNS: dict[str, list[Design]] = {
         "systolic_ws",
         {"DEPTH": 1, "CLASS_WIDTH": 1},
         {"DEPTH": 5, "SWAP_GAP": 3, "CLASS_WIDTH": 4},
+        *TREE_FORMS,
+        TREE_FORMS[0] | {"WEIGHT_WIDTH": 7, "ACTIVATION_WIDTH": 4, "ROWS": 1},
+        TREE_FORMS[-1] | {"WEIGHT_WIDTH": 3, "ACTIVATION_WIDTH": 6, "COLUMNS": 1},
         {"CLASS_GAP": 0},
         {"CLASS_GAP": 255, "SWAP_GAP": 2},
         {"WEIGHT_WIDTH": 2, "ACTIVATION_WIDTH": 3, "ACC_WIDTH": 5, "SWAP_GAP": 1},
     ),
-    "systolic_os": arrays("systolic_os", {"STEP_WIDTH": 1, "CLASS_WIDTH": 1}, {"STEP_WIDTH": 32, "CLASS_WIDTH": 4}),
+    "systolic_os": arrays(
+        "systolic_os",
+        {"STEP_WIDTH": 1, "CLASS_WIDTH": 1},
+        {"STEP_WIDTH": 32, "CLASS_WIDTH": 4},
+        {"MULTIPLIER": "booth_r4", "PIPELINE": 3, "CARRY_SAVE": 1},
+    ),
     "tensor_core": tensor_core(),
     "fp16": [("mac_fp16", {}), ("mac_fp16_pipelined", {})],
 }
@@ -81,6 +98,11 @@ BAD: tuple[tuple[str, Values, str], ...] = (
     ("pe_ws", {"MULTIPLIER": "wallace"}, "MULTIPLIER"),
     *((top, {"WEIGHT_WIDTH": 1}, "WEIGHT_WIDTH") for top in ("pe_ws", "pe_os")),
     *((top, {name: 2}, name) for top in ("pe_ws", "pe_os") for name in ("PIPELINE", "CARRY_SAVE")),
+    *((top, {"PIPELINE": n, "MULTIPLIER": "booth_r4"}, "PIPELINE") for top in ("pe_ws", "pe_os") for n in (-1, 4)),
+    *(("pe_ws", {name: 1}, name) for name in ("RECODED", "CORRECTION")),
+    *(("pe_ws", {name: 2, "MULTIPLIER": "booth_r4"}, name) for name in ("RECODED", "CORRECTION")),
+    ("pe_ws", {"CORRECTION": 1, "PIPELINE": 1, "MULTIPLIER": "booth_r4"}, "CORRECTION"),
+    *(("pe_ws", {name: 101, "MULTIPLIER": "booth_r4"}, name) for name in ("ARRAY", "CLASS_SHARE")),
     *((top, {name: 0}, name) for top in ("systolic_ws", "systolic_os") for name in ("ROWS", "COLUMNS", "CLASS_WIDTH")),
     *((top, {"ACC_WIDTH": 15}, "ACC_WIDTH") for top in ("systolic_ws", "systolic_os")),
     ("systolic_ws", {"DEPTH": 0}, "DEPTH"),

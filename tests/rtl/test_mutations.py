@@ -15,12 +15,16 @@ from halo.flow.simulators.benches import BENCHES
 Simulated = Callable[..., SimulationResult]
 
 NARROW = {"WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4, "MULTIPLIER": "behavioural"}
+BOOTH = NARROW | {"MULTIPLIER": "booth_r4", "CARRY_SAVE": 1, "RECODED": 1, "CORRECTION": 1}
 DESIGNS: Mapping[str, Mapping[str, int | str]] = {
     "pe": NARROW | {"ACC_WIDTH": 10},
     "pe pipelined": NARROW | {"ACC_WIDTH": 10, "PIPELINE": 1, "CARRY_SAVE": 1},
     "pe_os": NARROW | {"ACC_WIDTH": 10},
     "pe_os pipelined": NARROW | {"ACC_WIDTH": 10, "PIPELINE": 1, "CARRY_SAVE": 1},
     "systolic_ws": NARROW | {"ROWS": 2, "COLUMNS": 3, "ACC_WIDTH": 8, "DEPTH": 5},
+    "pe booth": BOOTH | {"ACC_WIDTH": 10, "PIPELINE": 3},
+    "pe_os booth": NARROW | {"ACC_WIDTH": 10, "MULTIPLIER": "booth_r4", "PIPELINE": 3, "CARRY_SAVE": 1},
+    "systolic_ws corrected": BOOTH | {"ROWS": 3, "COLUMNS": 2, "ACC_WIDTH": 9, "DEPTH": 5, "PIPELINE": 2},
     "systolic_os": NARROW | {"ROWS": 5, "COLUMNS": 2, "ACC_WIDTH": 9},
     "tensor_core": {"M": 1, "N": 2, "K": 8, "WIDTH": 4, "ACC_WIDTH": 10, "MULTIPLIER": "behavioural"},
     "dp4a": {"WIDTH": 4, "ACC_WIDTH": 12, "MULTIPLIER": "behavioural"},
@@ -53,13 +57,13 @@ class Fault:
 
 FAULTS = (
     # Weight-stationary element.
-    Fault("pe", "pe_ws.v", "if (swap_i) weight_q <= next_q", "if (swap_q) weight_q <= next_q"),
+    Fault("pe", "pe_ws.v", "if (swap_i) weight_q <= weight_d", "if (swap_q) weight_q <= weight_d"),
     Fault("pe", "pe_ws.v", "if (weight_load_i) next_q <= weight_i", "next_q <= weight_i"),
     Fault("pe", "pe_ws.v", "if (weight_load_i) next_q <= weight_i", "if (weight_load_i) next_q <= transport_q"),
     Fault("pe", "pe_ws.v", "if (valid_i) activation_q", "activation_q"),
     Fault("pe", "pe_ws.v", "load_q       <= weight_load_i", "load_q       <= swap_i"),
-    Fault("pe", "pe_ws.v", "weight_q     <= {WEIGHT_WIDTH{1'b0}}", "weight_q     <= next_q"),
-    Fault("pe pipelined", "pe_ws.v", "valid_path[PIPELINE+1]", "valid_path[PIPELINE]"),
+    Fault("pe", "pe_ws.v", "weight_q     <= {HELD_WIDTH{1'b0}}", "weight_q     <= weight_d"),
+    Fault("pe pipelined", "pe_ws.v", "valid_path[LATENCY+1]", "valid_path[LATENCY]"),
     Fault("pe pipelined", "full_adder.v", "(half & c_i)", "(half & ~c_i)"),
     # Output-stationary element.
     Fault("pe_os", "pe_os.v", "if (adding) sum_q <= sum_d", "sum_q <= sum_d"),
@@ -69,6 +73,20 @@ FAULTS = (
     Fault("pe_os", "pe_os.v", "drain_valid_i || (adding && adding_last)", "adding && adding_last"),
     Fault("pe_os", "pe_os.v", "if (!srst_ni) weight_q <= {WEIGHT_WIDTH{1'b0}};\n        else if", "if"),
     Fault("pe_os pipelined", "pe_os.v", "adding_first ? ", "first_q ? "),
+    Fault("pe booth", "pe_ws.v", "LATENCY = PIPELINE % 2 + PIPELINE / 2", "LATENCY = PIPELINE"),
+    Fault("pe booth", "pe_ws.v", ".weight_i(next_q)", ".weight_i(weight_i)"),
+    Fault("pe booth", "partial_products.v", "(digits[3*k] | digits[3*k+1]) & ~partial", "~partial"),
+    Fault("pe_os booth", "pe_os.v", "lasts[LATENCY]", "lasts[LATENCY-1]"),
+    # What the products of a column lack.
+    Fault("systolic_ws corrected", "weight_correction.v", "first ? ZERO : carry_q", "carry_q"),
+    Fault("systolic_ws corrected", "weight_correction.v", "first ? START : sum_q", "first ? ZERO : sum_q"),
+    Fault("systolic_ws corrected", "weight_correction.v", "if (swap) correction_q", "correction_q"),
+    Fault("systolic_ws corrected", "weight_correction.v", "if (valid) begin", "begin"),
+    Fault("systolic_ws corrected", "weight_correction.v", "digits[3*(k/2)+2]", "1'b0"),
+    Fault("systolic_ws corrected", "weight_correction.v", "valid_q <= valid_i", "valid_q <= first_i"),
+    Fault("systolic_ws corrected", "ws_mesh.v", ".DELAY           (LATENCY)", ".DELAY           (LATENCY - 1)"),
+    Fault("systolic_ws corrected", "ws_mesh.v", ".DELAY           (LATENCY)", ".DELAY           (LATENCY + 1)"),
+    Fault("systolic_ws corrected", "systolic_ws.v", "weight_valid_q <= |load", "weight_valid_q <= load[0]"),
     # Weight-stationary array: mesh, skew, weights.
     Fault("systolic_ws", "ws_mesh.v", "g_row[r].g_column[c-1].swap", "swap_i[r]"),
     Fault("systolic_ws", "skew.v", "LANES - 1 - i : i", "i : i"),
@@ -87,11 +105,11 @@ FAULTS = (
     Fault("systolic_ws", "ws_control.v", "(!next_first_q || next_room <= room_q)", "1'b1"),
     Fault("systolic_ws", "ws_control.v", "open_q && activation_valid_i", "open_q"),
     Fault("systolic_ws", "ws_control.v", "&& weights_full_i ", ""),
-    Fault("systolic_ws", "ws_control.v", "end_q   <= next_rows_q == ONE_ROW", "end_q   <= 1'b0"),
+    Fault("systolic_ws", "ws_control.v", "? next_rows_q == ONE_ROW :", "? 1'b0 :"),
     Fault("systolic_ws", "ws_control.v", "LATENCY + 3;", "LATENCY;"),
-    Fault("systolic_ws", "ws_control.v", "slot && end_q && !spare_q[0]", "slot && end_q"),
+    Fault("systolic_ws", "ws_control.v", "slot && end_q && !spare[0]", "slot && end_q"),
     Fault("systolic_ws", "ws_control.v", "next_rows < 32'd4", "next_rows < 32'd3"),
-    Fault("systolic_ws", "ws_control.v", "(started_q && first_q) ?", "started_q ?"),
+    Fault("systolic_ws", "ws_control.v", "next_first_q ? -next_room : {ROOM_BITS{1'b0}}", "-next_room"),
     Fault("systolic_ws", "ws_control.v", "changed_q ? CHANGED : SWAPPED", "SWAPPED"),
     Fault("systolic_ws", "ws_control.v", "if (start) changed_q <= 1'b0", "if (!srst_ni) changed_q <= 1'b0"),
     Fault("systolic_ws", "ws_control.v", "rows_q} == TWO_ROWS", "rows_q} == 1"),
@@ -105,8 +123,8 @@ FAULTS = (
     Fault("systolic_ws", "weight_loader.v", "= !full_q && srst_ni", "= !full_q"),
     Fault("systolic_ws", "weight_loader.v", "load_o  = take ?", "load_o  = valid_i ?"),
     Fault("systolic_ws", "result_store.v", "assign tvalid_o = tvalid_q", "assign tvalid_o = tvalid_q && tready_i"),
-    Fault("systolic_ws", "result_store.v", "(write_q == END) ? {INDEX_BITS{1'b0}} : ", ""),
-    Fault("systolic_ws", "result_store.v", "(read_q == END) ? {INDEX_BITS{1'b0}} : ", ""),
+    Fault("systolic_ws", "result_store.v", "write_q <= write_next", "write_q <= write_q + 1'b1"),
+    Fault("systolic_ws", "result_store.v", "read_q <= read_next", "read_q <= read_q + 1'b1"),
     # What a reset leaves behind.
     Fault("systolic_ws", "weight_loader.v", "row_q  <= FIRST_ROW", "if (row_q[0] === 1'bx) row_q <= FIRST_ROW"),
     Fault("systolic_ws", "weight_loader.v", "full_q <= 1'b0;", "if (full_q === 1'bx) full_q <= 1'b0;"),
@@ -196,7 +214,9 @@ FAULTS = (
     Fault("systolic_os", "os_control.v", "if (!srst_ni) slot_q", "if (slot_q === 1'bx) slot_q"),
     Fault("systolic_os", "systolic_os.v", "clear ? {ACTIVATION_WIDTH{1'b0}} : ", ""),
     Fault("systolic_os", "systolic_os.v", "clear ? {COLUMNS * WEIGHT_WIDTH{1'b0}} : ", ""),
-    Fault("systolic_os", "result_store.v", "(read_q == END)", "(read_q == END - NEXT)"),
+    Fault(
+        "systolic_os", "result_store.v", ".END  (DEPTH - 1)\n    ) u_read_next", ".END  (DEPTH - 2)\n    ) u_read_next"
+    ),
     Fault("systolic_os", "result_store.v", "(!fetched_q || move)", "1'b1"),
     Fault("systolic_os", "memory_1r1w.v", "if (read_i) read_data_q", "read_data_q"),
     # Tensor core.

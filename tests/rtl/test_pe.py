@@ -46,6 +46,37 @@ def test_every_multiplier(simulated: Simulated, bench: str, family: str) -> None
         require_clean(bench, simulated(bench, "icarus", parameters_of(family, width, extra, extra)))
 
 
+FORMS: tuple[tuple[str, dict[str, int | str]], ...] = (
+    ("booth_r4", {"PIPELINE": 3, "CARRY_SAVE": 1, "ARRAY": 8}),
+    ("booth_r4", {"PIPELINE": 2, "CARRY_SAVE": 0, "WEIGHT_WIDTH": 5}),
+    ("baugh_wooley", {"PIPELINE": 3, "CARRY_SAVE": 0, "CLASS_ZEROS": 2, "CLASS_SHARE": 50}),
+    ("baugh_wooley", {"PIPELINE": 2, "CARRY_SAVE": 1, "SEED": 7}),
+)
+"""Of the families with a compressor tree."""
+WEIGHT_STATIONARY: tuple[tuple[str, dict[str, int | str]], ...] = (
+    ("booth_r4", {"RECODED": 1}),
+    ("booth_r4", {"RECODED": 1, "PIPELINE": 1}),
+    ("booth_r4", {"CORRECTION": 1, "WEIGHT_WIDTH": 7, "ACTIVATION_WIDTH": 3}),
+    ("booth_r4", {"RECODED": 1, "CORRECTION": 1, "PIPELINE": 3, "CARRY_SAVE": 1}),
+    ("baugh_wooley", {"CORRECTION": 1, "PIPELINE": 1, "CARRY_SAVE": 1, "WEIGHT_WIDTH": 3}),
+    ("baugh_wooley", {"CORRECTION": 1, "PIPELINE": 2, "ACTIVATION_WIDTH": 4, "SEED": 3}),
+)
+"""Of the same in ``pe_ws``, whose weight may be recoded and whose products may lack what depends on it alone."""
+
+
+@pytest.mark.tools
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bench", "family", "values"),
+    [*((bench, *form) for bench in ELEMENTS for form in FORMS), *(("pe", *form) for form in WEIGHT_STATIONARY)],
+    ids=str,
+)
+def test_registers_in_the_multiplier_and_weights_apart(
+    simulated: Simulated, bench: str, family: str, values: dict[str, int | str]
+) -> None:
+    require_clean(bench, simulated(bench, "icarus", parameters_of(family, 8, 0, 0) | values))
+
+
 @pytest.mark.tools
 @pytest.mark.slow
 @pytest.mark.parametrize(("bench", "family"), [(ELEMENTS[n % 2], family) for n, family in enumerate(FAMILIES)], ids=str)

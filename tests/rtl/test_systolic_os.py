@@ -55,6 +55,8 @@ VARIANTS = (
     shape(2, 3, PIPELINE=0, CARRY_SAVE=1, **NARROW),
     shape(3, 4, PIPELINE=1, CARRY_SAVE=1, WEIGHT_WIDTH=4, ACTIVATION_WIDTH=8, STEP_WIDTH=4, CLASS_WIDTH=1),
     shape(1, 7, PIPELINE=1, CARRY_SAVE=0, ACC_WIDTH=16, STEP_WIDTH=2),
+    shape(3, 2, PIPELINE=3, CARRY_SAVE=1, MULTIPLIER="booth_r4", ARRAY=8, **NARROW),
+    shape(2, 3, PIPELINE=2, CARRY_SAVE=0, MULTIPLIER="baugh_wooley", SEED=5, **NARROW),
 )
 FAMILIES = tuple(shape(2, 2, MULTIPLIER=family, **NARROW) for family in ("csa_array", "booth_r4", "sign_magnitude"))
 

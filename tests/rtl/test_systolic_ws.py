@@ -24,6 +24,7 @@ ARRAYS = (
 )
 WIDTHS = {4: 8, 8: 20}  # of the accumulator; the narrow one wraps around
 FAST: Values = {"MULTIPLIER": "behavioural"}
+BOOTH: Values = {"MULTIPLIER": "booth_r4", "WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4, "ACC_WIDTH": 10}
 VARIANTS: tuple[Values, ...] = (
     {"PIPELINE": 1},
     {"CARRY_SAVE": 1},
@@ -40,6 +41,14 @@ VARIANTS: tuple[Values, ...] = (
     {"WEIGHT_WIDTH": 3, "ACTIVATION_WIDTH": 11, "ACC_WIDTH": 64},
     {"MULTIPLIER": "csa_array", "ROWS": 2, "COLUMNS": 2},
     {"MULTIPLIER": "csa_array", "ROWS": 2, "COLUMNS": 2, "PIPELINE": 1, "CARRY_SAVE": 1},
+    BOOTH | {"PIPELINE": 2, "RECODED": 1},
+    BOOTH | {"CORRECTION": 1},
+    BOOTH | {"CORRECTION": 1, "CARRY_SAVE": 1, "ROWS": 1},
+    BOOTH | {"CORRECTION": 1, "CARRY_SAVE": 1, "ROWS": 1, "PIPELINE": 3, "RECODED": 1, "DEPTH": 2},
+    BOOTH | {"CORRECTION": 1, "CARRY_SAVE": 1, "PIPELINE": 1, "SWAP_GAP": 2, "WEIGHT_WIDTH": 5},
+    BOOTH | {"CORRECTION": 1, "CARRY_SAVE": 1, "PIPELINE": 3, "RECODED": 1, "ROWS": 5, "ARRAY": 8},
+    BOOTH | {"MULTIPLIER": "baugh_wooley", "CORRECTION": 1, "CARRY_SAVE": 1, "PIPELINE": 3, "WEIGHT_WIDTH": 3},
+    BOOTH | {"MULTIPLIER": "baugh_wooley", "CORRECTION": 1, "PIPELINE": 2, "CLASS_GAP": 2, "ACTIVATION_WIDTH": 3},
 )
 
 

@@ -41,7 +41,7 @@ class SystolicArch:
         parameters: the file, with the source of each number.
         rows, columns: elements.
         dataflow: ``ws`` weight-stationary, ``os`` output-stationary.
-        pipeline: 1 with a register between multiplier and adder.
+        pipeline: registers in the multiplier of an element, 0 to 2.
         swap_gap, class_gap: idle slots before a tile and after a change of the clock, see ``WsArray``.
         accumulator_bytes: of partial sums, one half filling while the other leaves.
         weight_bytes, activation_bytes: of the buffers in front of the array.

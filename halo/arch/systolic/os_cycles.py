@@ -21,7 +21,7 @@ class OsArray:
 
     Attributes:
         rows, columns: elements, 1 or more each.
-        pipeline: 1 with a register between multiplier and adder.
+        pipeline: registers in the multiplier of an element, 0 to 2.
     """
 
     rows: int

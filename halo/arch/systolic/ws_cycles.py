@@ -25,7 +25,7 @@ class WsArray:
     Attributes:
         rows, columns: elements, 1 or more each.
         depth: rows of the longest tile.
-        pipeline: 1 with a register between multiplier and adder.
+        pipeline: registers in the multiplier of an element, 0 to 2.
         swap_gap: idle slots between a swap of weights and the first activation; 0: they go together.
         class_gap: the least of these slots for the first tile after a change of the clock.
     """

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from halo.arch.systolic.registers import multiplier_registers
 from halo.characterization.design import IDEAL_WIRES, port_conditions
 from halo.errors import HaloError
 from halo.flow.gate_level.weight_streams import Shape, Stream
@@ -46,6 +47,10 @@ DEFAULTS: dict[str, int | str] = {
     "MULTIPLIER": "csa_array",
     "PIPELINE": 0,
     "CARRY_SAVE": 0,
+    "ARRAY": 0,
+    "CLASS_ZEROS": 0,
+    "CLASS_SHARE": 0,
+    "SEED": 0,
 }
 SIZES: dict[str, int | str] = {"ROWS": 2, "COLUMNS": 2}
 OPERAND_BITS = 8
@@ -171,7 +176,7 @@ def array_spec(bench: str, parameters: Mapping[str, int | str]) -> ArraySpec:
         weight_bits=numbers["WEIGHT_WIDTH"],
         activation_bits=numbers["ACTIVATION_WIDTH"],
         sum_bits=numbers["ACC_WIDTH"],
-        pipeline=numbers["PIPELINE"],
+        pipeline=multiplier_registers(numbers["PIPELINE"]),
         carry_save=numbers["CARRY_SAVE"],
         element=bench == "pe",
     )

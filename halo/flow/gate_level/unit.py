@@ -53,7 +53,7 @@ class GateUnit:
         recording: of all of its ports.
         rows, columns: of elements; 0 in a unit without frequency classes.
         weight_bits, activation_bits: widths of operands.
-        pipeline: 1 with a register between multiplier and adder.
+        pipeline: registers in the multiplier of an element, 0 to 2.
     """
 
     gates: CutGates

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from halo.arch.systolic.registers import multiplier_registers
 from halo.characterization.encoding import Encoding
 from halo.errors import HaloError
 from halo.flow.gate_level.array import DEFAULTS, OPERAND_BITS, CutGates, build_array, cut_gates
@@ -151,7 +152,7 @@ class UnitProof:
         weight = number.get("WEIGHT_WIDTH") or number["WIDTH"]
         activation = number.get("ACTIVATION_WIDTH") or number["WIDTH"]
         sizes = (number["ROWS"], number["COLUMNS"]) if self.has_classes else (0, 0)
-        return GateUnit(gates, recording, *sizes, weight, activation, number.get("PIPELINE", 0))
+        return GateUnit(gates, recording, *sizes, weight, activation, multiplier_registers(number.get("PIPELINE", 0)))
 
     def require_gap(self, clocks: UnitClocks) -> None:
         """A weight of another class must have left the elements of ``systolic_ws`` before the first activation.

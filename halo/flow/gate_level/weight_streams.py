@@ -2,9 +2,9 @@
 """Clock-by-clock stimulus of weight-stationary elements and meshes, and the sums that they must give.
 
 An element is a mesh of one row and one column whose partial sum comes from a port. A *slot* is one clock at the corner
-element (0, 0): the slot's activation of row r enters r clocks later, and its sum leaves column c after R + c + 1 clocks
-(one more with a pipeline register). Row r of the next tile's weights enters column c with the r + c-th clock of a load
-and is taken over by the load enable of row r; a swap makes it the weight in use.
+element (0, 0): the slot's activation of row r enters r clocks later, and its sum leaves column c after R + c + 1
+clocks, one more for each register in a multiplier. Row r of the next tile's weights enters column c with the r + c-th
+clock of a load and is taken over by the load enable of row r; a swap makes it the weight in use.
 
 Tests: tests/flow/gate_level/test_clocked_designs.py.
 """
@@ -33,7 +33,7 @@ class Shape:
     Attributes:
         rows, columns: of the mesh; 1 and 1 for an element.
         weight_bits, activation_bits, sum_bits: widths; partial sums wrap around.
-        pipeline: 1 with a register between multiplier and adder.
+        pipeline: registers in the multiplier of an element, 0 to 2.
         carry_save: 1 where partial sums travel as {carry, sum}.
         element: a single element with a partial-sum port.
     """
@@ -133,6 +133,7 @@ def stream(shape: Shape, tiles: Sequence[Tile], seed: int, noise: Sequence[int] 
     valid = np.zeros(length, np.int64)
     swap = np.zeros(length, np.int64)
     load = np.zeros((length, rows), np.int64)
+    weight_valid = np.zeros(length, np.int64)
     low = 1 << shape.weight_bits
     weight = generator.choice(np.array(range(low) if noise is None else list(noise)), (length, columns))
     products = np.zeros((length, columns), np.int64)
@@ -146,6 +147,7 @@ def stream(shape: Shape, tiles: Sequence[Tile], seed: int, noise: Sequence[int] 
         begin = swapped - shape.load_clocks
         for r in range(rows):
             load[begin + 2 * r, r] = 1
+            weight_valid[begin + r] = 1
             for c in range(columns):
                 weight[begin + r + c, c] = tile.weights[r, c]
         if shape.element:
@@ -167,13 +169,15 @@ def stream(shape: Shape, tiles: Sequence[Tile], seed: int, noise: Sequence[int] 
     }
     if shape.element:
         ports["psum_i"] = psum[:, None]
+    else:
+        ports["weight_valid_i"] = weight_valid[:, None]
     sums = np.stack([_later(products[:, c], shape.latency + c) for c in range(columns)], axis=1)
     known = np.stack([_later(valid, shape.latency + c) for c in range(columns)], axis=1).astype(np.bool_)
     judged = np.ones(length, np.bool_)
     if shape.element:
         judged[:-1] = known[1:, 0]
-        if shape.pipeline:  # the product's register as well: it takes what is a sum one clock later
-            judged[:-2] &= known[2:, 0]
+        for n in range(2, shape.pipeline + 2):  # registers in the multiplier take what is a sum n clocks later
+            judged[:-n] &= known[n:, 0]
     else:
         for tile, swapped, first in zip(tiles, swaps, slots, strict=True):
             if tile.gap or not len(tile.activations):

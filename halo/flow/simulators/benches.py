@@ -138,10 +138,18 @@ _WIDTHS = (*_OPERANDS, Parameter("ACC_WIDTH", 24, "bits of a partial sum: the pr
 _MULTIPLIER = Parameter("MULTIPLIER", FAMILIES[0], "family of the multiplier", FAMILIES, names_module=True)
 _DATAPATH = (
     _MULTIPLIER,
-    Parameter("PIPELINE", 0, "registers: 1 of the product, 2 of the partial products, 3 of both"),
-    Parameter("CARRY_SAVE", 0, "1: partial sums travel as sum and carry"),
+    Parameter("PIPELINE", 0, "registers: 1 of the product, 2 of the partial products, 3 of both", most=3),
+    Parameter("CARRY_SAVE", 0, "1: partial sums travel as sum and carry", most=1),
+    Parameter("ARRAY", 0, "rows of partial products: 0 in a tree, else one so many quarters of an XOR later", most=15),
+    Parameter("CLASS_ZEROS", 0, "trailing zeros of the weights that should be fast", most=16),
+    Parameter("CLASS_SHARE", 0, "0 to 100: how much these weights count against all", most=100),
+    Parameter("SEED", 0, "another order of equal rows"),
 )
-_ELEMENT = (*_WIDTHS, *_DATAPATH)
+_WEIGHT_STATIONARY = (
+    *_DATAPATH,
+    Parameter("RECODED", 0, "1: the weight in use is held as Booth digits", most=1),
+    Parameter("CORRECTION", 0, "1: products lack what depends on the weight alone", most=1),
+)
 
 _DOT_PRODUCT = (
     Parameter("WIDTH", 8, "bits of the operands, 2 to 8"),
@@ -181,7 +189,7 @@ BENCHES: dict[str, Bench] = {
             toplevel="pe_ws",
             module="tb_pe",
             rtl=("mac", "pe"),
-            parameters=_ELEMENT,
+            parameters=(*_WIDTHS, *_WEIGHT_STATIONARY),
         ),
         Bench(
             name="pe_os",
@@ -189,7 +197,7 @@ BENCHES: dict[str, Bench] = {
             toplevel="pe_os",
             module="tb_pe",
             rtl=("mac", "pe"),
-            parameters=_ELEMENT,
+            parameters=(*_WIDTHS, *_DATAPATH),
         ),
         Bench(
             name="systolic_ws",
@@ -202,7 +210,7 @@ BENCHES: dict[str, Bench] = {
                 Parameter("COLUMNS", 3, "columns of elements"),
                 *_OPERANDS,
                 Parameter("ACC_WIDTH", 18, "bits of a partial sum: the product's to 64"),
-                *_DATAPATH,
+                *_WEIGHT_STATIONARY,
                 Parameter("DEPTH", 11, "rows of activations of the longest tile"),
                 Parameter("CLASS_WIDTH", 2, "bits of a frequency class, 1 or more"),
                 Parameter("SWAP_GAP", 0, "idle slots between a swap of weights and the first activation"),
