@@ -13,6 +13,7 @@ import tomllib
 import venv
 import zipfile
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,8 @@ def test_every_package_imported_is_declared() -> None:
             elif isinstance(node, ast.ImportFrom):
                 modules.add((node.module or "").split(".")[0])
     needed = {name for name in modules if name not in sys.stdlib_module_names and name != "halo"}
-    requirements = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["torch"]
+    extras = (PROJECT["optional-dependencies"][name] for name in ("torch", "explore", "dask"))
+    requirements = [*PROJECT["dependencies"], *chain.from_iterable(extras)]
     declared = {re.split(r"[<>=\[ ]", text)[0].replace("-", "_") for text in requirements}
     homes = metadata.packages_distributions()
     for name in needed:
