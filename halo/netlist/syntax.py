@@ -60,6 +60,7 @@ _KEYWORDS = (
     | {"module", "endmodule", "assign", "supply0", "supply1", "signed", "unsigned", "macromodule"}
 )
 # SystemVerilog's keywords stay legal names: a netlist is Verilog, and has nets called `bit` or `final`.
+_OPERAND = "a net, a constant or a concatenation"
 _OPERATORS = frozenset("~&|^+-*/%?<>!=")
 _DIGIT_BITS = {"b": 1, "o": 3, "h": 4}
 MAX_BITS = 1 << 20
@@ -197,21 +198,30 @@ class _Parser:
         if kind in ("name", "directive", "system") and (
             text in _BEHAVIOUR or text in _SYSTEMVERILOG or kind == "system"
         ):
-            raise self.tokens.error(f"behavioural construct '{text}' in a gate netlist", self.at, _RTL_FIX)
+            raise self.tokens.error(f"behavioural construct '{text}' in a gate netlist", self.at, self.behaviour_fix())
         if kind == "name" and text in _MODELS:
             raise self.tokens.error(f"'{text}' in a gate netlist", self.at, _MODEL_FIX)
         if kind == "name" and text in _GATE_PRIMITIVES:
             raise self.tokens.error(
                 f"gate primitive '{text}', which no library times, in a gate netlist", self.at, _RTL_FIX
             )
-        if kind == "punct" and text in _OPERATORS:
-            raise self.tokens.error(f"operator '{text}' in a gate netlist", self.at, _RTL_FIX)
+        if kind == "punct" and (text in _OPERATORS or (text == "(" and expected == _OPERAND)):
+            raise self.tokens.error(f"operator '{text}' in a gate netlist", self.at, self.behaviour_fix())
         if kind == "end" and self.inside:
             raise self.tokens.error(
                 f"the file ends inside module {self.inside}", self.at, "The netlist is truncated: write it again."
             )
         found = "end of file" if kind == "end" else f"'{text}'"
         raise self.tokens.error(f"syntax error: found {found}, expected {expected}", self.at)
+
+    def behaviour_fix(self) -> str:
+        """What to do about behaviour: a module that others instantiate may model a cell under a name of its own."""
+        if not self.inside or self.texts.count(self.inside) < 2:
+            return _RTL_FIX
+        return (
+            f"If {self.inside} models a library cell, call it and its instances by that cell's name: its contents are "
+            "then left out. If this is RTL, give it as FILE.v (it is then synthesized), not as --netlist."
+        )
 
     def name(self, what: str) -> str:
         kind, text = self.kinds[self.at], self.texts[self.at]
@@ -250,7 +260,7 @@ class _Parser:
             constant = self.number(self.texts[self.at], line)
             self.at += 1
             return constant
-        name = self.name("a net, a constant or a concatenation")
+        name = self.name(_OPERAND)
         if not self.take("["):
             return Ref(name, None, None, line)
         msb = lsb = self.integer("an integer bit index")
