@@ -33,6 +33,7 @@ class Roles:
         weight_encoding, activation_encoding: how values are stored in the bits of the port; as declared.
         accumulator_bits, output_bits: widths; 0 for no accumulator.
         words: words that a partial sum has, in the accumulator and in the output; their total is the sum.
+        lanes: 2: weight and activation are pairs {high, low} of half the width, whose products are added.
         offsets: K by the weight's value where the output is accumulator + weight x activation + K(weight); empty: none.
         tie: inputs held constant, to their value: given ones and resets.
         drawn: inputs that take seeded random values: ``random`` ones keep theirs through a transition, ``any`` change
@@ -54,6 +55,7 @@ class Roles:
     assumptions: tuple[str, ...] = ()
     drawn: dict[str, str] = field(default_factory=dict)
     words: int = 1
+    lanes: int = 1
     offsets: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -97,6 +99,7 @@ class Roles:
             "ties": dict(self.tie),
             "drawn": dict(self.drawn),
             "words": self.words,
+            "lanes": self.lanes,
             "offsets": {str(weight): offset for weight, offset in self.offsets.items()},
         }
 
@@ -133,6 +136,7 @@ class Roles:
             tie={str(port): int(value) for port, value in values["ties"].items()},
             drawn={str(port): str(how) for port, how in values.get("drawn", {}).items()},
             words=int(values.get("words", 1)),
+            lanes=int(values.get("lanes", 1)),
             offsets={int(weight): int(offset) for weight, offset in values.get("offsets", {}).items()},
         )
 

@@ -3,7 +3,7 @@
 
 Netlists seldom keep ``signed``, and RTL often declares plain vectors for two's-complement operands, so the function
 is asked: which reading of the operand bits makes output = weight x activation (+ accumulator)? Sums of several words,
-and those that lack a term of the weight alone, are told by ``halo.characterization.sum_form``.
+those that lack a term of the weight alone, and pairs of weights are told by ``halo.characterization.sum_form``.
 
 Tests: tests/characterization/test_interface_and_signedness.py.
 """
@@ -92,6 +92,7 @@ def observe_signedness(circuit: Circuit, roles: Roles, told: Collection[str] = (
             roles = replace(
                 roles,
                 words=form.words,
+                lanes=form.lanes,
                 offsets=dict(form.offsets),
                 assumptions=(*roles.assumptions, *form.said(roles)),
             )

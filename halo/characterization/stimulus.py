@@ -245,7 +245,7 @@ def made_by_gates(roles: Roles) -> bool:
 
     The sum must be one that the next row can take.
     """
-    return (roles.words > 1 or bool(roles.offsets)) and roles.accumulator_bits == roles.output_bits
+    return (roles.words > 1 or roles.lanes > 1 or bool(roles.offsets)) and roles.accumulator_bits == roles.output_bits
 
 
 def gate_columns(

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forms of a sum that leave work to the edge of an array's column: several words, and a term of the weight left out.
+"""Forms of a sum beyond partial sum + weight x activation: several words, a term of the weight left out, pairs.
 
 Carry-save sums are {carry, sum}, words that add up to the sum. What depends on the weight alone may be left out, so
-that the output is psum + weight * activation + K(weight), and the K of a column are added once. Which form a design has
-is seen from what its gates compute, for every weight.
+that the output is psum + weight * activation + K(weight), and the K of a column are added once. An element may take a
+pair of weights of half the width, each with an activation of its own, and add both products. Which form a design has is
+seen from what its gates compute, for every weight.
 
 Tests: tests/characterization/test_sum_form.py.
 """
@@ -40,6 +41,7 @@ class SumForm:
     Attributes:
         signs: how weight and activation are read.
         words: words of the output, and of the partial sum.
+        lanes: 2: the operands are pairs {high, low} of half the width, whose products are added; 1: they are not.
         offsets: K of each weight that was played, by the weight's value, between -2^(n-1) and 2^(n-1) for words of n
             bits; empty: 0 for all.
         weights, activations: how many were played, each weight with as many activations.
@@ -47,6 +49,7 @@ class SumForm:
 
     signs: Signs
     words: int
+    lanes: int
     offsets: Mapping[int, int]
     weights: int
     activations: int
@@ -56,6 +59,12 @@ class SumForm:
         bits = roles.output_bits // self.words
         played = f"seen from the gates for {self.weights:,} weights with {self.activations:,} activations each"
         found = []
+        if self.lanes > 1:
+            halves = f"{roles.weight_bits // 2} and {roles.activation_bits // 2} bits"
+            found.append(
+                f"{roles.weight} and {roles.activation} are pairs {{high, low}} of {halves}, and {roles.output} is "
+                f"the sum of both products, {played}: a weight stands for its bits, and its energy is that of two MACs"
+            )
         if self.words > 1:
             ports = f"{roles.output} is" if roles.accumulator is None else f"{roles.accumulator} and {roles.output} are"
             found.append(f"{ports} {self.words} words of {bits} bits that add up to the sum, {played}")
@@ -63,7 +72,8 @@ class SumForm:
             shown = [w for w in (1, -1, 3, max(self.offsets), min(self.offsets)) if self.offsets.get(w)][:4]
             terms = ", ".join(f"K({w}) = {self.offsets[w]:,}" for w in dict.fromkeys(shown or list(self.offsets)[:4]))
             partial = "" if roles.accumulator is None else f"{roles.accumulator} + "
-            formula = f"{partial}{roles.weight} x {roles.activation} + K({roles.weight})"
+            product = f"{roles.weight} x {roles.activation}" if self.lanes == 1 else "both products"
+            formula = f"{partial}{product} + K({roles.weight})"
             found.append(
                 f"{roles.output} is {formula}, where K depends on the weight alone, {played}: {terms}; run.json has all"
             )
@@ -87,10 +97,24 @@ def find_sum_form(circuit: Circuit, roles: Roles, readings: Sequence[Signs]) -> 
         if roles.activation_bits <= _ENUMERATED
         else _some(roles.activation_bits, _ACTIVATIONS, generator)
     )
-    form = _played(circuit, roles, few, activations, readings, _word_counts(roles), generator)
+    open_ = [(1, signs) for signs in readings]
+    if roles.weight_bits % 2 == 0 and roles.activation_bits % 2 == 0:
+        open_.append((2, (True, True)))
+    form = _played(circuit, roles, few, activations, open_, _word_counts(roles), generator)
     if form is None:
         return None
-    return _played(circuit, roles, patterns, activations, [form.signs], [form.words], generator)
+    return _played(circuit, roles, patterns, activations, [(form.lanes, form.signs)], [form.words], generator)
+
+
+def products(roles: Roles, weights: I64, activations: I64, signs: Signs, lanes: int) -> I64:
+    """Weight x activation of bit patterns, or the sum of the products of pairs: int64, as its arguments."""
+    bits, other_bits = roles.weight_bits // lanes, roles.activation_bits // lanes
+    total = np.zeros(len(weights), np.int64)
+    for lane in range(lanes):
+        weight = weights >> lane * bits & (1 << bits) - 1
+        activation = activations >> lane * other_bits & (1 << other_bits) - 1
+        total += _read(weight, bits, signs[0]) * _read(activation, other_bits, signs[1])
+    return total
 
 
 def one_step(circuit: Circuit, fixed: Mapping[int, U8]) -> dict[int, U8]:
@@ -135,15 +159,15 @@ def _played(
     roles: Roles,
     patterns: I64,
     activations: I64,
-    readings: Sequence[Signs],
+    readings: Sequence[tuple[int, Signs]],
     words: Sequence[int],
     generator: np.random.Generator,
 ) -> SumForm | None:
-    """The first form that fits what the gates make of some weights with some activations each."""
-    open_: dict[tuple[int, Signs, bool], list[I64]] = {
-        (count, signs, signed): []
+    """The first form, of some lanes and signs, that fits what the gates make of weights with some activations each."""
+    open_: dict[tuple[int, int, Signs, bool], list[I64]] = {
+        (count, lanes, signs, signed): []
+        for lanes, signs in readings
         for count in words
-        for signs in readings
         for signed in ((False, True) if 0 < roles.accumulator_bits < roles.output_bits else (False,))
     }
     rows = max(1, _LANES // len(activations))
@@ -155,9 +179,9 @@ def _played(
         if seen is None:
             return None
         for key in list(open_):
-            count, signs, signed = key
+            count, lanes, signs, signed = key
             bits = min(roles.output_bits // count, _MOST_BITS)
-            product = _read(weights, roles.weight_bits, signs[0]) * _read(moved, roles.activation_bits, signs[1])
+            product = products(roles, weights, moved, signs, lanes)
             rest = _total(seen, count, bits, False) - product - _total(sums, count, bits, signed)
             rest = (rest & ((1 << bits) - 1)).reshape(-1, len(activations))
             if np.all(rest == rest[:, :1]):
@@ -166,12 +190,12 @@ def _played(
                 del open_[key]
         if not open_:
             return None
-    (count, signs, _), found = next(iter(open_.items()))
+    (count, lanes, signs, _), found = next(iter(open_.items()))
     constants = np.concatenate(found)
     values = _read(patterns, roles.weight_bits, signs[0])
     order = np.argsort(values)
     offsets = dict(zip(values[order].tolist(), constants[order].tolist(), strict=True)) if np.any(constants) else {}
-    return SumForm(signs, count, offsets, len(patterns), len(activations))
+    return SumForm(signs, count, lanes, offsets, len(patterns), len(activations))
 
 
 def _output(circuit: Circuit, roles: Roles, weights: I64, activations: I64, sums: U8) -> U8 | None:

@@ -7,7 +7,8 @@
 // WEIGHT_WIDTH, ACTIVATION_WIDTH   m and n, 2 to 16 bits each
 // ACC_WIDTH      m + n to 64 bits
 // RECODING       "booth_r4" or "baugh_wooley", see partial_products
-// RECODED        1: weight_i holds the digits of booth_recode
+// LANES          2: two products are added, see partial_products (booth_r4); 1: one
+// RECODED        1: weight_i holds the digits of booth_recode, or booth_recode_lanes
 // CORRECTION     1: leave out what depends on the weight alone, see partial_products; a product that is not added to
 //                anything is a number of m + n + 1 bits, not negative
 // ADDEND         words of the partial sum: 0 (none), 1, or 2: {carry, sum}, two numbers that add up to it
@@ -19,6 +20,7 @@
 // CLASS_SHARE    0 to 100: how much they count against all weights, see compressor_tree
 // SEED           see compressor_tree
 // clk_i          for PIPELINE
+// weight_i, activation_i   operands, see partial_products
 `default_nettype none
 
 module carry_save_mac #(
@@ -26,6 +28,7 @@ module carry_save_mac #(
     parameter ACTIVATION_WIDTH = 8,
     parameter ACC_WIDTH        = 24,
     parameter RECODING         = "booth_r4",
+    parameter LANES            = 1,
     parameter RECODED          = 0,
     parameter CORRECTION       = 0,
     parameter ADDEND           = 1,
@@ -37,21 +40,22 @@ module carry_save_mac #(
     parameter SEED             = 0
 ) (
     /* verilator lint_off UNUSEDSIGNAL */  // not read without PIPELINE, without ADDEND
-    input  wire                                                                    clk_i,
-    input  wire [(ADDEND > 1 ? 2 : 1)*ACC_WIDTH-1:0]                               psum_i,
+    input  wire                                                                                clk_i,
+    input  wire [(ADDEND > 1 ? 2 : 1)*ACC_WIDTH-1:0]                                           psum_i,
     /* verilator lint_on UNUSEDSIGNAL */
-    input  wire [(RECODED != 0 ? 3 * ((WEIGHT_WIDTH + 1) / 2) : WEIGHT_WIDTH)-1:0] weight_i,
-    input  wire [ACTIVATION_WIDTH-1:0]                                             activation_i,
-    output wire [SUM*ACC_WIDTH-1:0]                                                psum_o
+    input  wire [(RECODED != 0 ? 3 * ((WEIGHT_WIDTH + 1) / 2) : WEIGHT_WIDTH + LANES - 1)-1:0] weight_i,
+    input  wire [LANES*ACTIVATION_WIDTH+(LANES-1)*(WEIGHT_WIDTH/2)-1:0]                        activation_i,
+    output wire [SUM*ACC_WIDTH-1:0]                                                            psum_o
 );
 
     /* verilator lint_off WIDTHEXPAND */  // names of different lengths are compared
     localparam integer BOOTH = (RECODING == "booth_r4") ? 1 : 0;
     /* verilator lint_on WIDTHEXPAND */
     localparam integer DIGITS = (BOOTH != 0) ? (WEIGHT_WIDTH + 1) / 2 : WEIGHT_WIDTH;
-    localparam integer STEP = 1 + BOOTH;  // columns from one row to the next
-    localparam integer ROW_WIDTH = ACTIVATION_WIDTH + BOOTH;
-    localparam integer ROWS = DIGITS + ((BOOTH != 0 && CORRECTION == 0) ? 1 : 0);
+    localparam integer LANE_DIGITS = DIGITS / LANES;
+    localparam integer STEP = 1 + BOOTH;  // columns from one row of a lane to the next
+    localparam integer HIGH_WIDTH = ACTIVATION_WIDTH + ((LANES > 1) ? WEIGHT_WIDTH / 2 : 0);  // of the last lane
+    localparam integer ROWS = DIGITS + ((BOOTH != 0 && CORRECTION == 0) ? LANES : 0);
     localparam integer ALL_ROWS = ROWS + ADDEND;
     localparam integer ROW_REGISTER = (PIPELINE / 2) % 2;
     localparam integer PRODUCT_REGISTER = PIPELINE % 2;
@@ -67,7 +71,10 @@ module carry_save_mac #(
         begin
             constants = {ACC_WIDTH{1'b0}};
             if (CORRECTION == 0 && BOOTH != 0) begin
-                for (k = 0; k < digits; k = k + 1) constants = constants - (ONE << (2 * k + ACTIVATION_WIDTH));
+                for (k = 0; k < digits; k = k + 1) begin
+                    constants = constants
+                        - (ONE << (2 * (k % LANE_DIGITS) + ((k < LANE_DIGITS) ? ACTIVATION_WIDTH : HIGH_WIDTH)));
+                end
             end else if (CORRECTION == 0) begin
                 constants = (ONE << (WEIGHT_WIDTH - 1)) + (ONE << (ACTIVATION_WIDTH - 1))
                     - (ONE << (WEIGHT_WIDTH + ACTIVATION_WIDTH - 1));
@@ -80,16 +87,21 @@ module carry_save_mac #(
         input integer digits;
         integer k;
         integer j;
+        integer top;
+        integer row;
         begin
             signals = {(ALL_ROWS * ACC_WIDTH) {1'b1}};
             signals[0+:ROWS*ACC_WIDTH] = {(ROWS * ACC_WIDTH) {1'b0}};
             for (k = 0; k < digits; k = k + 1) begin
-                for (j = STEP * k; j < STEP * k + ROW_WIDTH; j = j + 1) begin
+                top = STEP * (k % LANE_DIGITS) + BOOTH + ((k < LANE_DIGITS) ? ACTIVATION_WIDTH : HIGH_WIDTH);
+                for (j = STEP * (k % LANE_DIGITS); j < top; j = j + 1) begin
                     // The condition: Yosys writes past its memory where a select leaves the vector, and it evaluates
                     // this before it sees that so small an ACC_WIDTH is refused.
                     if (j < ACC_WIDTH) signals[k*ACC_WIDTH+j] = 1'b1;
                 end
-                if (ROWS > DIGITS) signals[(k+1)*ACC_WIDTH+2*k] = 1'b1;
+                // What a digit below zero lacks: in the next row of its lane, or in one behind all of them.
+                row = (k % LANE_DIGITS == LANE_DIGITS - 1) ? digits + k / LANE_DIGITS : k + 1;
+                if (ROWS > DIGITS) signals[row*ACC_WIDTH+2*(k%LANE_DIGITS)] = 1'b1;
             end
         end
     endfunction
@@ -153,6 +165,7 @@ module carry_save_mac #(
         .WEIGHT_WIDTH    (WEIGHT_WIDTH),
         .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
         .RECODING        (RECODING),
+        .LANES           (LANES),
         .RECODED         (RECODED),
         .CORRECTION      (CORRECTION),
         .ROWS            (ROWS),

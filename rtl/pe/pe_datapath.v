@@ -18,7 +18,9 @@
 // PIPELINE                         registers: 0 none, 1 of the product; booth_r4 and baugh_wooley also 2 of the partial
 //                                  products, 3 of both. A product is as many words as the partial sum
 // CARRY_SAVE                       1: partial sums are {carry, sum}, two numbers of ACC_WIDTH bits that add up to it
-// For booth_r4 and baugh_wooley only, see carry_save_mac; 0 elsewhere:
+// For booth_r4 and baugh_wooley only, see carry_save_mac; 0, and 1 LANES, elsewhere:
+//   LANES                          2: two products are added, of a pair of weights or of one, see partial_products
+//                                  (booth_r4 only); 1: one product
 //   RECODED                        1: weight_i holds Booth digits (booth_r4 only)
 //   CORRECTION                     1: what depends on the weight alone is left out (see partial_products)
 //   ARRAY, CLASS_ZEROS, CLASS_SHARE, SEED   the order in which rows are added
@@ -34,6 +36,7 @@ module pe_datapath #(
     parameter MULTIPLIER       = "csa_array",
     parameter PIPELINE         = 0,
     parameter CARRY_SAVE       = 0,
+    parameter LANES            = 1,
     parameter RECODED          = 0,
     parameter CORRECTION       = 0,
     parameter ARRAY            = 0,
@@ -42,12 +45,12 @@ module pe_datapath #(
     parameter SEED             = 0
 ) (
     /* verilator lint_off UNUSEDSIGNAL */  // not read without PIPELINE
-    input  wire                                                                    clk_i,
+    input  wire                                                                                clk_i,
     /* verilator lint_on UNUSEDSIGNAL */
-    input  wire [(RECODED != 0 ? 3 * ((WEIGHT_WIDTH + 1) / 2) : WEIGHT_WIDTH)-1:0] weight_i,
-    input  wire signed [ACTIVATION_WIDTH-1:0]                                      activation_i,
-    input  wire signed [(1+CARRY_SAVE)*ACC_WIDTH-1:0]                              psum_i,
-    output wire signed [(1+CARRY_SAVE)*ACC_WIDTH-1:0]                              psum_o
+    input  wire [(RECODED != 0 ? 3 * ((WEIGHT_WIDTH + 1) / 2) : WEIGHT_WIDTH + LANES - 1)-1:0] weight_i,
+    input  wire signed [LANES*ACTIVATION_WIDTH+(LANES-1)*(WEIGHT_WIDTH/2)-1:0]                 activation_i,
+    input  wire signed [(1+CARRY_SAVE)*ACC_WIDTH-1:0]                                          psum_i,
+    output wire signed [(1+CARRY_SAVE)*ACC_WIDTH-1:0]                                          psum_o
 );
 
     localparam integer PRODUCT_WIDTH = WEIGHT_WIDTH + ACTIVATION_WIDTH;
@@ -68,6 +71,11 @@ module pe_datapath #(
         end else if (PIPELINE > 1 && CARRY_SAVE_MAC == 0) begin : g_bad_pipeline_of_family
             parameter_PIPELINE_must_be_0_or_1_unless_MULTIPLIER_is_booth_r4_or_baugh_wooley u_stop ();
         end
+        if (LANES != 1 && LANES != 2) begin : g_bad_lanes
+            parameter_LANES_must_be_1_or_2 u_stop ();
+        end else if (LANES != 1 && WEIGHT_WIDTH % 4 != 0) begin : g_bad_lanes_of_weight
+            parameter_LANES_must_be_1_unless_WEIGHT_WIDTH_divides_by_4 u_stop ();
+        end
         if (RECODED != 0 && RECODED != 1) begin : g_bad_recoded
             parameter_RECODED_must_be_0_or_1 u_stop ();
         end
@@ -84,6 +92,11 @@ module pe_datapath #(
         if (RECODED != 0 && MULTIPLIER != "booth_r4") begin : g_bad_recoded_of_family
             /* verilator lint_on WIDTHEXPAND */
             parameter_RECODED_must_be_0_unless_MULTIPLIER_is_booth_r4 u_stop ();
+        end
+        /* verilator lint_off WIDTHEXPAND */  // names of different lengths are compared
+        if (LANES != 1 && MULTIPLIER != "booth_r4") begin : g_bad_lanes_of_family
+            /* verilator lint_on WIDTHEXPAND */
+            parameter_LANES_must_be_1_unless_MULTIPLIER_is_booth_r4 u_stop ();
         end
         if (CORRECTION != 0 && CARRY_SAVE_MAC == 0) begin : g_bad_correction_of_family
             parameter_CORRECTION_must_be_0_unless_MULTIPLIER_is_booth_r4_or_baugh_wooley u_stop ();
@@ -103,6 +116,7 @@ module pe_datapath #(
                 .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
                 .ACC_WIDTH       (ACC_WIDTH),
                 .RECODING        (MULTIPLIER),
+                .LANES           (LANES),
                 .RECODED         (RECODED),
                 .CORRECTION      (CORRECTION),
                 .ADDEND          (1 + CARRY_SAVE),
@@ -187,6 +201,7 @@ module pe_datapath #(
                     .ACTIVATION_WIDTH(ACTIVATION_WIDTH),
                     .ACC_WIDTH       (PRODUCT_WIDTH),
                     .RECODING        (MULTIPLIER),
+                    .LANES           (LANES),
                     .RECODED         (RECODED),
                     .ADDEND          (0),
                     .PIPELINE        (PIPELINE - 1),

@@ -11,6 +11,7 @@ import pytest
 from halo.characterization.design import DesignCorner, load_corner
 from halo.characterization.interface import read_ports
 from halo.characterization.stimulus import COLUMN_ROWS, COLUMNS, gate_columns, listed_transitions, make_stimulus
+from halo.characterization.sum_form import products
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.runs.assets import mac_sources, rtl_folder
@@ -199,3 +200,33 @@ def test_the_output_of_lanes_is_independent_of_what_is_read_first(osu018: Path, 
     given = drive_port(netlist, "w", w) | drive_port(netlist, "a", a) | drive_port(netlist, "p,q", (p << 10) + q)
     out = evaluate(corner.circuit, given)[list(netlist.outputs["c,s"])]
     assert np.array_equal(total(out, 2), (w * a + p + q) & 1023)
+
+
+PAIRS = """module m(input signed [3:0] w, input signed [7:0] a, input signed [11:0] psum_i, output [11:0] psum_o);
+wire signed [1:0] v = w[3:2], x = w[1:0];
+wire signed [3:0] b = a[7:4], c = a[3:0];
+assign psum_o = psum_i + v * b + x * c{offset};
+endmodule
+"""
+
+
+@pytest.mark.parametrize("offset", ["", " + (w == 3 ? 5 : 0)"])
+def test_pairs_are_seen_and_their_sums_are_those_of_the_gates(offset: str, osu018: Path, tmp_path: Path) -> None:
+    corner = corner_of(PAIRS.format(offset=offset), osu018, tmp_path)
+    roles = corner.roles
+    assert (roles.lanes, roles.words) == (2, 1) and "the sum of both products" in said(corner)
+    assert roles.offsets == ({w: 5 if w == 3 else 0 for w in range(-8, 8)} if offset else {})
+    before, after = gate_columns(corner.circuit, roles, None, 1)
+    assert before.any() and after.any() and not np.array_equal(before, after)
+    stimulus = make_stimulus(
+        roles, corner.circuit, random_samples=5, trace=None, activations=None, psum_samples=5, weights=16, seed=3
+    )
+    assert stimulus.column is not None
+
+
+def test_products_of_pairs_by_hand(osu018: Path, tmp_path: Path) -> None:
+    """Weight 1001 is {-2, 1}; activation 0111 1110 is {7, -2}: -14 - 2 = -16."""
+    roles = corner_of(PAIRS.format(offset=""), osu018, tmp_path).roles
+    both = np.array([0b1001]), np.array([0b01111110])
+    assert products(roles, *both, (True, True), 2).tolist() == [-16]
+    assert products(roles, *both, (True, True), 1).tolist() == [-7 * 126]

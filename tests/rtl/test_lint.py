@@ -37,6 +37,8 @@ def elements(weight: int, activation: int, acc: int) -> list[Design]:
     found += [("pe_ws", macs | {"MULTIPLIER": family} | form) for family, form in product(FAMILIES, FORMS[::3])]
     found += [("pe_ws", macs | form) for form in TREE_FORMS]
     found += [("pe_os", macs | {"MULTIPLIER": "booth_r4", "CARRY_SAVE": n % 2, "PIPELINE": n}) for n in (2, 3)]
+    if weight % 4 == 0:
+        found += [("pair_element", macs | form) for form in PAIR_FORMS]
     return found + [("pe_os", macs | {"MULTIPLIER": "behavioural"} | form) for form in FORMS]
 
 
@@ -65,6 +67,11 @@ TREE_FORMS: tuple[Values, ...] = (
     {"MULTIPLIER": "booth_r4", "CORRECTION": 1, "CLASS_ZEROS": 4, "CLASS_SHARE": 50},
     {"MULTIPLIER": "baugh_wooley", "PIPELINE": 3, "CARRY_SAVE": 1, "CORRECTION": 1},
     {"MULTIPLIER": "baugh_wooley", "PIPELINE": 2, "CORRECTION": 1, "SEED": 3},
+)
+PAIR_FORMS: tuple[Values, ...] = (
+    *({"PIPELINE": n, "CARRY_SAVE": 1, "RECODED": n % 2, "CORRECTION": n // 2} for n in range(4)),
+    {"PIPELINE": 1, "CARRY_SAVE": 0, "RECODED": 1},
+    {"PIPELINE": 2, "CARRY_SAVE": 0, "ARRAY": 8, "CORRECTION": 1},
 )
 SHAPES = ((1, 1), (1, 3), (3, 1), (2, 5), (7, 6))
 DESIGNS: dict[str, list[Design]] = {
@@ -103,6 +110,9 @@ BAD: tuple[tuple[str, Values, str], ...] = (
     *(("pe_ws", {name: 2, "MULTIPLIER": "booth_r4"}, name) for name in ("RECODED", "CORRECTION")),
     ("pe_ws", {"CORRECTION": 1, "PIPELINE": 1, "MULTIPLIER": "booth_r4"}, "CORRECTION"),
     *(("pe_ws", {name: 101, "MULTIPLIER": "booth_r4"}, name) for name in ("ARRAY", "CLASS_SHARE")),
+    ("pe_datapath", {"LANES": 3, "MULTIPLIER": "booth_r4"}, "LANES"),
+    ("pe_datapath", {"LANES": 2}, "LANES"),
+    ("pair_element", {"WEIGHT_WIDTH": 6}, "LANES"),
     *((top, {name: 0}, name) for top in ("systolic_ws", "systolic_os") for name in ("ROWS", "COLUMNS", "CLASS_WIDTH")),
     *((top, {"ACC_WIDTH": 15}, "ACC_WIDTH") for top in ("systolic_ws", "systolic_os")),
     ("systolic_ws", {"DEPTH": 0}, "DEPTH"),
