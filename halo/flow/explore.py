@@ -13,9 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from halo.config import IDENTIFIER, PORT, Operand, one_corner
+from halo.config import IDENTIFIER, PORT, Operand, Synthesis, one_corner
 from halo.errors import HaloError
 from halo.flow.characterize import characterize
+from halo.flow.exploring.adder_delays import adder_delays
 from halo.flow.exploring.candidate import Candidate, Conditions, Keys, element_sources
 from halo.flow.exploring.chosen import settle, write_verilog
 from halo.flow.exploring.codebook import Histogram, class_weights, read_histogram, trailing_zeros
@@ -23,7 +24,7 @@ from halo.flow.exploring.evaluation import Figures
 from halo.flow.exploring.placing import variants
 from halo.flow.exploring.rows import choose, objectives, row, table
 from halo.flow.exploring.search import Objectives, search
-from halo.flow.exploring.space import Structure, size
+from halo.flow.exploring.space import Space, Structure
 from halo.flow.exploring.store import load, store
 from halo.flow.exploring.workers import Workers, workers
 from halo.flow.runs.provenance import Recorder
@@ -193,8 +194,7 @@ def _searched(config: ExploreConfig, conditions: Conditions, folder: Path, repor
             tried = _Tried(config, conditions, pool, record)
             tried.files([one for path in config.candidates for one in _own(config, path)])
             if config.budget:
-                zeros = trailing_zeros(conditions.class_weights)
-                search(min(config.budget, size(zeros)), zeros, config.seed, tried.structures)
+                search(config.budget, _space(config, conditions, record), config.seed, tried.structures)
         frame = _rows(tried.found, one_corner(config.liberty)[0], known)
         best = choose(frame, config.choose)
         frame["chosen"] = frame.index == best
@@ -214,6 +214,23 @@ def _searched(config: ExploreConfig, conditions: Conditions, folder: Path, repor
         _characterized(one, conditions, folder, config)
         record.report("chosen design", 1, 1)
     return ExploreResult(config.run_folder, frame, name, record.assumptions, tried.new)
+
+
+def _space(config: ExploreConfig, conditions: Conditions, record: Recorder) -> Space:
+    """Orders of rows are chosen by the delays of the library's adders."""
+    record.report("adders", 0, 1)
+    known: list[tuple[Synthesis, tuple[float, ...]]] = []
+    modes: tuple[Synthesis, ...] = ("structural", "adders")
+    for mode in modes:
+        try:
+            delays = adder_delays(config.liberty, mode, config.dont_use)
+        except HaloError as error:  # candidates of this kind say so, too
+            record.log(f"no delays of adders, --synth {mode}: {error.what}")
+            continue
+        record.log(f"delays of adders, --synth {mode}: {delays}")
+        known += [(mode, delays), ("flat", delays)] if mode == "structural" else [(mode, delays)]
+    record.report("adders", 1, 1)
+    return Space(trailing_zeros(conditions.class_weights), tuple(known))
 
 
 class _Tried:

@@ -2,8 +2,8 @@
 // compressor_tree: sum_o + carry_o = sum of ROWS rows and the constant ONES, modulo 2^WIDTH.
 //
 // Combinational. Bit i of row r stands at rows_i[r*WIDTH + i]. Every column is compressed by itself: full adders take
-// the three entries that arrive first until three are left, of which a half adder takes the first two, so that a
-// carry never ripples. This is the three-greedy algorithm (V. G. Oklobdzija, D. Villeger, S. S. Liu, IEEE Trans.
+// the three entries that arrive first until two are left; where three would be, a half adder takes the first two of
+// them, so that a carry never ripples. This is the three-greedy algorithm (V. G. Oklobdzija, D. Villeger, S. S. Liu, IEEE Trans.
 // Computers 45 (3), 1996), here with two arrivals: that of any data, and that of the weights of a class, whose
 // constant rows take part in no path. CLASS_SHARE says how much the second counts, so rows of the class can be added
 // last.
@@ -18,7 +18,8 @@
 // ARRIVAL         8 bits a row: when it arrives, 0 to 254
 // CLASS_ARRIVAL   the same for the weights of the class; 255: the row is zero
 // CLASS_SHARE     0 (the class does not count) to 100 (only the class counts)
-// SEED            not 0: arrivals vary by up to an exclusive-or, pseudo-randomly, for a search
+// SEED            not 0: arrivals vary by up to an exclusive-or, and the half adder of a column comes at any place among
+//                 its full adders, pseudo-randomly, for a search
 // rows_i          the rows
 // sum_o, carry_o  two rows of the same sum
 `default_nettype none
@@ -72,6 +73,7 @@ module compressor_tree #(
         integer c;
         integer r;
         integer adder;
+        integer half_place;  // which of the column's adders is one
         integer head;  // of the queue
         integer tail;
         integer place;
@@ -82,6 +84,7 @@ module compressor_tree #(
         reg [ADDERS*32-1:0] carries;  // entries of the next column
         reg [ENTRIES*64-1:0] queue;  // {key, entry}, the first lowest
         reg [31:0] key;
+        reg [31:0] mixed;
         reg [31:0] x;
         reg [31:0] y;
         reg [31:0] z;
@@ -143,9 +146,20 @@ module compressor_tree #(
                         end
                         queue[place*64+:64] = {key, x};
                     end else begin
-                        // A half adder where three are left, so that no carry ripples.
+                        // Each full adder leaves two entries less, so an odd number needs a half adder.
+                        if (adder == 0) begin
+                            half_place = -1;
+                            if ((tail - head) % 2 == 1) begin
+                                half_place = (tail - head - 3) / 2;
+                                if (SEED != 0) begin
+                                    mixed = SEED * 40503 + c * 7919;
+                                    mixed = mixed * 32'd2654435761;
+                                    half_place = (mixed >> 16) % (half_place + 1);
+                                end
+                            end
+                        end
                         z = {24'd0, NO_ENTRY};
-                        if (tail - head > 3) begin
+                        if (adder != half_place) begin
                             z = queue[head*64+:32];
                             head = head + 1;
                         end

@@ -10,10 +10,11 @@ Tests: tests/flow/exploring/test_search.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from halo.errors import HaloError
-from halo.flow.exploring.space import CHOICES, Structure, everything, first, size, structure
+from halo.flow.exploring.space import CHOICES, Space, Structure, everything, first, fits, ordered, structure
 
 GENERATION = 20
 BARREN = 10
@@ -28,7 +29,7 @@ Objectives = tuple[float, float, float, float]
 
 def search(
     budget: int,
-    class_zeros: int,
+    space: Space,
     seed: int,
     evaluate: Callable[[Sequence[Structure]], Sequence[Objectives | None]],
 ) -> None:
@@ -36,16 +37,16 @@ def search(
 
     Args:
         budget: number of structures to try.
-        class_zeros: trailing zeros of the class's weights.
+        space: what structures there are.
         seed: of the sampler.
         evaluate: gives the objectives of some structures, each new; None: it does not count.
 
     Raises:
         HaloError: Optuna is needed and not installed.
     """
-    begun = first(class_zeros)[:budget]
-    if size(class_zeros) <= budget:
-        evaluate(list(dict.fromkeys([*begun, *everything(class_zeros)])))
+    begun = first(space)[:budget]
+    if fits(space, budget):
+        evaluate(list(dict.fromkeys([*begun, *everything(space)])))
         return
     if budget <= len(begun):
         evaluate(begun)
@@ -60,14 +61,14 @@ def search(
     study, distributions = _study(seed)
     learn(begun)
     for one in begun:
-        values = _values(one)
-        if structure(values, class_zeros) == one:  # the sampler knows its parameters
+        values = _values(one, space)
+        if structure(values, space) == one:  # the sampler knows its parameters
             study.enqueue_trial(values)
             study.tell(study.ask(distributions), known[one])
     barren = 0
     while len(known) < budget and barren < BARREN:
         trials = [study.ask(distributions) for _ in range(GENERATION)]
-        asked = [structure(dict(trial.params), class_zeros) for trial in trials]
+        asked = [structure(dict(trial.params), space) for trial in trials]
         before = len(known)
         learn(asked)
         barren = 0 if len(known) > before else barren + 1
@@ -75,8 +76,13 @@ def search(
             study.tell(trial, known.get(one, WORST))
 
 
-def _values(one: Structure) -> dict[str, Any]:
-    return {name: getattr(one, name) if getattr(one, name) in own else own[0] for name, own in CHOICES.items()}
+def _values(one: Structure, space: Space) -> dict[str, Any]:
+    """Values of ``CHOICES`` that stand for a structure, as near as they come."""
+    values = {name: getattr(one, name, None) for name in CHOICES}
+    values = {name: values[name] if values[name] in own else own[0] for name, own in CHOICES.items()}
+    plain = replace(one, class_zeros=0, class_share=0, seed=0)
+    same = ordered(plain, space)
+    return {**values, "order": same.index(one) if one in same else 0}
 
 
 def _study(seed: int) -> tuple[Any, dict[str, Any]]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
-from itertools import product
+from itertools import islice, product
 from typing import Any, get_args
 
 from halo.config import Synthesis
+from halo.flow.exploring.orders import CHOSEN, orders
+from halo.flow.exploring.tree_plan import DELAYS
 
 TREES = ("booth_r4", "baugh_wooley")
 """Families that add partial products and partial sum in one compressor tree."""
-FIRST_SEEDS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,38 +86,78 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "recoded": (0, 1),
     "correction": (1, 0),
     "array": (0, 4, 8),
-    "class_share": (0, 10, 20, 30, 40, 50, 60, 70, 80),
-    "seed": tuple(range(32)),
+    "order": tuple(range(CHOSEN)),
     "synth": get_args(Synthesis),
 }
-"""What a search varies. The class's trailing zeros are not its to choose."""
+"""What a search varies; an order is one of ``orders``. The class's trailing zeros are not its to choose."""
 
 
-def structure(values: dict[str, Any], class_zeros: int) -> Structure:
+@dataclass(frozen=True)
+class Space:
+    """What decides about the orders of rows.
+
+    Attributes:
+        class_zeros: trailing zeros of the weights of the class.
+        delays: of adders (``halo.flow.exploring.tree_plan.DELAYS``) by kind of synthesis; those of the plan where none
+            are given.
+    """
+
+    class_zeros: int
+    delays: tuple[tuple[Synthesis, tuple[float, ...]], ...] = ()
+
+
+def structure(values: dict[str, Any], space: Space) -> Structure:
     """A structure from values of ``CHOICES``."""
-    return Structure(**values, class_zeros=class_zeros).normal()
+    own = dict(values)
+    order = own.pop("order")
+    found: Structure = ordered(Structure(**own), space)[order]
+    return found
 
 
 @cache
-def size(class_zeros: int) -> int:
-    """How many different structures there are."""
-    return sum(1 for _ in everything(class_zeros))
+def ordered(plain: Structure, space: Space) -> tuple[Structure, ...]:
+    """A structure in each of the ``CHOSEN`` orders of its rows; the last ones again where it has fewer."""
+    plain = plain.normal()
+    if plain.multiplier not in TREES:
+        return (plain,) * CHOSEN
+    found = orders(
+        plain.multiplier,
+        plain.weight_width,
+        plain.pipeline,
+        plain.carry_save,
+        plain.correction,
+        plain.array,
+        space.class_zeros if plain.weight_width == 8 else 0,
+        dict(space.delays).get(plain.synth, DELAYS),
+    )
+    made = [
+        replace(plain, class_zeros=space.class_zeros, class_share=share, seed=seed).normal() for share, seed in found
+    ]
+    return tuple(made + made[-1:] * (CHOSEN - len(made)))
 
 
-def everything(class_zeros: int) -> Iterator[Structure]:
+def fits(space: Space, budget: int) -> bool:
+    """Whether there are no more different structures than the budget allows."""
+    return len(list(islice(everything(space), budget + 1))) <= budget
+
+
+def everything(space: Space) -> Iterator[Structure]:
     """Every different structure, each once."""
     seen = set()
     for values in product(*CHOICES.values()):
-        found = structure(dict(zip(CHOICES, values, strict=True)), class_zeros)
+        found = structure(dict(zip(CHOICES, values, strict=True)), space)
         if found not in seen:
             seen.add(found)
             yield found
 
 
-def first(class_zeros: int) -> list[Structure]:
+def first(space: Space) -> list[Structure]:
     """Structures known to be good at something, and the plain ones that they are compared with."""
     plain, adders = Structure(), Structure(synth="adders")
-    last = [Structure(class_zeros=class_zeros, class_share=share, pipeline=1) for share in (0, 20, 40, 60)]
+
+    def of(one: Structure, count: int = CHOSEN) -> tuple[Structure, ...]:
+        return ordered(one, space)[:count]
+
     found = [
         # one-word partial sums: the default MAC of halo, its kin, and the compressor tree before one adder
         *(
@@ -125,25 +166,26 @@ def first(class_zeros: int) -> list[Structure]:
         ),
         replace(plain, multiplier="behavioural", carry_save=0, correction=0, synth="flat"),
         replace(plain, multiplier="csa_array", carry_save=0, correction=0, synth="adders"),
-        *(replace(plain, carry_save=0, class_zeros=class_zeros, class_share=share) for share in (0, 60)),
-        replace(adders, carry_save=0),
+        *of(replace(plain, carry_save=0), 3),
+        *of(replace(adders, carry_save=0), 1),
         # two words: least energy for any weight
-        *(replace(plain, seed=seed) for seed in range(FIRST_SEEDS)),
-        *(replace(adders, seed=seed) for seed in range(FIRST_SEEDS)),
-        replace(plain, class_zeros=class_zeros, class_share=20),
-        replace(plain, correction=0),
-        replace(adders, recoded=1),
-        replace(adders, multiplier="baugh_wooley"),
+        plain,
+        adders,
+        *of(plain, 4),
+        *of(adders),
+        *of(replace(plain, correction=0), 1),
+        *of(replace(adders, recoded=1), 1),
+        *of(replace(adders, multiplier="baugh_wooley"), 2),
         # registers of partial products and product: the fastest clock for any weight
         *(replace(adders, pipeline=pipeline) for pipeline in (1, 2)),
         *(replace(plain, pipeline=3, synth=synth) for synth in get_args(Synthesis)),
         *(replace(plain, pipeline=3, recoded=1, synth=synth) for synth in get_args(Synthesis)),
         replace(adders, multiplier="baugh_wooley", pipeline=3),
         # rows of the class last: a fast clock for the class
-        *last,
-        *(replace(one, synth="adders") for one in last[1:]),
-        replace(last[2], synth="flat"),
-        replace(last[2], recoded=1),
+        *of(replace(plain, pipeline=1)),
+        *of(replace(adders, pipeline=1)),
+        *of(replace(plain, pipeline=1, synth="flat"), 3),
+        *of(replace(plain, pipeline=1, recoded=1), 2),
         # a linear array: the widest ratio of clocks
         *(replace(plain, multiplier="baugh_wooley", pipeline=1, array=8, synth=synth) for synth in get_args(Synthesis)),
         # weights of four bits: two passes for one of eight

@@ -3,14 +3,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from halo.flow.exploring.space import CHOICES, Structure, everything, first, size, structure
+import pytest
+
+from halo.flow.exploring import orders
+from halo.flow.exploring.space import CHOICES, Space, Structure, everything, first, fits, ordered, structure
+
+
+@pytest.fixture(autouse=True)
+def few_seeds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Orders that are found in little time."""
+    monkeypatch.setattr(orders, "SEEDS", 6)
+    orders.orders.cache_clear()
+    ordered.cache_clear()
+    yield
+    orders.orders.cache_clear()
+    ordered.cache_clear()
 
 
 def test_no_structure_twice_and_none_that_the_rtl_refuses() -> None:
-    every = list(everything(4))
-    assert len(every) == len(set(every)) == size(4)
+    every = list(everything(Space(4)))
+    assert len(every) == len(set(every))
+    assert fits(Space(4), len(every)) and not fits(Space(4), len(every) - 1)
     assert len({one.name for one in every}) == len(every)
     for one in every:
         assert one == one.normal()
@@ -20,18 +36,28 @@ def test_no_structure_twice_and_none_that_the_rtl_refuses() -> None:
 
 
 def test_the_first_ones_are_different_and_of_each_kind() -> None:
-    begun = first(4)
-    assert len(begun) == len(set(begun)) == len({one.name for one in begun}) and 30 <= len(begun) <= 60
+    begun = first(Space(4))
+    assert len(begun) == len(set(begun)) == len({one.name for one in begun}) and 30 <= len(begun) <= 80
     assert {one.weight_width for one in begun} == {4, 8}
     assert {one.multiplier for one in begun} >= {"csa_array", "booth_r4", "baugh_wooley", "behavioural"}
-    assert any(one.class_share for one in begun) and not any(one.class_share for one in first(0))
+    assert any(one.class_share for one in begun) and not any(one.class_share for one in first(Space(0)))
 
 
 def test_parameters_are_those_of_the_element() -> None:
-    one = structure({name: own[0] for name, own in CHOICES.items()}, 4)
-    assert one == Structure() and one.name == "booth_r4-cs-p0"
+    one = structure({name: own[0] for name, own in CHOICES.items()}, Space(0))
+    plain = Structure()
+    assert replace(one, seed=0) == plain and plain.name == "booth_r4-cs-p0"
     assert one.parameters["MULTIPLIER"] == "booth_r4" and "SYNTH" not in one.parameters
-    assert replace(one, class_share=30).normal() == one  # no class without zeros
+    assert replace(plain, class_share=30).normal() == plain  # no class without zeros
+
+
+def test_orders_belong_to_a_structure_and_its_class() -> None:
+    with_class, without = ordered(Structure(pipeline=1), Space(4)), ordered(Structure(pipeline=1), Space(0))
+    assert len(with_class) == len(without) == len(CHOICES["order"])
+    assert any(one.class_share for one in with_class) and not any(one.class_share for one in without)
+    assert {replace(one, class_zeros=0, class_share=0, seed=0) for one in with_class} == {Structure(pipeline=1)}
+    array = Structure(multiplier="csa_array", carry_save=0, correction=0)
+    assert set(ordered(array, Space(4))) == {array}
 
 
 def test_families_outside_the_tree_take_no_parameters_of_it() -> None:
