@@ -78,7 +78,7 @@ def clock_ratio(frame: pd.DataFrame, subject: str) -> Figure:
     axis.set_xlabel("throughput per area with any weight, 10³ MAC/(s·µm²)")
     axis.set_ylabel("clock of the class / of all weights")
     title(axis, "What the class's clock gains", subject)
-    _legend(figure)
+    _legend(figure, columns=2)
     return figure
 
 
@@ -94,10 +94,10 @@ def _points(axis: Axes, frame: pd.DataFrame, x: pd.Series, y: pd.Series) -> None
     axis.scatter(x[chosen], y[chosen], s=60, facecolors="none", edgecolors=ACCENT, linewidths=1.0)
 
 
-def _legend(figure: Figure) -> None:
+def _legend(figure: Figure, columns: int = 4) -> None:
     handles = [
         Line2D([], [], linestyle="", marker=marker, color=colour, markersize=4) for colour, marker in KINDS.values()
     ]
     ring = Line2D([], [], linestyle="", marker="o", markersize=7, markerfacecolor="none", color=ACCENT)
     names = [*(kind.replace("_", "-") for kind in KINDS), "chosen (pale: another design is better in all)"]
-    figure.legend([*handles, ring], names, loc="outside lower left", ncols=4, handletextpad=0.2)
+    figure.legend([*handles, ring], names, loc="outside lower left", ncols=columns, handletextpad=0.2)
