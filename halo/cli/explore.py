@@ -40,7 +40,10 @@ def command(
     ] = "int4",
     weights: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="CSV of real weights and their counts: price the error of rounding them."),
+        typer.Option(
+            metavar="FILE|RUN",
+            help="Price the error of rounding real weights: a CSV of weights and counts, or a run of halo quantize.",
+        ),
     ] = None,
     budget: Annotated[int, typer.Option(metavar="N", help="Structures to try; 0: only your own candidates.")] = 120,
     dont_use: DontUse = None,

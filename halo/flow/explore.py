@@ -19,10 +19,10 @@ from halo.flow.characterize import characterize
 from halo.flow.exploring.adder_delays import adder_delays
 from halo.flow.exploring.candidate import Candidate, Conditions, Keys, element_sources
 from halo.flow.exploring.chosen import settle, write_verilog
-from halo.flow.exploring.codebook import Histogram, class_weights, read_histogram, trailing_zeros
+from halo.flow.exploring.codebook import Histogram, class_weights, read_weights, trailing_zeros, weights_file
 from halo.flow.exploring.evaluation import Figures
 from halo.flow.exploring.placing import variants
-from halo.flow.exploring.rows import choose, objectives, row, table
+from halo.flow.exploring.rows import choose, objectives, periods, row, table
 from halo.flow.exploring.search import Objectives, search
 from halo.flow.exploring.space import Space, Structure
 from halo.flow.exploring.store import load, store
@@ -37,7 +37,7 @@ from halo.version import __version__
 if TYPE_CHECKING:
     import pandas as pd
 
-CSV, PARQUET, CHOSEN = "candidates.csv", "candidates.parquet", "chosen"
+CSV, PARQUET, PERIODS, CHOSEN = "candidates.csv", "candidates.parquet", "periods.csv", "chosen"
 _TOOLS = ("pyosys", "numpy")
 """Packages whose versions an evaluation depends on."""
 ASSUMPTIONS = (
@@ -67,7 +67,8 @@ class ExploreConfig:
         signed: its operands that are signed whatever is declared.
         class_weights: the weights that should be fast: ``int4`` (multiples of 16), ``int3`` (of 32), or values with
             commas.
-        weights: CSV of real weights and their counts, to price the error of rounding them.
+        weights: real weights, to price the error of rounding them: a CSV of weights and their counts, or a run of
+            ``halo quantize``, whose integers count.
         budget: number of structures to try; 0: none, only ``candidates``.
         dont_use: cells to avoid; ``*`` and ``?`` match as in a shell.
         samples: transitions a weight behind an energy.
@@ -182,8 +183,9 @@ def explore(config: ExploreConfig, report: Progress, finish: Callable[[Path], ob
 
 def _searched(config: ExploreConfig, conditions: Conditions, folder: Path, report: Progress) -> ExploreResult:
     """Everything but the plots."""
-    inputs = [*config.liberty, *config.candidates, *([config.weights] if config.weights else []), *element_sources()]
-    known = None if config.weights is None else read_histogram(config.weights)
+    known = None if config.weights is None else read_weights(config.weights)
+    weights = [] if config.weights is None else [weights_file(config.weights)]
+    inputs = [*config.liberty, *config.candidates, *weights, *element_sources()]
     with Recorder(folder, "explore", config.to_dict(), dict.fromkeys(inputs), report) as record:
         record.report("library", 0, 1)
         library = read_corner(config.liberty)
@@ -201,7 +203,8 @@ def _searched(config: ExploreConfig, conditions: Conditions, folder: Path, repor
         name = str(frame["candidate"][best])
         frame.to_csv(folder / CSV, index=False)
         frame.to_parquet(folder / PARQUET, index=False)
-        record.wrote(CSV, PARQUET)
+        periods(tried.found, frame).to_csv(folder / PERIODS, index=False)
+        record.wrote(CSV, PARQUET, PERIODS)
         for sentence in ASSUMPTIONS:
             record.assume(sentence)
         record.assume(
@@ -305,7 +308,8 @@ def _characterized(candidate: Candidate, conditions: Conditions, folder: Path, c
 
 
 def _require_files(config: ExploreConfig) -> None:
-    for path in (*config.liberty, *config.candidates, *([config.weights] if config.weights is not None else [])):
+    weights = config.weights if config.weights is not None and not config.weights.is_dir() else None
+    for path in (*config.liberty, *config.candidates, *([weights] if weights is not None else [])):
         if path.is_dir():
             raise HaloError("this is a folder where a file is expected", "Give the path of a file.", path)
         if not path.is_file():

@@ -23,6 +23,7 @@ LIBRARY = "library (a) {}\n"
         (["--weight", "w"], "none is given"),
         (["--candidate", "absent.v"], "there is no such file"),
         (["--weights", "absent.csv"], "there is no such file"),
+        (["--weights", "."], "no run of halo quantize"),
         (["--signed", "psum"], "psum"),
     ],
 )

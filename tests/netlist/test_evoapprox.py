@@ -91,3 +91,5 @@ def test_published_area_delay_and_error(script: ModuleType, netlists: Path, osu0
     delays = [own.delay_ns for _, own, _, _ in rows], [theirs.delay_ns for theirs, *_ in rows]
     pearson, spearman = script.correlations(*delays)
     assert pearson >= 0.998 and spearman >= 0.985
+    powers = [own.power for _, own, _, _ in rows], [theirs.power for theirs, *_ in rows]
+    assert min(script.correlations(*powers)) >= 0.99

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
+from halo.quant.store import INDEX, list_layers, load_layer
 
 F64 = npt.NDArray[np.float64]
 
@@ -60,6 +61,31 @@ def trailing_zeros(weights: Iterable[int]) -> int:
     for weight in weights:
         joined |= weight
     return 7 if joined == 0 else min(7, (joined & -joined).bit_length() - 1)
+
+
+def weights_file(path: Path) -> Path:
+    """The file that stands for weights: a CSV itself, or the index of a run of ``halo quantize``."""
+    return path / INDEX if path.is_dir() else path
+
+
+def read_weights(path: Path) -> Histogram:
+    """Weights from a CSV, or the integers that the MAC sees in all layers of a run of ``halo quantize``.
+
+    Raises:
+        HaloError: as ``read_histogram``; the folder holds no layers, is damaged, or all its integers are 0.
+    """
+    if not path.is_dir():
+        return read_histogram(path)
+    if not weights_file(path).is_file():
+        raise HaloError(
+            f"this folder is no run of halo quantize: it has no {INDEX}", "Give such a run, or a CSV.", path
+        )
+    counts = np.zeros(256)
+    for name in list_layers(path):
+        counts += np.bincount(load_layer(path, name).codes.ravel().astype(np.int64) + 128, minlength=256)
+    if not counts.any() or counts.sum() == counts[128]:
+        raise HaloError("its layers hold no weight but 0", "Give a run of halo quantize that is finished.", path)
+    return Histogram(np.array(np.flatnonzero(counts) - 128, np.float64), counts[counts > 0])
 
 
 def read_histogram(path: Path) -> Histogram:

@@ -107,6 +107,17 @@ def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return frame.drop(columns="counts").reset_index(drop=True)
 
 
+def periods(found: Sequence[tuple[Candidate, Figures]], frame: pd.DataFrame) -> pd.DataFrame:
+    """Period of each weight that the ports of a candidate hold, for those of a table that count, in its order."""
+    known = {candidate.name: figures for candidate, figures in found}
+    names = [name for name in frame["candidate"] if not known[name].reason]
+    parts = [
+        pd.DataFrame({"candidate": name, "weight": _held(known[name]), "period_ps": known[name].periods_ps})
+        for name in names
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
 def choose(frame: pd.DataFrame, wanted: str) -> int:
     """Index of the row that is best by an objective, or has that name.
 

@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from halo.errors import HaloError
-from halo.flow.exploring.codebook import Histogram, class_weights, read_histogram, rounding_error, trailing_zeros
+from halo.flow.exploring.codebook import (
+    Histogram,
+    class_weights,
+    read_histogram,
+    read_weights,
+    rounding_error,
+    trailing_zeros,
+)
+from halo.quant.layer import QuantizedLayer
+from halo.quant.store import save_layer
 
 
 def test_classes() -> None:
@@ -53,3 +62,20 @@ def test_files(tmp_path: Path) -> None:
         path.write_text(text, encoding="utf-8")
         with pytest.raises(HaloError, match="weight"):
             read_histogram(path)
+
+
+def test_the_integers_of_a_quantized_run(tmp_path: Path) -> None:
+    scale = np.ones((1, 1), np.float32)
+    for name, codes in (("a", [[-128, 0], [5, 5]]), ("b", [[127, 5]])):
+        made = np.array(codes, np.int8)
+        save_layer(tmp_path, QuantizedLayer(name, made, scale, made.shape, 8, "rtn"))
+    read = read_weights(tmp_path)
+    assert dict(zip(read.values.tolist(), read.counts.tolist(), strict=True)) == {-128: 1, 0: 1, 5: 3, 127: 1}
+    # to -128, 0 and 127 at scale 1, the three fives are what is lost
+    assert rounding_error(read, (-128, 0, 127)) == pytest.approx(np.sqrt(75 / (128**2 + 127**2 + 75)), rel=1e-6)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(HaloError, match="no run of halo quantize"):
+        read_weights(tmp_path / "empty")
+    save_layer(tmp_path / "empty", QuantizedLayer("a", np.zeros((1, 2), np.int8), scale, (1, 2), 8, "rtn"))
+    with pytest.raises(HaloError, match="no weight but 0"):
+        read_weights(tmp_path / "empty")

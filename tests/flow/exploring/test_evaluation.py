@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from halo.flow.exploring.candidate import Candidate, Conditions
 from halo.flow.exploring.evaluation import Figures, evaluate, evaluate_json
 from halo.flow.exploring.space import Structure
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
 
 def conditions(osu018: Path, **options: object) -> Conditions:
@@ -31,6 +34,32 @@ def test_a_narrow_element(osu018: Path) -> None:
     given = json.loads(json.dumps([one.to_json(), conditions(osu018).to_json()]))
     assert evaluate_json(*given) == json.loads(json.dumps(found.to_json())) | {"periods_ps": found.periods_ps}
     assert Figures.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def ones(weight: int) -> int:
+    """Ones in the eight bits of a weight."""
+    return (weight & 255).bit_count()
+
+
+def digits(weight: int) -> int:
+    """Booth digits of a weight that are not 0."""
+    padded = (weight & 255) << 1
+    return sum(padded >> 2 * i & 7 not in (0, 7) for i in range(4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "rows"), [("bypass_rows", ones), ("bypass_digits", digits)])
+def test_the_number_of_rows_sets_the_speed_where_the_others_are_bypassed(
+    osu018: Path, name: str, rows: Callable[[int], int]
+) -> None:
+    own = Structure(multiplier="external", correction=0, carry_save=0)
+    found = evaluate(Candidate(name=name, structure=own, file=str(EXAMPLES / f"{name}.v")), conditions(osu018))
+    assert found.reason == "" and found.proven.startswith("all 65,536 pairs")
+    slowest: dict[int, float] = {}
+    for weight, period in zip(range(-128, 128), found.periods_ps, strict=True):
+        slowest[rows(weight)] = max(period, slowest.get(rows(weight), 0.0))
+    in_order = [slowest[count] for count in sorted(slowest)]
+    assert in_order == sorted(in_order) and in_order[-1] > 1.3 * in_order[0]
 
 
 def test_what_synthesis_refuses_is_a_reason(osu018: Path) -> None:

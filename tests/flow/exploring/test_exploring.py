@@ -54,6 +54,9 @@ def test_a_small_search(osu018: Path, tmp_path: Path, cache: Path) -> None:
     failed = frame[frame["candidate"].str.startswith("wrong")]
     assert len(failed) == 4 and failed["reason"].str.contains("with weight 3, activation").all()
     assert failed["proven"].isna().all() and failed["period_all_ps"].isna().all()
+    periods = pd.read_csv(run / "periods.csv")
+    assert periods["candidate"].unique().tolist() == ["csa_array-cp-p0"]
+    assert periods["weight"].tolist() == list(range(-128, 128)) and periods["period_ps"].max() == own["period_all_ps"]
     record = halo.read_run(run)
     assert record.results["counting"] == 1 and record.results["evaluated"] == 5 and record.command == "explore"
     assert {path.name for path in (run / "plots").iterdir()} == {"throughput_and_energy.png", "clock_ratio.png"}
