@@ -20,6 +20,7 @@ TimingMethod = Literal["exact", "bound", "static"]
 Synthesis = Literal["structural", "flat", "adders"]
 SdfCorner = Literal["min", "typ", "max"]
 """Which value of an SDF triple ``(min:typ:max)`` is taken."""
+WireModel = Literal["elmore", "lumped"]
 Operand = Literal["weight", "activation"]
 CornerFiles = tuple[str, tuple[Path, ...]]
 """Name of a corner and its Liberty files."""
@@ -173,6 +174,10 @@ class CharacterizeConfig(DesignConfig):
         sdf: its delays by another timer; None: delays are calculated from the library.
         sdf_corner: which value of the SDF's triples is taken.
         sdf_instance: path of the netlist's top in the design that the SDF was written for; None: it is that design.
+        spef: wires of the netlist (SPEF); None: wires are nothing. With an SDF, they count for energy alone.
+        wire_model: ``elmore``: gates see an effective capacitance, and sinks are late, as in OpenSTA; ``lumped``: wires
+            are capacitance alone.
+        coupling_factor: coupling capacitances of the SPEF count this often, to ground.
         synth: ``structural`` keeps the source's structure, ``flat`` lets ABC restructure across it; ``adders`` is
             structural with the library's adder cells for the modules full_adder and half_adder.
         dont_use: cells that neither synthesis nor the register around the ports may use; ``*`` and ``?`` match as in a
@@ -202,6 +207,9 @@ class CharacterizeConfig(DesignConfig):
     sdf: Path | None = None
     sdf_corner: SdfCorner = "max"
     sdf_instance: str | None = None
+    spef: Path | None = None
+    wire_model: WireModel = "elmore"
+    coupling_factor: float = 1.0
     synth: Synthesis = "structural"
     dont_use: tuple[str, ...] = ()
     method: TimingMethod = "exact"
@@ -243,7 +251,7 @@ class CharacterizeConfig(DesignConfig):
     @property
     def input_files(self) -> tuple[Path, ...]:
         """Every file the run reads, in a fixed order, each once."""
-        optional = (self.sdf, self.activations, self.stimulus_file, self.weights_file)
+        optional = (self.sdf, self.spef, self.activations, self.stimulus_file, self.weights_file)
         libraries = (path for _, paths in self.corners for path in paths)
         own = (*self.file_lists, *self.files, *self.netlist, *(p for p in optional if p is not None))
         return tuple(dict.fromkeys([*own, *libraries]))
@@ -307,6 +315,7 @@ class CharacterizeConfig(DesignConfig):
                 "an SDF belongs to a gate netlist, and none is given",
                 "Add the netlist that it was written for: --netlist FILE.v.",
             )
+        require_spef(self.spef, self.netlist, self.wire_model, self.coupling_factor)
         if self.sdf_corner != "max" and self.sdf is None:
             what = f"the {self.sdf_corner} delays of an SDF are asked for, and no SDF is given"
             raise HaloError(what, "Add the SDF: --sdf FILE.")
@@ -333,6 +342,21 @@ class CharacterizeConfig(DesignConfig):
             raise HaloError("the weights are empty", "Use all, A:B, random:N, values with commas, or a file.")
         if not self.stimulus:
             raise HaloError("the stimulus is empty", "Use all, random:N, or the path of a trace file.")
+
+
+def require_spef(spef: Path | None, netlist: Sequence[Path], wire_model: str, coupling_factor: float) -> None:
+    """Check the options of a SPEF against each other.
+
+    Raises:
+        HaloError: there is no netlist that it could belong to, or options of a SPEF and none.
+    """
+    if spef is not None and not netlist:
+        raise HaloError(
+            "a SPEF belongs to a gate netlist, and none is given",
+            "Add the netlist that it was extracted for: --netlist FILE.v.",
+        )
+    if spef is None and (wire_model != "elmore" or coupling_factor != 1.0):
+        raise HaloError("it is said how wires count, and no SPEF is given", "Add the wires: --spef FILE.")
 
 
 def one_corner(liberty: Sequence[Path]) -> CornerFiles:

@@ -36,6 +36,9 @@ class CharacterizeOptions(TypedDict, total=False):
     sdf: PathLike | None
     sdf_corner: Literal["min", "typ", "max"]
     sdf_instance: str | None
+    spef: PathLike | None
+    wire_model: Literal["elmore", "lumped"]
+    coupling_factor: float
     synth: Literal["structural", "flat", "adders"]
     dont_use: str | Sequence[str]
     method: Literal["exact", "bound", "static"]
@@ -81,6 +84,9 @@ class TimeDesignOptions(TypedDict, total=False):
     netlist: PathLike | Sequence[PathLike]
     liberty: Required[PathLike | Sequence[PathLike]]
     macros: str | Sequence[str]
+    spef: PathLike | None
+    wire_model: Literal["elmore", "lumped"]
+    coupling_factor: float
     synth: Literal["structural", "flat", "adders"]
     dont_use: str | Sequence[str]
     period_ps: float | None

@@ -53,6 +53,7 @@ MACRO_PS = Range("time of a macro", 0, 1e6, 1500, "ps")
 RANGES: dict[str, Range] = {
     "input_slew_ps": Range("input slew", 0, 1e5, 50, "ps"),
     "output_load_ff": Range("output load", 0, 1e6, 10, "fF"),
+    "coupling_factor": Range("coupling factor", 0, 10, 1),
     "margin_ps": Range("margin", 0, 1e6, 50, "ps"),
     "period_ps": Range("clock period", 1, 1e9, 4000, "ps", option=None),
     "duty_cycle": Range("duty cycle", 1, 99, 50, "%"),

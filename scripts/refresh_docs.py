@@ -42,6 +42,7 @@ MEANINGS = {
     "liberty": "Liberty libraries, read into SI units",
     "netlist": "gate netlists as flat arrays; Verilog front ends",
     "synth": "Yosys, and proof that gates and source agree",
+    "parasitics": "wires: SPEF files, networks reduced to pi models and time constants",
     "timing": "delay calculation; static timing, settle bound, event simulation; SDF",
     "power": "switching, internal and leakage energy",
     "characterization": "ports, corners, stimulus, the per-weight table",

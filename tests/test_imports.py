@@ -34,7 +34,7 @@ LAYERS = [
         "config",
         "sourced",
     ),
-    *("liberty", "netlist", "synth", "timing", "power", "characterization"),
+    *("liberty", "netlist", "synth", "parasitics", "timing", "power", "characterization"),
     *("dvfs", "workload", "quant", "arch"),
     *("flow", "plot", "report", "options", "api", "cli", "__main__"),
     "",  # the package itself, the face of all

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from halo.characterization.chosen_roles import chosen_roles
+from halo.characterization.extracted import design_wires
 from halo.characterization.interface import netlist_ports, with_operands
 from halo.characterization.ports import Roles
 from halo.characterization.signedness import observe_signedness
@@ -30,6 +31,7 @@ from halo.netlist.open_outputs import hold_open_outputs
 from halo.netlist.resets import require_inactive_resets
 from halo.netlist.supplies import without_supplies
 from halo.netlist.verilog import read_netlist
+from halo.parasitics.loads import Wires
 from halo.synth.libraries import matching_cells, without_cells
 from halo.timing.clock_edges import FALL, RISE, end_shares, flop_edges, launching_edges, port_edge, used_edges
 from halo.timing.delaycalc import DelayCalculator
@@ -42,7 +44,6 @@ from halo.timing.static.graph import net_loads
 from halo.timing.static.timer import endpoints
 from halo.units import to_femtoseconds
 
-IDEAL_WIRES = "Wires have no capacitance and no delay."
 CASE_SLEWS = (
     "Bound and exact delay of each weight are with the transitions and delays that its constant bits leave, as in "
     "static_ps; SDF and timed netlist hold the nominal delays."
@@ -65,6 +66,8 @@ class DesignCorner:
             outputs may settle until the next.
         duty: part of the period that the clock is high.
         calculator: gives the delays under held nets; None: they are ``delays`` whatever is held.
+        bare: the netlist without the gates that stand for wires in ``circuit``; None: the same.
+        wires: of ``bare``, for static timing; None: they are nothing. wire_source: what they come from.
         assumptions: what all this rests on, one sentence each.
     """
 
@@ -80,6 +83,9 @@ class DesignCorner:
     boundary: RegisterOverhead | None = None
     duty: float = 0.5
     calculator: DelayCalculator | None = None
+    bare: Circuit | None = None
+    wires: Wires | None = None
+    wire_source: str = "none"
     assumptions: tuple[str, ...] = ()
 
     @property
@@ -201,6 +207,7 @@ def port_conditions(
     inputs: Sequence[int] | None,
     slew_ps: float | None = None,
     load_ff: float | None = None,
+    wires: Wires | None = None,
 ) -> PortConditions:
     """What stands around the MAC: given values, else the library's plain flip-flop on both sides.
 
@@ -213,6 +220,7 @@ def port_conditions(
         inputs: nets that a flip-flop drives; None: no register stands before the ports, so that their slew is the
             clock's.
         slew_ps: of inputs and clock; load_ff: of each output bit.
+        wires: of the design; None: they are nothing.
 
     Raises:
         HaloError: a value is left out and the library has no plain flip-flop.
@@ -232,7 +240,8 @@ def port_conditions(
         who = "Inputs and clock have" if inputs is None else "The clock has"
         said.append(f"{who} a transition of {clock * 1e12:.4g} ps: {cell.name} driving {FANOUT} of itself.")
         if inputs is not None:
-            heaviest = float(net_loads(circuit, library, load)[1][list(inputs)].max(initial=0.0))
+            cap_f = None if wires is None else wires.loads(circuit.netlist, library, load).cap_f
+            heaviest = float(net_loads(circuit, library, load, cap_f)[1][list(inputs)].max(initial=0.0))
             slew = register_slew(library, clock_slew_s=clock, load_f=heaviest)
             said.append(
                 f"Inputs have a transition of {slew * 1e12:.4g} ps: {cell.name} driving the heaviest of them, "
@@ -334,27 +343,40 @@ def load_corner(
     if roles is None:
         roles = observe_signedness(circuit, known, told=(*config.signed, *config.unsigned))
     driven = driven_inputs(circuit, roles, swaps=swaps) if config.register_overhead else None
-    conditions = port_conditions(circuit, library, driven, config.input_slew_ps, config.output_load_ff)
+    told = design_wires(circuit.netlist, library, config.spef, config.wire_model, config.coupling_factor)
+    conditions = port_conditions(
+        circuit, library, driven, config.input_slew_ps, config.output_load_ff, wires=told.wires
+    )
     calculator = DelayCalculator(
         circuit,
         library,
         input_slew_s=conditions.input_slew_s,
         output_load_f=conditions.output_load_f,
         clock_slew_s=conditions.clock_slew_s,
+        wires=told.wires,
     )
-    delays = calculator.delays()
     said = [*roles.assumptions, *unused, *conditions.assumptions]
+    bare, source = circuit, told.source
     if config.sdf is None:
-        said += [IDEAL_WIRES, *delays.notes]
+        delays = calculator.delays()
+        circuit = calculator.circuit
+        said += [*told.assumptions, *delays.notes]
     else:
+        delays = calculator.at_gates()
+        source = f"as in SDF {config.sdf}"
         said += delays.notes
+        if told.wires is not None:
+            said += [f"Of the SPEF {config.spef}, loads and transitions count, for energy.", *told.assumptions]
         sdf = read_sdf(config.sdf)
-        source = str(config.sdf)
+        whose = str(config.sdf)
         if config.sdf_instance is not None:
             sdf = below(sdf, config.sdf_instance)
-            source = f"instance {config.sdf_instance} in {source}"
-        circuit, delays = delays_from_sdf(circuit, library, sdf, delays, sdf_corner=config.sdf_corner)
-        said += [f"Delays are those of {source}; slews and loads, for energy, are the library's.", *delays.notes]
+            whose = f"instance {config.sdf_instance} in {whose}"
+        circuit, delays = delays_from_sdf(
+            circuit, library, sdf, delays, sdf_corner=config.sdf_corner, sink_slew_s=calculator.sink_slew_s()
+        )
+        loads = "are the library's" if told.wires is None else "are the library's with the wires of the SPEF"
+        said += [f"Delays are those of {whose}; slews and loads, for energy, {loads}.", *delays.notes]
         said.append("static_ps is the longest path over these delays; slews cannot be recalculated under the weight.")
     zero = int(np.count_nonzero(delays.arc_fs < 1))
     if zero:  # an event due at the instant of its cause would have to be ordered against it
@@ -372,6 +394,9 @@ def load_corner(
         annotated=config.sdf is not None,
         duty=config.duty_cycle / 100,
         calculator=calculator if config.case_slews else None,
+        bare=bare,
+        wires=told.wires,
+        wire_source=source,
     )
     if config.case_slews:
         said.append(CASE_SLEWS)

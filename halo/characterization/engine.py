@@ -187,12 +187,13 @@ def _static_cases(corner: DesignCorner, patterns: npt.NDArray[np.int64]) -> tupl
 
     def arrivals(launch_edge: int | None) -> StaticArrivals:
         return static_arrivals(
-            corner.circuit,
+            corner.bare or corner.circuit,
             corner.library,
             case=case,
             input_slew_s=corner.input_slew_s,
             clock_slew_s=corner.clock_slew_s,
             output_load_f=corner.output_load_f,
+            wires=corner.wires,
             input_arrival_s=clk_to_q_s,
             output_setup_s=setup_s,
             launch_edge=launch_edge,

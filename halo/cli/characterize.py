@@ -15,6 +15,7 @@ from halo.cli.design_options import (
     Accumulator,
     Activation,
     Clock,
+    CouplingFactor,
     Defines,
     DontUse,
     FileLists,
@@ -24,11 +25,13 @@ from halo.cli.design_options import (
     Output,
     Params,
     Signed,
+    Spef,
     Synth,
     Ties,
     Top,
     Unsigned,
     Weight,
+    WireModelOption,
 )
 from halo.cli.parse import parse_corners, parse_defines, parse_operands, parse_parameters, parse_ties
 from halo.config import CharacterizeConfig, SdfCorner, TimingMethod
@@ -75,6 +78,9 @@ def command(
         str | None,
         typer.Option(metavar="PATH", help="Path of the netlist's top in the design of the SDF, such as core/mac."),
     ] = None,
+    spef: Spef = None,
+    wire_model: WireModelOption = "elmore",
+    coupling_factor: CouplingFactor = 1.0,
     synth: Synth = "structural",
     dont_use: DontUse = None,
     method: Annotated[
@@ -156,6 +162,7 @@ def command(
       halo characterize --liberty cells.lib --method bound --case-slews -o runs/tighter
       halo characterize --netlist gates.v --sdf signoff.sdf --liberty cells.lib -o runs/signoff
       halo characterize --netlist gates.v --sdf signoff.sdf --sdf-corner typ --liberty cells.lib -o runs/typical
+      halo characterize --netlist routed.v --spef routed.spef --liberty cells.lib -o runs/routed
 
     \b
     DIR appears only when the run is complete.
@@ -188,6 +195,9 @@ def command(
         sdf=sdf,
         sdf_corner=sdf_corner,
         sdf_instance=sdf_instance,
+        spef=spef,
+        wire_model=wire_model,
+        coupling_factor=coupling_factor,
         synth=synth,
         dont_use=tuple(dont_use or ()),
         method=method,

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from halo.config import Synthesis
+from halo.config import Synthesis, WireModel
 
 Files = Annotated[
     list[Path] | None,
@@ -90,4 +90,23 @@ Ties = Annotated[
         help="Hold any other input port, or bits of one, at a constant. VALUE may be 'random' (drawn for each "
         "transition) or 'any' (changing in it). Repeatable.",
     ),
+]
+Spef = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Wires of the gate-level netlist, extracted from a layout (SPEF, plain or .gz). Without it: no wires.",
+    ),
+]
+WireModelOption = Annotated[
+    WireModel,
+    typer.Option(
+        "--wire-model",
+        metavar="elmore|lumped",
+        help="With the resistance of wires, as OpenSTA computes it by default, or with their capacitance alone.",
+    ),
+]
+CouplingFactor = Annotated[
+    float,
+    typer.Option(metavar="X", help="How often a coupling capacitance of the SPEF counts to ground: 1, or 2 for worst."),
 ]

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from halo.cli.design_options import (
+    CouplingFactor,
     Defines,
     DontUse,
     FileLists,
@@ -20,8 +21,10 @@ from halo.cli.design_options import (
     MaxFanout,
     Netlists,
     Params,
+    Spef,
     Synth,
     Top,
+    WireModelOption,
 )
 from halo.cli.parse import parse_defines, parse_parameters, parse_ties
 
@@ -38,6 +41,9 @@ def command(
         typer.Option(metavar="NAME=VALUE", help="Hold an input port at a constant: no path starts there. Repeatable."),
     ] = None,
     netlist: Netlists = None,
+    spef: Spef = None,
+    wire_model: WireModelOption = "elmore",
+    coupling_factor: CouplingFactor = 1.0,
     synth: Synth = "structural",
     dont_use: DontUse = None,
     max_fanout: MaxFanout = None,
@@ -106,6 +112,7 @@ def command(
       halo timing array.v --top array --liberty cells.lib --liberty ram.lib --period 4000 -o runs/at_250_mhz
       halo timing array.v --top array --liberty cells.lib --macro ram:1500:200 -o runs/with_ram
       halo timing --netlist gates.v --top array --liberty cells.lib --paths registers -o runs/gates
+      halo timing --netlist routed.v --spef routed.spef --liberty cells.lib -o runs/routed
       halo timing array.v --top array --liberty cells.lib --table runs/mac --element '*.u_pe' -o runs/classes
 
     \b
@@ -129,6 +136,9 @@ def command(
         params=parse_parameters(param or ()),
         ties=parse_ties(tie or ()),
         netlist=tuple(netlist or ()),
+        spef=spef,
+        wire_model=wire_model,
+        coupling_factor=coupling_factor,
         synth=synth,
         dont_use=tuple(dont_use or ()),
         max_fanout=max_fanout,

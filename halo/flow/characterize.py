@@ -18,6 +18,7 @@ import pandas as pd
 from halo.characterization.chosen_roles import chosen_roles, controls_of_rtl
 from halo.characterization.design import DesignCorner, load_corner
 from halo.characterization.engine import PLANNED, CornerResult, characterize_corner
+from halo.characterization.extracted import clock_includes
 from halo.characterization.histograms import write_histograms
 from halo.characterization.interface import read_ports
 from halo.characterization.stimulus import Stimulus, make_stimulus
@@ -226,14 +227,19 @@ def _corners(
             "output_load_ff": corner.output_load_f * 1e15,
         }
     first = corners[0]
+    bare = first.bare or first.circuit
     record.results["design"] = first.circuit.netlist.name
-    record.results["gates"] = first.circuit.gates
+    record.results["gates"] = bare.gates
     record.results["registers"] = first.registers
     if config.netlist:
-        cells = Counter(instance.cell for instance in first.circuit.netlist.instances)
+        cells = Counter(instance.cell for instance in bare.netlist.instances)
         area = sum(first.library.cells[name].area * count for name, count in cells.items())
         record.results.update(area=area, cells=dict(sorted(cells.items())))
     record.results["roles"] = first.roles.to_dict()
+    registers = config.register_overhead or first.registered
+    record.results["clock_includes"] = clock_includes(
+        first.wire_source, registers=registers, margin_ps=config.margin_ps
+    )
     record.report("libraries and delays", len(corners), len(corners))
     return corners
 

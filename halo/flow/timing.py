@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from halo.characterization.design import IDEAL_WIRES, clock_slew, port_conditions
+from halo.characterization.design import clock_slew, port_conditions
+from halo.characterization.extracted import clock_includes, design_wires
 from halo.characterization.interface import read_ports
 from halo.characterization.table import load_table
-from halo.config import IDENTIFIER, CircuitConfig, Synthesis, reject_repeats
+from halo.config import IDENTIFIER, CircuitConfig, Synthesis, WireModel, reject_repeats, require_spef
 from halo.errors import HaloError
 from halo.flow.design_timing.blocks import require_blocks
 from halo.flow.design_timing.classes import class_rows
@@ -66,6 +67,10 @@ class TimingConfig(CircuitConfig):
         liberty: all files of one corner: of the standard cells, and of memories and other macros.
         run_folder: folder to write.
         macros: modules of the sources that are black boxes: ``MODULE:CLK_TO_Q_PS`` or ``MODULE:CLK_TO_Q_PS:SETUP_PS``.
+        spef: wires of the gate netlist (SPEF); None: wires are nothing.
+        wire_model: ``elmore``: gates see an effective capacitance, and sinks are late, as in OpenSTA; ``lumped``: wires
+            are capacitance alone.
+        coupling_factor: coupling capacitances of the SPEF count this often, to ground.
         synth: ``structural`` keeps the source's structure, ``flat`` lets ABC restructure across it.
         dont_use: cells that neither synthesis nor the register around the ports may use; ``*`` and ``?`` match as in a
             shell.
@@ -88,6 +93,9 @@ class TimingConfig(CircuitConfig):
     liberty: tuple[Path, ...]
     run_folder: Path
     macros: tuple[str, ...] = ()
+    spef: Path | None = None
+    wire_model: WireModel = "elmore"
+    coupling_factor: float = 1.0
     synth: Synthesis = "structural"
     dont_use: tuple[str, ...] = ()
     period_ps: float | None = None
@@ -113,6 +121,7 @@ class TimingConfig(CircuitConfig):
         if self.netlist and (self.synth != "structural" or self.max_fanout is not None):
             fix = "Leave out --synth and --max-fanout, or give the Verilog instead of --netlist."
             raise HaloError("a gate netlist is taken as it is: nothing is synthesized or buffered", fix)
+        require_spef(self.spef, self.netlist, self.wire_model, self.coupling_factor)
         moving = [name for name, value in self.ties if not isinstance(value, int)]
         if moving:
             fix = f"Give port {moving[0]} a whole number, or leave it untied."
@@ -155,6 +164,7 @@ class TimingResult:
         classes: ``classes.csv``, a row for each clock of the table; None without a table.
         worst: number of paths to print.
         assumptions: what all this rests on, one sentence each.
+        clock: what the clock includes and what it does not.
     """
 
     run_folder: Path
@@ -169,6 +179,7 @@ class TimingResult:
     classes: pd.DataFrame | None
     worst: int
     assumptions: tuple[str, ...]
+    clock: str
 
     @property
     def fmax_ghz(self) -> float:
@@ -196,7 +207,8 @@ def time_design(config: TimingConfig, report: Progress) -> TimingResult:
     """
     sources, read = design_sources(config.files, config.file_lists, config.defines, config.include_dirs)
     inputs = [*config.netlist] if config.netlist else [*read]
-    for path in (*config.netlist, *config.liberty):
+    inputs += [] if config.spef is None else [config.spef]
+    for path in (*config.netlist, *config.liberty, *([] if config.spef is None else [config.spef])):
         if not path.is_file():
             raise HaloError("there is no such file", "Check the path.", path)
     if config.table is not None:  # what is wrong with it is said before minutes are spent on the design
@@ -241,13 +253,14 @@ def time_design(config: TimingConfig, report: Progress) -> TimingResult:
         circuit = _compiled(config, library, netlist_paths, top)
         record.report("netlist", 1, 1)
         record.report("timing", 0, 1)
-        timing, said = _timed(config, circuit, library)
+        timing, said, includes = _timed(config, circuit, library)
         for sentence in (*said, *library.notes):
             record.assume(sentence)
         period_s = float(np.nanmax(timing.periods_s(), initial=-np.inf))
         if not period_s > 0:
             raise _no_paths(config, circuit)
         record.report("timing", 1, 1)
+        record.results["clock_includes"] = includes
         return _written(config, folder, record, timing, period_s)
 
 
@@ -332,10 +345,12 @@ def _held(config: TimingConfig, netlist: Netlist) -> dict[int, int]:
     return held
 
 
-def _timed(config: TimingConfig, circuit: Circuit, library: Library) -> tuple[DesignTiming, list[str]]:
+def _timed(config: TimingConfig, circuit: Circuit, library: Library) -> tuple[DesignTiming, list[str], str]:
+    """The timing, what it assumes, and what the clock includes."""
     ports = port_nets(circuit)
-    conditions = port_conditions(circuit, library, ports, config.input_slew_ps, config.output_load_ff)
-    loaded = load_circuit(circuit, library, conditions.output_load_f)
+    told = design_wires(circuit.netlist, library, config.spef, config.wire_model, config.coupling_factor)
+    conditions = port_conditions(circuit, library, ports, config.input_slew_ps, config.output_load_ff, wires=told.wires)
+    loaded = load_circuit(circuit, library, conditions.output_load_f, told.wires)
     said = [*conditions.assumptions]
     boundary = None
     if config.paths == "registers":
@@ -343,7 +358,7 @@ def _timed(config: TimingConfig, circuit: Circuit, library: Library) -> tuple[De
     else:
         boundary, sentence = _boundary(loaded, ports, conditions.input_slew_s, conditions.clock_slew_s)
         said.append(sentence)
-    said += [IDEAL_WIRES, CLOCK, NOT_TIMED]
+    said += [*told.assumptions, CLOCK, NOT_TIMED]
     if len(used_edges(circuit)) > 1:
         said.append(
             f"The clock is high for {config.duty_cycle:g} % of the period; ports change and are taken at its rising "
@@ -359,13 +374,13 @@ def _timed(config: TimingConfig, circuit: Circuit, library: Library) -> tuple[De
         boundary=boundary,
         duty=config.duty_cycle / 100,
     )
-    return timing, said
+    return timing, said, clock_includes(told.source, registers=True)
 
 
 def _boundary(loaded: LoadedCircuit, inputs: Sequence[int], slew_s: float, clock_s: float) -> tuple[Boundary, str]:
     """The library's plain flip-flop before and behind the ports, and the sentence about it."""
     outputs = [net for bits in loaded.circuit.netlist.outputs.values() for net in bits]
-    late_s, early_s = loaded.slews_s(slew_s, clock_s)
+    late_s, early_s = loaded.port_slews_s(slew_s, clock_s)
     loads = loaded.load_f[list(inputs)]
     nothing = np.zeros((1, 2))
     try:
@@ -373,13 +388,13 @@ def _boundary(loaded: LoadedCircuit, inputs: Sequence[int], slew_s: float, clock
             loaded.library,
             clock_slew_s=clock_s,
             load_f=float(loads.max(initial=0.0)),
-            data_slew_s=late_s[outputs] if outputs else nothing,
+            data_slew_s=late_s if outputs else nothing,
         )
         early, hold = earliest_register(
             loaded.library,
             clock_slew_s=clock_s,
             load_f=float(loads.min(initial=math.inf)) if len(loads) else 0.0,
-            data_slew_s=early_s[outputs] if outputs else nothing,
+            data_slew_s=early_s if outputs else nothing,
         )
     except HaloError as refused:
         fix = "Add the Liberty file of the flip-flops, or leave the ports out: --paths registers."
@@ -445,6 +460,7 @@ def _written(
         classes=classes,
         worst=config.worst,
         assumptions=record.assumptions,
+        clock=record.results["clock_includes"],
     )
 
 

@@ -40,7 +40,12 @@ def characterize_report(run_folder: Path) -> Report:
     files = sorted(path for path in run_folder.iterdir() if path.is_file())
     plots = sorted(path for path in (run_folder / "plots").glob("*") if path.is_file())
     corners = [_corner(table, corner) for corner in table.corners]
-    size = [Section("", ["", _size(record.results)])] if "area" in record.results else []
+    told = record.results
+    lines = [
+        *([told["clock_includes"]] if "clock_includes" in told else []),
+        *([_size(told)] if "area" in told else []),
+    ]
+    size = [Section("", ["", *lines])] if lines else []
     return Report(_headline(record, run_folder), [*size, *corners, *closing(record.assumptions, files, plots)])
 
 

@@ -24,7 +24,7 @@ def timing_report(run: TimingResult) -> Report:
         f"{run.design}: shortest clock period {_ps(run.period_ps)} ps ({1e3 * run.fmax_ghz:,.4g} MHz), "
         f"worst hold slack {_ps(run.hold_slack_ps)} ps"
     )
-    head = [f"{run.gates:,} gates, {run.registers:,} registers, {len(run.endpoints):,} endpoints"]
+    head = [run.clock, f"{run.gates:,} gates, {run.registers:,} registers, {len(run.endpoints):,} endpoints"]
     if run.asked_ps != run.period_ps:
         slack = run.asked_ps - run.period_ps
         head.append(f"at {_ps(run.asked_ps)} ps: setup is {'kept' if slack >= 0 else 'NOT kept'}")

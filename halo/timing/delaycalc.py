@@ -7,19 +7,23 @@ do. Under a case, such as a weight at rest, slews are those that its constants l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from halo.liberty.model import Library
 from halo.netlist.model import Circuit
+from halo.parasitics.loads import Wires
+from halo.parasitics.network import port_bits
 from halo.timing.arcs import choose_arcs, choose_clock_arcs, ignored_pins
 from halo.timing.delays import Delays
 from halo.timing.static.checks import setup_times
-from halo.timing.static.graph import TimingGraph, build_graph, net_loads
+from halo.timing.static.graph import TimingGraph
 from halo.timing.static.timer import StaticTimer
 from halo.timing.static.timer_kernel import arc_delays
+from halo.timing.static.wired import loaded_graph
+from halo.timing.wires import WiredCircuit, insert_wires
 from halo.units import to_femtoseconds
 
 F64 = npt.NDArray[np.float64]
@@ -30,13 +34,19 @@ BOOL = npt.NDArray[np.bool_]
 class DelayCalculator:
     """A circuit with the delay curves of its loads, ready to give its delays under any case.
 
+    Where wires make a pin or an output port late, a wire gate stands before it (:mod:`halo.timing.wires`), so that the
+    circuit that the delays are of may be a new one.
+
     Args:
         circuit: compiled netlist; every gate's cell is in ``library``.
         library: the corner.
         input_slew_s: transition of the input ports.
         output_load_f: external load of each bit of an output port.
-        wire_cap: capacitance in farads of a net's wire, by net index; none when left out.
+        wires: of the netlist; None: they are nothing.
         clock_slew_s: transition of the clock; None: that of the input ports.
+
+    Attributes:
+        circuit: what the delays are of.
 
     Raises:
         HaloError: a table has an unknown axis.
@@ -49,15 +59,22 @@ class DelayCalculator:
         *,
         input_slew_s: float,
         output_load_f: float,
-        wire_cap: Mapping[int, float] | None = None,
+        wires: Wires | None = None,
         clock_slew_s: float | None = None,
     ) -> None:
-        self.circuit = circuit
+        self.circuit = self.bare = circuit
         self.library = library
-        load_f, self.plain_load_f = net_loads(circuit, library, output_load_f, wire_cap)
-        self.graph = build_graph(circuit, library, load_f)
+        self.loaded = loaded_graph(circuit, library, output_load_f, wires)
         self.input_slew_s = input_slew_s
         self.clock_s = input_slew_s if clock_slew_s is None else clock_slew_s
+        self.wired: WiredCircuit | None = None
+        if self.loaded.sink:
+            timer = self._timed(None)
+            late = self._wire_delays(timer)
+            late_nets = self._nets_of([key for key, fs in late.items() if any(fs)])
+            if late_nets:
+                self.wired = insert_wires(circuit, late_nets)
+                self.circuit = self.wired.circuit
 
     def delays(self, case: Mapping[int, int] | None = None) -> Delays:
         """Delay of every arc, as :class:`halo.timing.delays.Delays` describes them.
@@ -73,16 +90,65 @@ class DelayCalculator:
             HaloError: a cell has no arc from a pin its function depends on, or a delay does not fit the engines'
                 integer femtoseconds (2.1 us).
         """
-        timer = StaticTimer(self.circuit, self.graph, self.input_slew_s, self.clock_s)
+        timer = self._timed(case)
+        delays = self._at_gates(timer)
+        if self.wired is None:
+            return delays
+        delays = self.wired.spread(self.bare, delays, self._wire_delays(timer))
+        for key, gate in self.wired.wire_gate.items():
+            delays.net_slew_s[self.circuit.out[gate]] = timer.nets.sinks.slew[self.loaded.sink[key]]
+        return delays
+
+    def at_gates(self) -> Delays:
+        """Nominal delays of the circuit as it was given: of its gates, without those of its wires.
+
+        Raises:
+            HaloError: as ``delays``.
+        """
+        return self._at_gates(self._timed(None))
+
+    def sink_slew_s(self) -> dict[tuple[int, str], F64]:
+        """Transition at each pin and output port that a wire reaches, with nothing held, in seconds, by edge."""
+        slew_s = self._timed(None).nets.sinks.slew
+        return {key: slew_s[place] for key, place in self.loaded.sink.items()}
+
+    def _at_gates(self, timer: StaticTimer) -> Delays:
+        slew_s = timer.nets.slew
+        graph = self.loaded.graph
+        seconds = np.zeros(len(graph.arrays.arc_in))
+        arc_delays(self.bare.arrays, graph.arrays, timer.wires, self.clock_s, timer.nets, seconds)
+        notes: list[str] = []
+        arc_fs, enabled = _by_state(self.bare, self.library, graph, seconds, notes)
+        setup_fs = _setups(self.bare, graph, timer, self.clock_s)
+        return Delays(arc_fs, enabled, setup_fs, self.loaded.plain_f, slew_s, tuple(notes))
+
+    def _timed(self, case: Mapping[int, int] | None) -> StaticTimer:
+        timer = StaticTimer(self.bare, self.loaded, self.input_slew_s, self.clock_s)
         held = {net: np.array([value], np.uint8) for net, value in (case or {}).items()}
         timer.time(held, np.zeros(0, np.int32), through_flops=case is not None)
-        slew_s = timer.nets.slew
-        seconds = np.zeros(len(self.graph.arrays.arc_in))
-        arc_delays(self.circuit.arrays, self.graph.arrays, self.clock_s, slew_s, seconds)
-        notes: list[str] = []
-        arc_fs, enabled = _by_state(self.circuit, self.library, self.graph, seconds, notes)
-        setup_fs = _setups(self.circuit, self.graph, slew_s, self.clock_s)
-        return Delays(arc_fs, enabled, setup_fs, self.plain_load_f, slew_s, tuple(notes))
+        return timer
+
+    def _wire_delays(self, timer: StaticTimer) -> dict[tuple[int, str], list[int]]:
+        """Delay of the wire to each sink in femtoseconds, by edge (fall, rise)."""
+        path = self.library.paths[0] if self.library.paths else None
+        fs = to_femtoseconds(timer.nets.sinks.delay, path)
+        return {key: fs[place].tolist() for key, place in self.loaded.sink.items()}
+
+    def _nets_of(self, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], int]:
+        """Nets of the pins of gates, and of the bits of output ports, that are among some sinks."""
+        circuit = self.bare
+        instances = circuit.netlist.instances
+        pins = {
+            (int(circuit.instance[gate]), circuit.pin_name[pin])
+            for gate in range(circuit.gates)
+            for pin in range(circuit.pin_start[gate], circuit.pin_start[gate + 1])
+        }
+        ports = port_bits(circuit.netlist, circuit.netlist.outputs)
+        return {
+            key: ports[key[1]] if key[0] < 0 else instances[key[0]].pins[key[1]]
+            for key in keys
+            if (key in pins if key[0] >= 0 else key[1] in ports)
+        }
 
 
 def nominal_delays(
@@ -91,16 +157,14 @@ def nominal_delays(
     *,
     input_slew_s: float,
     output_load_f: float,
-    wire_cap: Mapping[int, float] | None = None,
     clock_slew_s: float | None = None,
 ) -> Delays:
-    """Delay of every arc of a circuit without case analysis; arguments and errors as of ``DelayCalculator``."""
+    """Delay of every arc of a circuit whose wires are nothing, without case analysis; as of ``DelayCalculator``."""
     return DelayCalculator(
         circuit,
         library,
         input_slew_s=input_slew_s,
         output_load_f=output_load_f,
-        wire_cap=wire_cap,
         clock_slew_s=clock_slew_s,
     ).delays()
 
@@ -141,7 +205,7 @@ def _by_state(
     return to_femtoseconds(delay, library.paths[0] if library.paths else None), enabled
 
 
-def _setups(circuit: Circuit, graph: TimingGraph, slew_s: F64, clock_slew_s: float) -> I32:
+def _setups(circuit: Circuit, graph: TimingGraph, timer: StaticTimer, clock_slew_s: float) -> I32:
     """Worst setup of each flip-flop pin in femtoseconds, at the pin's slew; 0 elsewhere."""
     setup = np.zeros(len(circuit.pin_net), dtype=np.int32)
     for kind in graph.types:
@@ -149,7 +213,7 @@ def _setups(circuit: Circuit, graph: TimingGraph, slew_s: F64, clock_slew_s: flo
             continue
         for gate in kind.gates:
             for pin in range(circuit.pin_start[gate], circuit.pin_start[gate + 1]):
-                data_slew_s = slew_s[circuit.pin_net[pin]][None, :]
+                data_slew_s = timer.pin_slew_s(pin)[None, :]
                 times = setup_times(kind.cell, circuit.pin_name[pin], data_slew_s, clock_slew_s)
                 if times is not None:
                     setup[pin] = to_femtoseconds(float(times.max()))

@@ -6,13 +6,14 @@ Tests: tests/timing/test_timed_netlist.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from halo.netlist.model import COMB, Circuit, Instance
+from halo.timing.delays import Delays
 
 I64 = npt.NDArray[np.int64]
 
@@ -35,6 +36,28 @@ class WiredCircuit:
     gate_of: I64
     wire_gate: dict[tuple[int, str], int]
     source: I64
+
+    def spread(self, circuit: Circuit, delays: Delays, late: Mapping[tuple[int, str], Sequence[int]]) -> Delays:
+        """Delays of the new circuit.
+
+        Args:
+            circuit: the old one; delays: of its arcs.
+            late: delay of each wire in fs by edge (fall, rise), with the keys that the wires were put in with.
+        """
+        new = self.circuit
+        arc_fs = np.zeros(int(new.arc_start[-1]), dtype=np.int32)
+        enabled = np.ones(len(arc_fs), dtype=np.bool_)
+        setup_fs = np.zeros(len(new.pin_net), dtype=np.int32)
+        for gate, at in enumerate(self.gate_of):
+            arcs = slice(circuit.arc_start[gate], circuit.arc_start[gate + 1])
+            pins = slice(circuit.pin_start[gate], circuit.pin_start[gate + 1])
+            arc_fs[new.arc_start[at] : new.arc_start[at + 1]] = delays.arc_fs[arcs]
+            enabled[new.arc_start[at] : new.arc_start[at + 1]] = delays.enabled[arcs]
+            setup_fs[new.pin_start[at] : new.pin_start[at + 1]] = delays.setup_fs[pins]
+        for key, gate in self.wire_gate.items():
+            arc_fs[new.arc_start[gate] : new.arc_start[gate + 1]] = late[key]
+        load_f = np.concatenate([delays.net_load_f, np.zeros(new.nets - circuit.nets)])
+        return Delays(arc_fs, enabled, setup_fs, load_f, delays.net_slew_s[self.source], delays.notes)
 
 
 def insert_wires(circuit: Circuit, wires: Mapping[tuple[int, str], int]) -> WiredCircuit:

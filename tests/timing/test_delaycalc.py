@@ -16,7 +16,10 @@ from halo.liberty import Library, read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.model import Circuit
 from halo.netlist.verilog import read_netlist
-from halo.timing.delaycalc import nominal_delays
+from halo.parasitics.loads import ExtractedWires
+from halo.parasitics.network import bind_networks
+from halo.parasitics.spef import read_spef
+from halo.timing.delaycalc import DelayCalculator, nominal_delays
 from halo.timing.delays import Delays
 
 SLEW, LOAD = 0.1e-9, 0.01e-12
@@ -56,12 +59,14 @@ def test_loads_and_slews_of_a_chain_by_edge(hand: Library, compiled: Callable[[s
     assert not delays.setup_fs.any()
 
 
-def test_wire_capacitance_adds_to_the_load(hand: Library, compiled: Callable[[str], Circuit]) -> None:
+def test_wire_capacitance_adds_to_the_load(hand: Library, compiled: Callable[[str], Circuit], tmp_path: Path) -> None:
     circuit = compiled("module t(input a, output y); INV u1(.A(a), .Y(y)); endmodule")
-    net = circuit.netlist.nets.index("y")
-    delays = nominal_delays(circuit, hand, input_slew_s=SLEW, output_load_f=LOAD, wire_cap={net: 0.03e-12})
+    (tmp_path / "y.spef").write_text('*SPEF "1481"\n*C_UNIT 1 FF\n*D_NET y 30\n*CAP\n1 u1:Y 30\n*END\n')
+    wires = ExtractedWires(bind_networks(read_spef(tmp_path / "y.spef"), circuit.netlist, hand))
+    calculator = DelayCalculator(circuit, hand, input_slew_s=SLEW, output_load_f=LOAD, wires=wires)
+    delays = calculator.delays()
     assert by_state(circuit, delays, 0, 0) == [150_000, 130_000]
-    assert delays.net_load_f[net] == pytest.approx(4e-14)
+    assert delays.net_load_f[circuit.netlist.nets.index("y")] == pytest.approx(4e-14)
 
 
 def test_conditioned_arcs_displace_the_default(hand: Library, compiled: Callable[[str], Circuit]) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.arch.systolic.registers import multiplier_registers
-from halo.characterization.design import IDEAL_WIRES, port_conditions
+from halo.characterization.design import port_conditions
+from halo.characterization.extracted import NO_WIRES
 from halo.errors import HaloError
 from halo.flow.gate_level.weight_streams import Shape, Stream
 from halo.flow.runs.assets import rtl_folder
@@ -300,7 +301,7 @@ def cut_gates(
     design = cut_at_registers(circuit, delays, library, clock_slew_s=conditions.clock_slew_s)
     said = (
         *conditions.assumptions,
-        IDEAL_WIRES,
+        NO_WIRES,
         "The clock is ideal: no skew, no jitter, no margin.",
         design.overhead.at_the_ports,
         *delays.notes,

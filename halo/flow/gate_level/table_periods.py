@@ -207,8 +207,8 @@ class MacPeriods:
     def _load(self, corner: str) -> DesignCorner:
         config = self.config
         liberty = dict(config.corners)[corner]
-        sdf = [] if config.sdf is None else [config.sdf]
-        _require_files(self.run_folder, self.record, [*liberty, *config.netlist, *sdf])
+        wires = [path for path in (config.sdf, config.spef) if path is not None]
+        _require_files(self.run_folder, self.record, [*liberty, *config.netlist, *wires])
         netlist: Path | Sequence[Path] = config.netlist or self.run_folder / NETLIST
         top = self.record.results["design"]
         library = read_corner(liberty)

@@ -7,7 +7,7 @@ Tests: tests/timing/sdf/test_sdf.py.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -28,6 +28,7 @@ __all__ = ["delays_from_sdf", "read_sdf"]
 U8 = npt.NDArray[np.uint8]
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
 BOOL = npt.NDArray[np.bool_]
 
 _PLACE: dict[str, int] = {name: place for place, name in enumerate(get_args(SdfCorner))}
@@ -74,7 +75,13 @@ class _Contents:
 
 
 def delays_from_sdf(
-    circuit: Circuit, library: Library, sdf: Sdf, base: Delays, *, sdf_corner: SdfCorner = "max"
+    circuit: Circuit,
+    library: Library,
+    sdf: Sdf,
+    base: Delays,
+    *,
+    sdf_corner: SdfCorner = "max",
+    sink_slew_s: Mapping[tuple[int, str], F64] | None = None,
 ) -> tuple[Circuit, Delays]:
     """Annotate a circuit.
 
@@ -97,6 +104,7 @@ def delays_from_sdf(
         sdf: the file.
         base: the circuit's calculated delays: loads and slews, and the setup times the file does not give.
         sdf_corner: which value of each triple is taken.
+        sink_slew_s: transition behind the wires to some pins and output ports, by edge; that of the driver elsewhere.
 
     Raises:
         HaloError: an instance the netlist does not have or of another cell, an unknown pin, instances or paths without
@@ -106,7 +114,7 @@ def delays_from_sdf(
         raise HaloError(
             f"{sdf_corner!r} is no value of an SDF triple", f"Choose one of {', '.join(_PLACE)} as the SDF corner."
         )
-    return _Annotation(circuit, library, sdf, base, sdf_corner).result()
+    return _Annotation(circuit, library, sdf, base, sdf_corner).result(sink_slew_s or {})
 
 
 class _Annotation:
@@ -144,7 +152,7 @@ class _Annotation:
     def too_long(self, line: int) -> HaloError:
         return self.fail("a delay does not fit the engines' 2.1 us", line, "Check the file's TIMESCALE.")
 
-    def result(self) -> tuple[Circuit, Delays]:
+    def result(self, sink_slew_s: Mapping[tuple[int, str], F64]) -> tuple[Circuit, Delays]:
         self.collect()
         arc_fs, enabled = self.arcs()
         setup_fs = self.setups()
@@ -157,20 +165,12 @@ class _Annotation:
             key: self.port_net[key[1]] if key[0] < 0 else circuit.netlist.instances[key[0]].pins[key[1]] for key in late
         }
         wired = insert_wires(circuit, nets)
-        new = wired.circuit
-        new_arc_fs = np.zeros(int(new.arc_start[-1]), dtype=np.int32)
-        new_enabled = np.ones(len(new_arc_fs), dtype=np.bool_)
-        new_setup_fs = np.zeros(len(new.pin_net), dtype=np.int32)
-        for gate, at in enumerate(wired.gate_of):
-            arcs = slice(circuit.arc_start[gate], circuit.arc_start[gate + 1])
-            pins = slice(circuit.pin_start[gate], circuit.pin_start[gate + 1])
-            new_arc_fs[new.arc_start[at] : new.arc_start[at + 1]] = arc_fs[arcs]
-            new_enabled[new.arc_start[at] : new.arc_start[at + 1]] = enabled[arcs]
-            new_setup_fs[new.pin_start[at] : new.pin_start[at + 1]] = setup_fs[pins]
+        delays = Delays(arc_fs, enabled, setup_fs, base.net_load_f, base.net_slew_s, notes)
+        delays = wired.spread(circuit, delays, late)
         for key, gate in wired.wire_gate.items():
-            new_arc_fs[new.arc_start[gate] : new.arc_start[gate + 1]] = late[key]
-        load_f = np.concatenate([base.net_load_f, np.zeros(new.nets - circuit.nets)])
-        return new, Delays(new_arc_fs, new_enabled, new_setup_fs, load_f, base.net_slew_s[wired.source], notes)
+            if key in sink_slew_s:
+                delays.net_slew_s[wired.circuit.out[gate]] = sink_slew_s[key]
+        return wired.circuit, delays
 
     def collect(self) -> None:
         """Sort the file's entries by what they are about."""

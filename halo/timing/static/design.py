@@ -17,7 +17,6 @@ Tests: tests/timing/static/test_design_timing.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,13 +24,15 @@ import numpy.typing as npt
 
 from halo.liberty.model import Library
 from halo.netlist.model import FLOP, Circuit
+from halo.parasitics.loads import Wires
 from halo.timing.arcs import EDGES
 from halo.timing.clock_edges import port_edge, share, used_edges
 from halo.timing.static.checks import has_checks, hold_times, setup_times
-from halo.timing.static.graph import TimingGraph, build_graph, net_loads
+from halo.timing.static.graph import net_loads
 from halo.timing.static.paths import PathStep, path_to
 from halo.timing.static.timer import StaticTimer
 from halo.timing.static.timer_kernel import GraphArrays, NetState, path_starts
+from halo.timing.static.wired import LoadedGraph, loaded_graph
 from halo.timing.wires import bit_name
 
 U8 = npt.NDArray[np.uint8]
@@ -79,48 +80,47 @@ class LoadedCircuit:
     Attributes:
         circuit, library: what is timed.
         output_load_f: external load of each bit of an output port.
-        late, early: arcs; the same object where no pin's capacitance is given as a range.
-        late_load_f, early_load_f: float64[N, 2], farads, by edge (fall, rise).
-        load_f: float64[N], farads, of the pins' ``capacitance``.
+        late, early: arcs, loads and wires; the same object where no pin's capacitance is given as a range.
     """
 
     circuit: Circuit
     library: Library
     output_load_f: float
-    late: TimingGraph
-    early: TimingGraph
-    late_load_f: F64
-    early_load_f: F64
-    load_f: F64
+    late: LoadedGraph
+    early: LoadedGraph
 
-    def slews_s(self, input_slew_s: float, clock_slew_s: float) -> tuple[F64, F64]:
-        """Largest and smallest transition of every net: float64[N, 2] each, seconds, by edge."""
-        late, early = (
-            StaticTimer(self.circuit, graph, input_slew_s, clock_slew_s, late=late).nominal_slew()
-            for graph, late in ((self.late, True), (self.early, False))
-        )
-        return late, early
+    @property
+    def load_f(self) -> F64:
+        """float64[N], load of each net in farads, of the pins' ``capacitance`` and the wires."""
+        return self.late.plain_f
+
+    def port_slews_s(self, input_slew_s: float, clock_slew_s: float) -> tuple[F64, F64]:
+        """Largest and smallest transition of every bit of the output ports: float64[O, 2] each, seconds, by edge."""
+        found = []
+        for side, late in ((self.late, True), (self.early, False)):
+            timer = StaticTimer(self.circuit, side, input_slew_s, clock_slew_s, late=late)
+            timer.nominal_slew()
+            found.append(timer.port_slews_s())
+        return found[0], found[1]
 
 
-def load_circuit(
-    circuit: Circuit, library: Library, output_load_f: float, wire_cap: Mapping[int, float] | None = None
-) -> LoadedCircuit:
+def load_circuit(circuit: Circuit, library: Library, output_load_f: float, wires: Wires | None = None) -> LoadedCircuit:
     """Find the loads of a circuit's nets and its arcs with them.
 
     Args:
         circuit: compiled netlist.
         library: the corner.
         output_load_f: external load of each bit of an output port.
-        wire_cap: capacitance in farads of a net's wire, by net index.
+        wires: of the netlist; None: they are nothing.
 
     Raises:
         HaloError: a delay table has an unknown axis, or a gate's cell is not in the library.
     """
-    late_f, plain_f = net_loads(circuit, library, output_load_f, wire_cap)
-    early_f, _ = net_loads(circuit, library, output_load_f, wire_cap, least=True)
-    late = build_graph(circuit, library, late_f)
-    early = late if np.array_equal(late_f, early_f) else build_graph(circuit, library, early_f)
-    return LoadedCircuit(circuit, library, output_load_f, late, early, late_f, early_f, plain_f)
+    late = loaded_graph(circuit, library, output_load_f, wires)
+    least, _ = net_loads(circuit, library, output_load_f, least=True)
+    most, _ = net_loads(circuit, library, output_load_f)
+    early = late if np.array_equal(least, most) else loaded_graph(circuit, library, output_load_f, wires, least=True)
+    return LoadedCircuit(circuit, library, output_load_f, late, early)
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,12 +284,12 @@ def time_circuit(
     ends = path_ends(circuit, loaded.library, ports=boundary is not None)
     found: dict[bool, list[PathSet]] = {True: [], False: []}
     for late in (True, False):
-        graph, load_f = (loaded.late, loaded.late_load_f) if late else (loaded.early, loaded.early_load_f)
+        side = loaded.late if late else loaded.early
         arrival_s = 0.0 if boundary is None else boundary.late_s if late else boundary.early_s
         for launch in used_edges(circuit):
             timer = StaticTimer(
                 circuit,
-                graph,
+                side,
                 input_slew_s,
                 clock_slew_s,
                 arrival_s,
@@ -297,12 +297,16 @@ def time_circuit(
                 late=late,
                 from_ports=boundary is not None,
             )
-            arrival, slew = timer.time({}, ends.net, through_flops=False, dead_slew=False)
+            at_ends = zip(ends.instance.tolist(), ends.pin, ends.name, strict=True)
+            sinks = np.array([side.sink.get((i, pin or name), -1) for i, pin, name in at_ends], np.int32)
+            arrival, slew = timer.time({}, ends.net, sinks, through_flops=False, dead_slew=False)
             start = np.zeros((circuit.nets, 2), np.int32)
-            path_starts(circuit.arrays, graph.arrays, timer.nets, start)
+            path_starts(circuit.arrays, side.graph.arrays, timer.nets, start)
             check = _checks(circuit, loaded.library, ends, slew[0], clock_slew_s, boundary, late=late)
             shares = np.array([share(launch, edge, duty) for edge in EDGES])[ends.capture]
-            paths = PathSet(launch, late, arrival[0], check, shares, start[ends.net], timer.nets, graph.arrays, load_f)
+            paths = PathSet(
+                launch, late, arrival[0], check, shares, start[ends.net], timer.nets, side.graph.arrays, side.load_f
+            )
             found[late].append(paths)
     conditions = Conditions(input_slew_s, clock_slew_s, loaded.output_load_f, boundary, duty)
     return DesignTiming(circuit, loaded.library, conditions, ends, tuple(found[True]), tuple(found[False]))

@@ -10,7 +10,6 @@ Tests: tests/timing/static/test_timer.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,7 +58,7 @@ def net_loads(
     circuit: Circuit,
     library: Library,
     output_load_f: float,
-    wire_cap: Mapping[int, float] | None = None,
+    wire_cap_f: F64 | None = None,
     *,
     least: bool = False,
 ) -> tuple[F64, F64]:
@@ -72,7 +71,7 @@ def net_loads(
         circuit: compiled netlist.
         library: the corner.
         output_load_f: external load of each bit of an output port.
-        wire_cap: capacitance of a net's wire, by net index.
+        wire_cap_f: float64[N], capacitance of each net's wire.
         least: the lower ends of the pins' capacitance ranges, for first arrivals.
 
     Returns:
@@ -95,8 +94,8 @@ def net_loads(
     extra = np.zeros(circuit.nets)
     for port in circuit.netlist.outputs.values():
         np.add.at(extra, np.asarray(port, dtype=np.int64), output_load_f)
-    for net, capacitance in (wire_cap or {}).items():
-        extra[net] += capacitance
+    if wire_cap_f is not None:
+        extra += wire_cap_f
     return by_edge + extra[:, None], plain + extra
 
 

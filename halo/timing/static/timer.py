@@ -8,7 +8,7 @@ output-port bits and at flip-flop data pins. Slews are recalculated for every ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +18,13 @@ from halo.errors import HaloError
 from halo.liberty.model import Library
 from halo.netlist.graph import propagate_constants_lanes
 from halo.netlist.model import FLOP, Circuit
+from halo.parasitics.loads import Wires
+from halo.parasitics.network import port_bits
 from halo.timing.clock_edges import flop_edges, port_edge
 from halo.timing.static.checks import setup_times
-from halo.timing.static.graph import TimingGraph, build_graph, net_loads
 from halo.timing.static.paths import PathStep, path_to
 from halo.timing.static.timer_kernel import NetState, StartArrays, time_cases
+from halo.timing.static.wired import LoadedGraph, loaded_graph, sink_state
 from halo.timing.wires import bit_name
 
 I32 = npt.NDArray[np.int32]
@@ -105,7 +107,7 @@ class StaticTimer:
 
     Args:
         circuit: compiled netlist.
-        graph: its arcs, from :func:`halo.timing.static.graph.build_graph`.
+        loaded: its arcs, loads and wires, from :func:`halo.timing.static.wired.loaded_graph`.
         input_slew_s: transition of the input ports.
         clock_slew_s: transition of the clock; None: that of the input ports.
         input_arrival_s: when the input ports change after the clock edge.
@@ -117,7 +119,7 @@ class StaticTimer:
     def __init__(
         self,
         circuit: Circuit,
-        graph: TimingGraph,
+        loaded: LoadedGraph,
         input_slew_s: float,
         clock_slew_s: float | None = None,
         input_arrival_s: float = 0.0,
@@ -127,7 +129,9 @@ class StaticTimer:
         from_ports: bool = True,
     ) -> None:
         self.circuit = circuit
-        self.graph = graph
+        self.graph = loaded.graph
+        self.wires = loaded.wires
+        self.sink = loaded.sink
         self.late = late
         flop_outputs = circuit.out[circuit.state_gates]
         ports = np.setdiff1d(circuit.source, flop_outputs).astype(np.int32)
@@ -154,14 +158,17 @@ class StaticTimer:
             arrival=np.zeros((circuit.nets, 2)),
             slew=np.zeros((circuit.nets, 2)),
             from_arc=np.zeros((circuit.nets, 2), dtype=np.int64),
+            sinks=sink_state(loaded.wires),
         )
 
-    def time(self, case: Case, end_net: I32, *, through_flops: bool, dead_slew: bool = True) -> tuple[F64, F64]:
+    def time(
+        self, case: Case, end_net: I32, end_sink: I32 | None = None, *, through_flops: bool, dead_slew: bool = True
+    ) -> tuple[F64, F64]:
         """Time W cases; ``nets`` keeps the state of the last one.
 
         Args:
             case: held nets.
-            end_net: int32[E], where arrivals are asked for.
+            end_net: int32[E], where arrivals are asked for; end_sink: int32[E], the sink there, -1 for the driver.
             through_flops, dead_slew: as for :func:`static_arrivals`.
 
         Returns:
@@ -179,12 +186,14 @@ class StaticTimer:
         time_cases(
             self.circuit.arrays,
             self.graph.arrays,
+            self.wires,
             self.start,
             dead_slew,
             self.late,
             case_net,
             case_value,
             end_net,
+            np.full(len(end_net), -1, np.int32) if end_sink is None else end_sink,
             end_arrival,
             end_slew,
             self.nets,
@@ -200,6 +209,32 @@ class StaticTimer:
                 held[int(net)] = constant[net]
         return held
 
+    def sinks_of(self, ends: Sequence[Endpoint]) -> I32:
+        """Sink of each endpoint, or -1: int32[E]."""
+        found = np.full(len(ends), -1, np.int32)
+        for i, end in enumerate(ends if self.wires.on else ()):
+            if end.pin >= 0:
+                found[i] = self.wires.pin_sink[end.pin]
+            else:
+                found[i] = self.sink.get((-1, end.name), -1)
+        return found
+
+    def pin_slew_s(self, pin: int) -> F64:
+        """Transition at a gate's pin in the last case timed: float64[2], by edge (fall, rise)."""
+        if self.wires.on and self.wires.pin_sink[pin] >= 0:
+            at_sink: F64 = self.nets.sinks.slew[self.wires.pin_sink[pin]]
+            return at_sink
+        at_driver: F64 = self.nets.slew[self.circuit.pin_net[pin]]
+        return at_driver
+
+    def port_slews_s(self) -> F64:
+        """Transition at every bit of the output ports in the last case timed: float64[O, 2], by edge (fall, rise)."""
+        found = [
+            self.nets.sinks.slew[self.sink[-1, bit]] if (-1, bit) in self.sink else self.nets.slew[net]
+            for bit, net in port_bits(self.circuit.netlist, self.circuit.netlist.outputs).items()
+        ]
+        return np.array(found, np.float64).reshape(-1, 2)
+
     def nominal_slew(self) -> F64:
         """Worst slew of each net without case analysis: float64[N, 2], seconds, by edge (fall, rise)."""
         self.time({}, np.zeros(0, dtype=np.int32), through_flops=False)
@@ -211,14 +246,13 @@ def _timer(
     library: Library,
     input_slew_s: float,
     output_load_f: float,
-    wire_cap: Mapping[int, float] | None,
+    wires: Wires | None,
     clock_slew_s: float | None = None,
     input_arrival_s: float = 0.0,
     launch_edge: int | None = None,
 ) -> StaticTimer:
-    load_f, _ = net_loads(circuit, library, output_load_f, wire_cap)
-    graph = build_graph(circuit, library, load_f)
-    return StaticTimer(circuit, graph, input_slew_s, clock_slew_s, input_arrival_s, launch_edge)
+    loaded = loaded_graph(circuit, library, output_load_f, wires)
+    return StaticTimer(circuit, loaded, input_slew_s, clock_slew_s, input_arrival_s, launch_edge)
 
 
 def _check_case(circuit: Circuit, case: Case) -> None:
@@ -237,7 +271,7 @@ def static_arrivals(
     case: Case,
     input_slew_s: float,
     output_load_f: float,
-    wire_cap: Mapping[int, float] | None = None,
+    wires: Wires | None = None,
     through_flops: bool = True,
     dead_slew: bool = True,
     input_arrival_s: float = 0.0,
@@ -253,7 +287,7 @@ def static_arrivals(
         case: held nets, each with its W values; an empty case times the circuit once with nothing held.
         input_slew_s: transition of the input ports.
         output_load_f: external load of each bit of an output port.
-        wire_cap: capacitance in farads of a net's wire, by net index.
+        wires: of the netlist; None: they are nothing.
         through_flops: a register whose next state is constant has a constant output, as it has once the held values
             have been clocked through. OpenSTA stops constants at registers: False for comparison with it.
         dead_slew: arcs that the held nets have switched off still count for the slew of their output, as in OpenSTA 3.
@@ -269,8 +303,9 @@ def static_arrivals(
     _check_case(circuit, case)
     ends = endpoints(circuit)
     end_net = np.array([end.net for end in ends], dtype=np.int32)
-    timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap, clock_slew_s, input_arrival_s, launch_edge)
-    arrival_s, slew_s = timer.time(case, end_net, through_flops=through_flops, dead_slew=dead_slew)
+    timer = _timer(circuit, library, input_slew_s, output_load_f, wires, clock_slew_s, input_arrival_s, launch_edge)
+    end_sink = timer.sinks_of(ends)
+    arrival_s, slew_s = timer.time(case, end_net, end_sink, through_flops=through_flops, dead_slew=dead_slew)
     setup_s = np.zeros_like(slew_s)
     clock_s = input_slew_s if clock_slew_s is None else clock_slew_s
     for i, end in enumerate(ends):
@@ -291,7 +326,7 @@ def worst_path(
     case: Mapping[int, int],
     input_slew_s: float,
     output_load_f: float,
-    wire_cap: Mapping[int, float] | None = None,
+    wires: Wires | None = None,
     through_flops: bool = True,
 ) -> tuple[PathStep, ...]:
     """The longest path under case analysis, such as that of one weight.
@@ -302,7 +337,7 @@ def worst_path(
         case: held nets, net index to 0 or 1.
         input_slew_s: transition of the input ports and of the clock.
         output_load_f: external load of each bit of an output port.
-        wire_cap: capacitance in farads of a net's wire, by net index.
+        wires: of the netlist; None: they are nothing.
         through_flops: as for :func:`static_arrivals`.
 
     Returns:
@@ -313,9 +348,10 @@ def worst_path(
     """
     one_case = {net: np.array([value], dtype=np.uint8) for net, value in case.items()}
     _check_case(circuit, one_case)
-    timer = _timer(circuit, library, input_slew_s, output_load_f, wire_cap)
-    ends = np.array([end.net for end in endpoints(circuit)], dtype=np.int32)
-    arrival_s, _ = timer.time(one_case, ends, through_flops=through_flops)
+    timer = _timer(circuit, library, input_slew_s, output_load_f, wires)
+    all_ends = endpoints(circuit)
+    ends = np.array([end.net for end in all_ends], dtype=np.int32)
+    arrival_s, _ = timer.time(one_case, ends, timer.sinks_of(all_ends), through_flops=through_flops)
     if not arrival_s.size or arrival_s.max() < 0:
         return ()
     end, edge = np.unravel_index(int(arrival_s[0].argmax()), arrival_s[0].shape)

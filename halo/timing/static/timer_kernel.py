@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from halo.jit import inline, kernel
 from halo.netlist.model import COMB, CircuitArrays
+from halo.timing.static.wire_kernel import SinkState, WireArrays, drive_net, drive_ports, end_sinks, start_sinks
 
 U8 = npt.NDArray[np.uint8]
 I8 = npt.NDArray[np.int8]
@@ -148,13 +149,16 @@ class NetState(NamedTuple):
     Attributes:
         value: int8[N], 0, 1 or -1 where the net may change.
         arrival, slew: float64[N, 2], seconds, by edge.
+            With wires they hold at the driver.
         from_arc: int64[N, 2], the arc of the arrival, or -1.
+        sinks: what wires add.
     """
 
     value: I8
     arrival: F64
     slew: F64
     from_arc: I64
+    sinks: SinkState
 
 
 @inline
@@ -162,6 +166,7 @@ def time_gate(
     g: int,
     circuit: CircuitArrays,
     graph: GraphArrays,
+    wires: WireArrays,
     launches: U8,
     clock_slew: float,
     dead_slew: bool,
@@ -207,6 +212,11 @@ def time_gate(
         if fixed >= 0:
             net_value[net] = fixed
             return
+    wired = False
+    if wires.on:
+        wired = wires.kind[net] > 0
+        if wired and not late:
+            start_sinks(net, wires, nets.sinks)
     rise = UNREACHED
     fall = UNREACHED
     rise_slew = 0.0 if late else NO_SLEW
@@ -242,10 +252,23 @@ def time_gate(
                 source = pin_net[first + p]
                 start = arrival[source, edge]
                 in_slew = slew[source, edge]
-            s = curve_at(in_slew, axis, axis_start[a, 1], axis_size[a, 1], value, value_start[a, 1])
+                if wires.on:
+                    sink = wires.pin_sink[first + p]
+                    if sink >= 0:
+                        in_slew = nets.sinks.slew[sink, edge]
+                        if start != UNREACHED:
+                            start += nets.sinks.delay[sink, edge]
+            d = 0.0
+            if wired:
+                d, s = drive_net(
+                    a, in_slew, net, arc_out[a], axis, axis_start, axis_size, wires, nets.sinks, late, True
+                )
+            else:
+                s = curve_at(in_slew, axis, axis_start[a, 1], axis_size[a, 1], value, value_start[a, 1])
             end = UNREACHED
             if start != UNREACHED and (follow if edge == arc_out[a] else oppose):
-                d = curve_at(in_slew, axis, axis_start[a, 0], axis_size[a, 0], value, value_start[a, 0])
+                if not wired:
+                    d = curve_at(in_slew, axis, axis_start[a, 0], axis_size[a, 0], value, value_start[a, 0])
                 end = max(start + d, 0.0)
             if arc_out[a]:
                 rise_slew = max(rise_slew, s) if late else min(rise_slew, max(s, 0.0))
@@ -257,6 +280,8 @@ def time_gate(
                 if end > fall if late else end != UNREACHED and (fall == UNREACHED or end < fall):
                     fall = end
                     fall_arc = a
+    if wired and not late:
+        end_sinks(net, wires, nets.sinks)
     arrival[net, 0] = fall
     arrival[net, 1] = rise
     slew[net, 0] = fall_slew if fall_slew != NO_SLEW else 0.0
@@ -269,12 +294,14 @@ def time_gate(
 def time_cases(
     circuit: CircuitArrays,
     graph: GraphArrays,
+    wires: WireArrays,
     start: StartArrays,
     dead_slew: bool,
     late: bool,
     case_net: I32,
     case_value: I8,
     end_net: I32,
+    end_sink: I32,
     end_arrival: F64,
     end_slew: F64,
     nets: NetState,
@@ -282,11 +309,12 @@ def time_cases(
     """Time every case; the state of the nets is that of the last one.
 
     Args:
-        circuit, graph, start: what is timed.
+        circuit, graph, wires, start: what is timed.
         dead_slew: slew is merged from arcs that are off.
         late: the last arrival and largest slew of each net; False: the first arrival and smallest slew.
         case_net: int32[K], held nets; case_value: int8[W, K], 0, 1, or -1 where a case leaves the net free.
-        end_net: int32[E]; end_arrival, end_slew: float64[W, E, 2], written, by edge (fall, rise).
+        end_net: int32[E]; end_sink: int32[E], the sink of the wire there, or NO_SINK.
+        end_arrival, end_slew: float64[W, E, 2], written, by edge (fall, rise).
         nets: work arrays, written.
     """
     constant = circuit.constant
@@ -315,29 +343,50 @@ def time_cases(
             for edge in range(2):
                 if nets.value[net] < 0:
                     arrival[net, edge] = start.arrival_s
+        if wires.on:
+            nets.sinks.delay[:] = 0.0
+            nets.sinks.slew[:] = 0.0
+            drive_ports(start.input_net, start.input_slew_s, wires, nets.sinks)
         for g in range(len(circuit.out)):
-            time_gate(g, circuit, graph, start.launches, start.clock_slew_s, dead_slew, late, nets, positive, negative)
+            time_gate(
+                g, circuit, graph, wires, start.launches, start.clock_slew_s, dead_slew, late, nets, positive, negative
+            )
         for e in range(len(end_net)):
             for edge in range(2):
                 end_arrival[w, e, edge] = arrival[end_net[e], edge]
                 end_slew[w, e, edge] = slew[end_net[e], edge]
+                if end_sink[e] >= 0:
+                    end_slew[w, e, edge] = nets.sinks.slew[end_sink[e], edge]
+                    if end_arrival[w, e, edge] != UNREACHED:
+                        end_arrival[w, e, edge] += nets.sinks.delay[end_sink[e], edge]
 
 
 @kernel
-def arc_delays(circuit: CircuitArrays, graph: GraphArrays, clock_slew: float, slew: F64, delay: F64) -> None:
-    """Delay of every arc at the slew of its source net; clock arcs at ``clock_slew``. Writes delay: float64[A]."""
+def arc_delays(
+    circuit: CircuitArrays, graph: GraphArrays, wires: WireArrays, clock_slew: float, nets: NetState, delay: F64
+) -> None:
+    """Delay of every arc at the slew of its source; clock arcs at ``clock_slew``. Writes delay: float64[A]."""
     axis = graph.axis
     axis_start = graph.axis_start
     axis_size = graph.axis_size
     value = graph.value
     value_start = graph.value_start
     for g in range(len(circuit.out)):
+        net = circuit.out[g]
         for k in range(graph.set_start[g], graph.set_start[g + 1]):
             for a in range(graph.arc_start[k], graph.arc_start[k + 1]):
                 in_slew = clock_slew
                 if graph.set_pin[k] >= 0:
-                    in_slew = slew[circuit.pin_net[circuit.pin_start[g] + graph.set_pin[k]], graph.arc_in[a]]
-                delay[a] = curve_at(in_slew, axis, axis_start[a, 0], axis_size[a, 0], value, value_start[a, 0])
+                    pin = circuit.pin_start[g] + graph.set_pin[k]
+                    in_slew = nets.slew[circuit.pin_net[pin], graph.arc_in[a]]
+                    if wires.on and wires.pin_sink[pin] >= 0:
+                        in_slew = nets.sinks.slew[wires.pin_sink[pin], graph.arc_in[a]]
+                if wires.on and wires.kind[net] > 0:
+                    delay[a], _ = drive_net(
+                        a, in_slew, net, graph.arc_out[a], axis, axis_start, axis_size, wires, nets.sinks, True, False
+                    )
+                else:
+                    delay[a] = curve_at(in_slew, axis, axis_start[a, 0], axis_size[a, 0], value, value_start[a, 0])
 
 
 @kernel

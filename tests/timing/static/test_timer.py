@@ -21,9 +21,9 @@ from halo.liberty import Library, read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.model import MAX_PINS, Circuit
 from halo.netlist.verilog import read_netlist
-from halo.timing.static.graph import build_graph, net_loads
 from halo.timing.static.reference import reference_arrivals
 from halo.timing.static.timer import StaticArrivals, StaticTimer, static_arrivals, worst_path
+from halo.timing.static.wired import loaded_graph
 
 CompileText = Callable[[str], Circuit]
 RandomNetlist = Callable[..., str]
@@ -171,8 +171,7 @@ def test_kernel_equals_plain_python(
             text = random_netlist(real, seed, registers=3)
         (tmp_path / "t.v").write_text(text)
         circuit = compile_circuit(read_netlist(tmp_path / "t.v"), library)
-        load_f, _ = net_loads(circuit, library, 0.01e-12)
-        timer = StaticTimer(circuit, build_graph(circuit, library, load_f), 0.06e-9)
+        timer = StaticTimer(circuit, loaded_graph(circuit, library, 0.01e-12), 0.06e-9)
         for _ in range(3):
             bits = rng.choice(12, size=4, replace=False)
             held = {circuit.netlist.inputs["a"][bit]: int(rng.integers(2)) for bit in bits}

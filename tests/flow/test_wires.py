@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``--spef``: a characterized multiplier with wires, in every engine, and what is said about it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from spef_writer import spef_text
+
+from halo.cli.main import main
+from halo.liberty import read_corner
+from halo.netlist.verilog import read_netlist
+
+NETLIST = """module m(input [2:0] w, input [2:0] a, output [3:0] y);
+  wire p, q, r, s, \\t/u ;
+  AND2X1 g0(.A(w[0]), .B(a[0]), .Y(y[0]));
+  AND2X1 g1(.A(w[0]), .B(a[1]), .Y(p));
+  AND2X1 g2(.A(w[1]), .B(a[0]), .Y(q));
+  XOR2X1 g3(.A(p), .B(q), .Y(y[1]));
+  NAND2X1 g4(.A(p), .B(q), .Y(r));
+  NAND2X1 g5(.A(w[1]), .B(a[1]), .Y(s));
+  XOR2X1 g6(.A(r), .B(s), .Y(\\t/u ));
+  NOR2X1 g7(.A(w[2]), .B(a[2]), .Y(y[3]));
+  XNOR2X1 g8(.A(\\t/u ), .B(y[3]), .Y(y[2]));
+endmodule
+"""
+
+
+@pytest.fixture
+def design(tmp_path: Path, osu018: Path) -> Path:
+    (tmp_path / "m.v").write_text(NETLIST)
+    library = read_corner(osu018)
+    text = spef_text(read_netlist(tmp_path / "m.v"), library, ohm_per_um=20.0, ff_per_um=0.2)
+    (tmp_path / "m.spef").write_text(text)
+    return tmp_path
+
+
+def run(*words: str | Path) -> None:
+    assert main([str(word) for word in words]) == 0
+
+
+def characterize(design: Path, osu018: Path, name: str, *more: str | Path) -> pd.DataFrame:
+    run(
+        *("characterize", "--netlist", design / "m.v", "--weight", "w", "--activation", "a", "--output", "y"),
+        *("--liberty", osu018, "-o", design / name, "--force", *more),
+    )
+    return pd.read_csv(design / name / "weights.csv")
+
+
+def test_wires_make_every_number_larger_and_the_order_of_the_engines_holds(design: Path, osu018: Path) -> None:
+    bare = characterize(design, osu018, "bare")
+    wired = characterize(design, osu018, "wired", "--spef", design / "m.spef")
+    lumped = characterize(design, osu018, "lumped", "--spef", design / "m.spef", "--wire-model", "lumped")
+    moving = bare["delay_ps"] > 0
+    for name in ("static_ps", "bound_ps", "delay_ps", "energy_fj"):
+        assert (wired[name] >= bare[name]).all()
+        assert (wired[name][moving] > 1.05 * bare[name][moving]).all()
+    assert (lumped["static_ps"][moving] < wired["static_ps"][moving]).all()
+    assert (wired["delay_ps"] <= wired["bound_ps"]).all()
+    record = json.loads((design / "wired" / "run.json").read_text())
+    assert f"wires: SPEF {design / 'm.spef'}" in record["results"]["clock_includes"]
+    assert any(item["path"] == str(design / "m.spef") for item in record["inputs"])
+    record = json.loads((design / "bare" / "run.json").read_text())
+    assert "wires: none" in record["results"]["clock_includes"]
+    assert "Wires have no capacitance and no delay." in record["assumptions"]
+
+
+@pytest.mark.tools
+def test_icarus_sees_the_same_transitions(design: Path, osu018: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if shutil.which("iverilog") is None:
+        pytest.skip("Icarus Verilog is not installed: apt-get install iverilog")
+    characterize(design, osu018, "wired", "--spef", design / "m.spef")
+    assert "INTERCONNECT" in (design / "wired" / "delays.sdf").read_text()
+    capsys.readouterr()
+    run("crosscheck", design / "wired", "--samples", "400")
+    assert "400 equal in settling time" in capsys.readouterr().out
+
+
+def test_the_sdf_of_a_run_gives_its_delays_back(design: Path, osu018: Path) -> None:
+    wired = characterize(design, osu018, "wired", "--spef", design / "m.spef")
+    again = characterize(design, osu018, "again", "--sdf", design / "wired" / "delays.sdf", "--spef", design / "m.spef")
+    for name in ("bound_ps", "delay_ps", "energy_fj", "glitch_energy_fj"):
+        np.testing.assert_allclose(again[name], wired[name], rtol=1e-12)
+
+
+def test_what_cannot_be_is_refused(design: Path, osu018: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(*words: str | Path) -> str:
+        assert main([str(word) for word in ("characterize", *words, "-o", design / "x")]) == 2
+        return " ".join(capsys.readouterr().err.split())
+
+    base = ("--netlist", design / "m.v", "--weight", "w", "--activation", "a", "--liberty", osu018)
+    assert "a SPEF belongs to a gate netlist" in refused("--liberty", osu018, "--spef", design / "m.spef")
+    assert "no SPEF is given" in refused(*base, "--coupling-factor", "2")
+    assert "there is no such file" in refused(*base, "--spef", design / "none.spef")
+    head = (design / "m.spef").read_text().partition("*NAME_MAP")[0]
+    nets = "".join(f"*D_NET q{i} 1\n*CAP\n1 q{i}:1 1\n*END\n" for i in range(8))
+    (design / "other.spef").write_text(head + nets)
+    said = refused(*base, "--spef", design / "other.spef")
+    assert "8 of the 8 nets of the SPEF are not in m" in said
+    assert "other.spef:" in said
