@@ -20,6 +20,8 @@ U8 = npt.NDArray[np.uint8]
 
 COMB = 0
 FLOP = 1
+WIRE = 2
+"""A one-input gate that follows its input after a delay and is no cell: the wire to a pin (``halo.timing.wires``)."""
 MAX_PINS = 16
 """Most inputs of one gate: its table has ``2 ** n`` entries and ``n * 2 ** n`` arcs."""
 
@@ -103,7 +105,7 @@ class Circuit:
     in s"; the edge of the output is the one towards ``table[table_start[g] + s]``.
 
     Attributes:
-        kind: uint8[G], COMB or FLOP.
+        kind: uint8[G], COMB, FLOP or WIRE.
         instance: int32[G], index into ``netlist.instances``.
         output_pin: pin name of each gate's output.
         out: int32[G], output net.

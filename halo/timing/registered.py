@@ -202,7 +202,7 @@ def cut_at_registers(circuit: Circuit, delays: Delays, library: Library, *, cloc
 
 def _cut(circuit: Circuit, delays: Delays, flops: I32, ports: I32, state: I32) -> tuple[Circuit, I32, BOOL]:
     """The circuit with a one-input gate in the place of each flip-flop, these first, and its arcs with ``enabled``."""
-    rest = np.flatnonzero(circuit.kind == COMB)
+    rest = np.flatnonzero(circuit.kind != FLOP)
     launch_fs = np.array([_launch(circuit, delays, int(g)) for g in flops], np.int32).reshape(-1)
     widths = np.concatenate([np.ones(len(flops), np.int64), np.diff(circuit.pin_start)[rest]])
 
@@ -220,7 +220,7 @@ def _cut(circuit: Circuit, delays: Delays, flops: I32, ports: I32, state: I32) -
             circuit.netlist,
             nets=(*circuit.netlist.nets, *(f"state of {n}" for n in names)),
         ),
-        kind=np.full(len(order), COMB, np.uint8),
+        kind=np.concatenate([np.full(len(flops), COMB, np.uint8), circuit.kind[rest]]),
         instance=circuit.instance[order],
         output_pin=tuple(circuit.output_pin[g] for g in order),
         out=circuit.out[order],

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from halo.netlist.model import COMB, Circuit, Instance
+from halo.netlist.model import WIRE, Circuit, Instance
 from halo.timing.delays import Delays
 
 I64 = npt.NDArray[np.int64]
@@ -98,7 +98,7 @@ def insert_wires(circuit: Circuit, wires: Mapping[tuple[int, str], int]) -> Wire
         if key in wire_net and key not in wire_gate:
             wire_gate[key] = len(rows)
             rows.append(
-                _Row(COMB, wire_instance[key], "Y", wire_net[key], (wires[key],), ("A",), np.array([0, 1], np.uint8))
+                _Row(WIRE, wire_instance[key], "Y", wire_net[key], (wires[key],), ("A",), np.array([0, 1], np.uint8))
             )
 
     late: list[tuple[int, str]] = []

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from halo.jit import inline, kernel
-from halo.netlist.model import FLOP
+from halo.netlist.model import FLOP, WIRE
 from halo.timing.event.engine_kernel import project
 from halo.timing.event.reduction_kernel import DELAY_BITS, answers, senses
 
@@ -100,6 +100,15 @@ def worst_delays(n, t0, table, a0, arc_word, slowest):  # type: ignore[no-untype
                 slowest[k, v] = max(slowest[k, v], np.int32(arc_word[a0 + s * n + k] & DELAY_BITS))
 
 
+@inline
+def behind_wire(word, node, wire_fs, wire_cap):  # type: ignore[no-untyped-def]
+    """What a node's word is behind a wire."""
+    value = word & 3
+    late = wire_fs[node, 0] if value == 0 else (wire_fs[node, 1] if value == 1 else wire_fs[node, 2])
+    cap = wire_cap[node, 0] if value == 0 else (wire_cap[node, 1] if value == 1 else wire_cap[node, 2])
+    return np.int32(4 * min((word >> 2) + late, cap) + value) if word >= 0 else np.int32(word)
+
+
 @kernel
 def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ignore[no-untyped-def]
     """Bound every transition of the enumerated bits.
@@ -135,7 +144,12 @@ def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ig
             last_use[pin_node[p]] = g
     for e in range(end_node.shape[0]):
         last_use[end_node[e]] = live
+    # A wire has the array of its source, and what it adds: its delay towards 0 and 1 and of an unknown value, and the
+    # longest path to each.
     settle = [np.empty(0, np.int32) for _ in range(nodes)]
+    wire = np.zeros(nodes, np.bool_)
+    wire_fs = np.zeros((nodes, 3), np.int32)
+    wire_cap = np.zeros((nodes, 3), np.int32)
     for i in range(sources):
         if source_bit[i] >= 0:
             support[i] = np.int64(1) << source_bit[i]
@@ -167,6 +181,17 @@ def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ig
         for k in range(n):
             bits |= support[pin_node[p0 + k]]
         support[node] = bits
+        if kinds[g] == WIRE and not wire[pin_node[p0]]:
+            settle[node] = settle[pin_node[p0]]
+            wire[node] = True
+            for v in range(2):
+                wire_fs[node, v] = np.int32(arc_word[arc_start[g] + v] & DELAY_BITS)
+                wire_cap[node, v] = path_fs[node, v]
+            wire_fs[node, UNKNOWN] = max(wire_fs[node, 0], wire_fs[node, 1])
+            wire_cap[node, UNKNOWN] = max(wire_cap[node, 0], wire_cap[node, 1])
+            if last_use[pin_node[p0]] == g:
+                settle[pin_node[p0]] = np.empty(0, np.int32)
+            continue
         width = 1
         for b in range(62):
             if (bits >> b) & 1:
@@ -197,6 +222,9 @@ def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ig
                     places = index[k, begin : begin + count]
                     for i in range(count):
                         row[i] = mine[places[i]]
+                if wire[pin]:
+                    for i in range(count):
+                        row[i] = behind_wire(row[i], pin, wire_fs, wire_cap)
                 for i in range(count):
                     word = row[i]
                     row[i] = word >> 2
@@ -256,7 +284,7 @@ def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ig
     for e in range(end_node.shape[0]):
         mine = settle[end_node[e]]
         for i in range(mine.shape[0]):
-            at = mine[i] >> 2
+            at = (behind_wire(mine[i], end_node[e], wire_fs, wire_cap) if wire[end_node[e]] else mine[i]) >> 2
             summary[0] = max(summary[0], at)
             summary[1] = max(summary[1], at + end_extra_fs[e] if at >= 0 else 0)
         if arrival.shape[0] > 0:
@@ -265,5 +293,8 @@ def settle_bound(reduced, ends, size, source_bit, arrival, summary):  # type: ig
                 everything += 1
             project(index[0], (np.int64(1) << everything) - 1, support[end_node[e]])
             for i in range(size):
-                arrival[i] = max(arrival[i], mine[index[0, i]] >> 2)
+                word = mine[index[0, i]]
+                if wire[end_node[e]]:
+                    word = behind_wire(word, end_node[e], wire_fs, wire_cap)
+                arrival[i] = max(arrival[i], word >> 2)
     return -1

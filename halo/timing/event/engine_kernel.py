@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.jit import inline, kernel
-from halo.netlist.model import FLOP
-from halo.timing.event.gate_kernel import FOREVER, Combinations, Gate, Scratch, Waveforms, play_gate
+from halo.netlist.model import FLOP, WIRE
+from halo.timing.event.gate_kernel import FOREVER, Combinations, Gate, Scratch, Waveforms, pass_on, play_gate
+from halo.timing.event.reduction_kernel import DELAY_BITS
 
 I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
@@ -165,8 +166,11 @@ def simulate(  # type: ignore[no-untyped-def]
             last_use[pin_node[p]] = g
     for e in range(end_node.shape[0]):
         last_use[end_node[e]] = live
+    # Over a space, a wire has the waveforms of its source. What it makes of them is worked out for the gate that reads
+    # them, behind all others, and forgotten: every wire has one reader, and kept they would fill the cache.
     waves = [np.empty(0, np.int32) for _ in range(nodes)]
     base = np.zeros(nodes, np.int64)
+    wire_fs = np.full((nodes, 2), -1, np.int64)
     kinds_of = np.zeros(nodes, np.int64)
     # start of a waveform's times * 2 + its first value; its times are closed by FOREVER
     wave_head = np.zeros(1 << 12, np.int64)
@@ -225,6 +229,16 @@ def simulate(  # type: ignore[no-untyped-def]
         for k in range(n):
             bits |= support[pin_node[p0 + k]]
         support[node] = bits
+        if kinds[g] == WIRE and not listed:
+            source = pin_node[p0]
+            waves[node] = waves[source]
+            base[node] = base[source]
+            kinds_of[node] = kinds_of[source]
+            wire_fs[node, 0] = np.int64(reduced.arc_word[arc_start[g]] & DELAY_BITS)
+            wire_fs[node, 1] = np.int64(reduced.arc_word[arc_start[g] + 1] & DELAY_BITS)
+            if last_use[source] == g:
+                waves[source] = np.empty(0, np.int32)
+            continue
         width = size
         spread_weight = uniform
         if not listed:
@@ -297,10 +311,36 @@ def simulate(  # type: ignore[no-untyped-def]
             more_time = np.empty(2 * (used + room), np.int32)
             more_time[:used] = wave_time[:used]
             wave_time = more_time
-        if numbered + different + 1 > wave_head.shape[0]:
-            more_head = np.empty(2 * (numbered + different + 1), np.int64)
+        behind = np.int64(0)
+        for k in range(n):
+            if wire_fs[pin_node[p0 + k], 0] >= 0:
+                behind += kinds_of[pin_node[p0 + k]] + 1
+        if numbered + different + behind + 2 > wave_head.shape[0]:
+            more_head = np.empty(2 * (numbered + different + behind + 2), np.int64)
             more_head[: numbered + 1] = wave_head[: numbered + 1]
             wave_head = more_head
+        if behind:
+            place = numbered + different + 2
+            at = used + room + 1
+            for k in range(n):
+                pin = pin_node[p0 + k]
+                if wire_fs[pin, 0] < 0:
+                    continue
+                first = base[pin]
+                longest = at + (wave_head[first + kinds_of[pin]] >> 1) - (wave_head[first] >> 1)
+                if longest > wave_time.shape[0]:
+                    more_time = np.empty(2 * longest, np.int32)
+                    more_time[:at] = wave_time[:at]
+                    wave_time = more_time
+                wave_head[place] = 2 * at
+                room_of_pin = Waveforms(place, wave_head, wave_time)
+                pass_on(first, kinds_of[pin], wire_fs[pin, 0], wire_fs[pin, 1], room_of_pin, scratch)
+                beyond = np.int32(place - first)
+                for c in range(different):
+                    combination[k, c] += beyond
+                place += kinds_of[pin]
+                at = wave_head[place] >> 1
+                place += 1
         numbered, moved = play_gate(
             Gate(kinds[g] == FLOP, n, table_start[g], arc_start[g], reduced.table, reduced.arc_word),
             Combinations(different, combination, combination_weight, made_wave),
@@ -331,8 +371,27 @@ def simulate(  # type: ignore[no-untyped-def]
             while (np.int64(1) << (2 * everything)) < size:
                 everything += 1
             project(index, (np.int64(1) << everything) - 1, support[node])
+        wired = wire_fs[node, 0] >= 0
+        if wired:
+            first = base[node]
+            kinds = kinds_of[node]
+            room = (wave_head[first + kinds] >> 1) - (wave_head[first] >> 1)
+            used = wave_head[numbered] >> 1
+            if used + room > wave_time.shape[0]:
+                more_time = np.empty(used + room, np.int32)
+                more_time[:used] = wave_time[:used]
+                wave_time = more_time
+            if numbered + kinds + 1 > wave_head.shape[0]:
+                more_head = np.empty(numbered + kinds + 1, np.int64)
+                more_head[: numbered + 1] = wave_head[: numbered + 1]
+                wave_head = more_head
+            pass_on(
+                first, kinds, wire_fs[node, 0], wire_fs[node, 1], Waveforms(numbered, wave_head, wave_time), scratch
+            )
         for i in range(size):
             wave = mine[i] if listed else mine[index[i]]
+            if wired:
+                wave += numbered - base[node]
             stop = (wave_head[wave + 1] >> 1) - 1
             if stop > wave_head[wave] >> 1:
                 at = wave_time[stop - 1]

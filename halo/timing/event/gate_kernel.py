@@ -309,3 +309,55 @@ def play_gate(gate, combinations, waveforms, scratch, track_inputs, counters):  
             wave_head[numbered] = 2 * (at + made + 1)
         made_wave[c] = slot[place]
     return numbered, functional
+
+
+@kernel
+def pass_on(first, size, delay0, delay1, waveforms, scratch):  # type: ignore[no-untyped-def]
+    """Append what a wire makes of some waveforms, one for one: the same semantics for a gate of one pin.
+
+    Args:
+        first, size: the waveforms, none of more changes than the work arrays hold.
+        delay0, delay1: of the wire, fs, towards each value.
+        waveforms: ``Waveforms``, with room; scratch: ``Scratch``.
+    """
+    wave_head = waveforms.head
+    wave_time = waveforms.time
+    pending = scratch.pending
+    numbered = waveforms.size
+    at = wave_head[numbered] >> 1
+    stop = wave_head[first] >> 1
+    for wave in range(first, first + size):
+        value = wave_head[wave] & 1
+        start = stop
+        stop = wave_head[wave + 1] >> 1
+        changes = stop - start - 1
+        made = changes
+        early = delay1 if value == 0 else delay0  # of the first change, the third and so on
+        late = delay0 if value == 0 else delay1
+        in_order = True
+        for i in range(changes):
+            due = wave_time[start + i] + (late if i & 1 else early)
+            wave_time[at + i] = due
+            in_order &= due <= wave_time[start + i + 1]  # the last is followed by FOREVER
+        if not in_order:  # a change comes before what the last one made
+            for i in range(changes):
+                due = np.int64(wave_time[at + i])
+                j = i
+                while j > 0 and pending[j - 1] > due:
+                    pending[j] = pending[j - 1]
+                    j -= 1
+                pending[j] = due
+            made = np.int64(0)
+            fired = np.int64(0)
+            turned = np.int64(0)
+            while fired < changes:
+                fires = np.int64(pending[fired] <= wave_time[start + turned])
+                wave_time[at + made] = pending[fired]
+                made += fires & ((turned ^ made) & 1)
+                fired += fires
+                turned += 1 - fires
+        wave_time[at + made] = FOREVER
+        wave_head[numbered] = 2 * at + value
+        at += made + 1
+        numbered += 1
+    wave_head[numbered] = 2 * at

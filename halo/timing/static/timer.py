@@ -158,7 +158,7 @@ class StaticTimer:
             arrival=np.zeros((circuit.nets, 2)),
             slew=np.zeros((circuit.nets, 2)),
             from_arc=np.zeros((circuit.nets, 2), dtype=np.int64),
-            sinks=sink_state(loaded.wires),
+            sinks=sink_state(loaded.wires, np.zeros(0, np.int32), 1),
         )
 
     def time(
@@ -181,6 +181,11 @@ class StaticTimer:
             case_value = np.ascontiguousarray(np.stack([np.asarray(v) for v in case.values()], axis=1), dtype=np.int8)
         else:
             case_value = np.zeros((1, 0), dtype=np.int8)
+        if self.wires.on and len(case_value) > 1 and not len(self.nets.sinks.memo.turn):
+            graph = self.graph.arrays
+            arcs_of = np.diff(graph.arc_start[graph.set_start])
+            arc_net = np.repeat(self.circuit.out, arcs_of)
+            self.nets = self.nets._replace(sinks=sink_state(self.wires, arc_net, len(case_value)))
         shape = (len(case_value), len(end_net), 2)
         end_arrival, end_slew = np.zeros(shape), np.zeros(shape)
         time_cases(

@@ -60,17 +60,34 @@ class WireArrays(NamedTuple):
     grid: F64
 
 
+class Memo(NamedTuple):
+    """Results of each arc at its last input transitions, M of them; M is 0 where nothing is kept.
+
+    Attributes:
+        slew: float64[A, M], the transitions, -1 where there is none yet; turn: uint8[A], which is replaced next.
+        start: int64[A + 1], room of each arc in ``value``: for M times 2 + 2 sinks.
+        value: float64: delay and transition at the driver, then of each sink.
+    """
+
+    slew: F64
+    turn: U8
+    start: I64
+    value: F64
+
+
 class SinkState(NamedTuple):
     """What one case gives for every sink.
 
     Attributes:
         delay, slew: float64[S, 2], seconds, by edge: from the driver's output, and the transition there.
         work: float64[4, L], for the curves of one arc.
+        memo: what arcs gave before, which many cases ask for again.
     """
 
     delay: F64
     slew: F64
     work: F64
+    memo: Memo
 
 
 @inline
@@ -118,26 +135,53 @@ def drive_net(arc, slew, net, edge, axis, axis_start, axis_size, wires, sinks, l
     Returns:
         (delay, transition) at the driver.
     """
-    delays = fill_curve(arc, 0, slew, axis, axis_start, axis_size, wires, sinks.work)
-    slews = fill_curve(arc, 1, slew, axis, axis_start, axis_size, wires, sinks.work)
-    at = thresholds_of(edge, wires)
-    pi = wires.pi
-    delay, made, _, response = drive(
-        pi[net, edge, 0], pi[net, edge, 1], pi[net, edge, 2], at, Curve(delays, slews, sinks.work)
-    )
-    if merge:
-        for sink in range(wires.sink_start[net], wires.sink_start[net + 1]):
-            elmore = wires.elmore[sink, edge]
+    memo = sinks.memo
+    first = wires.sink_start[net]
+    count = wires.sink_start[net + 1] - first
+    ways = memo.slew.shape[1]
+    at_memo = np.int64(-1)
+    for way in range(ways):
+        if memo.slew[arc, way] == slew:
+            at_memo = memo.start[arc] + way * (2 + 2 * count)
+    value = memo.value
+    if at_memo < 0:
+        delays = fill_curve(arc, 0, slew, axis, axis_start, axis_size, wires, sinks.work)
+        slews = fill_curve(arc, 1, slew, axis, axis_start, axis_size, wires, sinks.work)
+        at = thresholds_of(edge, wires)
+        pi = wires.pi
+        delay, made, _, response = drive(
+            pi[net, edge, 0], pi[net, edge, 1], pi[net, edge, 2], at, Curve(delays, slews, sinks.work)
+        )
+        if not merge:
+            return delay, made
+        if ways:
+            way = memo.turn[arc]
+            memo.turn[arc] = (way + 1) % ways
+            memo.slew[arc, way] = slew
+            at_memo = memo.start[arc] + way * (2 + 2 * count)
+        else:
+            value = np.empty(2 + 2 * count)
+            at_memo = np.int64(0)
+        value[at_memo] = delay
+        value[at_memo + 1] = made
+        for i in range(count):
+            elmore = wires.elmore[first + i, edge]
             wire, there = 0.0, made
             if elmore >= 0.0:
                 wire, there = at_sink(elmore, at, response)
+            value[at_memo + 2 + 2 * i] = wire
+            value[at_memo + 3 + 2 * i] = there
+    if merge:
+        for i in range(count):
+            wire = value[at_memo + 2 + 2 * i]
+            there = value[at_memo + 3 + 2 * i]
             if late:
-                sinks.delay[sink, edge] = max(sinks.delay[sink, edge], wire)
-                sinks.slew[sink, edge] = max(sinks.slew[sink, edge], there)
+                sinks.delay[first + i, edge] = max(sinks.delay[first + i, edge], wire)
+                sinks.slew[first + i, edge] = max(sinks.slew[first + i, edge], there)
             else:
-                sinks.delay[sink, edge] = min(sinks.delay[sink, edge], wire)
-                sinks.slew[sink, edge] = min(sinks.slew[sink, edge], there)
-    return delay, made
+                sinks.delay[first + i, edge] = min(sinks.delay[first + i, edge], wire)
+                sinks.slew[first + i, edge] = min(sinks.slew[first + i, edge], there)
+    return value[at_memo], value[at_memo + 1]
 
 
 @inline

@@ -17,11 +17,13 @@ from halo.netlist.model import Circuit
 from halo.parasitics.loads import WireLoads, Wires
 from halo.timing.arcs import EDGE_NAMES
 from halo.timing.static.graph import TimingGraph, build_graph, net_loads, slew_by_load
-from halo.timing.static.wire_kernel import NO_SINK, SinkState, WireArrays
+from halo.timing.static.wire_kernel import NO_SINK, Memo, SinkState, WireArrays
 
 I32 = npt.NDArray[np.int32]
 F64 = npt.NDArray[np.float64]
 
+WAYS = 4
+"""Results kept of each arc: with the bits of a weight, transitions of most nets take a few values."""
 _NO_TABLE = Table((), (), np.zeros(()))
 
 
@@ -151,7 +153,20 @@ def pin_sinks(circuit: Circuit, wires: WireLoads) -> I32:
     return found
 
 
-def sink_state(wires: WireArrays) -> SinkState:
-    """Room for what one case gives."""
+def sink_state(wires: WireArrays, arc_net: I32, cases: int) -> SinkState:
+    """Room for what one case gives, and for results that other cases ask for again.
+
+    Args:
+        wires: from ``wire_arrays``.
+        arc_net: int32[A], the net that each arc drives.
+        cases: how many cases will be timed.
+    """
     widest = int(wires.load_size.max(initial=1))
-    return SinkState(np.zeros((len(wires.elmore), 2)), np.zeros((len(wires.elmore), 2)), np.zeros((4, widest)))
+    ways = WAYS if wires.on and cases > 1 else 0
+    arcs = len(arc_net) if ways else 0
+    start = np.zeros(arcs + 1, np.int64)
+    if ways:
+        np.cumsum(ways * (2 + 2 * np.diff(wires.sink_start)[arc_net]), out=start[1:])
+    memo = Memo(np.full((arcs, ways), -1.0), np.zeros(arcs, np.uint8), start, np.zeros(start[-1]))
+    sinks = len(wires.elmore)
+    return SinkState(np.zeros((sinks, 2)), np.zeros((sinks, 2)), np.zeros((4, widest)), memo)
