@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from spef_writer import spef_text
 
 from halo.liberty.model import Cell, Library
 from halo.liberty.reader import read_corner
@@ -24,8 +25,11 @@ from halo.liberty.tables import lookup
 from halo.netlist.compile import compile_circuit
 from halo.netlist.model import Circuit
 from halo.netlist.verilog import read_netlist
+from halo.parasitics.loads import ExtractedWires
+from halo.parasitics.network import bind_networks
+from halo.parasitics.spef import read_spef
 from halo.power.average import average_power
-from halo.timing.delaycalc import nominal_delays
+from halo.timing.delaycalc import DelayCalculator, nominal_delays
 from halo.timing.delays import Delays
 
 pytestmark = pytest.mark.tools
@@ -80,8 +84,8 @@ def translate(netlist: str, prefix: str, cells: dict[str, tuple[str, str, str]])
     return re.sub(rf"^  ({'|'.join(cells)}) (.*?);", instance, netlist, flags=re.MULTILINE | re.DOTALL)
 
 
-def opensta(folder: Path, liberty: Path, netlist: Path, top: str, clock: str) -> dict[str, np.ndarray]:
-    """Internal, switching and leakage power of every instance, W.
+def opensta(folder: Path, liberty: Path, netlist: Path, top: str, clock: str, ports: str = "") -> dict[str, np.ndarray]:
+    """Internal, switching and leakage power of every instance, W; ``ports`` says what loads the outputs.
 
     Without operating conditions the 2019 version takes the supply as 0 V and skips groups without ``when``.
     """
@@ -96,7 +100,7 @@ link_design {top}
 {conditions}
 create_clock -name clk -period {PERIOD * 1e9} {clock}
 set_input_transition {SLEW * 1e9} [all_inputs]
-set_load -pin_load {LOAD * 1e12} [all_outputs]
+{ports or f"set_load -pin_load {LOAD * 1e12} [all_outputs]"}
 set_input_delay 0 -clock clk [all_inputs]
 set_power_activity -global -activity {ACTIVITY} -duty {DUTY}
 foreach inst [get_cells *] {{
@@ -169,14 +173,21 @@ def inferred(tree: Any, pin: str) -> float | None:
     return None
 
 
-def internal_2019(library: Library, circuit: Circuit, delays: Delays, instance: int, clocks: set[int]) -> float:
+def internal_2019(
+    library: Library,
+    circuit: Circuit,
+    delays: Delays,
+    instance: int,
+    clocks: set[int],
+    without_wires: Circuit | None = None,
+) -> float:
     """Internal power of an instance, W: sum of both tables at the related pin's slews of the output's edges."""
     pins = circuit.netlist.instances[instance].pins
     cell = library.cells[circuit.netlist.instances[instance].cell]
     total = 0.0
     for name, net in pins.items():
         pin = cell.pins[name]
-        load = worst_load(library, circuit, delays, net) if pin.direction == "output" else 0.0
+        load = worst_load(library, without_wires or circuit, delays, net) if pin.direction == "output" else 0.0
         density = (2.0 if net in clocks else ACTIVITY) / PERIOD
         for group in pin.power:
             for related in group.related_pins or (name,):
@@ -306,3 +317,38 @@ endmodule
     _, ours, theirs, internal, _ = compare(tmp_path, liberty, netlist, clock="clk")
     assert_close(ours.switching_w, theirs[:, 1], 1e-6)
     assert_close(internal, theirs[:, 0], 5e-5)
+
+
+@pytest.mark.parametrize("sky130", [False, True], ids=["osu018", "sky130"])
+def test_wires_count_in_switching_and_internal_power(tmp_path: Path, shared: Path, osu018: Path, sky130: bool) -> None:
+    """The multiplier with made-up wires. Outputs bear nothing else: this version drops the wires of loaded ones."""
+    if shutil.which("sta") is None:
+        pytest.skip("OpenSTA is not installed: apt-get install opensta")
+    liberty = osu018
+    netlist = tmp_path / "netlist.v"
+    netlist.write_text((shared / "reference" / "osu018_mult8" / "netlist.v").read_text())
+    if sky130:
+        liberty = unpacked(tmp_path, shared / "liberty" / "sky130hd" / "sky130_fd_sc_hd__tt_025C_1v80.lib.gz")
+        netlist.write_text(translate(netlist.read_text(), "sky130_fd_sc_hd__", TO_SKY130))
+    library = read_corner([liberty])
+    circuit = compile_circuit(read_netlist(netlist), library)
+    (tmp_path / "t.spef").write_text(spef_text(circuit.netlist, library, ohm_per_um=8.0))
+    wires = ExtractedWires(bind_networks(read_spef(tmp_path / "t.spef"), circuit.netlist, library))
+    calculator = DelayCalculator(circuit, library, input_slew_s=SLEW, output_load_f=0.0, wires=wires)
+    delays, wired = calculator.delays(), calculator.circuit
+    density, duty = np.full(circuit.nets, ACTIVITY / PERIOD), np.full(circuit.nets, DUTY)
+    ours = average_power(circuit, library, calculator.at_gates(), density, duty).switching_w
+    by_name = opensta(tmp_path, liberty, netlist, circuit.netlist.name, "", f"read_spef -quiet {tmp_path / 't.spef'}")
+    theirs = np.array([by_name[i.name] for i in circuit.netlist.instances])
+    assert theirs[:, 1].sum() > 1.2 * switching_without_wires(library, circuit)
+    assert ours.sum() == pytest.approx(theirs[:, 1].sum(), rel=5e-3)
+    # Both tables of a pin at the slews behind the wires and the whole load, by the 2019 rules.
+    internal = [internal_2019(library, wired, delays, i, set(), circuit) for i in range(len(theirs))]
+    assert np.sum(internal) == pytest.approx(theirs[:, 0].sum(), rel=5e-3)
+    np.testing.assert_allclose(internal, theirs[:, 0], rtol=5e-3)
+
+
+def switching_without_wires(library: Library, circuit: Circuit) -> float:
+    bare = nominal_delays(circuit, library, input_slew_s=SLEW, output_load_f=0.0)
+    density, duty = np.full(circuit.nets, ACTIVITY / PERIOD), np.full(circuit.nets, DUTY)
+    return float(average_power(circuit, library, bare, density, duty).switching_w.sum())
