@@ -21,6 +21,7 @@ Synthesis = Literal["structural", "flat", "adders"]
 SdfCorner = Literal["min", "typ", "max"]
 """Which value of an SDF triple ``(min:typ:max)`` is taken."""
 WireModel = Literal["elmore", "lumped"]
+WireLoadMode = Literal["top", "enclosed"]
 Operand = Literal["weight", "activation"]
 CornerFiles = tuple[str, tuple[Path, ...]]
 """Name of a corner and its Liberty files."""
@@ -175,6 +176,10 @@ class CharacterizeConfig(DesignConfig):
         sdf_corner: which value of the SDF's triples is taken.
         sdf_instance: path of the netlist's top in the design that the SDF was written for; None: it is that design.
         spef: wires of the netlist (SPEF); None: wires are nothing. With an SDF, they count for energy alone.
+        wire_load: wires by a wire-load model of the library, before layout: its name, ``default``, or ``area`` for the
+            library's selection by the area of the cells.
+        wire_load_mode: with ``area``, that of the whole design (``top``) or of the smallest block around a net
+            (``enclosed``); None: as the library says, else ``top``.
         wire_model: ``elmore``: gates see an effective capacitance, and sinks are late, as in OpenSTA; ``lumped``: wires
             are capacitance alone.
         coupling_factor: coupling capacitances of the SPEF count this often, to ground.
@@ -208,6 +213,8 @@ class CharacterizeConfig(DesignConfig):
     sdf_corner: SdfCorner = "max"
     sdf_instance: str | None = None
     spef: Path | None = None
+    wire_load: str | None = None
+    wire_load_mode: WireLoadMode | None = None
     wire_model: WireModel = "elmore"
     coupling_factor: float = 1.0
     synth: Synthesis = "structural"
@@ -232,6 +239,11 @@ class CharacterizeConfig(DesignConfig):
         super().__post_init__()
         self._check_netlist()
         self._check_stimulus()
+
+    @property
+    def wire_options(self) -> WireOptions:
+        """What the options say about wires."""
+        return WireOptions(self.spef, self.wire_load, self.wire_load_mode, self.wire_model, self.coupling_factor)
 
     @property
     def random_samples(self) -> int | None:
@@ -315,7 +327,7 @@ class CharacterizeConfig(DesignConfig):
                 "an SDF belongs to a gate netlist, and none is given",
                 "Add the netlist that it was written for: --netlist FILE.v.",
             )
-        require_spef(self.spef, self.netlist, self.wire_model, self.coupling_factor)
+        require_wires(self.wire_options, self.netlist)
         if self.sdf_corner != "max" and self.sdf is None:
             what = f"the {self.sdf_corner} delays of an SDF are asked for, and no SDF is given"
             raise HaloError(what, "Add the SDF: --sdf FILE.")
@@ -344,19 +356,38 @@ class CharacterizeConfig(DesignConfig):
             raise HaloError("the stimulus is empty", "Use all, random:N, or the path of a trace file.")
 
 
-def require_spef(spef: Path | None, netlist: Sequence[Path], wire_model: str, coupling_factor: float) -> None:
-    """Check the options of a SPEF against each other.
+@dataclass(frozen=True)
+class WireOptions:
+    """Options about wires, as :class:`CharacterizeConfig` describes them."""
+
+    spef: Path | None = None
+    wire_load: str | None = None
+    wire_load_mode: WireLoadMode | None = None
+    wire_model: WireModel = "elmore"
+    coupling_factor: float = 1.0
+
+
+def require_wires(options: WireOptions, netlist: Sequence[Path]) -> None:
+    """Check the options of wires against each other.
 
     Raises:
-        HaloError: there is no netlist that it could belong to, or options of a SPEF and none.
+        HaloError: a SPEF without a netlist, wires from two sources, or options about wires that there are not.
     """
-    if spef is not None and not netlist:
+    if options.spef is not None and not netlist:
         raise HaloError(
             "a SPEF belongs to a gate netlist, and none is given",
             "Add the netlist that it was extracted for: --netlist FILE.v.",
         )
-    if spef is None and (wire_model != "elmore" or coupling_factor != 1.0):
-        raise HaloError("it is said how wires count, and no SPEF is given", "Add the wires: --spef FILE.")
+    if options.spef is not None and options.wire_load is not None:
+        raise HaloError("wires of a SPEF and of a wire-load model are both asked for", "Leave out one of the two.")
+    if options.spef is None and options.coupling_factor != 1.0:
+        raise HaloError("it is said how coupling capacitances count, and no SPEF is given", "Add it: --spef FILE.")
+    if options.spef is None and options.wire_load is None and options.wire_model != "elmore":
+        raise HaloError("it is said how wires count, and there are none", "Add them: --spef FILE, or --wire-load NAME.")
+    if options.wire_load_mode is not None and options.wire_load != "area":
+        raise HaloError(
+            "a mode of wire-load models is given, and they are not selected by area", "Add --wire-load area."
+        )
 
 
 def one_corner(liberty: Sequence[Path]) -> CornerFiles:

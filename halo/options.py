@@ -37,6 +37,8 @@ class CharacterizeOptions(TypedDict, total=False):
     sdf_corner: Literal["min", "typ", "max"]
     sdf_instance: str | None
     spef: PathLike | None
+    wire_load: str | None
+    wire_load_mode: Literal["top", "enclosed"] | None
     wire_model: Literal["elmore", "lumped"]
     coupling_factor: float
     synth: Literal["structural", "flat", "adders"]
@@ -85,6 +87,8 @@ class TimeDesignOptions(TypedDict, total=False):
     liberty: Required[PathLike | Sequence[PathLike]]
     macros: str | Sequence[str]
     spef: PathLike | None
+    wire_load: str | None
+    wire_load_mode: Literal["top", "enclosed"] | None
     wire_model: Literal["elmore", "lumped"]
     coupling_factor: float
     synth: Literal["structural", "flat", "adders"]

@@ -343,7 +343,7 @@ def load_corner(
     if roles is None:
         roles = observe_signedness(circuit, known, told=(*config.signed, *config.unsigned))
     driven = driven_inputs(circuit, roles, swaps=swaps) if config.register_overhead else None
-    told = design_wires(circuit.netlist, library, config.spef, config.wire_model, config.coupling_factor)
+    told = design_wires(circuit.netlist, library, config.wire_options)
     conditions = port_conditions(
         circuit, library, driven, config.input_slew_ps, config.output_load_ff, wires=told.wires
     )
@@ -366,7 +366,7 @@ def load_corner(
         source = f"as in SDF {config.sdf}"
         said += delays.notes
         if told.wires is not None:
-            said += [f"Of the SPEF {config.spef}, loads and transitions count, for energy.", *told.assumptions]
+            said += ["Of the wires, loads and transitions count, for energy.", *told.assumptions]
         sdf = read_sdf(config.sdf)
         whose = str(config.sdf)
         if config.sdf_instance is not None:
@@ -375,7 +375,7 @@ def load_corner(
         circuit, delays = delays_from_sdf(
             circuit, library, sdf, delays, sdf_corner=config.sdf_corner, sink_slew_s=calculator.sink_slew_s()
         )
-        loads = "are the library's" if told.wires is None else "are the library's with the wires of the SPEF"
+        loads = "are the library's" if told.wires is None else "are the library's with these wires"
         said += [f"Delays are those of {whose}; slews and loads, for energy, {loads}.", *delays.notes]
         said.append("static_ps is the longest path over these delays; slews cannot be recalculated under the weight.")
     zero = int(np.count_nonzero(delays.arc_fs < 1))

@@ -31,6 +31,8 @@ from halo.cli.design_options import (
     Top,
     Unsigned,
     Weight,
+    WireLoad,
+    WireLoadModeOption,
     WireModelOption,
 )
 from halo.cli.parse import parse_corners, parse_defines, parse_operands, parse_parameters, parse_ties
@@ -79,6 +81,8 @@ def command(
         typer.Option(metavar="PATH", help="Path of the netlist's top in the design of the SDF, such as core/mac."),
     ] = None,
     spef: Spef = None,
+    wire_load: WireLoad = None,
+    wire_load_mode: WireLoadModeOption = None,
     wire_model: WireModelOption = "elmore",
     coupling_factor: CouplingFactor = 1.0,
     synth: Synth = "structural",
@@ -196,6 +200,8 @@ def command(
         sdf_corner=sdf_corner,
         sdf_instance=sdf_instance,
         spef=spef,
+        wire_load=wire_load,
+        wire_load_mode=wire_load_mode,
         wire_model=wire_model,
         coupling_factor=coupling_factor,
         synth=synth,

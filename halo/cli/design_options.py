@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from halo.config import Synthesis, WireModel
+from halo.config import Synthesis, WireLoadMode, WireModel
 
 Files = Annotated[
     list[Path] | None,
@@ -96,6 +96,23 @@ Spef = Annotated[
     typer.Option(
         metavar="FILE",
         help="Wires of the gate-level netlist, extracted from a layout (SPEF, plain or .gz). Without it: no wires.",
+    ),
+]
+WireLoad = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|default|area",
+        help="Wires before layout by a wire-load model of the library: one by its name, the library's default, or its "
+        "selection by the area of the cells.",
+    ),
+]
+WireLoadModeOption = Annotated[
+    WireLoadMode | None,
+    typer.Option(
+        "--wire-load-mode",
+        metavar="top|enclosed",
+        help="With --wire-load area: the area of the whole design, or of the block that holds a net. Default: as the "
+        "library says, else top.",
     ),
 ]
 WireModelOption = Annotated[

@@ -24,6 +24,8 @@ from halo.cli.design_options import (
     Spef,
     Synth,
     Top,
+    WireLoad,
+    WireLoadModeOption,
     WireModelOption,
 )
 from halo.cli.parse import parse_defines, parse_parameters, parse_ties
@@ -42,6 +44,8 @@ def command(
     ] = None,
     netlist: Netlists = None,
     spef: Spef = None,
+    wire_load: WireLoad = None,
+    wire_load_mode: WireLoadModeOption = None,
     wire_model: WireModelOption = "elmore",
     coupling_factor: CouplingFactor = 1.0,
     synth: Synth = "structural",
@@ -137,6 +141,8 @@ def command(
         ties=parse_ties(tie or ()),
         netlist=tuple(netlist or ()),
         spef=spef,
+        wire_load=wire_load,
+        wire_load_mode=wire_load_mode,
         wire_model=wire_model,
         coupling_factor=coupling_factor,
         synth=synth,

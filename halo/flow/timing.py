@@ -15,7 +15,16 @@ from halo.characterization.design import clock_slew, port_conditions
 from halo.characterization.extracted import clock_includes, design_wires
 from halo.characterization.interface import read_ports
 from halo.characterization.table import load_table
-from halo.config import IDENTIFIER, CircuitConfig, Synthesis, WireModel, reject_repeats, require_spef
+from halo.config import (
+    IDENTIFIER,
+    CircuitConfig,
+    Synthesis,
+    WireLoadMode,
+    WireModel,
+    WireOptions,
+    reject_repeats,
+    require_wires,
+)
 from halo.errors import HaloError
 from halo.flow.design_timing.blocks import require_blocks
 from halo.flow.design_timing.classes import class_rows
@@ -68,6 +77,10 @@ class TimingConfig(CircuitConfig):
         run_folder: folder to write.
         macros: modules of the sources that are black boxes: ``MODULE:CLK_TO_Q_PS`` or ``MODULE:CLK_TO_Q_PS:SETUP_PS``.
         spef: wires of the gate netlist (SPEF); None: wires are nothing.
+        wire_load: wires by a wire-load model of the library, before layout: its name, ``default``, or ``area`` for the
+            library's selection by the area of the cells.
+        wire_load_mode: with ``area``, that of the whole design (``top``) or of the smallest block around a net
+            (``enclosed``); None: as the library says, else ``top``.
         wire_model: ``elmore``: gates see an effective capacitance, and sinks are late, as in OpenSTA; ``lumped``: wires
             are capacitance alone.
         coupling_factor: coupling capacitances of the SPEF count this often, to ground.
@@ -94,6 +107,8 @@ class TimingConfig(CircuitConfig):
     run_folder: Path
     macros: tuple[str, ...] = ()
     spef: Path | None = None
+    wire_load: str | None = None
+    wire_load_mode: WireLoadMode | None = None
     wire_model: WireModel = "elmore"
     coupling_factor: float = 1.0
     synth: Synthesis = "structural"
@@ -121,7 +136,7 @@ class TimingConfig(CircuitConfig):
         if self.netlist and (self.synth != "structural" or self.max_fanout is not None):
             fix = "Leave out --synth and --max-fanout, or give the Verilog instead of --netlist."
             raise HaloError("a gate netlist is taken as it is: nothing is synthesized or buffered", fix)
-        require_spef(self.spef, self.netlist, self.wire_model, self.coupling_factor)
+        require_wires(self.wire_options, self.netlist)
         moving = [name for name, value in self.ties if not isinstance(value, int)]
         if moving:
             fix = f"Give port {moving[0]} a whole number, or leave it untied."
@@ -129,6 +144,11 @@ class TimingConfig(CircuitConfig):
         if self.table is None and (self.element or self.corner):
             fix = "Add the run of halo characterize: --table RUN."
             raise HaloError("a corner or an element of a table is named, and no table is given", fix)
+
+    @property
+    def wire_options(self) -> WireOptions:
+        """What the options say about wires."""
+        return WireOptions(self.spef, self.wire_load, self.wire_load_mode, self.wire_model, self.coupling_factor)
 
     @property
     def macro_times(self) -> tuple[Macro, ...]:
@@ -348,7 +368,7 @@ def _held(config: TimingConfig, netlist: Netlist) -> dict[int, int]:
 def _timed(config: TimingConfig, circuit: Circuit, library: Library) -> tuple[DesignTiming, list[str], str]:
     """The timing, what it assumes, and what the clock includes."""
     ports = port_nets(circuit)
-    told = design_wires(circuit.netlist, library, config.spef, config.wire_model, config.coupling_factor)
+    told = design_wires(circuit.netlist, library, config.wire_options)
     conditions = port_conditions(circuit, library, ports, config.input_slew_ps, config.output_load_ff, wires=told.wires)
     loaded = load_circuit(circuit, library, conditions.output_load_f, told.wires)
     said = [*conditions.assumptions]

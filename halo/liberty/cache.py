@@ -34,9 +34,11 @@ from halo.liberty.model import (
     PowerGroup,
     Table,
     TimingGroup,
+    WireLoad,
+    WireLoads,
 )
 
-READER_VERSION = 5
+READER_VERSION = 6
 """Raise it with every change of the reader that changes what a file reads as; the model's fields count anyway."""
 
 _MAGIC = b"halo liberty\n"
@@ -52,6 +54,8 @@ _CLASSES: tuple[type[Any], ...] = (
     FlipFlop,
     Latch,
     LeftOut,
+    WireLoad,
+    WireLoads,
 )
 _ARRAYS = frozenset(
     {

@@ -9,6 +9,7 @@ Tests: tests/liberty/test_liberty_syntax.py.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -286,6 +287,54 @@ class LeftOut:
     line: int
 
 
+@dataclass(frozen=True)
+class WireLoad:
+    """A ``wire_load`` group: how long, and what, the wire of a net is by the number of pins that it drives.
+
+    Attributes:
+        ohm, farad: of one unit of length.
+        slope: length of each pin beyond the last entry.
+        lengths: (number of pins, length), ascending.
+    """
+
+    name: str
+    ohm: float
+    farad: float
+    slope: float
+    lengths: tuple[tuple[float, float], ...]
+
+    def length(self, fanout: float) -> float:
+        """Length of a wire to some pins: linear between entries, by ``slope`` outside of them, as in OpenSTA."""
+        if not self.lengths:
+            return 0.0
+        first, last = self.lengths[0], self.lengths[-1]
+        if fanout < first[0]:
+            return max(0.0, first[1] - (first[0] - fanout) * self.slope)
+        for (low, short), (high, long) in pairwise(self.lengths):
+            if fanout < high:
+                return short + (long - short) * (fanout - low) / (high - low)
+        return last[1] + (fanout - last[0]) * self.slope
+
+
+@dataclass(frozen=True, eq=False)
+class WireLoads:
+    """Wire-load models of a library.
+
+    Attributes:
+        models: by name; default: name of ``default_wire_load``, or empty.
+        selections: by name, (smallest area, name of the model) of each range, ascending; default_selection: or empty.
+        mode: ``default_wire_load_mode``, or empty.
+        tree: ``tree_type`` of the default operating conditions, or empty.
+    """
+
+    models: dict[str, WireLoad] = field(default_factory=dict)
+    default: str = ""
+    selections: dict[str, tuple[tuple[float, str], ...]] = field(default_factory=dict)
+    default_selection: str = ""
+    mode: str = ""
+    tree: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Library:
     """One corner: one Liberty file, or several that together describe the corner's cells.
@@ -304,6 +353,7 @@ class Library:
         has_leakage: at least one leakage figure was found.
         left_out: by name, cells that are no part of ``cells`` because they could not be understood.
         notes: what the library lacks and what was made of it, one sentence each.
+        wire_loads: models of wires before layout.
     """
 
     name: str
@@ -322,3 +372,4 @@ class Library:
     left_out: dict[str, LeftOut] = field(default_factory=dict)
     input_threshold: dict[str, float] = field(default_factory=lambda: {"rise": 0.5, "fall": 0.5})
     output_threshold: dict[str, float] = field(default_factory=lambda: {"rise": 0.5, "fall": 0.5})
+    wire_loads: WireLoads = field(default_factory=WireLoads)

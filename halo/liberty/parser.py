@@ -38,11 +38,21 @@ _TABLES = frozenset(
 )
 _PIN = frozenset({"pin", "timing", "internal_power"})
 _NOTHING: frozenset[str] = frozenset()
-_REPEATED = frozenset({"voltage_map"})
+_REPEATED = frozenset({"voltage_map", "fanout_length", "wire_load_from_area"})
 """Complex attributes of which all count, not the last."""
 READ: Mapping[str, frozenset[str]] = {
     "": frozenset({"library"}),
-    "library": frozenset({"cell", "lu_table_template", "power_lut_template", "type", "operating_conditions"}),
+    "library": frozenset(
+        {
+            "cell",
+            "lu_table_template",
+            "power_lut_template",
+            "type",
+            "operating_conditions",
+            "wire_load",
+            "wire_load_selection",
+        }
+    ),
     # A cell's test_cell repeats its pins in scan mode without timing: it is left out.
     "cell": frozenset(
         {

@@ -25,6 +25,7 @@ from halo.liberty.operating import OperatingConditions, read_conditions
 from halo.liberty.parser import Group, parse
 from halo.liberty.scales import Scales, read_scales
 from halo.liberty.tables import TableReader
+from halo.liberty.wire_loads import read_wire_loads
 
 _NAMED = 8
 """Most left-out cells that are told one by one."""
@@ -175,6 +176,7 @@ def _library(
         input_threshold=_thresholds(attributes, group, "input_threshold_pct", 50.0),
         output_threshold=_thresholds(attributes, group, "output_threshold_pct", 50.0),
         left_out=left_out,
+        wire_loads=read_wire_loads(attributes, group, scales, conditions),
         notes=tuple(_notes(attributes, group, scales, conditions, left_out)),
     )
 
@@ -242,12 +244,14 @@ def _merge(libraries: Sequence[Library]) -> Library:
                     cell.path,
                     cell.line,
                 )
+    estimated = next((library.wire_loads for library in libraries if library.wire_loads.models), first.wire_loads)
     limits = [item.default_max_transition_s for item in libraries if item.default_max_transition_s is not None]
     return replace(
         first,
         voltage_v=known["voltage_v"],
         temperature_c=known["temperature_c"],
         cells=cells,
+        wire_loads=estimated,
         paths=tuple(path for library in libraries for path in library.paths),
         sha256=tuple(digest for library in libraries for digest in library.sha256),
         default_max_transition_s=min(limits, default=None),

@@ -55,6 +55,15 @@ def read_scales(attributes: Attributes, library: Group) -> Scales:
     )
 
 
+def resistance_scale(attributes: Attributes, library: Group) -> float:
+    """Ohm of one unit of resistance, ``pulling_resistance_unit``; 1 where it is missing, as in OpenSTA.
+
+    Raises:
+        HaloError: the unit is unknown.
+    """
+    return _scale(attributes, library, "pulling_resistance_unit", "ohm") or 1.0
+
+
 def _scale(attributes: Attributes, library: Group, name: str, base: str) -> float | None:
     """Factor of one unit attribute such as ``"1ns "`` or ``1, pf``; capital letters mean the same as small ones."""
     entry = attributes.find((library,), name)

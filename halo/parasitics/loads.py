@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -82,7 +82,7 @@ def _reduced(wires: ExtractedWires, netlist: Netlist, library: Library, output_l
     network_of[networks.net] = np.arange(len(networks.net))
     at_node = np.zeros((len(networks.farad), 2))
     pins = np.zeros((nets, 2))
-    for sink, net, farads in _pin_caps(netlist, library, output_load_f, least):
+    for sink, net, farads, _ in pin_loads(netlist, library, output_load_f, least=least):
         pins[net] += farads
         if network_of[net] >= 0:
             at_node[networks.sinks.get(sink, networks.root[network_of[net]])] += farads
@@ -121,19 +121,26 @@ def _reduced(wires: ExtractedWires, netlist: Netlist, library: Library, output_l
     return WireLoads(cap, kind, pi, {sink: i for i, (_, sink, _) in enumerate(found)}, start.astype(np.int64), times)
 
 
-def _pin_caps(
-    netlist: Netlist, library: Library, output_load_f: float, least: bool
-) -> Iterator[tuple[Sink, int, tuple[float, float] | float]]:
-    """Every pin and output port with its net and its capacitance, by edge (fall, rise)."""
+class PinLoad(NamedTuple):
+    """A pin, or a bit of an output port: its net, capacitance by edge (fall, rise), and whether it drives the net."""
+
+    sink: Sink
+    net: int
+    farads: tuple[float, float]
+    drives: bool
+
+
+def pin_loads(netlist: Netlist, library: Library, output_load_f: float, *, least: bool = False) -> Iterator[PinLoad]:
+    """Every pin and output port of a netlist; arguments as of :meth:`Wires.loads`."""
     for number, instance in enumerate(netlist.instances):
         cell = library.cells.get(instance.cell)
         if cell is None:
             continue
         for name, net in instance.pins.items():
             pin = cell.pins[name]
+            farads = (pin.fall_capacitance_f, pin.rise_capacitance_f)
             if least and pin.least_capacitance_f is not None:
-                yield (number, name), net, pin.least_capacitance_f
-            else:
-                yield (number, name), net, (pin.fall_capacitance_f, pin.rise_capacitance_f)
+                farads = pin.least_capacitance_f
+            yield PinLoad((number, name), net, farads, pin.direction != "input")
     for bit, net in port_bits(netlist, netlist.outputs).items():
-        yield (-1, bit), net, output_load_f
+        yield PinLoad((-1, bit), net, (output_load_f, output_load_f), False)

@@ -103,3 +103,24 @@ def test_what_cannot_be_is_refused(design: Path, osu018: Path, capsys: pytest.Ca
     said = refused(*base, "--spef", design / "other.spef")
     assert "8 of the 8 nets of the SPEF are not in m" in said
     assert "other.spef:" in said
+
+
+def test_wire_load_models_are_used_when_asked_for(
+    design: Path, osu018: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = 'wire_load ("some") { resistance : 0.1; capacitance : 0.002; slope : 4; fanout_length (1, 5); }'
+    (design / "models.lib").write_text(osu018.read_text().replace("{", "{\n" + model, 1))
+    unused = characterize(design, design / "models.lib", "unused")
+    bare = characterize(design, osu018, "bare")
+    pd.testing.assert_frame_equal(unused.drop(columns="corner"), bare.drop(columns="corner"))
+    said = capsys.readouterr().out
+    assert "wires: none (the library's wire-load models are not used)" in said
+    used = characterize(design, design / "models.lib", "used", "--wire-load", "some")
+    assert (used["bound_ps"][bare["bound_ps"] > 0] > 1.05 * bare["bound_ps"][bare["bound_ps"] > 0]).all()
+    assert (used["delay_ps"] <= used["bound_ps"]).all()
+    assert "wires: wire-load model some" in capsys.readouterr().out
+    words = ("characterize", "--netlist", design / "m.v", "--liberty", design / "models.lib", "-o", design / "x")
+    assert main([str(word) for word in (*words, "--wire-load", "sone")]) == 2
+    assert "has no wire-load model sone" in capsys.readouterr().err
+    assert main([str(word) for word in (*words, "--wire-load", "some", "--spef", design / "m.spef")]) == 2
+    assert "both asked for" in capsys.readouterr().err
