@@ -27,7 +27,8 @@ class TileClass:
         name: such as ``INT3 << 5``.
         values: weights that a tile may hold, ascending.
         points: operating points (indices of a ``Dvfs``) at which every one of them is safe, ascending; not empty.
-        energy_fj: mean energy of a MAC at each operating point of the ``Dvfs``; NaN where it must not run.
+        energy_fj: mean energy of a MAC, all its passes, at each operating point of the ``Dvfs``; NaN where it must not
+            run.
     """
 
     name: str
@@ -48,6 +49,9 @@ class LayerWeights:
         stored_bits: DRAM bits a weight, with scales and sparse part counted.
         sparse_share: of weights kept in the sparse part, which runs on a unit of its own at the first operating point.
         operand: of the MAC; both operands are alike.
+        lanes: weights that an element holds at once, of neighbouring rows, each with an activation of its own.
+        passes: loads that a tile of weights takes, with the same activations each: a weight with more bits than an
+            element holds comes in parts.
     """
 
     classes: tuple[TileClass, ...]
@@ -57,6 +61,8 @@ class LayerWeights:
     stored_bits: float
     sparse_share: float
     operand: Literal["int8", "fp16"]
+    lanes: int = 1
+    passes: int = 1
 
     @property
     def operand_bytes(self) -> int:

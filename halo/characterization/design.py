@@ -24,7 +24,7 @@ from halo.liberty import read_corner
 from halo.liberty.model import Library
 from halo.netlist.compile import compile_circuit
 from halo.netlist.controls import Control, netlist_controls
-from halo.netlist.graph import I8, influenced, propagate_constants
+from halo.netlist.graph import I8, influenced, propagate_constants, registers_on_way
 from halo.netlist.hdl import PortInfo
 from halo.netlist.model import FLOP, I64, U8, Circuit, Netlist
 from halo.netlist.open_outputs import hold_open_outputs
@@ -97,6 +97,18 @@ class DesignCorner:
     def registers(self) -> int:
         """Number of flip-flops."""
         return len(np.unique(self.circuit.instance[self.circuit.kind == FLOP]))
+
+    @property
+    def clocks(self) -> dict[str, int]:
+        """Most flip-flops from activation and accumulator to the output; an operand without a way there is absent."""
+        netlist, roles = self.circuit.netlist, self.roles
+        found: dict[str, int] = {}
+        for role, port in (("activation", roles.activation), ("accumulator", roles.accumulator)):
+            if port is not None:
+                depth = registers_on_way(self.circuit, netlist.inputs[port])
+                most = int(depth[list(netlist.outputs[roles.output])].max())
+                found |= {role: most} if most >= 0 else {}
+        return found
 
     @property
     def timed(self) -> TimedCircuit:

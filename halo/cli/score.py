@@ -37,7 +37,9 @@ def command(
     mac: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="METHOD=RUN", help="Run this method (or folder's name) on another MAC than --table's. Repeatable."
+            metavar="METHOD=RUN",
+            help="Run this method (or folder's name) on another MAC than --table's. Repeatable; twice for one method "
+            "where its elements take pairs of weights: a run of pairs and one of whole weights.",
         ),
     ] = None,
     equal: Annotated[

@@ -43,7 +43,8 @@ class LayerCost:
         static_mw: leakage and constant power, to be multiplied by time; milliwatts times picoseconds are 1e-3 pJ.
         macs: M N K of what it counts.
         weight_bytes, activation_bytes, result_bytes: to and from DRAM.
-        utilisation: MACs over the MACs that the array could do in compute and stall time at the clocks used.
+        utilisation: MACs over the MACs that the array could do in compute and stall time at the clocks used, with
+            weights of this kind: of all elements, several each where they hold several weights.
         bound: what most of the time goes to.
     """
 

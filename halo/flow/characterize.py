@@ -231,6 +231,7 @@ def _corners(
     record.results["design"] = first.circuit.netlist.name
     record.results["gates"] = bare.gates
     record.results["registers"] = first.registers
+    record.results["clocks"] = first.clocks
     if config.netlist:
         cells = Counter(instance.cell for instance in bare.netlist.instances)
         area = sum(first.library.cells[name].area * count for name, count in cells.items())

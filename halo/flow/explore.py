@@ -302,9 +302,9 @@ def _rows(found: Sequence[tuple[Candidate, Figures]], library: str, weights: His
 def _characterized(candidate: Candidate, conditions: Conditions, folder: Path, config: ExploreConfig) -> None:
     """Write ``chosen``: the Verilog, and its run of ``halo characterize``."""
     built = folder / CHOSEN
-    own = write_verilog(candidate, conditions, built, config.jobs)
-    characterize(own, silent)
-    settle(own.run_folder, built, config.run_folder.resolve() / CHOSEN)
+    for own in write_verilog(candidate, conditions, built, config.jobs):
+        characterize(own, silent)
+        settle(own.run_folder, built, config.run_folder.resolve() / CHOSEN)
 
 
 def _require_files(config: ExploreConfig) -> None:

@@ -18,7 +18,6 @@ from halo.dvfs.check import check
 from halo.dvfs.optimise import Objective
 from halo.dvfs.schedule import Schedule, write_schedules
 from halo.errors import HaloError
-from halo.flow.gate_level.table_periods import table_periods
 from halo.flow.runs.provenance import Recorder, read_record
 from halo.flow.runs.runfolder import RECORD, check_target, new_run
 from halo.flow.scoring.machine import Machine, SystolicMachine, read_machine
@@ -38,6 +37,8 @@ from halo.workload.gemm import Workload
 from halo.workload.passes import decode, prefill
 
 _CONTEXT = 2048
+_MODES = 2
+"""Runs that an element may have: one for each of its modes."""
 _SHOWN = 3
 _SHOWN_ROWS = 60
 
@@ -53,7 +54,8 @@ class ScoreConfig:
         run_folder: to write.
         quantized: folders of ``halo quantize``.
         methods: names of ``METHODS``; with no folder either: all.
-        macs: methods (or folders' names) with tables of their own, instead of ``table``.
+        macs: methods (or folders' names) with tables of their own, instead of ``table``; twice for an element that
+            takes pairs of weights as well as whole ones: a run of each.
         equal: what arrays of these MACs have in common with that of ``table``'s: ``size`` (the number of elements),
             ``area`` (of the MACs) or ``power`` (of the MACs with any weights, at the clock safe for all).
         corner: of the table; None: its only one.
@@ -104,12 +106,15 @@ class ScoreConfig:
         repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
         if repeated:
             raise HaloError(f"{repeated[0]!r} is named twice", "Name each method once, and folders apart.")
-        own = [label for label, _ in self.macs]
-        again = [label for i, label in enumerate(own) if label in own[:i]]
-        if again:
-            raise HaloError(f"--mac {again[0]} is given twice", "Give each method one MAC.")
+        for label, paths in self.macs_of().items():
+            if len(paths) > _MODES:
+                raise HaloError(f"--mac {label} is given {len(paths)} times", "Give each method one MAC.")
         if self.equal != "size" and not self.macs:
             raise HaloError(f"--equal {self.equal} compares nothing", "Name a MAC with --mac METHOD=RUN.")
+
+    def macs_of(self) -> dict[str, tuple[Path, ...]]:
+        """Tables of the methods that have some of their own."""
+        return {label: tuple(path for own, path in self.macs if own == label) for label, _ in self.macs}
 
     def to_dict(self) -> dict[str, Any]:
         """The options as JSON values."""
@@ -117,7 +122,7 @@ class ScoreConfig:
         paths = {
             "table": str(self.table),
             "run_folder": str(self.run_folder),
-            "macs": {label: str(path) for label, path in self.macs},
+            "macs": {label: ",".join(map(str, paths)) for label, paths in self.macs_of().items()},
         }
         return values | paths | {"quantized": [str(path) for path in self.quantized], "methods": list(self.methods)}
 
@@ -164,14 +169,17 @@ def score_model(config: ScoreConfig, report: Progress, finish: Callable[[Path], 
     config = replace(config, context=context)
     workload = (prefill if config.phase == "prefill" else decode)(llm, config.batch, context)
     machine = read_machine(config.arch)
-    macs = scored_macs(config.table, dict(config.macs), machine, config.equal, config.corner)
+    others = config.macs_of()
+    macs = scored_macs(config.table, others, machine, config.equal, config.corner)
     methods, left_out = _methods(config, workload, machine)
-    require_methods(dict(config.macs), [method.label for method in methods])
-    own = {method.label: macs[dict(config.macs).get(method.label, config.table)] for method in methods}
+    require_methods(others, [method.label for method in methods])
+    own = {method.label: macs[others.get(method.label, (config.table,))] for method in methods}
+    _require_whole(config.dvfs, own.values())
+    methods = [own[method.label].modes.method(method) for method in methods]
     with new_run(config.run_folder, config.force) as folder:
         with Recorder(folder, "score", config.to_dict(), _input_files(config), report) as record:
             scorers = {
-                mac.path: Scorer(
+                mac.runs: Scorer(
                     llm=llm,
                     workload=workload,
                     machine=mac.machine,
@@ -186,7 +194,7 @@ def score_model(config: ScoreConfig, report: Progress, finish: Callable[[Path], 
             for number, method in enumerate(methods):
                 record.report("methods", number, len(methods))
                 mac = own[method.label]
-                score, schedule = scorers[mac.path].score(method)
+                score, schedule = scorers[mac.runs].score(method)
                 refuse_unsafe(schedule, mac.table)
                 scores.append(score)
                 schedules.append(schedule)
@@ -210,6 +218,18 @@ def score_model(config: ScoreConfig, report: Progress, finish: Callable[[Path], 
     )
 
 
+def _require_whole(dvfs: str, macs: Iterable[ScoredMac]) -> None:
+    """Check that operating points of a file name weights that the elements take.
+
+    Raises:
+        HaloError: they take parts or pairs.
+    """
+    for mac in macs:
+        if set(mac.forms) != {"whole"} and dvfs not in ("table", "raised"):
+            what = f"operating points of a file are for weights, and elements of {mac.path} take parts or pairs of them"
+            raise HaloError(what, "Take --dvfs table or raised.")
+
+
 def _operating_points(
     config: ScoreConfig, mac: ScoredMac, methods: list[Method], record: Recorder
 ) -> dict[Operand, MacOperatingPoints]:
@@ -220,7 +240,7 @@ def _operating_points(
         mac.table,
         config.corner,
         sets,
-        table_periods(mac.path, record.report, mac.machine.element),
+        mac.periods(record.report),
         registered=registered(mac.path),
         regulator=config.transition,
         usual=mac.machine.regulator,
@@ -253,7 +273,8 @@ def _methods(config: ScoreConfig, workload: Workload, machine: Machine) -> tuple
 
 def _input_files(config: ScoreConfig) -> list[Path]:
     """Files that the numbers rest on, besides those that come with halo."""
-    tables = [path / "weights.csv" if path.is_dir() else path for path in (config.table, *dict(config.macs).values())]
+    macs = (config.table, *(path for _, path in config.macs))
+    tables = [path / "weights.csv" if path.is_dir() else path for path in macs]
     indices = [folder / INDEX for folder in config.quantized]
     own = [Path(config.model) / "config.json", Path(config.arch), Path(config.dvfs)]
     return [*dict.fromkeys(tables), *indices, *(path for path in own if path.is_file())]
@@ -272,7 +293,9 @@ def refuse_unsafe(schedule: Schedule, table: WeightTable) -> None:
         raise HaloError(f"unsafe schedule of {schedule.name}: {what}{more}", "Report this with the files you gave.")
 
 
-def _results(methods: list[Method], scorers: Mapping[Path, Scorer], scores: list[MethodScore]) -> dict[str, Any]:
+def _results(
+    methods: list[Method], scorers: Mapping[tuple[Path, ...], Scorer], scores: list[MethodScore]
+) -> dict[str, Any]:
     """Results and parameters, each of these with its source, as ``run.json`` has them."""
     scorer = next(iter(scorers.values()))
     llm, workload, machine = scorer.llm, scorer.workload, scorer.machine
@@ -298,7 +321,7 @@ def _results(methods: list[Method], scorers: Mapping[Path, Scorer], scores: list
 def _mac(mac: ScoredMac) -> dict[str, Any]:
     arch = mac.machine.arch if isinstance(mac.machine, SystolicMachine) else None
     size = {} if arch is None else {"rows": arch.rows, "columns": arch.columns}
-    return {"table": str(mac.path), **size}
+    return {"table": ",".join(map(str, mac.runs)), **size}
 
 
 def _result(score: MethodScore) -> dict[str, Any]:
@@ -317,13 +340,13 @@ def _result(score: MethodScore) -> dict[str, Any]:
 
 
 def _assumptions(
-    config: ScoreConfig, methods: list[Method], scorers: Mapping[Path, Scorer], macs: Iterable[ScoredMac]
+    config: ScoreConfig, methods: list[Method], scorers: Mapping[tuple[Path, ...], Scorer], macs: Iterable[ScoredMac]
 ) -> list[str]:
     said = []
-    for path, own in scorers.items():
+    for (path, *_), own in scorers.items():
         sentences = [sentence for points in own.points.values() for sentence in points.assumptions]
         said += sentences if len(scorers) == 1 else [f"{path}: {sentence}" for sentence in sentences]
-    said += [mac.said for mac in macs if mac.said is not None]
+    said += [sentence for mac in macs for sentence in mac.said]
     said += [sentence for method in methods for sentence in method.assumptions]
     said += next(iter(scorers.values())).machine.assumptions
     said += [

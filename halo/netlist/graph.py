@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.errors import HaloError
-from halo.netlist.model import I32, U8, Circuit, Netlist
+from halo.netlist.model import FLOP, I32, U8, Circuit, Netlist
 from halo.netlist.ternary import UNKNOWN_TRIT, live_pins, ternary
 
 I8 = npt.NDArray[np.int8]
@@ -160,6 +160,26 @@ def evaluate(circuit: Circuit, inputs: Mapping[int, U8]) -> U8:
             table = circuit.table[slice(*spans[g])]
             values[net] = table[_index(values, circuit.pin_net[slice(*pins[g])], 2)]
     return values
+
+
+def registers_on_way(circuit: Circuit, nets: Iterable[int]) -> I32:
+    """Most flip-flops on a way from some nets to each net: int32[N], -1 where no way leads.
+
+    Gates with a state of their own are not gone through.
+
+    Args:
+        circuit: any circuit.
+        nets: where ways begin.
+    """
+    depth = np.full(circuit.nets, -1, np.int32)
+    depth[list(nets)] = 0
+    pins = _spans(circuit.pin_start)
+    for g in range(len(circuit.state_gates), circuit.gates):
+        before = int(depth[circuit.pin_net[slice(*pins[g])]].max(initial=-1))
+        if before >= 0:
+            net = int(circuit.out[g])
+            depth[net] = max(int(depth[net]), before + int(circuit.kind[g] == FLOP))
+    return depth
 
 
 def free_sources(circuit: Circuit, constant: I8) -> I32:

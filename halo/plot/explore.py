@@ -19,7 +19,12 @@ from halo.flow.exploring.pareto import front
 from halo.flow.runs.provenance import read_record, require_own
 from halo.plot.style import ACCENT, GREY, WIDTH_IN, publication, title
 
-KINDS = {"conventional": ("#2166ac", "o"), "weight_aware": ("#d6604d", "^"), "low_bit": ("#4d9221", "s")}
+KINDS = {
+    "conventional": ("#2166ac", "o"),
+    "weight_aware": ("#d6604d", "^"),
+    "low_bit": ("#4d9221", "s"),
+    "pairs": ("#762a83", "D"),
+}
 """Colour and marker of each kind."""
 
 

@@ -22,11 +22,10 @@ from halo.dvfs.check import check
 from halo.dvfs.periods import AssumedPeriods
 from halo.dvfs.schedule import read_schedules
 from halo.errors import HaloError
-from halo.flow import score
 from halo.flow.runs.provenance import read_record
 from halo.flow.runs.runfolder import RECORD
 from halo.flow.score import ScoreConfig, refuse_unsafe, score_model
-from halo.flow.scoring import operating_points
+from halo.flow.scoring import macs, operating_points
 from halo.flow.scoring.fp16 import Fp16Mac
 from halo.flow.scoring.stated import METHODS
 from halo.flow.scoring.table import SCHEDULE, read_scores
@@ -78,7 +77,7 @@ def run_of(table: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The table as a run whose gates are not made, with a floating-point MAC by hand."""
     write_run(table, corner())
     monkeypatch.setattr(operating_points, "fp16_mac", lambda folder, name, report: FP16)
-    monkeypatch.setattr(score, "table_periods", lambda folder, report, element: AssumedPeriods())
+    monkeypatch.setattr(macs, "table_periods", lambda folder, report, element: AssumedPeriods())
     return table
 
 

@@ -34,4 +34,4 @@ def test_every_row_that_counts_is_shown_once() -> None:
         assert list(line.get_xdata()) == sorted(line.get_xdata())
     assert [float(x) for x in left.get_lines()[0].get_xdata()] == [30, 35, 40]  # more throughput costs more here
     assert [float(x) for x in right.get_lines()[0].get_xdata()] == [31, 70]  # 45 at 24 is beaten by 70 at 20
-    assert len(clock_ratio(frame(), "tt, class int4").axes[0].collections) == 7
+    assert len(clock_ratio(frame(), "tt, class int4").axes[0].collections) == 9

@@ -95,11 +95,14 @@ def layer_costs(
         memory_time: False: DRAM and the sparse part are never waited for; their energy still counts.
 
     Raises:
-        HaloError: the tensor cores lack the type, the classes fit neither the layer nor the operating points, or no
-            point is safe for all of them.
+        HaloError: the tensor cores lack the type or take no such weights, the classes fit neither the layer nor the
+            operating points, or no point is safe for all of them.
     """
     if min(gemm.m, gemm.k, gemm.n) < 1:
         raise HaloError(f"{gemm.name} is of size {(gemm.m, gemm.k, gemm.n)}", "Give 1 or more for each of m, k and n.")
+    if weights.lanes > 1 or weights.passes > 1:
+        what = f"{gemm.name}: tensor cores take whole weights, and those of this MAC come in pairs or in parts"
+        raise HaloError(what, "Take an array for --arch, or a MAC that takes weights of eight bits.")
     mma = device.instruction(weights.operand, SUMS[weights.operand])
     _check(gemm, weights, dvfs)
     there = [number for number, share in enumerate(weights.share) if share > 0]

@@ -15,6 +15,10 @@ weights come again for each. Where rows are few (decode), one pass takes them al
 rows are left out, for then loading takes longer than computing. More than one column at a time needs accumulators that
 keep several output tiles, which the weight-stationary RTL does not have.
 
+An element may hold several weights at once (``LayerWeights.lanes``): a load then covers as many rows of K for each row
+of elements. A weight that comes in parts (``passes``) takes a load for each, one after the other; sums of the parts are
+shifted where they are accumulated. Only clocks, loads and sums change: the products are the same.
+
 A weight-stationary load is a tile of weights. An output-stationary one is a column of output tiles: their sums never
 leave the array before they are complete, so K is not split, and a column is as slow as its slowest weight.
 
@@ -81,13 +85,22 @@ def layer_costs(
         memory_time: False: memory and the sparse unit are never waited for; their energy still counts.
 
     Raises:
-        HaloError: the classes fit neither the layer nor the operating points, or no point is safe for all of a class.
+        HaloError: the classes fit neither the layer nor the operating points, no point is safe for all of a class, or
+            an output-stationary array would have to add up passes.
     """
     size = (gemm.m, gemm.k, gemm.n)
     if min(size) < 1:
         raise HaloError(f"{gemm.name} is of size {size}", "Give 1 or more for each of m, k and n.")
     if weights.tile_class is None:
-        shares = _Shares(weights.classes, weights.share, weights.stored_bits, weights.sparse_share, weights.operand)
+        shares = _Shares(
+            weights.classes,
+            weights.share,
+            weights.stored_bits,
+            weights.sparse_share,
+            weights.operand,
+            weights.lanes,
+            weights.passes,
+        )
         costs = _costs_of_shares(arch, size, shares, dvfs, element, activation_bits, memory_time)
     else:
         costs = _costs(arch, size, weights, dvfs, element, activation_bits, memory_time)
@@ -105,6 +118,8 @@ class _Shares:
     stored_bits: float
     sparse_share: float
     operand: Literal["int8", "fp16"]
+    lanes: int
+    passes: int
 
 
 @lru_cache(maxsize=1024)
@@ -126,6 +141,8 @@ def _costs_of_shares(
         stored_bits=shares.stored_bits,
         sparse_share=shares.sparse_share,
         operand=shares.operand,
+        lanes=shares.lanes,
+        passes=shares.passes,
     )
     return _costs(arch, size, weights, dvfs, element, activation_bits, memory_time)
 
@@ -156,9 +173,13 @@ def _costs(
 ) -> tuple[LayerCost, ...]:
     _, k, n = size
     stationary = arch.dataflow == "ws"
-    loads = classify(weights, k, n, arch.rows if stationary else k, arch.columns)
-    formats = Formats(weights.stored_bits, activation_bits, weights.operand_bytes)
-    clocks = WsClocks(arch.ws()) if stationary else OsClocks(arch.os(), k)
+    lanes, passes = weights.lanes, weights.passes
+    if passes > 1 and not stationary:
+        what = f"weights of {arch.name} take {passes} passes, whose sums an output-stationary element cannot shift"
+        raise HaloError(what, "Take a weight-stationary array, or MACs that take the whole weight.")
+    loads = classify(weights, k, n, arch.rows * lanes if stationary else k, arch.columns)
+    formats = Formats(weights.stored_bits, activation_bits, weights.operand_bytes, lanes, passes)
+    clocks = WsClocks(arch.ws()) if stationary else OsClocks(arch.os(), -(-k // lanes))
     layer = _Layer(arch, size, weights, loads, formats, clocks, dvfs, element, memory_time)
     assignments = _assignments(weights.classes, loads, dvfs)
     one_clock: list[LayerCost] = []
@@ -226,7 +247,7 @@ def _orders(layer: _Layer, *, both_ways: bool) -> Iterator[tuple[Runs, Plan, boo
     number = len(layer.weights.classes)
     columns = np.stack([(layer.loads.classes == c).sum(axis=0) for c in range(number)], axis=1)  # [column, class]
     for group in _groups(len(columns), min(m, arch.depth), arch):
-        counts = np.add.reduceat(columns, np.arange(0, len(columns), group), axis=0)
+        counts = layer.weights.passes * np.add.reduceat(columns, np.arange(0, len(columns), group), axis=0)
         chunks = -(-m // (arch.depth // group))
         plan = plan_passes(arch, m, k, n, group, -(-m // chunks), layer.formats)
         for backwards in directions:
@@ -313,7 +334,7 @@ def _cost(layer: _Layer, assignment: I64, runs: Runs, plan: Plan) -> LayerCost:
         weight_bytes=_up(plan.weight_bytes),
         activation_bytes=_up(plan.activation_bytes),
         result_bytes=_up(plan.result_bytes),
-        utilisation=m * k * n / (arch.elements * busy_cycles),
+        utilisation=m * k * n * layer.weights.passes / (arch.elements * layer.weights.lanes * busy_cycles),
         bound="memory" if 2 * memory_ps > total_ps else "compute",
     )
 

@@ -16,6 +16,9 @@ DRAM sees each operand once where the buffers can keep it. Otherwise
   activations for each group unless the buffer keeps the chunk;
 - a chunk that the activation buffer cannot keep comes again for every column of tiles.
 
+Parts of weights (``LayerWeights.passes``) follow each other in a load's place: they share what DRAM brings, and each
+reads activations and sums again from their buffers. A weight takes a whole operand in the buffers, whatever its bits.
+
 The order with the smaller traffic is taken.
 """
 
@@ -40,11 +43,14 @@ class Formats:
         weight_bits: in DRAM, scales and sparse part counted.
         activation_bits: in DRAM, of inputs and of (requantized) results.
         operand_bytes: of either in the buffers.
+        lanes, passes: of the weights, see ``LayerWeights``.
     """
 
     weight_bits: float
     activation_bits: float
     operand_bytes: int
+    lanes: int = 1
+    passes: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +93,7 @@ def plan_passes(
     shape = (len(columns), len(rows))
     first_group, first_chunk = np.indices(shape) == 0
     size = formats.operand_bytes
-    one_load = arch.elements * size
+    one_load = arch.elements * formats.lanes * size
     group_kept = k * width * size + one_load <= arch.weight_bytes
     operand_kept = k * n * size + one_load <= arch.weight_bytes
     chunk_kept = k * height * size <= arch.activation_bytes
@@ -108,8 +114,8 @@ def plan_passes(
         activations=activations.ravel()[in_time],
         results=(width * height).ravel()[in_time],
         weight_reads=len(rows),
-        # Each k-tile adds to what is there; complete sums are read once more.
-        sums=2 * m * n * -(-k // arch.rows),
+        # Each k-tile adds to what is there, in each pass; complete sums are read once more.
+        sums=2 * m * n * -(-k // (arch.rows * formats.lanes)) * formats.passes,
     )
     return _plan(arch, (m, k, n), formats, passes)
 
@@ -178,7 +184,7 @@ def _plan(arch: SystolicArch, sizes: tuple[int, int, int], formats: Formats, pas
     written = results * (formats.activation_bits / 8)
     buffers_pj = (
         (weights.sum() + float(k * n) * passes.weight_reads) * size * arch.weight_pj_byte
-        + (into_buffer + float(m * k) * -(-n // arch.columns)) * size * arch.activation_pj_byte
+        + (into_buffer + float(m * k) * -(-n // arch.columns) * formats.passes) * size * arch.activation_pj_byte
         + float(passes.sums) * SUM_BYTES * arch.accumulator_pj_byte
     )
     return Plan(

@@ -19,9 +19,9 @@ from halo.flow.exploring.space import Structure
 from halo.flow.runs.assets import rtl_folder
 from halo.flow.runs.provenance import input_file
 
-VERSION = 4
+VERSION = 5
 """Raise it with every change that changes what a candidate evaluates to."""
-ELEMENT = "mac_element"
+ELEMENT, PAIRS = "mac_element", "pair_element"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Candidate:
 
     Attributes:
         name: in the table.
-        structure: parameters of ``mac_element``; of the user's Verilog, those that stand around it.
+        structure: parameters of the element; of the user's Verilog, those that stand around it.
         file: the user's Verilog; empty: a structure of halo's.
         roles: ports of the user's module by role, as given.
         signed: operands of the user's module read as signed, whatever is declared.
@@ -98,10 +98,10 @@ class Conditions:
         return cls(**own)
 
 
-def element_sources() -> tuple[Path, ...]:
-    """The Verilog of ``mac_element`` and all that it may hold."""
+def element_sources(element: str = ELEMENT) -> tuple[Path, ...]:
+    """The Verilog of an element, the last file, and all that it may hold."""
     own = rtl_folder()
-    return (*sorted((own / "mac").glob("*.v")), own / "pe" / "pe_datapath.v", own / "pe" / f"{ELEMENT}.v")
+    return (*sorted((own / "mac").glob("*.v")), own / "pe" / "pe_datapath.v", own / "pe" / f"{element}.v")
 
 
 class Keys:
@@ -109,7 +109,8 @@ class Keys:
 
     def __init__(self, conditions: Conditions, versions: Mapping[str, str]) -> None:
         shared = conditions.to_json() | {"liberty": _hashes(conditions.liberty)}
-        self._shared = cache_key(VERSION, dict(versions), shared, _hashes(element_sources()))
+        own = (*element_sources(), *element_sources(PAIRS)[-1:])
+        self._shared = cache_key(VERSION, dict(versions), shared, _hashes(own))
 
     def of(self, candidate: Candidate) -> str:
         """The name of a candidate's entry; its own name and path do not count, what stands in its file does."""

@@ -14,17 +14,20 @@ from typing import Any
 
 from halo.characterization.interface import read_ports
 from halo.config import CharacterizeConfig, one_corner
-from halo.flow.exploring.candidate import ELEMENT, Candidate, Conditions, element_sources
+from halo.flow.exploring.candidate import ELEMENT, PAIRS, Candidate, Conditions, element_sources
+from halo.flow.exploring.evaluation import PAIRS_TIES, WHOLE
 from halo.flow.exploring.placing import placed
 from halo.flow.runs.provenance import read_record
 from halo.netlist.hdl import PortInfo
 
 TOP = "chosen_mac"
-RTL, RUN = "rtl", "run"
+RTL, RUN, RUN_OF_PAIRS = "rtl", "run", "run-pairs"
 PSUM_SAMPLES = 512
 
 
-def write_verilog(candidate: Candidate, conditions: Conditions, folder: Path, jobs: int | None) -> CharacterizeConfig:
+def write_verilog(
+    candidate: Candidate, conditions: Conditions, folder: Path, jobs: int | None
+) -> tuple[CharacterizeConfig, ...]:
     """Write the sources into ``folder/rtl``.
 
     Args:
@@ -34,14 +37,15 @@ def write_verilog(candidate: Candidate, conditions: Conditions, folder: Path, jo
         jobs: threads.
 
     Returns:
-        How they are characterized into ``folder/run``.
+        How they are characterized into ``folder/run``, and an element that takes pairs into ``folder/run-pairs`` too.
     """
     rtl = folder / RTL
     rtl.mkdir(parents=True)
     files, top = _sources(candidate, rtl)
     own = top not in (TOP, ELEMENT)
+    pairs = not candidate.file and candidate.structure.element == PAIRS
     roles: dict[str, Any] = {role: port for role, port in candidate.roles if own and role != "top"}
-    return CharacterizeConfig(
+    whole = CharacterizeConfig(
         corners=(one_corner(tuple(map(Path, conditions.liberty))),),
         run_folder=folder / RUN,
         files=files,
@@ -52,8 +56,11 @@ def write_verilog(candidate: Candidate, conditions: Conditions, folder: Path, jo
         seed=conditions.seed,
         jobs=jobs,
         signed=candidate.signed if own else (),
-        **roles,
+        **(WHOLE if pairs else roles),
     )
+    if not pairs:
+        return (whole,)
+    return whole, replace(whole, run_folder=folder / RUN_OF_PAIRS, ties=PAIRS_TIES, activation=None)
 
 
 def _sources(candidate: Candidate, rtl: Path) -> tuple[tuple[Path, ...], str]:
@@ -62,8 +69,9 @@ def _sources(candidate: Candidate, rtl: Path) -> tuple[tuple[Path, ...], str]:
         sources, top, parameters, ports = placed(candidate, rtl)
         paths: Sequence[Path] = sources.files
     else:
-        paths, top, parameters = element_sources(), ELEMENT, candidate.structure.parameters
-        ports = read_ports(paths, ELEMENT, parameters)[1]
+        inside, parameters = candidate.structure.element, candidate.structure.parameters
+        paths, top = element_sources(inside), ELEMENT
+        ports = read_ports(paths, inside, parameters)[1]
     files = []
     for path in paths:
         if path.parent != rtl:
@@ -71,12 +79,13 @@ def _sources(candidate: Candidate, rtl: Path) -> tuple[tuple[Path, ...], str]:
         files.append(rtl / path.name)
     if top != ELEMENT:
         return tuple(files), top
+    inside = ELEMENT if candidate.file else candidate.structure.element
     own = rtl / f"{TOP}.v"
-    own.write_text(_top(parameters, ports, candidate.name), encoding="utf-8")
+    own.write_text(_top(inside, parameters, ports, candidate.name), encoding="utf-8")
     return (*files, own), TOP
 
 
-def _top(parameters: dict[str, int | str], ports: Sequence[PortInfo], name: str) -> str:
+def _top(inside: str, parameters: dict[str, int | str], ports: Sequence[PortInfo], name: str) -> str:
     values = ",\n".join(
         f"        .{key}({value if isinstance(value, int) else chr(34) + value + chr(34)})"
         for key, value in parameters.items()
@@ -88,14 +97,14 @@ def _top(parameters: dict[str, int | str], ports: Sequence[PortInfo], name: str)
     )
     joined = ",\n".join(f"        .{port.name}({port.name})" for port in ports)
     return f"""// SPDX-License-Identifier: Apache-2.0
-// {TOP}: {ELEMENT} as halo explore chose it ({name}).
+// {TOP}: {inside} as halo explore chose it ({name}).
 `default_nettype none
 
 module {TOP} (
 {declared}
 );
 
-    {ELEMENT} #(
+    {inside} #(
 {values}
     ) u_element (
 {joined}

@@ -22,7 +22,8 @@ COLUMNS = (
     Column(
         "kind",
         "",
-        "`low_bit`: a weight narrower than eight bits; `weight_aware`: the clock of the class is at least 15 % faster "
+        "`low_bit`: a weight narrower than eight bits; `pairs`: two weights of the class at once; "
+        "`weight_aware`: the clock of the class is at least 15 % faster "
         "than that of all weights; else `conventional`.",
     ),
     Column("library", "", "Name of the Liberty corner."),
@@ -32,6 +33,7 @@ COLUMNS = (
     Column("clocks", "", "Latency: clocks from operands at the ports to their sum at the output."),
     Column("passes_all", "", "Clocks that a MAC with a weight of eight bits takes."),
     Column("passes_class", "", "Clocks that a MAC with a weight of the class takes."),
+    Column("macs_class", "", "MACs with weights of the class that an element does at once."),
     Column("period_all_ps", "ps", "Shortest clock for all weights: static timing of each weight, registers included."),
     Column("period_class_ps", "ps", "The same for the weights of the class."),
     Column("clock_ratio", "", "period_all_ps / period_class_ps."),
@@ -55,9 +57,12 @@ COLUMNS = (
     Column("function", "", "What the gates compute."),
     Column("proven", "", "How that was shown; empty: it was not, and the row does not count."),
     Column("reason", "", "Why the row does not count; empty: it does."),
-    Column("file", "", "The user's Verilog; empty: `mac_element` of halo."),
+    Column("file", "", "The user's Verilog; empty: `mac_element` of halo, or `pair_element`."),
     Column("multiplier", "", "Parameter MULTIPLIER: the family."),
     Column("weight_width", "", "Parameter WEIGHT_WIDTH."),
+    Column(
+        "lanes", "", "2: `pair_element`, which takes two weights of four bits a clock or one of eight; 1: one weight."
+    ),
     Column("pipeline", "", "Parameter PIPELINE: 1 a register of the product, 2 of the partial products, 3 both."),
     Column("carry_save", "", "Parameter CARRY_SAVE: 1: the partial sum is two words."),
     Column("recoded", "", "Parameter RECODED: 1: Booth digits are held in place of the weight."),

@@ -27,19 +27,21 @@ from halo.characterization.stimulus import Stimulus, make_stimulus
 from halo.characterization.weights import chosen_weights
 from halo.config import CharacterizeConfig, one_corner
 from halo.errors import HaloError
-from halo.flow.exploring.candidate import ELEMENT, Candidate, Conditions, element_sources
+from halo.flow.exploring.candidate import ELEMENT, PAIRS, Candidate, Conditions, element_sources
 from halo.flow.exploring.placing import placed
 from halo.flow.exploring.proof import prove
+from halo.flow.exploring.space import WHOLE_BITS
 from halo.netlist.hdl import PortInfo
 from halo.netlist.sources import Sources
 from halo.synth import synthesize
 
 I64 = npt.NDArray[np.int64]
 
+WHOLE: dict[str, Any] = {"ties": (("pair_i", 0), ("activation_i[15:8]", 0)), "activation": "activation_i[7:0]"}
+"""Roles in ``pair_element`` of one weight of eight bits."""
+PAIRS_TIES = (("pair_i", 1),)
 ENERGY_WEIGHTS = 32
 """Weights behind the energy of all: as many, evenly over all values and over their low bits."""
-WHOLE_BITS = 8
-"""Bits of the weights that a design must multiply by, in several passes if it is narrower."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,7 @@ class Figures:
         area: of its cells, in the library's units; cells, registers: their numbers.
         clocks: of latency, from the operands at the ports to their sum.
         passes_all, passes_class: clocks that a weight of eight bits, and one of the class, takes.
+        macs_class: MACs with weights of the class that an element does at once.
         periods_ps: shortest clock of each weight that the ports can hold, ascending.
         period_all_ps, period_class_ps: the longest of all, and of the class.
         energy_all_fj, energy_class_fj: of a MAC, all its passes.
@@ -63,6 +66,7 @@ class Figures:
     clocks: int | None = None
     passes_all: int | None = None
     passes_class: int | None = None
+    macs_class: int = 1
     periods_ps: tuple[float, ...] = ()
     period_all_ps: float | None = None
     period_class_ps: float | None = None
@@ -104,14 +108,14 @@ def evaluate(candidate: Candidate, conditions: Conditions) -> Figures:
 def _evaluate(candidate: Candidate, conditions: Conditions, work: Path) -> Figures:
     liberty = tuple(map(Path, conditions.liberty))
     sources, top, parameters, ports = _design(candidate, work)
+    own: dict[str, Any] = {"signed": candidate.signed, **dict(candidate.roles)} if top not in (ELEMENT, PAIRS) else {}
     config = CharacterizeConfig(
         corners=(one_corner(liberty),),
         run_folder=work / "run",
         files=tuple(sources.files),
         method="static",
         dont_use=conditions.dont_use,
-        signed=candidate.signed if top != ELEMENT else (),
-        **(dict(candidate.roles) if top != ELEMENT else {}),  # type: ignore[arg-type]
+        **(WHOLE if top == PAIRS else own),
     )
     controls = controls_of_rtl(sources, top, parameters, ports, config)
     roles = chosen_roles(ports, config, controls)
@@ -135,22 +139,53 @@ def _evaluate(candidate: Candidate, conditions: Conditions, work: Path) -> Figur
     if not proof.function:
         return replace(found, reason=f"it does not compute psum + weight * activation: {proof.difference}")
     found = replace(found, function=proof.function, proven=proof.how, clocks=proof.clocks)
-    return _measured(found, corner, conditions)
+    if top != PAIRS:
+        return _measured(found, corner, conditions)
+    config = replace(config, ties=PAIRS_TIES, activation=None)
+    pairs = load_corner(
+        config.corners[0][0], liberty, made.netlist_verilog, top, config, declared=tuple(ports), controls=controls
+    )
+    proof = prove(pairs.circuit, pairs.roles, conditions.seed)
+    if not proof.function or pairs.roles.lanes == 1:
+        return replace(found, reason=f"it does not add the products of pairs: {proof.difference}")
+    found = replace(
+        found,
+        function=f"{found.function}; of pairs: {proof.function}",
+        proven=f"{found.proven}; of pairs: {proof.how}",
+    )
+    return _of_pairs(_measured(found, corner, conditions), pairs, conditions)
+
+
+def _of_pairs(found: Figures, corner: DesignCorner, conditions: Conditions) -> Figures:
+    """The figures of an element that takes pairs, whose class is two at once if its weights are four bits times 16."""
+    own_class = class_on(conditions.class_weights, corner.roles.weight_bits // 2)
+    if own_class.passes > 1:
+        return found
+    high, low = (part.ravel() for part in np.meshgrid(own_class.weights, own_class.weights, indexing="ij"))
+    pairs = np.unique(16 * high + low % 16)
+    periods = _periods_ps(corner, pairs, conditions)
+    energies = _energies_fj(corner, spread(pairs, ENERGY_WEIGHTS), conditions, pairs)
+    return replace(
+        found,
+        macs_class=2,
+        period_class_ps=round(float(periods.max()), 3),
+        energy_class_fj=round(float(energies.mean()) / 2, 3),
+    )
 
 
 def _design(candidate: Candidate, work: Path) -> tuple[Sources, str, dict[str, int | str], Sequence[PortInfo]]:
     if candidate.file:
         return placed(candidate, work)
-    structure = candidate.structure
-    parameters = structure.parameters
-    return Sources(element_sources()), ELEMENT, parameters, _element_ports(structure.weight_width, structure.carry_save)
+    own = candidate.structure
+    ports = _element_ports(own.element, own.weight_width, own.carry_save)
+    return Sources(element_sources(own.element)), own.element, own.parameters, ports
 
 
 @cache
-def _element_ports(weight_width: int, carry_save: int) -> tuple[PortInfo, ...]:
-    """Ports of ``mac_element``; no other parameter shapes them."""
+def _element_ports(element: str, weight_width: int, carry_save: int) -> tuple[PortInfo, ...]:
+    """Ports of an element; no other parameter shapes them."""
     parameters = {"WEIGHT_WIDTH": weight_width, "CARRY_SAVE": carry_save}
-    return read_ports(Sources(element_sources()[-1:]), ELEMENT, parameters)[1]
+    return read_ports(Sources(element_sources(element)[-1:]), element, parameters)[1]
 
 
 def _registers(corner: DesignCorner) -> int:

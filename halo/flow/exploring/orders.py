@@ -40,23 +40,34 @@ class TreeRows:
 
 
 def tree_rows(
-    recoding: str, weight_width: int, pipeline: int, carry_save: int, correction: int, array: int, class_zeros: int
+    recoding: str,
+    weight_width: int,
+    lanes: int,
+    pipeline: int,
+    carry_save: int,
+    correction: int,
+    array: int,
+    class_zeros: int,
 ) -> TreeRows:
     """Rows of the tree that adds the partial products, and the partial sum where it has none of its own.
 
     Args:
         recoding: "booth_r4" or "baugh_wooley".
         weight_width, pipeline, carry_save, correction, array: parameters of ``mac_element``.
+        lanes: 2: of ``pair_element``.
         class_zeros: trailing zeros of the weights of the class.
     """
     booth = recoding == "booth_r4"
     step, digits = (2, (weight_width + 1) // 2) if booth else (1, weight_width)
-    rows = digits + int(booth and not correction)
+    rows = digits + lanes * int(booth and not correction)
     signal = np.zeros((rows, SUM_BITS), np.bool_)
+    each = digits // lanes
+    first = [step * (k % each) for k in range(digits)]
+    bits = [ACTIVATION_BITS + (k // each) * (weight_width // 2) for k in range(digits)]
     for k in range(digits):
-        signal[k, step * k : step * k + ACTIVATION_BITS + int(booth)] = True
+        signal[k, first[k] : first[k] + bits[k] + int(booth)] = True
         if rows > digits:
-            signal[k + 1, 2 * k] = True
+            signal[digits + k // each if (k + 1) % each == 0 else k + 1, first[k]] = True
     ready = np.full(rows, 0.0 if pipeline & 2 else 10.0 if booth else 3.0)
     arrival = ready.astype(np.int64) + array * np.arange(rows)
     held = step * (np.arange(rows) + 1) <= class_zeros
@@ -68,7 +79,9 @@ def tree_rows(
         held = np.append(held, np.zeros(words, np.bool_))
         if not correction:
             m, n = weight_width, ACTIVATION_BITS
-            constant = -sum(1 << (2 * k + n) for k in range(digits)) if booth else 2 ** (m - 1) + 2 ** (n - 1)
+            constant = 2 ** (m - 1) + 2 ** (n - 1)
+            if booth:
+                constant = -sum(1 << (start + own) for start, own in zip(first, bits, strict=True))
             constant -= 0 if booth else 2 ** (m + n - 1)
     ones = np.array([constant >> c & 1 for c in range(SUM_BITS)], np.bool_)
     return TreeRows(signal, ones, arrival, ready, held)
@@ -78,6 +91,7 @@ def tree_rows(
 def orders(
     recoding: str,
     weight_width: int,
+    lanes: int,
     pipeline: int,
     carry_save: int,
     correction: int,
@@ -91,10 +105,10 @@ def orders(
     their trees are different ones, and gates differ more than the delays known here.
 
     Args:
-        recoding, weight_width, pipeline, carry_save, correction, array, class_zeros: as of ``tree_rows``.
+        recoding, weight_width, lanes, pipeline, carry_save, correction, array, class_zeros: as of ``tree_rows``.
         delays: of adders, in the order of ``DELAYS``.
     """
-    tree = tree_rows(recoding, weight_width, pipeline, carry_save, correction, array, class_zeros)
+    tree = tree_rows(recoding, weight_width, lanes, pipeline, carry_save, correction, array, class_zeros)
     class_arrival = np.where(tree.held, ZERO_ROW, tree.arrival)
     found: dict[tuple[float, float, int], tuple[int, int]] = {}
     for share in SHARES if tree.held.any() else SHARES[:1]:

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.characterization.ports import Roles
-from halo.flow.exploring.constants import booth_correction, row_correction
+from halo.characterization.sum_form import products
+from halo.flow.exploring.constants import booth_correction, lanes_correction, row_correction
 from halo.netlist.model import FLOP, Circuit
 
 I64 = npt.NDArray[np.int64]
@@ -148,7 +149,8 @@ class _Play:
         table: I64 | None = None
         for clock in checked:
             weight, activation = self.weights[clock - clocks], self.activations[clock - clocks]
-            value = self.roles.weight_encoding.value(weight) * self.roles.activation_encoding.value(activation)
+            signs = self.roles.weight_encoding.signed, self.roles.activation_encoding.signed
+            value = products(self.roles, weight, activation, signs, self.roles.lanes)
             psum = _number(self.sums[clock - later], words)
             rest = (_number(self.outputs[clock], words) - psum - value) & mask
             seen = np.full(1 << self.roles.weight_bits, -1, np.int64) if table is None else table
@@ -173,11 +175,15 @@ class _Play:
         bits = self.roles.output_bits // words
         table = self._table
         correction = bool(np.any(table > 0))
-        function = "psum + weight * activation"
+        product = "weight * activation" if self.roles.lanes == 1 else "high * high activation + low * low activation"
+        function = f"psum + {product}"
         if correction:
             weights = np.flatnonzero(table >= 0)
             signed = self.roles.weight_encoding.value(weights)
+            sizes = self.roles.weight_bits, self.roles.activation_bits
             named = {
+                "booth_r4 in two lanes": lanes_correction(signed, *sizes, pair=False),
+                "booth_r4 in two lanes, pairs": lanes_correction(signed, sizes[0], sizes[1] // 2, pair=True),
                 "booth_r4": booth_correction(signed, self.roles.weight_bits, self.roles.activation_bits),
                 "baugh_wooley": row_correction(signed, self.roles.weight_bits, self.roles.activation_bits),
             }

@@ -30,7 +30,7 @@ _COLUMNS = {
     "energy": ("energy_all_fj", True),
     "class-energy": ("energy_class_fj", True),
 }
-_COUNTS = ("cells", "registers", "clocks", "passes_all", "passes_class", "fast_weights")
+_COUNTS = ("cells", "registers", "clocks", "passes_all", "passes_class", "macs_class", "fast_weights")
 
 
 def row(candidate: Candidate, figures: Figures, library: str, weights: Histogram | None) -> dict[str, Any]:
@@ -49,6 +49,8 @@ def row(candidate: Candidate, figures: Figures, library: str, weights: Histogram
     values |= {name: getattr(f, name) for name in NAMES if hasattr(f, name)}
     if f.periods_ps and f.period_class_ps is not None and f.period_all_ps is not None and f.area:
         fast = [w for w, p in zip(_held(f), f.periods_ps, strict=True) if p <= f.period_class_ps]
+        if f.macs_class > 1:  # others keep the clock, and take an element for themselves
+            fast = list(range(-8, 8))
         found = objectives(f)
         values |= {
             "clock_ratio": round(f.period_all_ps / f.period_class_ps, 4),
@@ -61,12 +63,14 @@ def row(candidate: Candidate, figures: Figures, library: str, weights: Histogram
 
 
 def kind(figures: Figures) -> str:
-    """Conventional, weight_aware or low_bit; empty where nothing is known."""
+    """Conventional, weight_aware, low_bit or pairs; empty where nothing is known."""
     f = figures
     if f.passes_all is None or f.period_all_ps is None or f.period_class_ps is None:
         return ""
     if f.passes_all > 1:
         return "low_bit"
+    if f.macs_class > 1:
+        return "pairs"
     return "weight_aware" if f.period_all_ps >= AWARE * f.period_class_ps else "conventional"
 
 
@@ -81,7 +85,7 @@ def objectives(figures: Figures) -> Objectives:
     assert f.energy_all_fj is not None and f.energy_class_fj is not None
     return (
         1e12 / (f.period_all_ps * f.passes_all * f.area),
-        1e12 / (f.period_class_ps * f.passes_class * f.area),
+        1e12 * f.macs_class / (f.period_class_ps * f.passes_class * f.area),
         f.energy_all_fj,
         f.energy_class_fj,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which structures of ``rtl/pe/mac_element.v`` a search can build, and those that it begins with.
+"""Which structures of ``rtl/pe/mac_element.v`` and ``pair_element.v`` a search can build, and those it begins with.
 
 Tests: tests/flow/exploring/test_space.py.
 """
@@ -18,14 +18,22 @@ from halo.flow.exploring.tree_plan import DELAYS
 
 TREES = ("booth_r4", "baugh_wooley")
 """Families that add partial products and partial sum in one compressor tree."""
+WHOLE_BITS = 8
+"""Bits of the weights that a design must multiply by, in several passes if it is narrower."""
+_NOT_OF_PAIRS = ("multiplier", "class_zeros", "class_share")
+"""Parameters that ``pair_element`` has not."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """Parameters of ``mac_element`` and the kind of synthesis, in the order of the table's columns."""
+    """Parameters of the element and the kind of synthesis, in the order of the table's columns.
+
+    ``lanes`` 2 is ``pair_element``, which takes two weights of four bits a clock as well as one of eight.
+    """
 
     multiplier: str = "booth_r4"
-    weight_width: int = 8
+    weight_width: int = WHOLE_BITS
+    lanes: int = 1
     pipeline: int = 0
     carry_save: int = 1
     recoded: int = 0
@@ -37,14 +45,21 @@ class Structure:
     synth: Synthesis = "structural"
 
     @property
+    def element(self) -> str:
+        """Module that it is."""
+        return "pair_element" if self.lanes > 1 else "mac_element"
+
+    @property
     def parameters(self) -> dict[str, int | str]:
-        """Verilog parameters of ``mac_element``."""
-        return {name.upper(): value for name, value in asdict(self).items() if name != "synth"}
+        """Verilog parameters of the element."""
+        left_out = ("synth", "lanes", *(_NOT_OF_PAIRS if self.lanes > 1 else ()))
+        return {name.upper(): value for name, value in asdict(self).items() if name not in left_out}
 
     @property
     def name(self) -> str:
         """A short name that tells structures apart: what differs from a plain one is in it."""
-        parts = [self.multiplier, *([f"w{self.weight_width}"] if self.weight_width != 8 else [])]
+        parts = [self.multiplier, *([f"w{self.weight_width}"] if self.weight_width != WHOLE_BITS else [])]
+        parts += ["pairs"] if self.lanes > 1 else []
         parts += ["cs" if self.carry_save else "cp", f"p{self.pipeline}"]
         parts += ["digits"] if self.recoded else []
         parts += ["whole"] if self.multiplier in TREES and not self.correction else []
@@ -60,6 +75,7 @@ class Structure:
             return replace(
                 self,
                 pipeline=self.pipeline % 2,
+                lanes=1,
                 recoded=0,
                 correction=0,
                 array=0,
@@ -69,18 +85,20 @@ class Structure:
             )
         own = replace(
             self,
+            lanes=self.lanes if self.multiplier == "booth_r4" and self.weight_width == WHOLE_BITS else 1,
             recoded=self.recoded if self.multiplier == "booth_r4" else 0,
             correction=0 if not self.carry_save and self.pipeline % 2 else self.correction,
             array=0 if not self.carry_save and self.pipeline % 2 else self.array,
         )
-        if self.weight_width < 8 or not own.class_share or not own.class_zeros:
+        if self.weight_width < WHOLE_BITS or own.lanes > 1 or not own.class_share or not own.class_zeros:
             own = replace(own, class_zeros=0, class_share=0)
         return own
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "multiplier": TREES,
-    "weight_width": (8, 4),
+    "weight_width": (WHOLE_BITS, 4),
+    "lanes": (1, 2),
     "pipeline": (0, 1, 2, 3),
     "carry_save": (1, 0),
     "recoded": (0, 1),
@@ -123,11 +141,12 @@ def ordered(plain: Structure, space: Space) -> tuple[Structure, ...]:
     found = orders(
         plain.multiplier,
         plain.weight_width,
+        plain.lanes,
         plain.pipeline,
         plain.carry_save,
         plain.correction,
         plain.array,
-        space.class_zeros if plain.weight_width == 8 else 0,
+        space.class_zeros if plain.weight_width == WHOLE_BITS and plain.lanes == 1 else 0,
         dict(space.delays).get(plain.synth, DELAYS),
     )
     made = [
@@ -192,6 +211,11 @@ def first(space: Space) -> list[Structure]:
         *(replace(plain, weight_width=4, pipeline=pipeline) for pipeline in (0, 1, 3)),
         *(replace(adders, weight_width=4, pipeline=pipeline) for pipeline in (0, 1)),
         replace(plain, weight_width=4, pipeline=1, synth="flat"),
+        # two of four bits a clock, or one of eight
+        *of(replace(plain, lanes=2, recoded=1), 2),
+        *of(replace(adders, lanes=2, recoded=1), 1),
+        *(replace(plain, lanes=2, recoded=1, pipeline=pipeline) for pipeline in (1, 3)),
+        replace(adders, lanes=2, recoded=1, pipeline=3),
     ]
     return list(dict.fromkeys(one.normal() for one in found))
 

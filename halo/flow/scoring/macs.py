@@ -16,12 +16,17 @@ from pathlib import Path
 from typing import Literal
 
 from halo.arch.systolic.array import check_buffers
+from halo.arch.systolic.registers import multiplier_registers
 from halo.characterization.table import WeightTable, load_table
+from halo.dvfs.periods import Periods
 from halo.errors import HaloError
+from halo.flow.gate_level.table_periods import table_periods
 from halo.flow.runs.provenance import read_record
 from halo.flow.runs.runfolder import RECORD
+from halo.flow.scoring.element_modes import BothPeriods, Form, Modes, form_of, joined
 from halo.flow.scoring.machine import Machine, SystolicMachine
 from halo.flow.scoring.operating_points import registered
+from halo.progress import Progress
 
 Equal = Literal["size", "area", "power"]
 """What arrays of different MACs have in common: the number of elements, the area of their MACs, or its power."""
@@ -32,26 +37,50 @@ class ScoredMac:
     """A characterized MAC with the machine that is made of it.
 
     Attributes:
-        path: of its table, as given.
-        table: its weights.
-        machine: with as many elements as ``equal`` allows.
-        said: a sentence about their number; None: as the machine's file has it.
+        runs: paths of its tables, as given; of an element that takes pairs of weights as well as whole ones, both.
+        table: its weights; pairs as ``element_modes`` has them.
+        machine: with as many elements as ``equal`` allows, and the registers inside a MAC counted.
+        forms: what its elements take.
+        said: sentences about their number and registers.
     """
 
-    path: Path
+    runs: tuple[Path, ...]
     table: WeightTable
     machine: Machine
-    said: str | None = None
+    forms: tuple[Form, ...]
+    said: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """Its run; the first one of two."""
+        return self.runs[0]
+
+    @property
+    def modes(self) -> Modes:
+        """What its elements hold."""
+        return Modes(frozenset(self.forms), str(self.path))
+
+    def periods(self, report: Progress) -> Periods:
+        """What knows the periods of sets of its weights.
+
+        Raises:
+            HaloError: as ``table_periods``.
+        """
+        own = {
+            form: table_periods(path, report, self.machine.element)
+            for form, path in zip(self.forms, self.runs, strict=True)
+        }
+        return next(iter(own.values())) if len(own) == 1 else BothPeriods(own["whole"], own["pairs"])
 
 
 def scored_macs(
-    default: Path, others: Mapping[str, Path], machine: Machine, equal: Equal, corner: str | None
-) -> dict[Path, ScoredMac]:
-    """The MACs of a score by the path of their table, that of all other methods first.
+    default: Path, others: Mapping[str, Sequence[Path]], machine: Machine, equal: Equal, corner: str | None
+) -> dict[tuple[Path, ...], ScoredMac]:
+    """The MACs of a score by the paths of their tables, that of all other methods first.
 
     Args:
         default: table of the methods that ``others`` does not name; the machine's file describes an array of its MACs.
-        others: tables by method.
+        others: tables by method; two of an element that takes pairs of weights and whole ones.
         machine: as its file has it.
         equal: what arrays have in common.
         corner: of the tables; None: their only one.
@@ -59,14 +88,15 @@ def scored_macs(
     Raises:
         HaloError: a table cannot be read, or lacks what ``equal`` compares, or the machine is no array.
     """
-    first = ScoredMac(default, load_table(default), machine)
-    macs = {default: first}
-    for path in others.values():
-        if path in macs:
+    first = _mac((default,), "", machine)
+    macs = {first.runs: first}
+    for label, runs in others.items():
+        own = tuple(runs)
+        if own in macs:
             continue
-        table = load_table(path)
+        path, found = own[0], _mac(own, label, machine)
+        macs[own] = found
         if equal == "size":
-            macs[path] = ScoredMac(path, table, machine)
             continue
         if not isinstance(machine, SystolicMachine):
             raise HaloError(
@@ -76,10 +106,63 @@ def scored_macs(
         if registered(path) != registered(default):
             fix = "Compare tops of one kind, such as mac_element with its parameters."
             raise HaloError(f"only one of {default} and {path} has registers: they do not cost alike", fix)
-        has, needs = (_cost(mac, equal, corner) for mac in (first, ScoredMac(path, table, machine)))
-        sized = resized(machine, has / needs)
-        macs[path] = ScoredMac(path, table, sized, _sentence(first, sized, path, equal, needs / has))
+        has, needs = (_cost(mac, equal, corner) for mac in (first, found))
+        assert isinstance(found.machine, SystolicMachine)
+        sized = resized(found.machine, has / needs)
+        sentence = _sentence(first, sized, path, equal, needs / has)
+        macs[own] = replace(found, machine=sized, said=(sentence, *found.said))
     return macs
+
+
+def _mac(runs: tuple[Path, ...], label: str, machine: Machine) -> ScoredMac:
+    """A MAC of one run, or of one for each mode of its elements; its array is as large as the machine's.
+
+    Raises:
+        HaloError: two runs that are not the two modes of an element, or a table that cannot be read.
+    """
+    tables = [load_table(path) for path in runs]
+    forms = tuple(form_of(path, table) for path, table in zip(runs, tables, strict=True))
+    table = tables[0]
+    if len(runs) > 1:
+        if sorted(forms) != ["pairs", "whole"] or len({_gates(path) for path in runs}) > 1:
+            fix = "Give each method one MAC; of an element that takes pairs, one run of pairs and one of whole weights."
+            raise HaloError(f"--mac {label} is given twice, with runs that are no two modes of one element", fix)
+        whole = forms.index("whole")
+        table = joined(tables[whole], tables[1 - whole])
+    inside = multiplier_clocks(runs[0])
+    if inside is None or not inside or not isinstance(machine, SystolicMachine):
+        return ScoredMac(runs, table, machine, forms)
+    longer = replace(machine, arch=replace(machine.arch, pipeline=inside))
+    clocks = f"{inside} clock{'s' * (inside > 1)}"
+    said = f"The array of {runs[0]} takes {clocks} more to fill and to drain: registers inside the MAC"
+    return ScoredMac(runs, table, longer, forms, (said,))
+
+
+def multiplier_clocks(path: Path) -> int | None:
+    """Registers on the way through the multiplier of a run's MAC, besides those of operand and sum; None: not known.
+
+    As the gates have it: registers from activation to result, less those from partial sum to result and the one of the
+    activation, which every element has. Runs from before that was recorded have the parameter PIPELINE, or nothing.
+
+    Raises:
+        HaloError: a damaged record.
+    """
+    if not (path / RECORD).is_file():
+        return None
+    record = read_record(path)
+    clocks = record.results.get("clocks")
+    if isinstance(clocks, dict) and "activation" in clocks:
+        return max(0, int(clocks["activation"]) - int(clocks.get("accumulator", 0)) - 1)
+    pipeline = dict(record.config.get("params", ())).get("PIPELINE")
+    return None if pipeline is None else multiplier_registers(int(pipeline))
+
+
+def _gates(path: Path) -> object:
+    """What two runs of one element have in common: its gates."""
+    if not (path / RECORD).is_file():
+        return path
+    results = read_record(path).results
+    return results.get("design"), results.get("area"), str(results.get("cells"))
 
 
 def resized(machine: SystolicMachine, factor: float) -> SystolicMachine:
@@ -128,7 +211,7 @@ def _sentence(first: ScoredMac, sized: SystolicMachine, path: Path, equal: Equal
     )
 
 
-def require_methods(macs: Mapping[str, Path], labels: Sequence[str]) -> None:
+def require_methods(macs: Mapping[str, Sequence[Path]], labels: Sequence[str]) -> None:
     """Check that every MAC is one of a method that is scored.
 
     Raises:

@@ -60,6 +60,7 @@ class WeightFormat:
         stored_bits: DRAM bits a weight.
         sparse_share: of weights on the sparse unit.
         operand: of the MAC.
+        lanes, passes: of the elements.
     """
 
     sets: tuple[ValueSet, ...]
@@ -69,6 +70,8 @@ class WeightFormat:
     tile_class: npt.NDArray[np.uint8] | None = None
     sparse_share: float = 0.0
     operand: Operand = "int8"
+    lanes: int = 1
+    passes: int = 1
 
 
 @dataclass(frozen=True, eq=False)

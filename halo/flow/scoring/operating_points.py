@@ -66,22 +66,27 @@ class MacOperatingPoints:
             HaloError: a weight that the table lacks, or that no point is safe for.
         """
         return LayerWeights(
-            classes=tuple(self._class(chosen.name, chosen.values, chosen.counts) for chosen in own.sets),
+            classes=tuple(
+                self._class(chosen.name, chosen.values, chosen.counts, own.passes / own.lanes) for chosen in own.sets
+            ),
             share=own.share,
             tile=own.tile,
             tile_class=own.tile_class,
             stored_bits=own.stored_bits,
             sparse_share=own.sparse_share,
             operand=own.operand,
+            lanes=own.lanes,
+            passes=own.passes,
         )
 
-    def _class(self, name: str, values: Sequence[int], counts: Sequence[int] | None) -> TileClass:
+    def _class(self, name: str, values: Sequence[int], counts: Sequence[int] | None, times: float) -> TileClass:
+        """A class of operands, of which a MAC takes so many."""
         if self.mac_fj is not None:
             return TileClass(name, (), (0,), (self.mac_fj,))
         points = safe_points(self.bound, values)
         used = None if counts is None or not any(counts) else counts
         energy = energy_fj(self.bound, values, used)
-        allowed = (e if i in points else float("nan") for i, e in enumerate(energy))
+        allowed = (times * e if i in points else float("nan") for i, e in enumerate(energy))
         return TileClass(name, tuple(values), points, tuple(allowed))
 
 

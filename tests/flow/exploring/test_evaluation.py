@@ -62,6 +62,23 @@ def test_the_number_of_rows_sets_the_speed_where_the_others_are_bypassed(
     assert in_order == sorted(in_order) and in_order[-1] > 1.3 * in_order[0]
 
 
+@pytest.mark.slow
+def test_two_weights_at_once(osu018: Path) -> None:
+    one = Candidate.of(Structure(lanes=2, recoded=1, pipeline=1))
+    found = evaluate(one, conditions(osu018))
+    assert found.reason == ""
+    assert found.function == (
+        "psum + weight * activation - correction(weight) of booth_r4 in two lanes; of pairs: psum + high * high "
+        "activation + low * low activation - correction(weight) of booth_r4 in two lanes, pairs"
+    )
+    assert "all 65,536 pairs" in found.proven and "of pairs: 65,536 pairs" in found.proven
+    assert (found.passes_all, found.passes_class, found.macs_class, found.clocks) == (1, 1, 2, 3)
+    assert found.energy_all_fj is not None and found.energy_class_fj is not None
+    assert 0.3 < found.energy_class_fj / found.energy_all_fj < 0.8
+    odd = evaluate(one, conditions(osu018, class_weights=(1, 32)))
+    assert (odd.macs_class, odd.passes_class) == (1, 1)
+
+
 def test_what_synthesis_refuses_is_a_reason(osu018: Path) -> None:
     bad = Structure(multiplier="csa_array", pipeline=3, correction=0)  # normal() would mend it
     found = evaluate(Candidate.of(bad), conditions(osu018))

@@ -8,7 +8,7 @@ import numpy as np
 from halo.flow.exploring.orders import CHOSEN, TreeRows, orders, tree_rows
 from halo.flow.exploring.tree_plan import DELAYS, ZERO_ROW, plan_tree, settling
 
-BOOTH_REGISTERED = ("booth_r4", 8, 1, 1, 1, 0)
+BOOTH_REGISTERED = ("booth_r4", 8, 1, 1, 1, 1, 0)
 
 
 def times(tree: TreeRows, share: int, seed: int) -> tuple[float, float]:
@@ -26,11 +26,20 @@ def test_rows_of_a_booth_product() -> None:
 
 
 def test_rows_with_their_constants_and_the_partial_sum() -> None:
-    tree = tree_rows("booth_r4", 8, 0, 1, 0, 0, 4)
+    tree = tree_rows("booth_r4", 8, 1, 0, 1, 0, 0, 4)
     assert tree.signal.shape == (4 + 1 + 2, 24) and tree.signal[-2:].all()
     constant = sum(int(bit) << c for c, bit in enumerate(tree.ones))
     assert constant == (-(2**8 + 2**10 + 2**12 + 2**14)) % 2**24
     assert not tree.held[-2:].any() and tree.held[:2].all()
+
+
+def test_rows_of_two_lanes() -> None:
+    """Two digits of nine bits and two of thirteen, both from column 0; what they lack below zero in two more rows."""
+    tree = tree_rows("booth_r4", 8, 2, 0, 1, 0, 0, 0)
+    assert tree.signal.sum(axis=1).tolist() == [9, 9 + 1, 13, 13 + 1, 1, 1, 24, 24]
+    assert tree.signal[4, 2] and tree.signal[5, 2] and tree.signal[1, 2:11].all() and tree.signal[3, 2:15].all()
+    constant = sum(int(bit) << c for c, bit in enumerate(tree.ones))
+    assert constant == (-(2**8 + 2**10 + 2**12 + 2**14)) % 2**24
 
 
 def test_orders_are_different_and_the_first_is_the_fastest() -> None:

@@ -13,7 +13,7 @@ from halo.characterization.design import load_corner
 from halo.characterization.interface import read_ports
 from halo.config import CharacterizeConfig
 from halo.flow.exploring.candidate import element_sources
-from halo.flow.exploring.constants import booth_correction, row_correction
+from halo.flow.exploring.constants import booth_correction, lanes_correction, row_correction
 from halo.flow.exploring.proof import Proof, _looked_up, prove
 from halo.synth import synthesize
 
@@ -114,3 +114,10 @@ def test_corrections_by_hand() -> None:
     assert booth_correction(np.array([6]), 4, 4).tolist() == [-79]
     # Weight -3 = 1101, 13 modulo 16: 8 * 1 - 8 * 13 = -96.
     assert row_correction(np.array([-3, 5]), 4, 4).tolist() == [-96, -40]
+    # Weight 0110 1010, m = 8, n = 4: low digits of 1010 are -2, -1; high ones of 0110 with a one below -1 and 2, with a
+    # zero -2 and 2: (1 - 16) + 4 * (1 - 16) + (1 - 256) + 4 * (0 - 256) either way.
+    both = [lanes_correction(np.array([0x6A]), 8, 4, pair=pair).tolist() for pair in (False, True)]
+    assert both == [[-75 - 255 - 1024], [-75 - 255 - 1024]]
+    # 0000 1000: high digits 1 and 0, and of a pair 0 and 0; low ones 0 and -2.
+    assert lanes_correction(np.array([8]), 8, 4, pair=False).tolist() == [4 * (1 - 16) - 256]
+    assert lanes_correction(np.array([8]), 8, 4, pair=True).tolist() == [4 * (1 - 16)]

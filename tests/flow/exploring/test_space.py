@@ -33,12 +33,13 @@ def test_no_structure_twice_and_none_that_the_rtl_refuses() -> None:
         assert not (one.recoded and one.multiplier != "booth_r4")
         assert not (one.correction and not one.carry_save and one.pipeline % 2)
         assert bool(one.class_share) == bool(one.class_zeros)
+        assert one.lanes == 1 or (one.multiplier, one.weight_width, one.class_share) == ("booth_r4", 8, 0)
 
 
 def test_the_first_ones_are_different_and_of_each_kind() -> None:
     begun = first(Space(4))
     assert len(begun) == len(set(begun)) == len({one.name for one in begun}) and 30 <= len(begun) <= 80
-    assert {one.weight_width for one in begun} == {4, 8}
+    assert {one.weight_width for one in begun} == {4, 8} and {one.lanes for one in begun} == {1, 2}
     assert {one.multiplier for one in begun} >= {"csa_array", "booth_r4", "baugh_wooley", "behavioural"}
     assert any(one.class_share for one in begun) and not any(one.class_share for one in first(Space(0)))
 
@@ -58,6 +59,15 @@ def test_orders_belong_to_a_structure_and_its_class() -> None:
     assert {replace(one, class_zeros=0, class_share=0, seed=0) for one in with_class} == {Structure(pipeline=1)}
     array = Structure(multiplier="csa_array", carry_save=0, correction=0)
     assert set(ordered(array, Space(4))) == {array}
+
+
+def test_pairs_are_an_element_of_their_own() -> None:
+    one = Structure(lanes=2, recoded=1, class_zeros=4, class_share=30).normal()
+    assert (one.element, one.name) == ("pair_element", "booth_r4-pairs-cs-p0-digits")
+    assert set(one.parameters) == {
+        *("WEIGHT_WIDTH", "PIPELINE", "CARRY_SAVE", "RECODED", "CORRECTION", "ARRAY", "SEED")
+    }
+    assert replace(one, weight_width=4).normal().lanes == replace(one, multiplier="baugh_wooley").normal().lanes == 1
 
 
 def test_families_outside_the_tree_take_no_parameters_of_it() -> None:

@@ -50,12 +50,12 @@ def test_equal_power_counts_energy_over_the_period(tmp_path: Path) -> None:
     # Half the energy in half the period: the same power, so as many MACs. A quarter of it in half: twice as many.
     same = written(tmp_path / "same", period=0.5, energy=0.5)
     half = written(tmp_path / "half", period=0.5, energy=0.25)
-    macs = scored_macs(one, {"a": same, "b": half}, read_machine("systolic-128"), "power", None)
-    sizes = {path.name: mac.machine.arch.elements for path, mac in macs.items()}  # type: ignore[attr-defined]
+    macs = scored_macs(one, {"a": (same,), "b": (half,)}, read_machine("systolic-128"), "power", None)
+    sizes = {path.name: mac.machine.arch.elements for (path,), mac in macs.items()}  # type: ignore[attr-defined]
     assert sizes["one"] == 128 * 128
     assert 128 * 128 - 2 < sizes["same"] <= 128 * 128  # figures in a table are rounded
     assert 2 * 128 * 128 - 181 < sizes["half"] <= 2 * 128 * 128
-    assert "of the power of the MACs" in str(macs[half].said)
+    assert "of the power of the MACs" in str(macs[(half,)].said)
 
 
 def recorded(folder: Path, results: dict[str, float]) -> None:
@@ -68,15 +68,15 @@ def test_equal_area_takes_areas_from_the_runs(tmp_path: Path) -> None:
     array = read_machine("systolic-32")
     recorded(one, {"area": 300.0, "registers": 0})
     recorded(other, {"area": 200.0, "registers": 0})
-    arch = scored_macs(one, {"a": other}, array, "area", None)[other].machine.arch  # type: ignore[attr-defined]
+    arch = scored_macs(one, {"a": (other,)}, array, "area", None)[(other,)].machine.arch  # type: ignore[attr-defined]
     assert (arch.rows, arch.columns) == (39, 39)  # 1,536 elements; 32 * sqrt(1.5) = 39.19 rows
     with pytest.raises(HaloError, match="need the MAC's area, which a bare table lacks"):
-        scored_macs(bare, {"a": other}, array, "area", None)
+        scored_macs(bare, {"a": (other,)}, array, "area", None)
     with pytest.raises(HaloError, match="is no array"):
-        scored_macs(one, {"a": other}, read_machine("a100-80"), "area", None)
+        scored_macs(one, {"a": (other,)}, read_machine("a100-80"), "area", None)
     recorded(other, {"area": 200.0, "registers": 64})
     with pytest.raises(HaloError, match=r"only one of .* has registers"):
-        scored_macs(one, {"a": other}, array, "area", None)
+        scored_macs(one, {"a": (other,)}, array, "area", None)
 
 
 def test_a_method_on_its_own_mac(tmp_path: Path) -> None:
