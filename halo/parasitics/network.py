@@ -209,11 +209,25 @@ class _Binding:
             said.append(f"SPEF: {text}: {number}.")
         if self.strange:
             said.append(f"SPEF: nodes that are not on their nets, left out: {_some(self.strange)}.")
+        apart = [
+            f"{self.netlist.instances[number].name}/{pin}"
+            for number, instance in enumerate(self.netlist.instances)
+            for pin, net in instance.pins.items()
+            if net in self.cap and not self.reaches(number, pin, net)
+        ]
+        if apart:
+            names = _some(apart)
+            said.append(f"SPEF: {len(apart)} pins have no node on their net, and count at its driver: {names}.")
         if loops:
             said.append(f"SPEF: resistors that close a loop, left out: {loops}.")
         if loose:
             said.append(f"SPEF: nodes that no resistor joins to the driver, counted at it: {loose}.")
         return tuple(said)
+
+    def reaches(self, instance: int, pin: str, net: int) -> bool:
+        """Whether a pin is where its net is driven, or has a node on it."""
+        key = (instance, pin)
+        return key in self.drivers or key in self.sinks or (net in self.given and key in self.given[net].elmore_s)
 
     def network(self, net: SpefNet, at: int) -> None:
         """Add a network."""
