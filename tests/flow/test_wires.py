@@ -124,3 +124,48 @@ def test_wire_load_models_are_used_when_asked_for(
     assert "has no wire-load model sone" in capsys.readouterr().err
     assert main([str(word) for word in (*words, "--wire-load", "some", "--spef", design / "m.spef")]) == 2
     assert "both asked for" in capsys.readouterr().err
+
+
+LIBRARIES = {
+    "osu018": ("", {"ohm_per_um": 10.0}),
+    "sky130": ("sky130hd/*tt_025C*", {"ohm_per_um": 10.0, "coupling": 0.3}),
+    "asap7": ("asap7/*.lib.gz", {"ohm_per_um": 100.0, "length_um": (2.0, 20.0)}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.tools
+@pytest.mark.parametrize("name", LIBRARIES)
+@pytest.mark.parametrize("registered", [False, True], ids=["multiplier", "accumulator"])
+def test_three_libraries_agree_with_icarus(
+    name: str, registered: bool, shared: Path, osu018: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if shutil.which("iverilog") is None:
+        pytest.skip("Icarus Verilog is not installed: apt-get install iverilog")
+    pattern, drawn = LIBRARIES[name]
+    paths = sorted((shared / "liberty").glob(pattern)) if pattern else [osu018]
+    liberty = [word for path in paths for word in ("--liberty", path)]
+    text = "module m(input signed [3:0] w, input signed [3:0] a, output signed [7:0] y); assign y = w * a; endmodule\n"
+    if registered:
+        text = (
+            "module m(input clk, input signed [3:0] w, input signed [3:0] a, input signed [9:0] p, "
+            "output reg signed [9:0] y);\nreg signed [3:0] b; reg signed [9:0] q;\n"
+            "always @(posedge clk) begin b <= a; q <= p; y <= q + w * b; end endmodule\n"
+        )
+    (tmp_path / "m.v").write_text(text)
+    roles = ("--weight", "w", "--activation", "a", "--output", "y", *(("--accumulator", "p") if registered else ()))
+    run("characterize", tmp_path / "m.v", *liberty, *roles, "--method", "static", "-o", tmp_path / "gates")
+    netlist = tmp_path / "gates" / "netlist.v"
+    library = read_corner(paths)
+    (tmp_path / "m.spef").write_text(spef_text(read_netlist(netlist, "m", library.cells), library, **drawn))
+    base = ("characterize", "--netlist", netlist, *liberty, *roles, "--spef", tmp_path / "m.spef")
+    run(*base, "-o", tmp_path / "run")
+    table = pd.read_csv(tmp_path / "run" / "weights.csv")
+    assert (table["delay_ps"] <= table["bound_ps"]).all()
+    assert (table["bound_ps"] <= table["static_ps"].max() * 1.02).all()
+    run(*base, "--case-slews", "--method", "bound", "-o", tmp_path / "case")
+    tight = pd.read_csv(tmp_path / "case" / "weights.csv")
+    assert (tight["bound_ps"] <= table["bound_ps"] * 1.001).all()
+    capsys.readouterr()
+    run("crosscheck", tmp_path / "run", "--samples", "600")
+    assert "600 equal in settling time" in capsys.readouterr().out
