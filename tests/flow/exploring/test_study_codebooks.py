@@ -54,10 +54,11 @@ def test_the_least_period_and_the_errors_at_the_clock_of_the_grid(script: Module
     periods[script.CODES % 16 == 0] = 500.0
     found = script.searched(periods, 16, rounding)
     assert (found.all_ps, found.grid_ps, found.least_ps, found.safe) == (1000.0, 500.0, 500.0, 16)
+    assert found.faster == 1.0
     assert found.grid == found.chosen == found.every == pytest.approx(0.11, abs=0.01)  # uniform INT4 of a Gaussian
     periods[script.CODES % 7 == 0] = np.minimum(periods[script.CODES % 7 == 0], 400.0)  # 37 values, 16 chosen of them
     found = script.searched(periods, 16, rounding)
     assert (found.grid_ps, found.least_ps, found.safe) == (500.0, 400.0, 50)
-    assert found.every < found.chosen < found.grid
+    assert found.every < found.chosen < found.grid and found.chosen < found.faster < found.grid
     found = script.searched(periods, 32, rounding)
     assert (found.grid_ps, found.least_ps) == (500.0, 400.0)
