@@ -176,6 +176,7 @@ class CharacterizeConfig(DesignConfig):
         sdf_corner: which value of the SDF's triples is taken.
         sdf_instance: path of the netlist's top in the design that the SDF was written for; None: it is that design.
         spef: wires of the netlist (SPEF); None: wires are nothing. With an SDF, they count for energy alone.
+        corner_spef: the same for each corner by its name, instead of ``spef``.
         wire_load: wires by a wire-load model of the library, before layout: its name, ``default``, or ``area`` for the
             library's selection by the area of the cells.
         wire_load_mode: with ``area``, that of the whole design (``top``) or of the smallest block around a net
@@ -213,6 +214,7 @@ class CharacterizeConfig(DesignConfig):
     sdf_corner: SdfCorner = "max"
     sdf_instance: str | None = None
     spef: Path | None = None
+    corner_spef: tuple[tuple[str, Path], ...] = ()
     wire_load: str | None = None
     wire_load_mode: WireLoadMode | None = None
     wire_model: WireModel = "elmore"
@@ -240,10 +242,10 @@ class CharacterizeConfig(DesignConfig):
         self._check_netlist()
         self._check_stimulus()
 
-    @property
-    def wire_options(self) -> WireOptions:
-        """What the options say about wires."""
-        return WireOptions(self.spef, self.wire_load, self.wire_load_mode, self.wire_model, self.coupling_factor)
+    def wire_options(self, corner: str) -> WireOptions:
+        """What the options say about wires in a corner."""
+        spef = dict(self.corner_spef).get(corner, self.spef)
+        return WireOptions(spef, self.wire_load, self.wire_load_mode, self.wire_model, self.coupling_factor)
 
     @property
     def random_samples(self) -> int | None:
@@ -263,7 +265,8 @@ class CharacterizeConfig(DesignConfig):
     @property
     def input_files(self) -> tuple[Path, ...]:
         """Every file the run reads, in a fixed order, each once."""
-        optional = (self.sdf, self.spef, self.activations, self.stimulus_file, self.weights_file)
+        wires = [path for _, path in self.corner_spef]
+        optional = (self.sdf, self.spef, *wires, self.activations, self.stimulus_file, self.weights_file)
         libraries = (path for _, paths in self.corners for path in paths)
         own = (*self.file_lists, *self.files, *self.netlist, *(p for p in optional if p is not None))
         return tuple(dict.fromkeys([*own, *libraries]))
@@ -327,7 +330,9 @@ class CharacterizeConfig(DesignConfig):
                 "an SDF belongs to a gate netlist, and none is given",
                 "Add the netlist that it was written for: --netlist FILE.v.",
             )
-        require_wires(self.wire_options, self.netlist)
+        self._check_corner_spef()
+        for name, _ in self.corners:
+            require_wires(self.wire_options(name), self.netlist)
         if self.sdf_corner != "max" and self.sdf is None:
             what = f"the {self.sdf_corner} delays of an SDF are asked for, and no SDF is given"
             raise HaloError(what, "Add the SDF: --sdf FILE.")
@@ -341,6 +346,23 @@ class CharacterizeConfig(DesignConfig):
             )
         if self.sdf is not None and len(self.corners) > 1:
             raise HaloError("one SDF holds the delays of one corner, and several are given", "Run each corner apart.")
+
+    def _check_corner_spef(self) -> None:
+        """Each corner has a SPEF of its own, or none has."""
+        if not self.corner_spef:
+            return
+        corners = [name for name, _ in self.corners]
+        given = [name for name, _ in self.corner_spef]
+        reject_repeats(given, "the SPEF of corner")
+        if self.spef is not None:
+            raise HaloError("a SPEF is given for all corners and for single ones", "Leave out one of the two.")
+        unknown = [name for name in given if name not in corners]
+        if unknown:
+            fix = f"Give one of the run's corners: {', '.join(corners)}."
+            raise HaloError(f"a SPEF is given for {unknown[0]}, which is no corner of the run", fix)
+        bare = [name for name in corners if name not in given]
+        if bare:
+            raise HaloError(f"corner {bare[0]} has no SPEF, and others do", f"Add --spef {bare[0]}=FILE.")
 
     def _check_stimulus(self) -> None:
         count = self.stimulus.removeprefix("random:")

@@ -37,6 +37,7 @@ class CharacterizeOptions(TypedDict, total=False):
     sdf_corner: Literal["min", "typ", "max"]
     sdf_instance: str | None
     spef: PathLike | None
+    corner_spef: Mapping[str, PathLike]
     wire_load: str | None
     wire_load_mode: Literal["top", "enclosed"] | None
     wire_model: Literal["elmore", "lumped"]

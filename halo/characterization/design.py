@@ -355,7 +355,7 @@ def load_corner(
     if roles is None:
         roles = observe_signedness(circuit, known, told=(*config.signed, *config.unsigned))
     driven = driven_inputs(circuit, roles, swaps=swaps) if config.register_overhead else None
-    told = design_wires(circuit.netlist, library, config.wire_options)
+    told = design_wires(circuit.netlist, library, config.wire_options(name))
     conditions = port_conditions(
         circuit, library, driven, config.input_slew_ps, config.output_load_ff, wires=told.wires
     )

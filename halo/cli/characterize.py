@@ -25,7 +25,6 @@ from halo.cli.design_options import (
     Output,
     Params,
     Signed,
-    Spef,
     Synth,
     Ties,
     Top,
@@ -35,7 +34,7 @@ from halo.cli.design_options import (
     WireLoadModeOption,
     WireModelOption,
 )
-from halo.cli.parse import parse_corners, parse_defines, parse_operands, parse_parameters, parse_ties
+from halo.cli.parse import parse_corners, parse_defines, parse_operands, parse_parameters, parse_spef, parse_ties
 from halo.config import CharacterizeConfig, SdfCorner, TimingMethod
 
 
@@ -80,7 +79,14 @@ def command(
         str | None,
         typer.Option(metavar="PATH", help="Path of the netlist's top in the design of the SDF, such as core/mac."),
     ] = None,
-    spef: Spef = None,
+    spef: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]FILE",
+            help="Wires of the gate-level netlist, extracted from a layout (SPEF, plain or .gz): for all corners, or "
+            "for the one named. Without it: no wires.",
+        ),
+    ] = None,
     wire_load: WireLoad = None,
     wire_load_mode: WireLoadModeOption = None,
     wire_model: WireModelOption = "elmore",
@@ -178,8 +184,10 @@ def command(
     from halo.report.characterize import characterize_report
     from halo.report.text import render
 
+    corners = parse_corners(liberty or (), corner or ())
+    every_spef, corner_spef = parse_spef(spef or (), corners)
     config = CharacterizeConfig(
-        corners=parse_corners(liberty or (), corner or ()),
+        corners=corners,
         run_folder=run_folder,
         files=tuple(files or ()),
         file_lists=tuple(file_list or ()),
@@ -199,7 +207,8 @@ def command(
         sdf=sdf,
         sdf_corner=sdf_corner,
         sdf_instance=sdf_instance,
-        spef=spef,
+        spef=every_spef,
+        corner_spef=corner_spef,
         wire_load=wire_load,
         wire_load_mode=wire_load_mode,
         wire_model=wire_model,

@@ -106,6 +106,23 @@ def parse_corners(liberty: Sequence[Path], corners: Iterable[str]) -> tuple[Corn
     return tuple(read)
 
 
+def parse_spef(
+    texts: Sequence[str], corners: Sequence[CornerFiles]
+) -> tuple[Path | None, tuple[tuple[str, Path], ...]]:
+    """Read ``--spef FILE``, or ``--spef NAME=FILE`` for each corner: the file for all, and those of single corners.
+
+    Raises:
+        HaloError: several files for all corners.
+    """
+    names = [name for name, _ in corners]
+    single = [(text.partition("=")[0], Path(text.partition("=")[2])) for text in texts if text.split("=")[0] in names]
+    every = [Path(text) for text in texts if text.split("=")[0] not in names]
+    if len(every) > 1:
+        what = f"--spef is given {len(every)} times without the name of a corner"
+        raise HaloError(what, f"Write --spef FILE, or --spef NAME=FILE for each of: {', '.join(names)}.")
+    return (every[0] if every else None), tuple(single)
+
+
 def parse_macs(texts: Iterable[str]) -> tuple[tuple[str, Path], ...]:
     """Read ``--mac METHOD=RUN`` options.
 

@@ -239,7 +239,9 @@ def _corners(
     record.results["roles"] = first.roles.to_dict()
     registers = config.register_overhead or first.registered
     record.results["clock_includes"] = clock_includes(
-        first.wire_source, registers=registers, margin_ps=config.margin_ps
+        " and ".join(dict.fromkeys(corner.wire_source for corner in corners)),
+        registers=registers,
+        margin_ps=config.margin_ps,
     )
     record.report("libraries and delays", len(corners), len(corners))
     return corners

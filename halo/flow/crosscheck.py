@@ -129,7 +129,7 @@ def crosscheck(config: CrosscheckConfig, report: Progress) -> CrosscheckResult:
     record = read_record(config.run)
     options = CharacterizeConfig.from_dict(record.config)
     read = [path for _, paths in options.corners for path in paths]
-    read += [path for path in (options.sdf, options.spef) if path is not None]
+    read += [path for path in (options.sdf, options.spef, *dict(options.corner_spef).values()) if path is not None]
     read += [*options.file_lists, *options.files, *options.netlist]
     require_unchanged(record, dict.fromkeys(read), config.run / RECORD, again=_AGAIN)
     if not options.files and not options.file_lists and not options.netlist:

@@ -126,6 +126,26 @@ def test_wire_load_models_are_used_when_asked_for(
     assert "both asked for" in capsys.readouterr().err
 
 
+def test_each_corner_may_have_its_own_wires(design: Path, osu018: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    library = read_corner(osu018)
+    (design / "long.spef").write_text(spef_text(read_netlist(design / "m.v"), library, length_um=(100.0, 300.0)))
+    words = ["characterize", "--netlist", design / "m.v", "--weight", "w", "--activation", "a", "--output", "y"]
+    words += ["--corner", f"a={osu018}", "--corner", f"b={osu018}", "--method", "bound", "-o", design / "both"]
+    run(*words, "--spef", f"a={design / 'm.spef'}", "--spef", f"b={design / 'long.spef'}")
+    table = pd.read_csv(design / "both" / "weights.csv").set_index(["corner", "weight"])["bound_ps"]
+    moving = table["a"] > 0
+    assert (table["b"][moving] > 1.05 * table["a"][moving]).all()
+    said = capsys.readouterr().out
+    assert f"wires: SPEF {design / 'm.spef'} and SPEF {design / 'long.spef'}" in said
+    for more, what in (
+        (["--spef", f"a={design / 'm.spef'}"], "corner b has no SPEF"),
+        (["--spef", design / "m.spef", "--spef", design / "long.spef"], "2 times without the name of a corner"),
+        (["--spef", design / "m.spef", "--spef", f"a={design / 'long.spef'}"], "for all corners and for single ones"),
+    ):
+        assert main([str(word) for word in (*words, "--force", *more)]) == 2
+        assert what in capsys.readouterr().err
+
+
 LIBRARIES = {
     "osu018": ("", {"ohm_per_um": 10.0}),
     "sky130": ("sky130hd/*tt_025C*", {"ohm_per_um": 10.0, "coupling": 0.3}),

@@ -207,7 +207,7 @@ class MacPeriods:
     def _load(self, corner: str) -> DesignCorner:
         config = self.config
         liberty = dict(config.corners)[corner]
-        wires = [path for path in (config.sdf, config.spef) if path is not None]
+        wires = [path for path in (config.sdf, config.wire_options(corner).spef) if path is not None]
         _require_files(self.run_folder, self.record, [*liberty, *config.netlist, *wires])
         netlist: Path | Sequence[Path] = config.netlist or self.run_folder / NETLIST
         top = self.record.results["design"]
