@@ -100,13 +100,13 @@ def on_curve(load, size, axis, value):  # type: ignore[no-untyped-def]
     return value[i] * (1.0 - share) + value[i + 1] * share
 
 
-@inline
+@kernel
 def table_delay(load, curve):  # type: ignore[no-untyped-def]
     """Delay of the arc at a load."""
     return on_curve(load, curve.delay_size, curve.work[0], curve.work[1])
 
 
-@inline
+@kernel
 def table_slew(load, curve):  # type: ignore[no-untyped-def]
     """Transition of the arc at a load, not below zero."""
     return max(on_curve(load, curve.slew_size, curve.work[2], curve.work[3]), 0.0)
@@ -118,7 +118,7 @@ def charge(t, rc):  # type: ignore[no-untyped-def]
     return t - rc * (1.0 - np.exp(-t / rc))
 
 
-@inline
+@kernel
 def waveform(t, kind, gain, pole1, pole2, k1, k2, k3, k4):  # type: ignore[no-untyped-def]
     """Value and slope of the driver's output for a unit ramp from time 0."""
     first = k3 * np.exp(-pole1 * t)
@@ -126,7 +126,7 @@ def waveform(t, kind, gain, pole1, pole2, k1, k2, k3, k4):  # type: ignore[no-un
     return gain * (k1 + k2 * t + first + second), gain * (k2 - pole1 * first - pole2 * second)
 
 
-@inline
+@kernel
 def waveform_behind(t, pole, kind, gain, pole1, pole2, k1, k2, k3, k4):  # type: ignore[no-untyped-def]
     """The same behind a pole (the reciprocal of a time constant)."""
     a1 = -pole * gain * k3 / (pole1 - pole)
@@ -138,7 +138,7 @@ def waveform_behind(t, pole, kind, gain, pole1, pole2, k1, k2, k3, k4):  # type:
     return gain * (k1 - k2 / pole) + t + e1 + e2 + e3, 1.0 - pole1 * e1 - pole2 * e2 - pole * e3
 
 
-@inline
+@kernel
 def ramped(t, pole, response):  # type: ignore[no-untyped-def]
     """Value and slope at a time, at the driver (pole 0) or behind a pole."""
     t1 = t - response.start
@@ -208,7 +208,7 @@ def crossing(level, pole, response):  # type: ignore[no-untyped-def]
     return 0.0, False
 
 
-@inline
+@kernel
 def ramp_response(t, start, ramp, rd, load):  # type: ignore[no-untyped-def]
     """Response of the driver with a capacitance at a time, and its derivatives by start, ramp and capacitance."""
     rc = rd * load
@@ -232,7 +232,7 @@ def ramp_response(t, start, ramp, rd, load):  # type: ignore[no-untyped-def]
     )
 
 
-@inline
+@kernel
 def solve(matrix, size, right):  # type: ignore[no-untyped-def]
     """Solve a small system in place, rows exchanged by their scaled pivots. False: a row is all zero."""
     for i in range(size):

@@ -181,7 +181,7 @@ class StaticTimer:
             case_value = np.ascontiguousarray(np.stack([np.asarray(v) for v in case.values()], axis=1), dtype=np.int8)
         else:
             case_value = np.zeros((1, 0), dtype=np.int8)
-        if self.wires.on and len(case_value) > 1 and not len(self.nets.sinks.memo.turn):
+        if self.wires is not None and len(case_value) > 1 and not len(self.nets.sinks.memo.turn):
             graph = self.graph.arrays
             arcs_of = np.diff(graph.arc_start[graph.set_start])
             arc_net = np.repeat(self.circuit.out, arcs_of)
@@ -217,16 +217,16 @@ class StaticTimer:
     def sinks_of(self, ends: Sequence[Endpoint]) -> I32:
         """Sink of each endpoint, or -1: int32[E]."""
         found = np.full(len(ends), -1, np.int32)
-        for i, end in enumerate(ends if self.wires.on else ()):
+        for i, end in enumerate(ends if self.wires is not None else ()):
             if end.pin >= 0:
-                found[i] = self.wires.pin_sink[end.pin]
+                found[i] = self.wires.pin_sink[end.pin] if self.wires is not None else -1
             else:
                 found[i] = self.sink.get((-1, end.name), -1)
         return found
 
     def pin_slew_s(self, pin: int) -> F64:
         """Transition at a gate's pin in the last case timed: float64[2], by edge (fall, rise)."""
-        if self.wires.on and self.wires.pin_sink[pin] >= 0:
+        if self.wires is not None and self.wires.pin_sink[pin] >= 0:
             at_sink: F64 = self.nets.sinks.slew[self.wires.pin_sink[pin]]
             return at_sink
         at_driver: F64 = self.nets.slew[self.circuit.pin_net[pin]]

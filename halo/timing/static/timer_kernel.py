@@ -166,7 +166,7 @@ def time_gate(
     g: int,
     circuit: CircuitArrays,
     graph: GraphArrays,
-    wires: WireArrays,
+    wires: WireArrays | None,
     launches: U8,
     clock_slew: float,
     dead_slew: bool,
@@ -213,7 +213,7 @@ def time_gate(
             net_value[net] = fixed
             return
     wired = False
-    if wires.on:
+    if wires is not None:  # the kernel is compiled without all of this for a circuit that has none
         wired = wires.kind[net] > 0
         if wired and not late:
             start_sinks(net, wires, nets.sinks)
@@ -252,18 +252,19 @@ def time_gate(
                 source = pin_net[first + p]
                 start = arrival[source, edge]
                 in_slew = slew[source, edge]
-                if wires.on:
+                if wires is not None:
                     sink = wires.pin_sink[first + p]
                     if sink >= 0:
                         in_slew = nets.sinks.slew[sink, edge]
                         if start != UNREACHED:
                             start += nets.sinks.delay[sink, edge]
             d = 0.0
-            if wired:
+            s = 0.0
+            if wires is not None and wired:
                 d, s = drive_net(
                     a, in_slew, net, arc_out[a], axis, axis_start, axis_size, wires, nets.sinks, late, True
                 )
-            else:
+            if not wired:
                 s = curve_at(in_slew, axis, axis_start[a, 1], axis_size[a, 1], value, value_start[a, 1])
             end = UNREACHED
             if start != UNREACHED and (follow if edge == arc_out[a] else oppose):
@@ -280,7 +281,7 @@ def time_gate(
                 if end > fall if late else end != UNREACHED and (fall == UNREACHED or end < fall):
                     fall = end
                     fall_arc = a
-    if wired and not late:
+    if wires is not None and wired and not late:
         end_sinks(net, wires, nets.sinks)
     arrival[net, 0] = fall
     arrival[net, 1] = rise
@@ -294,7 +295,7 @@ def time_gate(
 def time_cases(
     circuit: CircuitArrays,
     graph: GraphArrays,
-    wires: WireArrays,
+    wires: WireArrays | None,
     start: StartArrays,
     dead_slew: bool,
     late: bool,
@@ -309,7 +310,7 @@ def time_cases(
     """Time every case; the state of the nets is that of the last one.
 
     Args:
-        circuit, graph, wires, start: what is timed.
+        circuit, graph, wires, start: what is timed; None: no wires.
         dead_slew: slew is merged from arcs that are off.
         late: the last arrival and largest slew of each net; False: the first arrival and smallest slew.
         case_net: int32[K], held nets; case_value: int8[W, K], 0, 1, or -1 where a case leaves the net free.
@@ -343,7 +344,7 @@ def time_cases(
             for edge in range(2):
                 if nets.value[net] < 0:
                     arrival[net, edge] = start.arrival_s
-        if wires.on:
+        if wires is not None:
             nets.sinks.delay[:] = 0.0
             nets.sinks.slew[:] = 0.0
             drive_ports(start.input_net, start.input_slew_s, wires, nets.sinks)
@@ -363,7 +364,7 @@ def time_cases(
 
 @kernel
 def arc_delays(
-    circuit: CircuitArrays, graph: GraphArrays, wires: WireArrays, clock_slew: float, nets: NetState, delay: F64
+    circuit: CircuitArrays, graph: GraphArrays, wires: WireArrays | None, clock_slew: float, nets: NetState, delay: F64
 ) -> None:
     """Delay of every arc at the slew of its source; clock arcs at ``clock_slew``. Writes delay: float64[A]."""
     axis = graph.axis
@@ -379,13 +380,26 @@ def arc_delays(
                 if graph.set_pin[k] >= 0:
                     pin = circuit.pin_start[g] + graph.set_pin[k]
                     in_slew = nets.slew[circuit.pin_net[pin], graph.arc_in[a]]
-                    if wires.on and wires.pin_sink[pin] >= 0:
+                    if wires is not None and wires.pin_sink[pin] >= 0:
                         in_slew = nets.sinks.slew[wires.pin_sink[pin], graph.arc_in[a]]
-                if wires.on and wires.kind[net] > 0:
-                    delay[a], _ = drive_net(
-                        a, in_slew, net, graph.arc_out[a], axis, axis_start, axis_size, wires, nets.sinks, True, False
-                    )
-                else:
+                wired = False
+                if wires is not None:
+                    wired = wires.kind[net] > 0
+                    if wired:
+                        delay[a], _ = drive_net(
+                            a,
+                            in_slew,
+                            net,
+                            graph.arc_out[a],
+                            axis,
+                            axis_start,
+                            axis_size,
+                            wires,
+                            nets.sinks,
+                            True,
+                            False,
+                        )
+                if not wired:
                     delay[a] = curve_at(in_slew, axis, axis_start[a, 0], axis_size[a, 0], value, value_start[a, 0])
 
 

@@ -33,7 +33,6 @@ class WireArrays(NamedTuple):
     """Wires of a circuit. A *sink* is an input pin, or an output port bit, that a wire reaches. Edge 0 is fall, 1 rise.
 
     Attributes:
-        on: there are wires; all other arrays are empty if not.
         kind: uint8[N], BARE, NETWORK or GIVEN.
         pi: float64[N, 2, 3], by edge: farads at the driver, ohm, farads behind them; pins included.
         sink_start: int64[N + 1], sinks of each net.
@@ -46,7 +45,6 @@ class WireArrays(NamedTuple):
         grid_start: int64[A, 2], values of these tables in ``grid``, seconds: rows of input transitions.
     """
 
-    on: bool
     kind: U8
     pi: F64
     sink_start: I64

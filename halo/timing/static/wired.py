@@ -32,14 +32,14 @@ class LoadedGraph:
     """Arcs of a circuit with its loads and wires.
 
     Attributes:
-        graph: the arcs; wires: what lies behind them.
+        graph: the arcs; wires: what lies behind them; None: nothing but capacitance.
         load_f: float64[N, 2], load of each net in farads by edge (fall, rise), wires included; plain_f: float64[N], of
             the pins' ``capacitance``.
         sink: place of each (instance, pin), or (-1, port bit), that has a wire in the arrays of ``wires``.
     """
 
     graph: TimingGraph
-    wires: WireArrays
+    wires: WireArrays | None
     load_f: F64
     plain_f: F64
     sink: Mapping[tuple[int, str], int]
@@ -61,41 +61,25 @@ def loaded_graph(
     """
     if wires is None:
         load_f, plain_f = net_loads(circuit, library, output_load_f, least=least)
-        return LoadedGraph(build_graph(circuit, library, load_f), no_wires(), load_f, plain_f, {})
+        return LoadedGraph(build_graph(circuit, library, load_f), None, load_f, plain_f, {})
     found = wires.loads(circuit.netlist, library, output_load_f, least=least)
     load_f, plain_f = net_loads(circuit, library, output_load_f, found.cap_f, least=least)
     graph = build_graph(circuit, library, load_f)
     return LoadedGraph(graph, wire_arrays(circuit, library, graph, found), load_f, plain_f, found.sink)
 
 
-def no_wires() -> WireArrays:
-    """The arrays of a circuit whose wires are nothing, or capacitance alone, which its loads hold."""
-    none = np.zeros(0, np.int64)
-    return WireArrays(
-        on=False,
-        kind=np.zeros(0, np.uint8),
-        pi=np.zeros((0, 2, 3)),
-        sink_start=none,
-        elmore=np.zeros((0, 2)),
-        pin_sink=np.zeros(0, np.int32),
-        threshold=np.zeros((2, 5)),
-        load_start=none.reshape(0, 2),
-        load_size=np.zeros((0, 2), np.int32),
-        load=np.zeros(0),
-        grid_start=none.reshape(0, 2),
-        grid=np.zeros(0),
-    )
-
-
-def wire_arrays(circuit: Circuit, library: Library, graph: TimingGraph, wires: WireLoads) -> WireArrays:
+def wire_arrays(circuit: Circuit, library: Library, graph: TimingGraph, wires: WireLoads) -> WireArrays | None:
     """Lay out the wires of a circuit, and the tables of the arcs that drive them.
 
     Args:
         circuit, library: compiled netlist and corner; graph: its arcs.
         wires: of the same netlist.
+
+    Returns:
+        None where wires are capacitance alone, which the loads hold.
     """
     if not wires.kind.any():
-        return no_wires()
+        return None
     arrays = graph.arrays
     arcs = len(arrays.arc_in)
     load_start, grid_start = np.zeros((arcs, 2), np.int64), np.zeros((arcs, 2), np.int64)
@@ -127,7 +111,6 @@ def wire_arrays(circuit: Circuit, library: Library, graph: TimingGraph, wires: W
         for edge in EDGE_NAMES
     ]
     return WireArrays(
-        on=True,
         kind=wires.kind,
         pi=wires.pi,
         sink_start=wires.sink_start,
@@ -153,16 +136,20 @@ def pin_sinks(circuit: Circuit, wires: WireLoads) -> I32:
     return found
 
 
-def sink_state(wires: WireArrays, arc_net: I32, cases: int) -> SinkState:
+def sink_state(wires: WireArrays | None, arc_net: I32, cases: int) -> SinkState:
     """Room for what one case gives, and for results that other cases ask for again.
 
     Args:
-        wires: from ``wire_arrays``.
+        wires: from ``wire_arrays``; None: no room is needed.
         arc_net: int32[A], the net that each arc drives.
         cases: how many cases will be timed.
     """
+    if wires is None:
+        nothing = np.zeros((0, 2))
+        none = Memo(nothing, np.zeros(0, np.uint8), np.zeros(1, np.int64), np.zeros(0))
+        return SinkState(nothing, nothing, np.zeros((4, 1)), none)
     widest = int(wires.load_size.max(initial=1))
-    ways = WAYS if wires.on and cases > 1 else 0
+    ways = WAYS if cases > 1 else 0
     arcs = len(arc_net) if ways else 0
     start = np.zeros(arcs + 1, np.int64)
     if ways:
