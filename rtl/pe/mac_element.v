@@ -17,13 +17,13 @@ module mac_element #(
     parameter ACTIVATION_WIDTH = 8,
     parameter ACC_WIDTH        = 24,
     parameter MULTIPLIER       = "booth_r4",
-    parameter PIPELINE         = 0,
+    parameter PIPELINE         = 1,
     parameter CARRY_SAVE       = 1,
     parameter RECODED          = 0,
-    parameter CORRECTION       = 0,
+    parameter CORRECTION       = 1,
     parameter ARRAY            = 0,
-    parameter CLASS_ZEROS      = 0,
-    parameter CLASS_SHARE      = 0,
+    parameter CLASS_ZEROS      = 4,
+    parameter CLASS_SHARE      = 20,
     parameter SEED             = 0
 ) (
     input  wire                                       clk_i,

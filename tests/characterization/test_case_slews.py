@@ -20,7 +20,11 @@ from halo.flow.runs.assets import mac_sources, rtl_folder
 from halo.synth import synthesize
 from halo.timing.delays import Delays
 
-WIDTHS: dict[str, int | str] = {"WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4, "ACC_WIDTH": 9}
+WIDTHS: dict[str, int | str] = {"WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4, "ACC_WIDTH": 9} | {
+    "PIPELINE": 0,
+    "CORRECTION": 0,
+    "CLASS_SHARE": 0,
+}
 LIBRARIES = ("osu018", "asap7")
 
 

@@ -434,7 +434,7 @@ def test_a_default_mac_of_another_version(tmp_path: Path, osu018: Path) -> None:
     record = tmp_path / "run" / "run.json"
     values = json.loads(record.read_text())
     for item in values["inputs"]:
-        if item["path"].endswith("mac_csa_array.v"):
+        if item["path"].endswith("mac_element.v"):
             item["sha256"] = "0" * 64
     record.write_text(json.dumps(values))
     with pytest.raises(HaloError, match="the default MAC of this halo is not the one of the run"):

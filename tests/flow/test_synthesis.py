@@ -63,7 +63,7 @@ def test_options_that_contradict_each_other(tmp_path: Path, options: dict[str, A
 def test_the_default_mac_needs_no_file(tmp_path: Path, osu018: Path) -> None:
     assert (
         synthesize_into(SynthesisConfig(liberty=(osu018,), run_folder=tmp_path / "run"), lambda *_: None).top
-        == "mac_csa_array"
+        == "mac_element"
     )
 
 

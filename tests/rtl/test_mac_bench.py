@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halo.flow.runs.assets import DEFAULT_MAC, mac_sources, sim_folder
+from halo.flow.runs.assets import mac_sources, sim_folder
 from halo.flow.simulators.bench_run import SimulationResult
 from halo.flow.simulators.benches import BENCHES, FAMILIES
 from halo.flow.simulators.own_modules import OwnModules
@@ -122,11 +122,11 @@ def test_all_pairs_at_gate_level(synthesized: Synthesized, osu018: Path, module:
 def test_all_pairs_of_the_default_netlist_in_icarus(
     simulated: Simulated, synthesized: Synthesized, osu018: Path, tmp_path: Path
 ) -> None:
-    made = synthesized(DEFAULT_MAC)
+    made = synthesized("mac_csa_array")
     models = tmp_path / "cells.v"
     models.write_text(cell_models(read_corner([osu018]), made.cell_counts), encoding="utf-8")
     own = OwnModules(Sources((models, made.netlist_verilog)), (), signed=("weight", "activation"))
-    require_clean(simulated("mac", "icarus", parameters_of(DEFAULT_MAC), settings=HOLD, own=own), PAIRS)
+    require_clean(simulated("mac", "icarus", parameters_of("mac_csa_array"), settings=HOLD, own=own), PAIRS)
 
 
 ONE_BIT = (

@@ -14,13 +14,19 @@ from halo.netlist.filelist import read_sources
 from halo.netlist.sources import Sources
 from halo.version import PACKAGE
 
-DEFAULT_MAC = "mac_csa_array"
-"""Top module characterized where the user gives no Verilog."""
+DEFAULT_MAC = "mac_element"
+"""Top module where the user gives no Verilog: Booth digits between registers, a partial sum of two words."""
 
 
 def mac_sources() -> tuple[Path, ...]:
     """The Verilog of all MACs and multipliers that come with halo, sorted by name."""
     return tuple(sorted((rtl_folder() / "mac").glob("*.v")))
+
+
+def mac_element_sources() -> tuple[Path, ...]:
+    """The Verilog of ``mac_element`` and of all that it may hold."""
+    pe = rtl_folder() / "pe"
+    return (*mac_sources(), pe / "pe_datapath.v", pe / f"{DEFAULT_MAC}.v")
 
 
 def design_sources(
@@ -35,7 +41,7 @@ def design_sources(
         HaloError: as ``halo.netlist.filelist.read_sources``.
     """
     if not files and not file_lists:
-        return Sources(mac_sources()), mac_sources()
+        return Sources(mac_element_sources()), mac_element_sources()
     sources, lists = read_sources(files, file_lists, defines, include_dirs)
     sources.require()
     return sources, (*lists, *sources.files)

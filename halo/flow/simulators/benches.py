@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from halo.errors import HaloError
-from halo.flow.runs.assets import DEFAULT_MAC, rtl_folder, sim_folder
+from halo.flow.runs.assets import rtl_folder, sim_folder
 from halo.netlist.sources import Sources
 
 Value = int | str
@@ -171,7 +171,7 @@ BENCHES: dict[str, Bench] = {
             parameters=(
                 Parameter(
                     "DUT",
-                    DEFAULT_MAC,
+                    "mac_csa_array",
                     "module under test",
                     tuple(f"{kind}_{family}" for kind in ("mac", "mul") for family in FAMILIES),
                     macro=True,
