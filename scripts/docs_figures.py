@@ -31,12 +31,12 @@ def overview(run: Path, path: Path) -> None:
     zeros = np.array([min((int(w) & -int(w)).bit_length() - 1, 5) if w else 6 for w in weights])
     colours = [plt.colormaps["viridis"](k / 5.5) if k < 6 else (0.55, 0.55, 0.55, 1.0) for k in zeros]
     figure, (clock, energy) = plt.subplots(2, 1, figsize=(10, 5.4), sharex=True, layout="constrained")
-    slowest = rows["fmax_ghz"].min()
+    slowest, span = rows["fmax_ghz"].min(), rows["fmax_ghz"].max() - rows["fmax_ghz"].min()
     clock.vlines(weights, slowest, rows["fmax_ghz"], colors=colours, linewidth=2)
     clock.axhline(slowest, color="#b22234", linewidth=1, linestyle="--")
     said = f"safe for every weight: {slowest:.4g} GHz"
-    clock.text(127, slowest - 0.004, said, color="#b22234", ha="right", va="top")
-    clock.set(ylabel="highest safe clock (GHz)", ylim=(slowest - 0.024, None))
+    clock.text(127, slowest - 0.02 * span, said, color="#b22234", ha="right", va="top")
+    clock.set(ylabel="highest safe clock (GHz)", ylim=(slowest - 0.12 * span, None))
     energy.vlines(weights, 0, rows["energy_fj"] * 1e-3, colors=colours, linewidth=2)
     energy.set(ylabel="energy of a transition (pJ)", xlabel="weight value", ylim=(0, None), xlim=(-131, 130))
     energy.set_xticks(range(-128, 128, 32))

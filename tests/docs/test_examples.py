@@ -87,7 +87,7 @@ def test_classes_and_clocks(run: Path, tmp_path: Path, capsys: pytest.CaptureFix
     shown = capsys.readouterr().out
     table = halo.load_table(run)
     gain = float((table.fmax(range(-128, 128, 32)) / table.fmax(table.weights)).iloc[0])
-    assert gain > 1.3 and f"multiples of 32: {gain:.2f} times" in shown
+    assert gain > 1.1 and f"multiples of 32: {gain:.2f} times" in shown
     assert (tmp_path / "classes.png").stat().st_size > 10_000
 
 

@@ -244,7 +244,7 @@ def test_clocks_of_a_table(
     table = write_run(tmp_path / "mac", corner())
     library = tmp_path / "other.lib"
     library.write_text(osu018.read_text(encoding="utf-8") + "\n/* another file */\n", encoding="utf-8")
-    options = CharacterizeConfig(corners=(("tt", (library,)),), run_folder=table).to_dict()
+    options = CharacterizeConfig(corners=(("tt", (library,)),), run_folder=table, top="mac_csa_array").to_dict()
     with Recorder(table, "characterize", options, (*mac_sources(), library)) as record:
         record.results |= {"design": "mac_csa_array", "roles": dict(PORTS)}
     result = run(ARRAY, "array", table=table)

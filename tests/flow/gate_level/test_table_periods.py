@@ -163,7 +163,7 @@ def test_a_run_without_its_library(osu018: Path, tmp_path: Path, monkeypatch: py
 def test_the_class_that_a_margin_of_2_5_percent_did_not_cover(shared: Path, tmp_path: Path) -> None:
     """Multiples of 32 on IHP at 1.2 V: 2,115.7 ps with swaps; the table of then, by 1.025, said 2,105.3."""
     library = shared / "liberty/ihp_sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"
-    config = CharacterizeConfig(corners=(("typ", (library,)),), run_folder=tmp_path)
+    config = CharacterizeConfig(corners=(("typ", (library,)),), run_folder=tmp_path, top="mac_csa_array")
     with Recorder(tmp_path, "characterize", config.to_dict(), (*mac_sources(), library)) as record:
         record.results |= {"design": "mac_csa_array", "roles": dict(PORTS)}
     needed = table_periods(tmp_path).period_ps(range(-128, 128, 32), "typ", 2053.92)
