@@ -17,6 +17,8 @@ from halo.flow.runs.assets import mac_sources, rtl_folder
 from halo.flow.runs.provenance import read_record
 
 TREE = {"CORRECTION": 1, "RECODED": 1}
+PLAIN = {"PIPELINE": 0, "CORRECTION": 0, "CLASS_SHARE": 0}
+"""Of mac_element, where nothing else is said: a plain element, which its defaults are not."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,12 @@ def characterized(folder: Path, liberty: list[Path]) -> dict[str, tuple[Path, ..
         first = folder / f"mac{number}"
         modes = {first: WHOLE, folder / f"mac{number}-pairs": PAIRS} if mac.lanes > 1 else {first: {}}
         top = "pair_element" if mac.lanes > 1 else "mac_element"
+        parameters = mac.parameters if mac.lanes > 1 else PLAIN | mac.parameters
         sources = [*(rtl_folder() / "pe" / f"{module}.v" for module in (top, "pe_datapath")), *mac_sources()]
         for run, mode in modes.items():
             if not run.exists():
                 halo.characterize(
-                    *sources, top=top, params=tuple(mac.parameters.items()), liberty=liberty,
+                    *sources, top=top, params=tuple(parameters.items()), liberty=liberty,
                     stimulus=f"random:{TRANSITIONS}", run_folder=run, **mode,
                 )  # fmt: skip
         runs[name] = tuple(modes)

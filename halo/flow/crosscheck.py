@@ -23,7 +23,7 @@ from halo.characterization.table import load_table
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.characterize import NETLIST, TIMED_NETLIST, file_of
-from halo.flow.runs.assets import design_sources, mac_element_sources
+from halo.flow.runs.assets import design_sources, element_sources
 from halo.flow.runs.provenance import Recorder, RunRecord, input_file, read_record, require_unchanged
 from halo.flow.runs.runfolder import RECORD, new_run
 from halo.flow.runs.tools import find_tool
@@ -168,7 +168,7 @@ def _require_default_mac(record: RunRecord) -> None:
         HaloError: it is not.
     """
     known = {Path(item.path).name: item.sha256 for item in record.inputs}
-    for source in mac_element_sources():
+    for source in element_sources():
         if input_file(source).sha256 != known.get(source.name):
             raise HaloError("the default MAC of this halo is not the one of the run", _AGAIN, source)
 

@@ -27,7 +27,7 @@ from halo.flow.exploring.search import Objectives, search
 from halo.flow.exploring.space import Space, Structure
 from halo.flow.exploring.store import load, store
 from halo.flow.exploring.workers import Workers, workers
-from halo.flow.runs.assets import mac_element_sources
+from halo.flow.runs.assets import element_sources
 from halo.flow.runs.provenance import Recorder
 from halo.flow.runs.runfolder import new_run
 from halo.keywords import checked
@@ -186,7 +186,7 @@ def _searched(config: ExploreConfig, conditions: Conditions, folder: Path, repor
     """Everything but the plots."""
     known = None if config.weights is None else read_weights(config.weights)
     weights = [] if config.weights is None else [weights_file(config.weights)]
-    inputs = [*config.liberty, *config.candidates, *weights, *mac_element_sources()]
+    inputs = [*config.liberty, *config.candidates, *weights, *element_sources()]
     with Recorder(folder, "explore", config.to_dict(), dict.fromkeys(inputs), report) as record:
         record.report("library", 0, 1)
         library = read_corner(config.liberty)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halo.flow.runs.assets import DEFAULT_MAC, mac_element_sources
+from halo.flow.runs.assets import DEFAULT_MAC, element_sources
 from halo.liberty import Library, read_corner
 from halo.netlist.compile import compile_circuit
 from halo.netlist.graph import evaluate
@@ -92,7 +92,7 @@ def test_the_default_mac_needs_none(osu018: Path, tmp_path: Path) -> None:
     texts = []
     for buffers in (False, True):
         work = tmp_path / str(buffers)
-        made = synthesize(mac_element_sources(), DEFAULT_MAC, [osu018], buffers=buffers, workdir=work)
+        made = synthesize(element_sources(), DEFAULT_MAC, [osu018], buffers=buffers, workdir=work)
         texts.append(made.netlist_verilog.read_bytes())
     assert made.buffering == "No buffers were inserted: no net is too heavy for its driver."
     assert texts[0] == texts[1]

@@ -16,12 +16,12 @@ from typing import Any
 from halo.cachedir import cache_key
 from halo.config import Operand, Synthesis
 from halo.flow.exploring.space import Structure
-from halo.flow.runs.assets import rtl_folder
+from halo.flow.runs.assets import DEFAULT_MAC, element_sources
 from halo.flow.runs.provenance import input_file
 
 VERSION = 5
 """Raise it with every change that changes what a candidate evaluates to."""
-ELEMENT, PAIRS = "mac_element", "pair_element"
+ELEMENT, PAIRS = DEFAULT_MAC, "pair_element"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +96,6 @@ class Conditions:
         """The inverse of ``to_json``."""
         own: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         return cls(**own)
-
-
-def element_sources(element: str = ELEMENT) -> tuple[Path, ...]:
-    """The Verilog of an element, the last file, and all that it may hold."""
-    own = rtl_folder()
-    return (*sorted((own / "mac").glob("*.v")), own / "pe" / "pe_datapath.v", own / "pe" / f"{element}.v")
 
 
 class Keys:

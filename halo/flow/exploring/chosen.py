@@ -14,9 +14,10 @@ from typing import Any
 
 from halo.characterization.interface import read_ports
 from halo.config import CharacterizeConfig, one_corner
-from halo.flow.exploring.candidate import ELEMENT, PAIRS, Candidate, Conditions, element_sources
+from halo.flow.exploring.candidate import ELEMENT, PAIRS, Candidate, Conditions
 from halo.flow.exploring.evaluation import PAIRS_TIES, WHOLE
 from halo.flow.exploring.placing import placed
+from halo.flow.runs.assets import element_sources
 from halo.flow.runs.provenance import read_record
 from halo.netlist.hdl import PortInfo
 

@@ -27,10 +27,11 @@ from halo.characterization.stimulus import Stimulus, make_stimulus
 from halo.characterization.weights import chosen_weights
 from halo.config import CharacterizeConfig, one_corner
 from halo.errors import HaloError
-from halo.flow.exploring.candidate import ELEMENT, PAIRS, Candidate, Conditions, element_sources
+from halo.flow.exploring.candidate import ELEMENT, PAIRS, Candidate, Conditions
 from halo.flow.exploring.placing import placed
 from halo.flow.exploring.proof import prove
 from halo.flow.exploring.space import WHOLE_BITS
+from halo.flow.runs.assets import element_sources
 from halo.netlist.hdl import PortInfo
 from halo.netlist.sources import Sources
 from halo.synth import synthesize

@@ -15,7 +15,7 @@ from halo.characterization.ports import Roles
 from halo.config import CharacterizeConfig
 from halo.errors import HaloError
 from halo.flow.exploring.candidate import ELEMENT, Candidate
-from halo.flow.runs.assets import mac_element_sources
+from halo.flow.runs.assets import element_sources
 from halo.flow.simulators.own_modules import EXTERNAL
 from halo.netlist.filelist import read_sources
 from halo.netlist.hdl import PortInfo
@@ -35,7 +35,7 @@ def placed(candidate: Candidate, work: Path) -> tuple[Sources, str, dict[str, in
         return sources, top, {}, ports
     around = work / "around.v"
     around.write_text(_around(top, roles), encoding="utf-8")
-    every = Sources((*mac_element_sources(), *sources.files, around), sources.defines, sources.include_dirs)
+    every = Sources((*element_sources(), *sources.files, around), sources.defines, sources.include_dirs)
     parameters: dict[str, int | str] = {
         "WEIGHT_WIDTH": roles.weight_bits,
         "ACTIVATION_WIDTH": roles.activation_bits,

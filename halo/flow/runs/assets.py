@@ -23,10 +23,10 @@ def mac_sources() -> tuple[Path, ...]:
     return tuple(sorted((rtl_folder() / "mac").glob("*.v")))
 
 
-def mac_element_sources() -> tuple[Path, ...]:
-    """The Verilog of ``mac_element`` and of all that it may hold."""
+def element_sources(element: str = DEFAULT_MAC) -> tuple[Path, ...]:
+    """The Verilog of a MAC between registers, the last file, and all that it may hold."""
     pe = rtl_folder() / "pe"
-    return (*mac_sources(), pe / "pe_datapath.v", pe / f"{DEFAULT_MAC}.v")
+    return (*mac_sources(), pe / "pe_datapath.v", pe / f"{element}.v")
 
 
 def design_sources(
@@ -41,7 +41,7 @@ def design_sources(
         HaloError: as ``halo.netlist.filelist.read_sources``.
     """
     if not files and not file_lists:
-        return Sources(mac_element_sources()), mac_element_sources()
+        return Sources(element_sources()), element_sources()
     sources, lists = read_sources(files, file_lists, defines, include_dirs)
     sources.require()
     return sources, (*lists, *sources.files)

@@ -12,9 +12,9 @@ from halo.characterization.chosen_roles import chosen_roles
 from halo.characterization.design import load_corner
 from halo.characterization.interface import read_ports
 from halo.config import CharacterizeConfig
-from halo.flow.exploring.candidate import element_sources
 from halo.flow.exploring.constants import booth_correction, lanes_correction, row_correction
 from halo.flow.exploring.proof import Proof, _looked_up, prove
+from halo.flow.runs.assets import element_sources
 from halo.synth import synthesize
 
 
@@ -41,7 +41,8 @@ def proven(
 
 def element(osu018: Path, work: Path, damage: tuple[str, str] = ("", ""), **parameters: int | str) -> Proof:
     """What a small ``mac_element`` computes."""
-    small = {"WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4, "ACC_WIDTH": 10, **parameters}
+    widths = {"WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4, "ACC_WIDTH": 10}
+    small = {**widths, "PIPELINE": 0, "CORRECTION": 0, "CLASS_SHARE": 0, **parameters}
     return proven(element_sources(), "mac_element", small, osu018, work, damage)
 
 
