@@ -3,10 +3,10 @@
 //
 // Combinational. Bit i of row r stands at rows_i[r*WIDTH + i]. Every column is compressed by itself: full adders take
 // the three entries that arrive first until two are left; where three would be, a half adder takes the first two of
-// them, so that a carry never ripples. This is the three-greedy algorithm (V. G. Oklobdzija, D. Villeger, S. S. Liu, IEEE Trans.
-// Computers 45 (3), 1996), here with two arrivals: that of any data, and that of the weights of a class, whose
-// constant rows take part in no path. CLASS_SHARE says how much the second counts, so rows of the class can be added
-// last.
+// them, so that a carry never ripples. This is the three-greedy algorithm (V. G. Oklobdzija, D. Villeger, S. S. Liu,
+// IEEE Trans. Computers 45 (3), 1996), here with two arrivals: that of any data, and that of the weights of a class,
+// whose constant rows take part in no path. CLASS_SHARE says how much the second counts, so rows of the class can be
+// added last.
 // Rows that are said to arrive one after another, an adder apart, are added one after another, in a carry-save array.
 //
 // Which entry goes where is decided by the function below when the design is elaborated. Times are counted in quarters
@@ -18,8 +18,8 @@
 // ARRIVAL         8 bits a row: when it arrives, 0 to 254
 // CLASS_ARRIVAL   the same for the weights of the class; 255: the row is zero
 // CLASS_SHARE     0 (the class does not count) to 100 (only the class counts)
-// SEED            not 0: arrivals vary by up to an exclusive-or, and the half adder of a column comes at any place among
-//                 its full adders, pseudo-randomly, for a search
+// SEED            not 0: arrivals vary by up to an exclusive-or, and the half adder of a column comes at any place
+//                 among its full adders, pseudo-randomly, for a search
 // rows_i          the rows
 // sum_o, carry_o  two rows of the same sum
 `default_nettype none

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // pair_element: a MAC between registers, as mac_element, that takes one weight of m bits or two of m/2 bits a clock:
 //     pair_i = 0    psum_o = psum_i + weight_i * activation_i[n-1:0]
-//     pair_i = 1    psum_o = psum_i + weight_i[m-1:m/2] * activation_i[2n-1:n] + weight_i[m/2-1:0] * activation_i[n-1:0]
+//     pair_i = 1    psum_o = psum_i + weight_i[m-1:m/2] * activation_i[2n-1:n]
+//                                   + weight_i[m/2-1:0] * activation_i[n-1:0]
 // everything signed, so that a pair stands for two rows of a column. Both products of a pair are whole numbers, in the
 // scale of psum_i like those of a weight of m bits.
 //
