@@ -13,8 +13,11 @@ import pytest
 from spef_writer import spef_text
 
 from halo.cli.main import main
+from halo.config import CharacterizeConfig
+from halo.flow.characterize import characterize as write_run
 from halo.liberty import read_corner
 from halo.netlist.verilog import read_netlist
+from halo.progress import silent
 
 NETLIST = """module m(input [2:0] w, input [2:0] a, output [3:0] y);
   wire p, q, r, s, \\t/u ;
@@ -44,18 +47,24 @@ def run(*words: str | Path) -> None:
     assert main([str(word) for word in words]) == 0
 
 
-def characterize(design: Path, osu018: Path, name: str, *more: str | Path) -> pd.DataFrame:
-    run(
-        *("characterize", "--netlist", design / "m.v", "--weight", "w", "--activation", "a", "--output", "y"),
-        *("--liberty", osu018, "-o", design / name, "--force", *more),
+def characterize(design: Path, library: Path, name: str, **options: object) -> pd.DataFrame:
+    """The table of a run without its plots."""
+    config = CharacterizeConfig(
+        netlist=(design / "m.v",),
+        weight="w",
+        activation="a",
+        output="y",
+        corners=(("c", (library,)),),
+        run_folder=design / name,
+        **options,  # type: ignore[arg-type]
     )
-    return pd.read_csv(design / name / "weights.csv")
+    return pd.read_csv(write_run(config, silent) / "weights.csv")
 
 
 def test_wires_make_every_number_larger_and_the_order_of_the_engines_holds(design: Path, osu018: Path) -> None:
     bare = characterize(design, osu018, "bare")
-    wired = characterize(design, osu018, "wired", "--spef", design / "m.spef")
-    lumped = characterize(design, osu018, "lumped", "--spef", design / "m.spef", "--wire-model", "lumped")
+    wired = characterize(design, osu018, "wired", spef=design / "m.spef")
+    lumped = characterize(design, osu018, "lumped", spef=design / "m.spef", wire_model="lumped")
     moving = bare["delay_ps"] > 0
     for name in ("static_ps", "bound_ps", "delay_ps", "energy_fj"):
         assert (wired[name] >= bare[name]).all()
@@ -74,7 +83,7 @@ def test_wires_make_every_number_larger_and_the_order_of_the_engines_holds(desig
 def test_icarus_sees_the_same_transitions(design: Path, osu018: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if shutil.which("iverilog") is None:
         pytest.skip("Icarus Verilog is not installed: apt-get install iverilog")
-    characterize(design, osu018, "wired", "--spef", design / "m.spef")
+    characterize(design, osu018, "wired", spef=design / "m.spef")
     assert "INTERCONNECT" in (design / "wired" / "delays.sdf").read_text()
     capsys.readouterr()
     run("crosscheck", design / "wired", "--samples", "400")
@@ -82,8 +91,8 @@ def test_icarus_sees_the_same_transitions(design: Path, osu018: Path, capsys: py
 
 
 def test_the_sdf_of_a_run_gives_its_delays_back(design: Path, osu018: Path) -> None:
-    wired = characterize(design, osu018, "wired", "--spef", design / "m.spef")
-    again = characterize(design, osu018, "again", "--sdf", design / "wired" / "delays.sdf", "--spef", design / "m.spef")
+    wired = characterize(design, osu018, "wired", spef=design / "m.spef")
+    again = characterize(design, osu018, "again", sdf=design / "wired" / "delays.sdf", spef=design / "m.spef")
     for name in ("bound_ps", "delay_ps", "energy_fj", "glitch_energy_fj"):
         np.testing.assert_allclose(again[name], wired[name], rtol=1e-12)
 
@@ -112,13 +121,14 @@ def test_wire_load_models_are_used_when_asked_for(
     (design / "models.lib").write_text(osu018.read_text().replace("{", "{\n" + model, 1))
     unused = characterize(design, design / "models.lib", "unused")
     bare = characterize(design, osu018, "bare")
-    pd.testing.assert_frame_equal(unused.drop(columns="corner"), bare.drop(columns="corner"))
-    said = capsys.readouterr().out
-    assert "wires: none (the library's wire-load models are not used)" in said
-    used = characterize(design, design / "models.lib", "used", "--wire-load", "some")
+    pd.testing.assert_frame_equal(unused, bare)
+    record = json.loads((design / "unused" / "run.json").read_text())
+    assert "wires: none (the library's wire-load models are not used)" in record["results"]["clock_includes"]
+    used = characterize(design, design / "models.lib", "used", wire_load="some")
     assert (used["bound_ps"][bare["bound_ps"] > 0] > 1.05 * bare["bound_ps"][bare["bound_ps"] > 0]).all()
     assert (used["delay_ps"] <= used["bound_ps"]).all()
-    assert "wires: wire-load model some" in capsys.readouterr().out
+    record = json.loads((design / "used" / "run.json").read_text())
+    assert "wires: wire-load model some" in record["results"]["clock_includes"]
     words = ("characterize", "--netlist", design / "m.v", "--liberty", design / "models.lib", "-o", design / "x")
     assert main([str(word) for word in (*words, "--wire-load", "sone")]) == 2
     assert "has no wire-load model sone" in capsys.readouterr().err

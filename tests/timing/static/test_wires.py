@@ -106,18 +106,18 @@ def mult8(shared: Path, folder: Path, liberty: Path, sky130: bool) -> tuple[Path
 
 
 WIRES = {
-    "osu018, trees": (False, {"ohm_per_um": 5.0, "coupling": 0.3}, 10e-15, False, 1e-5),
-    "osu018, resistive stars": (False, {"ohm_per_um": 200.0, "ff_per_um": 0.3, "star": True}, 10e-15, False, 1e-5),
-    "osu018, lumped": (False, {"coupling": 0.3}, 0.0, True, 1e-5),
-    "sky130, trees": (True, {"ohm_per_um": 8.0, "coupling": 0.2}, 10e-15, False, 1e-5),
-    "sky130, mild": (True, {"ohm_per_um": 0.4}, 10e-15, False, 1e-5),
+    "osu018, trees": (False, {"ohm_per_um": 5.0, "coupling": 0.3}, 10e-15, False),
+    "osu018, resistive stars": (False, {"ohm_per_um": 200.0, "ff_per_um": 0.3, "star": True}, 10e-15, False),
+    "osu018, lumped": (False, {"coupling": 0.3}, 0.0, True),
+    "sky130, trees": (True, {"ohm_per_um": 8.0, "coupling": 0.2}, 10e-15, False),
+    "sky130, mild": (True, {"ohm_per_um": 0.4}, 10e-15, False),
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WIRES)
 def test_every_weight_equals_opensta_with_the_same_spef(name: str, shared: Path, osu018: Path, tmp_path: Path) -> None:
-    sky130, drawn, load_f, lumped, tolerance = WIRES[name]
+    sky130, drawn, load_f, lumped = WIRES[name]
     lib = next((shared / "liberty" / "sky130hd").glob("*tt_025C*")) if sky130 else osu018
     netlist, circuit, library = mult8(shared, tmp_path, lib, sky130)
     spef = tmp_path / "t.spef"
@@ -137,4 +137,4 @@ def test_every_weight_equals_opensta_with_the_same_spef(name: str, shared: Path,
         dead_slew=False,  # the rule of this version
     ).delay_s
     theirs = opensta_delays(tmp_path, plain_library(lib, tmp_path), netlist, spef, weights, 60e-12, load_f, lumped)
-    np.testing.assert_allclose(ours * 1e12, theirs, rtol=tolerance)
+    np.testing.assert_allclose(ours * 1e12, theirs, rtol=1e-6)
