@@ -28,7 +28,7 @@ from halo.flow.runs.assets import mac_sources, rtl_folder
 F64 = npt.NDArray[np.float64]
 TREE = {"MULTIPLIER": "baugh_wooley"}
 MACS: dict[str, tuple[dict[str, str | int], str, dict[str, str | int]]] = {
-    "carry-save array (default)": ({"MULTIPLIER": "csa_array", "CARRY_SAVE": 0}, "mac_csa_array", {}),
+    "carry-save array": ({"MULTIPLIER": "csa_array", "CARRY_SAVE": 0}, "mac_csa_array", {}),
     "linear array, one word": (
         {**TREE, "ARRAY": 8, "CARRY_SAVE": 0},
         "pe_datapath",
