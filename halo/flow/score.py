@@ -321,7 +321,7 @@ def _results(
 def _mac(mac: ScoredMac) -> dict[str, Any]:
     arch = mac.machine.arch if isinstance(mac.machine, SystolicMachine) else None
     size = {} if arch is None else {"rows": arch.rows, "columns": arch.columns}
-    return {"table": ",".join(map(str, mac.runs)), **size}
+    return {"table": ",".join(map(str, mac.runs)), "lanes": 2 if "pairs" in mac.forms else 1, **size}
 
 
 def _result(score: MethodScore) -> dict[str, Any]:

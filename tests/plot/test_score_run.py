@@ -64,3 +64,5 @@ def test_roofs_are_the_machine_at_its_clocks(run: Path) -> None:
     assert bandwidth == device.dram_measured_gb_s
     # 108 SMs of 2,048 int8 multiply-accumulates a clock, as published
     assert peaks == pytest.approx({point.name: 108 * 2048 * point.frequency_ghz * 1e-3 for point in points})
+    doubled, _ = roofs(GpuMachine(device), schedules, [2.0, *[1.0] * (len(schedules) - 1)])
+    assert doubled == pytest.approx({name: 2 * peak for name, peak in peaks.items()})

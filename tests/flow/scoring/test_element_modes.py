@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import halo
 from halo.characterization.table import WeightTable, corner_rows
 from halo.dvfs.periods import ELEMENT_SHARE, AssumedPeriods
 from halo.errors import HaloError
+from halo.flow.runs.assets import mac_sources, rtl_folder
 from halo.flow.runs.provenance import RunRecord
 from halo.flow.score import ScoreConfig, ScoreResult, score_model
 from halo.flow.scoring import macs
@@ -35,7 +37,7 @@ def written(folder: Path, weights: range, energies: np.ndarray, **results: objec
     return folder
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_gates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables made here name no gates, so their periods are assumed as those of a bare table."""
     monkeypatch.setattr(macs, "table_periods", lambda path, report, element: AssumedPeriods(ELEMENT_SHARE))
@@ -84,6 +86,7 @@ def linear(result: ScoreResult, method: str) -> pd.Series:
     return rows[(rows["method"] == method) & (rows["layer"].str.contains("block 0 q"))].iloc[0]
 
 
+@pytest.mark.usefixtures("no_gates")
 def test_two_passes_cost_the_clocks_and_the_energy_of_both(tmp_path: Path) -> None:
     whole = written(tmp_path / "whole", range(-128, 128), np.full(256, 10.0))
     half = written(tmp_path / "half", range(-8, 8), np.arange(16.0))  # mean 7.5 fJ
@@ -101,6 +104,7 @@ def test_two_passes_cost_the_clocks_and_the_energy_of_both(tmp_path: Path) -> No
     assert "two passes" not in " ".join(plain.assumptions)
 
 
+@pytest.mark.usefixtures("no_gates")
 def test_energies_of_parts_and_pairs(tmp_path: Path) -> None:
     recorded = {"roles": {"lanes": 1}}
     half = written(tmp_path / "half", range(-8, 8), np.arange(16.0), **recorded)
@@ -125,6 +129,7 @@ def test_energies_of_parts_and_pairs(tmp_path: Path) -> None:
     assert "take two weights of four bits a clock" in said and str(pairs) in said
 
 
+@pytest.mark.usefixtures("no_gates")
 def test_runs_that_are_no_two_modes_are_refused(tmp_path: Path) -> None:
     whole = written(tmp_path / "whole", range(-128, 128), np.full(256, 10.0), roles={"lanes": 1})
     pairs = written(tmp_path / "pairs", range(-128, 128), np.full(256, 12.0), roles={"lanes": 2}, area=2.0)
@@ -138,6 +143,7 @@ def test_runs_that_are_no_two_modes_are_refused(tmp_path: Path) -> None:
         scored(odd, tmp_path / "run", ("w4a8",))
 
 
+@pytest.mark.usefixtures("no_gates")
 def test_registers_inside_the_mac_take_clocks(tmp_path: Path) -> None:
     """Three more registers to the result than from the sum, of which one is the activation's: two clocks a segment."""
     plain = written(tmp_path / "plain", range(-128, 128), np.full(256, 1.0), clocks={"activation": 2, "accumulator": 1})
@@ -148,3 +154,29 @@ def test_registers_inside_the_mac_take_clocks(tmp_path: Path) -> None:
     assert "takes 2 clocks more to fill and to drain" in " ".join(second.assumptions)
     bare = written(tmp_path / "bare", range(-128, 128), np.full(256, 1.0))
     assert multiplier_clocks(bare) is None
+
+
+@pytest.mark.slow
+def test_an_element_of_halo_in_both_modes(osu018: Path, tmp_path: Path) -> None:
+    """Gates, tables and periods of ``pair_element`` with registers after rows and product."""
+    sources = [*(rtl_folder() / "pe" / f"{name}.v" for name in ("pair_element", "pe_datapath")), *mac_sources()]
+    roles = {"pair_i": 0, "activation_i[15:8]": 0}, {"pair_i": 1}
+    for name, ties in zip(("whole", "pairs"), roles, strict=True):
+        halo.characterize(
+            *sources,
+            top="pair_element",
+            params={"ACC_WIDTH": 16, "PIPELINE": 3, "RECODED": 1, "CORRECTION": 1},
+            ties=ties,
+            activation="activation_i[7:0]" if name == "whole" else None,
+            liberty=osu018,
+            stimulus="random:4",
+            run_folder=tmp_path / name,
+        )
+    whole, pairs = tmp_path / "whole", tmp_path / "pairs"
+    assert multiplier_clocks(whole) == multiplier_clocks(pairs) == 2
+    methods = ("w8a8", "left-aligned-w4")
+    found = scored(whole, tmp_path / "run", methods, ("left-aligned-w4", pairs), ("left-aligned-w4", whole))
+    slow, fast = (linear(found, method) for method in methods)
+    assert slow["cycles"] - fast["cycles"] == 64 * 32 * 64 and 0.3 < fast["core_pj"] / slow["core_pj"] < 0.8
+    energy = halo.load_table(pairs).rows()["energy_fj"].mean() / 2
+    assert fast["core_pj"] == pytest.approx(64 * 2048 * 2048 * energy * 1e-3, rel=1e-3)
