@@ -16,13 +16,11 @@ import numpy.typing as npt
 from halo.liberty.model import Library
 from halo.netlist.model import Netlist
 from halo.parasitics.network import Networks, Sink, port_bits
-from halo.parasitics.reduce_kernel import reduce_trees
+from halo.parasitics.reduce_kernel import BARE, GIVEN, NETWORK, reduce_trees
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 U8 = npt.NDArray[np.uint8]
-
-BARE, NETWORK, GIVEN = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +89,7 @@ def _reduced(wires: ExtractedWires, netlist: Netlist, library: Library, output_l
         cap[net] = wire
     for net in networks.given:  # the model of such a net holds its pins
         cap[net] = max(0.0, cap[net] - float(pins[net].mean()))
-    kind, pi = np.zeros(nets, np.uint8), np.zeros((nets, 2, 3))
+    kind, pi = np.full(nets, BARE, np.uint8), np.zeros((nets, 2, 3))
     if wires.lumped:
         return WireLoads(cap, kind, pi, {}, np.zeros(nets + 1, np.int64), np.zeros((0, 2)))
     elmore = np.zeros((len(networks.farad), 2))

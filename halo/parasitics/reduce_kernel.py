@@ -19,6 +19,11 @@ from halo.jit import kernel
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
+BARE = 0
+NETWORK = 1
+GIVEN = 2
+"""What a net has: no resistance, a network that was reduced here, or a pi model that was given."""
+
 
 @kernel
 def walk_trees(root: I64, beside_start: I64, beside: I64, through: I64, order: I64, parent: I64, link: I64) -> int:

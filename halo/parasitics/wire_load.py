@@ -20,7 +20,8 @@ import numpy as np
 from halo.errors import HaloError
 from halo.liberty.model import Library, WireLoad
 from halo.netlist.model import Netlist
-from halo.parasitics.loads import BARE, GIVEN, PinLoad, WireLoads, pin_loads
+from halo.parasitics.loads import PinLoad, WireLoads, pin_loads
+from halo.parasitics.reduce_kernel import BARE, GIVEN
 
 WORST, BEST = "worst_case_tree", "best_case_tree"
 DEFAULT, BY_AREA = "default", "area"

@@ -85,5 +85,5 @@ def test_the_routed_example_of_opensta(tmp_path: Path) -> None:
     # Its SPEF lacks three pins of the netlist, which OpenSTA forgets and halo counts at the drivers.
     assert any("SPEF: 3 pins have no node on their net" in sentence for sentence in timed.assumptions)
     apart = np.array([own["hold_slack_ps"][name] - hold[name] for name in own.index])
-    assert np.count_nonzero(np.abs(apart) > 0.02) == 3
+    assert np.count_nonzero(np.abs(apart) > 0.05) == 3
     assert 0 <= apart.max() < 20

@@ -12,8 +12,9 @@ from halo.errors import HaloError
 from halo.liberty import Library, read_corner
 from halo.netlist.model import Netlist
 from halo.netlist.verilog import read_netlist
-from halo.parasitics.loads import BARE, GIVEN, NETWORK, ExtractedWires
+from halo.parasitics.loads import ExtractedWires
 from halo.parasitics.network import Networks, bind_networks
+from halo.parasitics.reduce_kernel import BARE, GIVEN, NETWORK
 from halo.parasitics.spef import read_spef
 
 HEAD = """*SPEF "IEEE 1481-1999"

@@ -21,7 +21,8 @@ class PathStep:
     """One gate of a path: the edge that leaves ``output`` because ``pin`` changed.
 
     The first step of a path is its start: ``instance``, ``cell``, ``pin`` and ``output`` are empty for a port.
-    ``net_index`` is the place of ``net`` in ``Netlist.nets``.
+    ``net_index`` is the place of ``net`` in ``Netlist.nets``. Arrival and slew are those at ``output``: the wire behind
+    it counts in the next step.
     """
 
     instance: str

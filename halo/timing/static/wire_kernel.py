@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halo.jit import inline, kernel
+from halo.parasitics.reduce_kernel import BARE, GIVEN
 from halo.timing.static.driver_kernel import Curve, Thresholds, at_sink, behind_port, drive
 
 U8 = npt.NDArray[np.uint8]
@@ -22,10 +23,6 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
-BARE = 0
-NETWORK = 1
-GIVEN = 2
-"""What a net has: no wire of its own, a network that was reduced here, or a pi model that a file gives."""
 NO_SINK = -1
 
 
