@@ -26,9 +26,10 @@ import halo
 from halo.flow.runs.assets import mac_sources, rtl_folder
 
 F64 = npt.NDArray[np.float64]
-TREE = {"MULTIPLIER": "baugh_wooley"}
+PLAIN: dict[str, str | int] = {"PIPELINE": 0, "RECODED": 0, "CORRECTION": 0, "SEED": 0}
+TREE: dict[str, str | int] = {**PLAIN, "MULTIPLIER": "baugh_wooley"}
 MACS: dict[str, tuple[dict[str, str | int], str, dict[str, str | int]]] = {
-    "carry-save array": ({"MULTIPLIER": "csa_array", "CARRY_SAVE": 0}, "mac_csa_array", {}),
+    "carry-save array": ({**PLAIN, "MULTIPLIER": "csa_array", "CARRY_SAVE": 0}, "mac_csa_array", {}),
     "linear array, one word": (
         {**TREE, "ARRAY": 8, "CARRY_SAVE": 0},
         "pe_datapath",
@@ -37,7 +38,7 @@ MACS: dict[str, tuple[dict[str, str | int], str, dict[str, str | int]]] = {
     "linear array, register, two words": (
         {**TREE, "ARRAY": 8, "CARRY_SAVE": 1, "PIPELINE": 1},
         "carry_save_mac",
-        {"RECODING": "baugh_wooley", "ARRAY": 8, "ACC_WIDTH": 16, "ADDEND": 0, "SUM": 2},
+        {**PLAIN, "RECODING": "baugh_wooley", "ARRAY": 8, "ACC_WIDTH": 16, "ADDEND": 0, "SUM": 2},
     ),
     "rows of multiples of 32 last, two words": (
         {**TREE, "ARRAY": 4, "CARRY_SAVE": 1, "CLASS_ZEROS": 5, "CLASS_SHARE": 100},
