@@ -26,7 +26,14 @@ import halo
 from halo.flow.runs.assets import mac_sources, rtl_folder
 
 F64 = npt.NDArray[np.float64]
-PLAIN: dict[str, str | int] = {"PIPELINE": 0, "RECODED": 0, "CORRECTION": 0, "SEED": 0}
+PLAIN: dict[str, str | int] = {
+    "PIPELINE": 0,
+    "RECODED": 0,
+    "CORRECTION": 0,
+    "CLASS_ZEROS": 0,
+    "CLASS_SHARE": 0,
+    "SEED": 0,
+}
 TREE: dict[str, str | int] = {**PLAIN, "MULTIPLIER": "baugh_wooley"}
 MACS: dict[str, tuple[dict[str, str | int], str, dict[str, str | int]]] = {
     "carry-save array": ({**PLAIN, "MULTIPLIER": "csa_array", "CARRY_SAVE": 0}, "mac_csa_array", {}),
