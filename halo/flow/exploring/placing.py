@@ -43,6 +43,9 @@ def placed(candidate: Candidate, work: Path) -> tuple[Sources, str, dict[str, in
         "MULTIPLIER": EXTERNAL,
         "CARRY_SAVE": candidate.structure.carry_save,
         "PIPELINE": candidate.structure.pipeline,
+        "CORRECTION": 0,
+        "CLASS_ZEROS": 0,
+        "CLASS_SHARE": 0,
     }
     return every, ELEMENT, parameters, read_ports(every, ELEMENT, parameters)[1]
 

@@ -56,7 +56,7 @@ def test_the_same_seed_the_same_search() -> None:
 
 
 def test_the_search_finds_better_ones_than_it_begins_with() -> None:
-    found = tried(260, 1)
+    found = tried(400, 1)
     begun = max(made_up(one)[0] for one in found[: len(first(SPACE))])
     early = [made_up(one)[0] for one in found[len(first(SPACE)) : len(first(SPACE)) + 60]]
     late = [made_up(one)[0] for one in found[-60:]]
