@@ -124,6 +124,30 @@ class Stimulus(NamedTuple):
 
 
 @kernel
+def room_behind(wave_head, wave_time, numbered, first, size):  # type: ignore[no-untyped-def]
+    """Both arrays of waveforms with room for as many more behind all others as there are from ``first`` on."""
+    room = (wave_head[first + size] >> 1) - (wave_head[first] >> 1)
+    used = wave_head[numbered] >> 1
+    if used + room > wave_time.shape[0]:
+        more_time = np.empty(used + room, np.int32)
+        more_time[:used] = wave_time[:used]
+        wave_time = more_time
+    if numbered + size + 1 > wave_head.shape[0]:
+        more_head = np.empty(numbered + size + 1, np.int64)
+        more_head[: numbered + 1] = wave_head[: numbered + 1]
+        wave_head = more_head
+    return wave_head, wave_time
+
+
+@kernel
+def count_changes(wave, beyond, wave_head, toggles):  # type: ignore[no-untyped-def]
+    """Add the changes of each transition's waveform, ``wave + beyond``, to ``toggles``."""
+    for i in range(toggles.shape[0]):
+        at = wave[i] + beyond
+        toggles[i] += np.int32((wave_head[at + 1] >> 1) - (wave_head[at] >> 1) - 1)
+
+
+@kernel
 def simulate(  # type: ignore[no-untyped-def]
     reduced, ends, stimulus, node_capacity, track_inputs, counters, arrival, period, toggles
 ):
@@ -171,6 +195,7 @@ def simulate(  # type: ignore[no-untyped-def]
     waves = [np.empty(0, np.int32) for _ in range(nodes)]
     base = np.zeros(nodes, np.int64)
     wire_fs = np.full((nodes, 2), -1, np.int64)
+    counted = np.zeros(nodes, np.bool_)
     kinds_of = np.zeros(nodes, np.int64)
     # start of a waveform's times * 2 + its first value; its times are closed by FOREVER
     wave_head = np.zeros(1 << 12, np.int64)
@@ -229,7 +254,7 @@ def simulate(  # type: ignore[no-untyped-def]
         for k in range(n):
             bits |= support[pin_node[p0 + k]]
         support[node] = bits
-        if kinds[g] == WIRE and not listed:
+        if kinds[g] == WIRE:
             source = pin_node[p0]
             waves[node] = waves[source]
             base[node] = base[source]
@@ -338,6 +363,9 @@ def simulate(  # type: ignore[no-untyped-def]
                 beyond = np.int32(place - first)
                 for c in range(different):
                     combination[k, c] += beyond
+                if toggles.shape[0] > 0 and not counted[pin]:
+                    counted[pin] = True
+                    count_changes(waves[pin], beyond, wave_head, toggles)
                 place += kinds_of[pin]
                 at = wave_head[place] >> 1
                 place += 1
@@ -361,6 +389,13 @@ def simulate(  # type: ignore[no-untyped-def]
         for k in range(n):
             if last_use[pin_node[p0 + k]] == g:
                 waves[pin_node[p0 + k]] = np.empty(0, np.int32)
+    for node in range(nodes):  # wires that no gate reads, to registers that stand first and to output ports
+        if toggles.shape[0] > 0 and wire_fs[node, 0] >= 0 and not counted[node] and waves[node].shape[0] > 0:
+            first = base[node]
+            wave_head, wave_time = room_behind(wave_head, wave_time, numbered, first, kinds_of[node])
+            behind_all = Waveforms(numbered, wave_head, wave_time)
+            pass_on(first, kinds_of[node], wire_fs[node, 0], wire_fs[node, 1], behind_all, scratch)
+            count_changes(waves[node], np.int32(numbered - first), wave_head, toggles)
     arrival[:] = 0
     period[:] = 0
     for e in range(end_node.shape[0]):
@@ -375,16 +410,7 @@ def simulate(  # type: ignore[no-untyped-def]
         if wired:
             first = base[node]
             kinds = kinds_of[node]
-            room = (wave_head[first + kinds] >> 1) - (wave_head[first] >> 1)
-            used = wave_head[numbered] >> 1
-            if used + room > wave_time.shape[0]:
-                more_time = np.empty(used + room, np.int32)
-                more_time[:used] = wave_time[:used]
-                wave_time = more_time
-            if numbered + kinds + 1 > wave_head.shape[0]:
-                more_head = np.empty(numbered + kinds + 1, np.int64)
-                more_head[: numbered + 1] = wave_head[: numbered + 1]
-                wave_head = more_head
+            wave_head, wave_time = room_behind(wave_head, wave_time, numbered, first, kinds)
             pass_on(
                 first, kinds, wire_fs[node, 0], wire_fs[node, 1], Waveforms(numbered, wave_head, wave_time), scratch
             )

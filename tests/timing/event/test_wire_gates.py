@@ -68,10 +68,15 @@ def test_every_transition_equals_the_listed_ones(timed: TimedCircuit, weight: in
     netlist = timed.circuit.netlist
     held = {net: weight >> i & 1 for i, net in enumerate(netlist.inputs["w"])}
     reduced = reduce_circuit(timed, held)
+    plain = replace(timed, circuit=replace(timed.circuit, kind=np.full_like(timed.circuit.kind, COMB)))
     bits = netlist.inputs["a"]
     before, after = every_transition(4)
     place = [bits.index(int(net)) for net in reduced.sources]
-    listed = play_transitions(reduced, before[:, place].copy(), after[:, place].copy())
+    listed = play_transitions(reduce_circuit(plain, held), before[:, place].copy(), after[:, place].copy())
+    wires = play_transitions(reduced, before[:, place].copy(), after[:, place].copy())
+    np.testing.assert_array_equal(wires.arrivals_fs, listed.arrivals_fs)
+    np.testing.assert_array_equal(wires.toggles_each, listed.toggles_each)
+    assert (wires.delay_fs, wires.period_fs) == (listed.delay_fs, listed.period_fs)
     every = enumerate_transitions(reduced, bits, transition_weights(np.ones((16, 16), np.int64)))
     assert listed.arrivals_fs is not None
     assert (every.delay_fs, every.period_fs) == (listed.delay_fs, listed.period_fs)
