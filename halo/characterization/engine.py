@@ -233,6 +233,7 @@ def _play(
         bins=bins,
         weights=None if np.all(weights == 1) else weights,
         track_inputs=track,
+        count_each=False,
     )
     activation = corner.circuit.netlist.inputs[corner.roles.activation]
     if len(activation) > ENUMERATED_BITS or events.arrivals_fs is None:

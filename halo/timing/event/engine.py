@@ -44,7 +44,7 @@ class Events:
         histogram: int64[B], weight by arrival; transitions that move no endpoint are in no bin. None: not asked for.
         worst_by_next_fs: int32[A], largest arrival by next activation, -1 where no transition ends there; None where
             transitions are not told apart by it.
-        arrivals_fs, toggles_each: int32[T] (listed stimulus), else None.
+        arrivals_fs: int32[T] (listed stimulus), else None; toggles_each: int32[T] where they are counted, else None.
         out_counts, in_counts: int64[arcs]; functional, toggles: int64[G]; state_counts: int64[tables].
     """
 
@@ -69,11 +69,13 @@ class _Run:
 
     Attributes:
         arrival_fs, period_fs: int32[T]: last change of any endpoint, and the latest of last change + setup.
-        toggles: int32[T] of a listed stimulus, else int32[0].
+        toggles: int32[T] where changes of each transition are counted, else int32[0].
         counters: over the reduced circuit.
     """
 
-    def __init__(self, reduced: ReducedCircuit, stimulus: Stimulus, track_inputs: bool) -> None:
+    def __init__(
+        self, reduced: ReducedCircuit, stimulus: Stimulus, track_inputs: bool, count_each: bool = False
+    ) -> None:
         """Simulate, with larger buffers until they suffice.
 
         Raises:
@@ -92,7 +94,7 @@ class _Run:
             )
             self.arrival_fs = np.zeros(size, np.int32)
             self.period_fs = np.zeros(size, np.int32)
-            self.toggles = np.zeros(size if stimulus.listed else 0, np.int32)
+            self.toggles = np.zeros(size if count_each else 0, np.int32)
             failed, _ = simulate(
                 arrays,
                 reduced.ends,
@@ -160,7 +162,7 @@ class _Run:
             histogram=histogram,
             worst_by_next_fs=worst,
             arrivals_fs=arrival if listed else None,
-            toggles_each=self.toggles if listed else None,
+            toggles_each=self.toggles if len(self.toggles) else None,
             out_counts=out_counts,
             in_counts=in_counts,
             toggles=toggles,
@@ -263,6 +265,7 @@ def play_transitions(
     bins: Bins | None = None,
     weights: I64 | None = None,
     track_inputs: bool = True,
+    count_each: bool = True,
 ) -> Events:
     """Simulate listed transitions.
 
@@ -272,6 +275,7 @@ def play_transitions(
         bins: of the histogram of arrivals; None: no histogram.
         weights: int64[T]; None: 1 each.
         track_inputs: fill ``in_counts`` (the library has energies of input pins).
+        count_each: fill ``toggles_each``; without, changes of wires are counted nowhere.
 
     Raises:
         HaloError: a net oscillates.
@@ -287,4 +291,4 @@ def play_transitions(
         marginal_start=nowhere,
         marginal=each,
     )
-    return _Run(reduced, stimulus, track_inputs).events(each, bins, None, listed=True)
+    return _Run(reduced, stimulus, track_inputs, count_each).events(each, bins, None, listed=True)

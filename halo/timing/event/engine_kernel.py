@@ -140,14 +140,6 @@ def room_behind(wave_head, wave_time, numbered, first, size):  # type: ignore[no
 
 
 @kernel
-def count_changes(wave, beyond, wave_head, toggles):  # type: ignore[no-untyped-def]
-    """Add the changes of each transition's waveform, ``wave + beyond``, to ``toggles``."""
-    for i in range(toggles.shape[0]):
-        at = wave[i] + beyond
-        toggles[i] += np.int32((wave_head[at + 1] >> 1) - (wave_head[at] >> 1) - 1)
-
-
-@kernel
 def simulate(  # type: ignore[no-untyped-def]
     reduced, ends, stimulus, node_capacity, track_inputs, counters, arrival, period, toggles
 ):
@@ -159,7 +151,8 @@ def simulate(  # type: ignore[no-untyped-def]
         track_inputs: count input changes as well.
         counters: ``Counters`` over the reduced circuit, added to.
         arrival, period: int32[size], filled: last change of any endpoint, and the latest of last change + extra.
-        toggles: int32[T] (listed), filled: changes of all gate outputs; length 0: not wanted.
+        toggles: int32[T] (listed), filled: changes of all gate outputs; length 0: not wanted, and those of wires are
+            then counted nowhere.
 
     Returns:
         (0, peak number of waveforms) or (1, gate) when ``node_capacity`` is too small.
@@ -195,7 +188,6 @@ def simulate(  # type: ignore[no-untyped-def]
     waves = [np.empty(0, np.int32) for _ in range(nodes)]
     base = np.zeros(nodes, np.int64)
     wire_fs = np.full((nodes, 2), -1, np.int64)
-    counted = np.zeros(nodes, np.bool_)
     kinds_of = np.zeros(nodes, np.int64)
     # start of a waveform's times * 2 + its first value; its times are closed by FOREVER
     wave_head = np.zeros(1 << 12, np.int64)
@@ -254,7 +246,7 @@ def simulate(  # type: ignore[no-untyped-def]
         for k in range(n):
             bits |= support[pin_node[p0 + k]]
         support[node] = bits
-        if kinds[g] == WIRE:
+        if kinds[g] == WIRE and toggles.shape[0] == 0:
             source = pin_node[p0]
             waves[node] = waves[source]
             base[node] = base[source]
@@ -363,9 +355,6 @@ def simulate(  # type: ignore[no-untyped-def]
                 beyond = np.int32(place - first)
                 for c in range(different):
                     combination[k, c] += beyond
-                if toggles.shape[0] > 0 and not counted[pin]:
-                    counted[pin] = True
-                    count_changes(waves[pin], beyond, wave_head, toggles)
                 place += kinds_of[pin]
                 at = wave_head[place] >> 1
                 place += 1
@@ -389,13 +378,6 @@ def simulate(  # type: ignore[no-untyped-def]
         for k in range(n):
             if last_use[pin_node[p0 + k]] == g:
                 waves[pin_node[p0 + k]] = np.empty(0, np.int32)
-    for node in range(nodes):  # wires that no gate reads, to registers that stand first and to output ports
-        if toggles.shape[0] > 0 and wire_fs[node, 0] >= 0 and not counted[node] and waves[node].shape[0] > 0:
-            first = base[node]
-            wave_head, wave_time = room_behind(wave_head, wave_time, numbered, first, kinds_of[node])
-            behind_all = Waveforms(numbered, wave_head, wave_time)
-            pass_on(first, kinds_of[node], wire_fs[node, 0], wire_fs[node, 1], behind_all, scratch)
-            count_changes(waves[node], np.int32(numbered - first), wave_head, toggles)
     arrival[:] = 0
     period[:] = 0
     for e in range(end_node.shape[0]):
