@@ -31,7 +31,7 @@ _CHAINS = tuple(
 
 
 def adder_delays(liberty: Sequence[Path], mode: Synthesis, dont_use: Sequence[str] = ()) -> tuple[float, ...]:
-    """Delays in the order of ``halo.flow.exploring.tree_plan.DELAYS``, of adders that drive their like.
+    """Delays in the order of ``halo.flow.exploring.tree_kernel.DELAYS``, of adders that drive their like.
 
     Args:
         liberty: files of the corner.

@@ -15,7 +15,7 @@ from functools import cache
 
 import numpy as np
 
-from halo.flow.exploring.tree_plan import DELAYS, F64, I64, ZERO_ROW, Bools, plan_tree, settling
+from halo.flow.exploring.tree_kernel import DELAYS, F64, I64, ZERO_ROW, Bools, plan_tree, settling
 
 SHARES = (0, 20, 40, 60, 80)
 SEEDS = 500

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from halo.config import Synthesis
 from halo.flow.exploring.orders import CHOSEN, orders
-from halo.flow.exploring.tree_plan import DELAYS
+from halo.flow.exploring.tree_kernel import DELAYS
 
 TREES = ("booth_r4", "baugh_wooley")
 """Families that add partial products and partial sum in one compressor tree."""
@@ -116,8 +116,8 @@ class Space:
 
     Attributes:
         class_zeros: trailing zeros of the weights of the class.
-        delays: of adders (``halo.flow.exploring.tree_plan.DELAYS``) by kind of synthesis; those of the plan where none
-            are given.
+        delays: of adders (``halo.flow.exploring.tree_kernel.DELAYS``) by kind of synthesis; those of the plan where
+            none are given.
     """
 
     class_zeros: int

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from halo.flow.exploring.orders import CHOSEN, TreeRows, orders, tree_rows
-from halo.flow.exploring.tree_plan import DELAYS, ZERO_ROW, plan_tree, settling
+from halo.flow.exploring.tree_kernel import DELAYS, ZERO_ROW, plan_tree, settling
 
 BOOTH_REGISTERED = ("booth_r4", 8, 1, 1, 1, 1, 0)
 

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiled kernels: the plan of ``rtl/mac/compressor_tree.v``, and when the sum that it leaves settles.
 
-Tests: tests/flow/exploring/test_tree_plan.py (the plan against the one that Icarus Verilog works out of the RTL).
+Tests: tests/flow/exploring/test_tree_kernel.py (the plan against the one that Icarus Verilog works out of the RTL).
 """
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from halo.jit import kernel
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -26,10 +27,8 @@ DELAYS = (8.0, 4.0, 7.0, 3.0, 4.0, 3.0)
 its carry from these, a half adder's sum and carry."""
 
 
-@numba.njit(cache=True)
-def plan_tree(
-    signal: Bools, ones: Bools, arrival: I64, class_arrival: I64, share: int, seed: int
-) -> tuple[I64, I64]:  # pragma: no cover
+@kernel
+def plan_tree(signal: Bools, ones: Bools, arrival: I64, class_arrival: I64, share: int, seed: int) -> tuple[I64, I64]:
     """The plan that ``compressor_tree`` makes.
 
     Entries of a column have numbers: rows 0 to R - 1; R is the constant; R + 1 + k the sum of the column's adder k;
@@ -162,8 +161,8 @@ def plan_tree(
     return plan, left
 
 
-@numba.njit(cache=True)
-def settling(plan: I64, left: I64, ready: F64, held: Bools, delays: F64) -> tuple[float, float]:  # pragma: no cover
+@kernel
+def settling(plan: I64, left: I64, ready: F64, held: Bools, delays: F64) -> tuple[float, float]:
     """When the last bit of the sum settles, in quarters of an exclusive-or: for any weight, and for the class.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halo.flow.exploring.tree_plan import DELAYS, NONE, ZERO_ROW, plan_tree, settling
+from halo.flow.exploring.tree_kernel import DELAYS, NONE, ZERO_ROW, plan_tree, settling
 from halo.flow.runs.assets import rtl_folder
 
 RNG = np.random.default_rng(7)
