@@ -34,8 +34,10 @@ def elements(weight: int, activation: int, acc: int) -> list[Design]:
     found += [(f"mac_{family}", macs) for family in FAMILIES]
     if weight > 8:  # what they are made of is seen above
         return found
-    found += [("pe_ws", macs | {"MULTIPLIER": family} | form) for family, form in product(FAMILIES, FORMS[::3])]
     found += [("pe_ws", macs | form) for form in TREE_FORMS]
+    if weight < 8:  # elements of the other families differ by the multiplier alone
+        return found
+    found += [("pe_ws", macs | {"MULTIPLIER": family} | form) for family, form in product(FAMILIES, FORMS[::3])]
     found += [("pe_os", macs | {"MULTIPLIER": "booth_r4", "CARRY_SAVE": n % 2, "PIPELINE": n}) for n in (2, 3)]
     if weight % 4 == 0:
         found += [("pair_element", macs | form) for form in PAIR_FORMS]
@@ -80,7 +82,7 @@ DESIGNS: dict[str, list[Design]] = {
         "systolic_ws",
         {"DEPTH": 1, "CLASS_WIDTH": 1},
         {"DEPTH": 5, "SWAP_GAP": 3, "CLASS_WIDTH": 4},
-        *TREE_FORMS,
+        *TREE_FORMS[2:7:4],
         TREE_FORMS[0] | {"WEIGHT_WIDTH": 7, "ACTIVATION_WIDTH": 4, "ROWS": 1},
         TREE_FORMS[-1] | {"WEIGHT_WIDTH": 3, "ACTIVATION_WIDTH": 6, "COLUMNS": 1},
         {"CLASS_GAP": 0},
