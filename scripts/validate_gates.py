@@ -5,7 +5,7 @@ python scripts/validate_gates.py swaps cells.lib [FAMILY...]   # period of a cla
 python scripts/validate_gates.py sets RUN[,RUN...]              # periods of sets of weights, by element and by MAC
 python scripts/validate_gates.py energy cells.lib              # what a table of weights leaves out of an array
 python scripts/validate_gates.py units cells.lib [ROWS...]      # whole arrays of ROWS x ROWS, a clock that changes
-python scripts/validate_gates.py fp16 runs/default             # the FP16 MAC beside the one of a run
+python scripts/validate_gates.py fp16 runs/array               # the FP16 MAC beside the one of a run
 """
 
 from __future__ import annotations

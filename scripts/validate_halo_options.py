@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each choice of the HALO quantizer is worth: perplexity with one option changed at a time. Needs PyTorch.
 
-    python scripts/validate_halo_options.py MODEL runs/default TEXT
+    python scripts/validate_halo_options.py MODEL runs/array TEXT
 
 MODEL is a Hugging Face folder. Calibrated and evaluated on the same text, tiles of 32, every tile fast.
 """

@@ -3,7 +3,7 @@
 
     python scripts/validate_voltage.py LIBRARY.lib LIBRARY.lib LIBRARY.lib ...
 
-Takes corners of one process and temperature, one file each, and the default MAC with static timing. Also prints by
+Takes corners of one process and temperature, one file each, and `mac_csa_array` with static timing. Also prints by
 how much the clocks of weights grow from the lowest voltage to the highest.
 """
 
@@ -21,7 +21,8 @@ def main(files: Sequence[str]) -> None:
     """The command."""
     if len(files) < 3:
         sys.exit(__doc__)
-    table = halo.characterize(corners={f"c{i}": file for i, file in enumerate(files)}, method="static")
+    corners = {f"c{i}": file for i, file in enumerate(files)}
+    table = halo.characterize(*halo.mac_sources(), top="mac_csa_array", corners=corners, method="static")
     by_corner = sorted((table.rows(corner) for corner in table.corners), key=lambda rows: rows["voltage_v"].iloc[0])
     volts = np.array([rows["voltage_v"].iloc[0] for rows in by_corner])
     clocks = np.array([rows["fmax_ghz"] for rows in by_corner])
