@@ -17,7 +17,7 @@ from halo.flow.runs.assets import mac_sources, rtl_folder
 from halo.flow.runs.provenance import read_record
 
 TREE = {"CORRECTION": 1, "RECODED": 1}
-PLAIN = {"PIPELINE": 0, "CORRECTION": 0, "CLASS_ZEROS": 0, "CLASS_SHARE": 0}
+PLAIN = {"PIPELINE": 0, "RECODED": 0, "CORRECTION": 0, "CLASS_ZEROS": 0, "CLASS_SHARE": 0}
 """Of mac_element, where nothing else is said: a plain element, which its defaults are not."""
 
 

@@ -31,8 +31,8 @@ COMMANDS: list[tuple[str, str]] = [
     ("synth", "synth {mac_sources} --top mac_booth_r4 --liberty {lib} -o {out}"),
     ("mul", "characterize {mac_sources} --top mul_csa_array --liberty {lib} -o {out}"),
     ("mul_booth", "characterize {mac_sources} --top mul_booth_r4 --liberty {lib} --synth flat -o {out}"),
-    ("mac", "characterize --liberty {lib} -o {out}"),
-    ("mac_bound", "characterize --liberty {lib} --method bound -o {out}"),
+    ("mac", "characterize {mac_sources} --top mac_csa_array --liberty {lib} -o {out}"),
+    ("mac_bound", "characterize {mac_sources} --top mac_csa_array --liberty {lib} --method bound -o {out}"),
     ("mac_static", "characterize --liberty {lib} --method static -o {out}"),
     (
         "mac_random",

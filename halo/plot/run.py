@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from halo.characterization.histograms import load_histograms
@@ -67,6 +68,7 @@ def draw_run(run_folder: str | Path, layers: Sequence[str] = (), model: Path | N
     with replaced_part(home / PLOTS) as folder:
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png")
+            plt.close(figure)
     return [home / PLOTS / f"{name}.png" for name in figures]
 
 

@@ -19,7 +19,7 @@ module mac_element #(
     parameter MULTIPLIER       = "booth_r4",
     parameter PIPELINE         = 1,
     parameter CARRY_SAVE       = 1,
-    parameter RECODED          = 0,
+    parameter RECODED          = 1,
     parameter CORRECTION       = 1,
     parameter ARRAY            = 0,
     parameter CLASS_ZEROS      = 4,

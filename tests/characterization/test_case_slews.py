@@ -22,6 +22,7 @@ from halo.timing.delays import Delays
 
 WIDTHS: dict[str, int | str] = {"WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4, "ACC_WIDTH": 9} | {
     "PIPELINE": 0,
+    "RECODED": 0,
     "CORRECTION": 0,
     "CLASS_SHARE": 0,
 }

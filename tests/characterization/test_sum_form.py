@@ -174,7 +174,7 @@ def test_the_carry_save_element_that_comes_with_halo(osu018: Path, tmp_path: Pat
     """Radix-4 Booth with its correction left out: K as the header of partial_products has it."""
     sources = (*mac_sources(), *sorted((rtl_folder() / "pe").glob("*.v")))
     parameters: dict[str, int | str] = {"WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4, "ACC_WIDTH": 10, "CORRECTION": 1}
-    parameters |= {"PIPELINE": 0, "CLASS_SHARE": 0}
+    parameters |= {"PIPELINE": 0, "RECODED": 0, "CLASS_SHARE": 0}
     top, declared = read_ports(sources, "mac_element", parameters)
     netlist = synthesize(sources, top, [osu018], parameters=parameters, workdir=tmp_path).netlist_verilog
     config = CharacterizeConfig(corners=(("c", (osu018,)),), run_folder=tmp_path / "run", netlist=(netlist,))

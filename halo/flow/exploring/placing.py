@@ -43,6 +43,7 @@ def placed(candidate: Candidate, work: Path) -> tuple[Sources, str, dict[str, in
         "MULTIPLIER": EXTERNAL,
         "CARRY_SAVE": candidate.structure.carry_save,
         "PIPELINE": candidate.structure.pipeline,
+        "RECODED": 0,
         "CORRECTION": 0,
         "CLASS_ZEROS": 0,
         "CLASS_SHARE": 0,

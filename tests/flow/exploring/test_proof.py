@@ -42,7 +42,7 @@ def proven(
 def element(osu018: Path, work: Path, damage: tuple[str, str] = ("", ""), **parameters: int | str) -> Proof:
     """What a small ``mac_element`` computes."""
     widths = {"WEIGHT_WIDTH": 4, "ACTIVATION_WIDTH": 4, "ACC_WIDTH": 10}
-    small = {**widths, "PIPELINE": 0, "CORRECTION": 0, "CLASS_SHARE": 0, **parameters}
+    small = {**widths, "PIPELINE": 0, "RECODED": 0, "CORRECTION": 0, "CLASS_SHARE": 0, **parameters}
     return proven(element_sources(), "mac_element", small, osu018, work, damage)
 
 
