@@ -33,7 +33,7 @@ COMMANDS: list[tuple[str, str]] = [
     ("mul_booth", "characterize {mac_sources} --top mul_booth_r4 --liberty {lib} --synth flat -o {out}"),
     ("mac", "characterize {mac_sources} --top mac_csa_array --liberty {lib} -o {out}"),
     ("mac_bound", "characterize {mac_sources} --top mac_csa_array --liberty {lib} --method bound -o {out}"),
-    ("mac_static", "characterize --liberty {lib} --method static -o {out}"),
+    ("mac_static", "characterize {mac_sources} --top mac_csa_array --liberty {lib} --method static -o {out}"),
     (
         "mac_random",
         "characterize {mac_sources} --top mac_booth_r4 --liberty {lib} --stimulus random:500 --seed 3 -o {out}",
