@@ -31,6 +31,9 @@ from halo.report.crosscheck import crosscheck_report, difference_section
 from halo.report.model import Report
 from halo.report.text import render
 from halo.timing.delaycalc import nominal_delays
+from halo.timing.delays import Delays
+from halo.timing.event.engine import play_transitions
+from halo.timing.event.reduction import TimedCircuit, reduce_circuit
 from halo.timing.timed_netlist import write_timed_netlist
 
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="apt-get install iverilog")
@@ -175,6 +178,46 @@ def test_registers_clocked_stage_by_stage_equal_the_engine(text: str, library: L
     compared = compare(corner, timed, samples, explain=True)
     same, difference = compared.equal, compared.first_difference
     assert difference is None and same.all()
+
+
+@pytest.mark.tools
+@needs_icarus
+def test_a_register_and_a_port_that_change_in_one_instant(library: Library, tmp_path: Path) -> None:
+    """B turns the sum of 0 + 0 + 0 to 1 at 1 ps, due at 11 ps; at 2 ps A and C change together and it stays 1.
+
+    Seen one after the other, A would turn it back for no time, and what is scheduled for that, at 6 ps, would find 1.
+    """
+    (tmp_path / "netlist.v").write_text(
+        """module sum(input clk, input a, input b, input c, output y); wire p, q;
+  DFFPOSX1 r(.CLK(clk), .D(a), .Q(p)); DFFPOSX1 s(.CLK(clk), .D(b), .Q(q));
+  FAX1 f(.A(p), .B(q), .C(c), .YS(y));
+endmodule
+"""
+    )
+    circuit = compile_circuit(read_netlist(tmp_path / "netlist.v"), library)
+    delay_fs = {"r": (2000,), "s": (1000,), "f": (4000, 10000, 5000)}
+    arc_fs = np.zeros(int(circuit.arc_start[-1]), np.int32)
+    for gate, number in enumerate(circuit.instance):
+        entries = slice(circuit.arc_start[gate], circuit.arc_start[gate + 1])
+        each = delay_fs[circuit.netlist.instances[number].name]
+        arc_fs[entries] = np.resize(each, entries.stop - entries.start)
+    enabled = np.ones(len(arc_fs), np.bool_)
+    launch_fs = np.zeros(circuit.nets, np.int32)
+    launch_fs[circuit.netlist.inputs["c"][0]] = 2000
+    ends = np.array(circuit.netlist.outputs["y"], np.int32)
+    timed = TimedCircuit(circuit, arc_fs, enabled, launch_fs, ends, np.zeros(1, np.int32))
+    delays = Delays(
+        arc_fs, enabled, np.zeros(len(circuit.pin_net), np.int32), launch_fs * 0.0, np.zeros((circuit.nets, 2))
+    )
+    write_timed_netlist(circuit, delays, tmp_path / "timed.v", library=library)
+    before, after = np.zeros((1, 3), np.uint8), np.ones((1, 3), np.uint8)
+    seen = play_in_icarus(
+        timed, tmp_path / "timed.v", before, after, settle_fs=10**6, workdir=tmp_path / "sim", each_gate=True
+    )
+    native = play_transitions(reduce_circuit(timed, {}), before, after, track_inputs=False)
+    assert native.arrivals_fs is not None and seen.gate_toggles is not None
+    assert seen.last_change_fs.tolist() == native.arrivals_fs.tolist() == [11000]
+    assert seen.gate_toggles.tolist() == [[1, 1, 1]]
 
 
 @pytest.mark.tools

@@ -4,6 +4,10 @@
 The top level around the netlist is written here: it times the steps of a transition in whole femtoseconds, counts the
 changes of gate outputs and notes the last change of an endpoint. The bench only hands over vectors and reads back.
 
+Sources are forced on the nets that gates read. A change that came through the ports would reach them some steps later
+within its instant than that of a gate's output, and the instant would no longer be one: an adder whose operands come
+from a register and from a port that changes with it would see one after the other, and give up a pulse in between.
+
 Tests: tests/flow/test_crosscheck.py.
 """
 
@@ -94,13 +98,12 @@ def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bo
     """Lines of the Verilog around the timed netlist."""
     circuit = timed.circuit
     place = {int(net): i for i, net in enumerate(circuit.source)}
-    ports = {net for bits in circuit.netlist.inputs.values() for net in bits}
     outputs = [f"dut.{wire_name(net)}" for bits in circuit.netlist.outputs.values() for net in bits]
     gates = counted_gates(circuit)
     yield "`timescale 1fs/1fs"
     yield f"module {TOP};"
     yield f"  parameter EACH_GATE = {int(each_gate)};"
-    yield f"  reg [{len(place) - 1}:0] before_values, after_values, sources;"
+    yield f"  reg [{len(place) - 1}:0] before_values, after_values;"
     yield "  reg go, done = 0, clock = " + ("0;" if stages.rising else "1;")
     yield "  reg [63:0] start, last_fs;"
     yield "  reg [31:0] toggles;"
@@ -110,15 +113,11 @@ def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bo
     yield f"  wire [{len(outputs) - 1}:0] output_values = {{{', '.join(reversed(outputs))}}};"
     ties = []
     for port, nets in circuit.netlist.inputs.items():
-        bits = ", ".join(_driver(circuit, stages, place, net) for net in reversed(nets))
+        bits = ", ".join(_driver(circuit, stages, net) for net in reversed(nets))
         ties.append(f".{identifier(port)}({{{bits}}})")
     yield f"  {identifier(circuit.netlist.name)} dut({', '.join(ties)});"
-    # Registers that feed themselves start paths: their outputs are held at the values of the transition.
-    for net, i in place.items():
-        if net not in ports:
-            yield f"  always @(sources[{i}]) force dut.{wire_name(net)} = sources[{i}];"
     for net, inverted in stages.inverted.items():
-        yield f"  always @(clock) force dut.{wire_name(net)} = {'~' if inverted else ''}clock;"
+        yield f"  always @(clock) {_force(net, '~clock' if inverted else 'clock')}"
     for i, gate in enumerate(gates):
         counting = "toggles = toggles + 1;"
         if each_gate:
@@ -127,7 +126,7 @@ def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bo
     for net in dict.fromkeys(timed.end_net.tolist()):
         yield f"  always @(dut.{wire_name(net)}) if ($time - start > last_fs) last_fs = $time - start;"
     yield "  always @(go) begin"
-    yield "    sources = before_values;"
+    yield from (f"    {_force(net, f'before_values[{i}]')}" for net, i in place.items())
     yield f"    #{settle_fs};"
     for edge in range(stages.fill):
         yield from _clocked(stages, settle_fs, edge, [])
@@ -143,11 +142,14 @@ def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bo
     yield "endmodule"
 
 
-def _driver(circuit: Circuit, stages: Stages, place: dict[int, int], net: int) -> str:
-    """What drives a bit of an input port."""
-    if net in place:
-        return f"sources[{place[net]}]"
+def _driver(circuit: Circuit, stages: Stages, net: int) -> str:
+    """What drives a bit of an input port; the net of a source is forced behind it."""
     return "clock" if net in stages.clock_nets else f"1'b{max(0, circuit.constant[net])}"
+
+
+def _force(net: int, value: str) -> str:
+    """Statement that holds a net inside, whatever drives it: a port, or a register that feeds itself."""
+    return f"force dut.{wire_name(net)} = {value};"
 
 
 def _clocked(stages: Stages, settle_fs: int, edge: int, launches: list[str]) -> Iterator[str]:
@@ -166,10 +168,14 @@ def _launches(timed: TimedCircuit, stages: Stages, edge: int) -> list[str]:
     now = 0
     lines = []
     for launch in np.unique(timed.launch_fs[source[stages.source_edge == edge]]).tolist():
-        mine = (stages.source_edge == edge) & (timed.launch_fs[source] == launch)
-        mask = f"{len(source)}'b" + "".join("1" if bit else "0" for bit in mine[::-1])
-        wait = f"#{launch - now} " if launch > now else ""
-        lines.append(f"    {wait}sources = (sources & ~{mask}) | (after_values & {mask});")
+        mine = np.flatnonzero((stages.source_edge == edge) & (timed.launch_fs[source] == launch))
+        if launch > now:
+            lines.append(f"    #{launch - now};")
+        lines.extend(
+            # To force a value once more counts as a change of the pin, for the paths that start there.
+            f"    if (after_values[{i}] !== before_values[{i}]) {_force(int(source[i]), f'after_values[{i}]')}"
+            for i in mine
+        )
         now = launch
     return lines
 
