@@ -45,7 +45,8 @@ ASSUMPTIONS = (
     "Wires have no capacitance and no delay.",
     "Clock periods are those of static timing with the bits of the weight held: clk-to-Q, setup and the register of "
     "the partial sum are in them. The weight stands still while the activation changes.",
-    "Area is that of the element's cells with its registers; what passes weights and valid bits on is not part of it.",
+    "Area is that of the element's cells with its registers; what passes weights and valid bits on is not part of it. "
+    "A candidate with a clock is taken as it is: operands without registers of their own cost it none.",
     "An element of fewer weight bits takes several passes for a weight of eight, each of a signed digit: of two "
     "4-bit digits, the weights 120 to 127 have none and are rounded to 119.",
     "A sum may lack a number that depends on the weight alone, which whoever holds the weights adds once for a whole "

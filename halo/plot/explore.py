@@ -65,7 +65,7 @@ def throughput_and_energy(frame: pd.DataFrame, subject: str) -> Figure:
         axis.set_xlabel("throughput per area, 10³ MAC/(s·µm²)")
         title(axis, what.capitalize(), subject)
     axes[0].set_ylabel("energy a MAC, pJ")
-    _legend(figure)
+    _legend(figure, counting)
     return figure
 
 
@@ -83,7 +83,7 @@ def clock_ratio(frame: pd.DataFrame, subject: str) -> Figure:
     axis.set_xlabel("throughput per area with any weight, 10³ MAC/(s·µm²)")
     axis.set_ylabel("clock of the class / of all weights")
     title(axis, "What the class's clock gains", subject)
-    _legend(figure, columns=2)
+    _legend(figure, counting, columns=2)
     return figure
 
 
@@ -99,10 +99,9 @@ def _points(axis: Axes, frame: pd.DataFrame, x: pd.Series, y: pd.Series) -> None
     axis.scatter(x[chosen], y[chosen], s=60, facecolors="none", edgecolors=ACCENT, linewidths=1.0)
 
 
-def _legend(figure: Figure, columns: int = 4) -> None:
-    handles = [
-        Line2D([], [], linestyle="", marker=marker, color=colour, markersize=4) for colour, marker in KINDS.values()
-    ]
+def _legend(figure: Figure, frame: pd.DataFrame, columns: int = 4) -> None:
+    kinds = [kind for kind in KINDS if (frame["kind"] == kind).any()]
+    handles = [Line2D([], [], linestyle="", marker=KINDS[k][1], color=KINDS[k][0], markersize=4) for k in kinds]
     ring = Line2D([], [], linestyle="", marker="o", markersize=7, markerfacecolor="none", color=ACCENT)
-    names = [*(kind.replace("_", "-") for kind in KINDS), "chosen (pale: another design is better in all)"]
+    names = [*(kind.replace("_", "-") for kind in kinds), "chosen (pale: another design is better in all)"]
     figure.legend([*handles, ring], names, loc="outside lower left", ncols=columns, handletextpad=0.2)

@@ -12,7 +12,7 @@ from halo.flow.explore import CHOSEN, ExploreResult
 from halo.report.model import Report, Section, Table, closing
 
 _ROWS = 20
-_REASON = 70
+_REASON = 240
 
 
 def explore_report(run: ExploreResult) -> Report:

@@ -75,7 +75,13 @@ def _face(sources: Sources, candidate: Candidate) -> tuple[str, Sequence[PortInf
         signed=candidate.signed,
         **named,  # type: ignore[arg-type]
     )
-    return top, ports, chosen_roles(ports, config, controls_of_rtl(sources, top, {}, ports, config))
+    try:
+        return top, ports, chosen_roles(ports, config, controls_of_rtl(sources, top, {}, ports, config))
+    except HaloError as error:
+        fix = (
+            "Say which ports they are: --weight, --activation, --accumulator and --output; or leave the candidate out."
+        )
+        raise HaloError(error.what, fix, candidate.file) from error
 
 
 def _around(top: str, roles: Roles) -> str:
@@ -83,7 +89,8 @@ def _around(top: str, roles: Roles) -> str:
     for name, encoding in (("weight", roles.weight_encoding), ("activation", roles.activation_encoding)):
         if not encoding.signed:
             raise HaloError(
-                f"{name} of module {top} is not declared signed", f"Say that it is: --signed {name}; or declare it so."
+                f"{name} of module {top} is not declared signed; if it is, say --signed {name}",
+                f"Say that it is: --signed {name}. A multiplier of unsigned operands is no candidate.",
             )
     mac = roles.accumulator is not None
     result, kind = ("psum_o", "mac") if mac else ("product_o", "mul")
