@@ -44,6 +44,17 @@ def wire_name(net: int) -> str:
     return f"halo_n{net}"
 
 
+def moved(net: int, bit: str) -> str:
+    """Statement of a bench that moves a source's net in the instance ``dut`` to a bit (0 or 1) if it has another value.
+
+    A change that comes through the ports reaches the gates some steps later within its instant than that of a gate's
+    output, so that a gate behind a register and a port that change together would see one after the other. A force
+    reaches them at once. One that changes nothing would count as a change of the pin for the paths that start there.
+    """
+    wire = f"dut.{wire_name(net)}"
+    return f"if ({wire} !== {bit}) begin if ({bit}) force {wire} = 1'b1; else force {wire} = 1'b0; end"
+
+
 def write_timed_netlist(circuit: Circuit, delays: Delays, path: str | Path, *, library: Library) -> None:
     """Write the netlist with its delays; the module has the name and ports of the netlist.
 

@@ -37,7 +37,7 @@ from halo.netlist.model import U8
 from halo.processes import end_children, run_child
 from halo.timing.clock_edges import require_one_edge
 from halo.timing.registered import Registered
-from halo.timing.timed_netlist import identifier, wire_name, write_timed_netlist
+from halo.timing.timed_netlist import identifier, moved, wire_name, write_timed_netlist
 
 I64 = npt.NDArray[np.int64]
 Periods = int | Sequence[int]
@@ -225,14 +225,12 @@ class ClockedPlayer:
 def _top_level(design: Registered, each_cycle: bool, toggles: bool, waived: Collection[int] | None) -> Iterator[str]:
     """Lines of the Verilog around the timed netlist."""
     timed, netlist = design.timed, design.clocked.netlist
-    place = {int(net): i for i, net in enumerate(design.port_sources)}
     clocks = clock_ports(design.clocked)
     active = require_one_edge(design.clocked)
-    width, outputs = len(place), len(design.output_nets)
+    width, outputs = len(design.port_sources), len(design.output_nets)
     first_launch, launch = design.first_launch_fs, int(timed.launch_fs.max(initial=0))
     yield "`timescale 1fs/1fs"
     yield f"module {TOP};"
-    yield f"  reg [{width - 1}:0] ports;"
     yield f"  reg [{outputs - 1}:0] expected, compared = 0;"
     # Of the registers that are waived where a cycle is not judged, and of the others: needed[0] and needed[1].
     yield "  reg [1:0] spilled = 0;"
@@ -246,7 +244,7 @@ def _top_level(design: Registered, each_cycle: bool, toggles: bool, waived: Coll
     yield f"  wire [{outputs - 1}:0] seen = {{{', '.join(f'dut.{wire_name(n)}' for n in design.output_nets[::-1])}}};"
     ties = []
     for port, nets in netlist.inputs.items():
-        bits = ", ".join(_driver(design, clocks, place, net) for net in reversed(nets))
+        bits = ", ".join(_driver(design, clocks, net) for net in reversed(nets))
         ties.append(f".{identifier(port)}({{{bits}}})")
     yield f"  {identifier(netlist.name)} dut({', '.join(ties)});"
     for net, setup in zip(timed.end_net.tolist(), timed.end_extra_fs.tolist(), strict=True):
@@ -294,7 +292,10 @@ def _top_level(design: Registered, each_cycle: bool, toggles: bool, waived: Coll
     yield "      end"
     if each_cycle:
         yield '      if (t > 0) $fwrite(result, "%0d\\n", ended);'
-    yield f"      #{launch - first_launch} if (t < cycles) ports = row >> {2 * outputs};"
+    yield f"      #{launch - first_launch} if (t < cycles) begin"
+    for i, net in enumerate(design.port_sources.tolist()):
+        yield f"        {moved(net, f'row[{2 * outputs + i}]')}"
+    yield "      end"
     yield f"      expected = row >> {outputs}; compared = row; judged = row[{width + 2 * outputs}];"
     yield f"      which = row >> {width + 2 * outputs + 1}; period = periods[which];"
     yield f"      #(period / 2 - {launch}) clock = {1 - active};"
@@ -315,10 +316,10 @@ def _top_level(design: Registered, each_cycle: bool, toggles: bool, waived: Coll
     yield "endmodule"
 
 
-def _driver(design: Registered, clocks: tuple[int, ...], place: dict[int, int], net: int) -> str:
-    """What drives a bit of an input port."""
-    if net in place:
-        return f"ports[{place[net]}]"
+def _driver(design: Registered, clocks: tuple[int, ...], net: int) -> str:
+    """What drives a bit of an input port; those of the stimulus are moved behind it, and unknown until then."""
+    if net in design.port_sources:
+        return "1'bx"
     return "clock" if net in clocks else f"1'b{max(0, int(design.clocked.constant[net]))}"
 
 

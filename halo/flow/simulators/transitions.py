@@ -4,16 +4,12 @@
 The top level around the netlist is written here: it times the steps of a transition in whole femtoseconds, counts the
 changes of gate outputs and notes the last change of an endpoint. The bench only hands over vectors and reads back.
 
-Sources are forced on the nets that gates read. A change that came through the ports would reach them some steps later
-within its instant than that of a gate's output, and the instant would no longer be one: an adder whose operands come
-from a register and from a port that changes with it would see one after the other, and give up a pulse in between.
-
 Tests: tests/flow/test_crosscheck.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +21,7 @@ from halo.flow.simulators.pipeline import Stages, plan_stages
 from halo.flow.simulators.runner import Model, build_model, find_simulator, run_bench
 from halo.netlist.model import I32, U8, Circuit
 from halo.timing.event.reduction import TimedCircuit
-from halo.timing.timed_netlist import identifier, wire_name
+from halo.timing.timed_netlist import identifier, moved, wire_name
 
 TOP = "halo_crosscheck"
 UNRESOLVED = 2
@@ -113,11 +109,11 @@ def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bo
     yield f"  wire [{len(outputs) - 1}:0] output_values = {{{', '.join(reversed(outputs))}}};"
     ties = []
     for port, nets in circuit.netlist.inputs.items():
-        bits = ", ".join(_driver(circuit, stages, net) for net in reversed(nets))
+        bits = ", ".join(_driver(circuit, stages, place, net) for net in reversed(nets))
         ties.append(f".{identifier(port)}({{{bits}}})")
     yield f"  {identifier(circuit.netlist.name)} dut({', '.join(ties)});"
     for net, inverted in stages.inverted.items():
-        yield f"  always @(clock) {_force(net, '~clock' if inverted else 'clock')}"
+        yield f"  always @(clock) force dut.{wire_name(net)} = {'~' if inverted else ''}clock;"
     for i, gate in enumerate(gates):
         counting = "toggles = toggles + 1;"
         if each_gate:
@@ -126,7 +122,7 @@ def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bo
     for net in dict.fromkeys(timed.end_net.tolist()):
         yield f"  always @(dut.{wire_name(net)}) if ($time - start > last_fs) last_fs = $time - start;"
     yield "  always @(go) begin"
-    yield from (f"    {_force(net, f'before_values[{i}]')}" for net, i in place.items())
+    yield from (f"    {moved(net, f'before_values[{i}]')}" for net, i in place.items())
     yield f"    #{settle_fs};"
     for edge in range(stages.fill):
         yield from _clocked(stages, settle_fs, edge, [])
@@ -142,14 +138,11 @@ def top_level(timed: TimedCircuit, stages: Stages, settle_fs: int, each_gate: bo
     yield "endmodule"
 
 
-def _driver(circuit: Circuit, stages: Stages, net: int) -> str:
-    """What drives a bit of an input port; the net of a source is forced behind it."""
+def _driver(circuit: Circuit, stages: Stages, sources: Container[int], net: int) -> str:
+    """What drives a bit of an input port; a source is moved behind it, and unknown until then."""
+    if net in sources:
+        return "1'bx"
     return "clock" if net in stages.clock_nets else f"1'b{max(0, circuit.constant[net])}"
-
-
-def _force(net: int, value: str) -> str:
-    """Statement that holds a net inside, whatever drives it: a port, or a register that feeds itself."""
-    return f"force dut.{wire_name(net)} = {value};"
 
 
 def _clocked(stages: Stages, settle_fs: int, edge: int, launches: list[str]) -> Iterator[str]:
@@ -171,11 +164,7 @@ def _launches(timed: TimedCircuit, stages: Stages, edge: int) -> list[str]:
         mine = np.flatnonzero((stages.source_edge == edge) & (timed.launch_fs[source] == launch))
         if launch > now:
             lines.append(f"    #{launch - now};")
-        lines.extend(
-            # To force a value once more counts as a change of the pin, for the paths that start there.
-            f"    if (after_values[{i}] !== before_values[{i}]) {_force(int(source[i]), f'after_values[{i}]')}"
-            for i in mine
-        )
+        lines.extend(f"    {moved(int(source[i]), f'after_values[{i}]')}" for i in mine)
         now = launch
     return lines
 

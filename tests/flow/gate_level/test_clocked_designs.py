@@ -138,6 +138,44 @@ def test_player_counts_to_the_femtosecond(chain: Registered, library: Library, t
 
 @pytest.mark.tools
 @needs_icarus
+def test_a_register_and_a_port_that_change_in_one_instant(library: Library, tmp_path: Path) -> None:
+    """B turns the sum of 0 + 0 + 0 to 1 at 1 ps, due at 11 ps; at 2 ps A and C change together and it stays 1.
+
+    Seen one after the other, A would turn it back for no time, and what is scheduled for that, at 6 ps, would find 1.
+    """
+    (tmp_path / "sum.v").write_text(
+        """module sum(input clk, input a, input b, input c, output y); wire p, q, n;
+  DFFPOSX1 r(.CLK(clk), .D(a), .Q(p)); DFFPOSX1 s(.CLK(clk), .D(b), .Q(q));
+  FAX1 f(.A(p), .B(q), .C(c), .YS(n)); DFFPOSX1 t(.CLK(clk), .D(n), .Q(y));
+endmodule
+"""
+    )
+    circuit = compile_circuit(read_netlist(tmp_path / "sum.v"), library)
+    delays = nominal_delays(circuit, library, input_slew_s=0.06e-9, output_load_f=0.0)
+    by_hand = {"r": 2000, "s": 1000, "t": 3000, "f": (4000, 10000, 5000)}
+    arc_fs = delays.arc_fs.copy()
+    for gate, number in enumerate(circuit.instance):
+        entries = slice(circuit.arc_start[gate], circuit.arc_start[gate + 1])
+        arc_fs[entries] = np.resize(by_hand[circuit.netlist.instances[number].name], entries.stop - entries.start)
+    design = cut_at_registers(circuit, replace(delays, arc_fs=arc_fs), library, clock_slew_s=0.06e-9)
+    launch_fs = design.timed.launch_fs.copy()
+    launch_fs[circuit.netlist.inputs["c"]] = launch_fs[circuit.netlist.inputs["a"]] = 2000
+    launch_fs[circuit.netlist.inputs["b"]] = 2000
+    design = replace(design, timed=replace(design.timed, launch_fs=launch_fs), first_launch_fs=1000)
+    a = np.array([0, 0, 0, 0, 1, 1, 1, 1], np.uint8)
+    c = np.array([0, 0, 0, 0, 0, 1, 1, 1], np.uint8)  # with the register behind a
+    y = np.array([0, 0, 0, 0, 0, 0, 1, 1], np.uint8)
+    counted = (np.arange(8) >= 4).astype(np.uint8)
+    ports = design.drive({"a": a.astype(np.int64), "b": a.astype(np.int64), "c": c.astype(np.int64)})
+    cycles = Cycles(ports, y[:, None], counted[:, None], np.ones(8, np.bool_))
+    found = ClockedPlayer(design, library, tmp_path, each_cycle=True).play(cycles, 10**7)
+    gate = [circuit.netlist.instances[i].name for i in circuit.instance].index("t")
+    assert found.wrong == found.late == 0 and found.needed_each_fs is not None
+    assert found.needed_each_fs[5] == 11000 + delays.setup_fs[circuit.pin_start[gate]]
+
+
+@pytest.mark.tools
+@needs_icarus
 def test_a_wrong_expectation_and_an_unknown_bit_are_wrong(chain: Registered, library: Library, tmp_path: Path) -> None:
     cycles = chain_cycles(50, 5)
     player = ClockedPlayer(chain, library, tmp_path)
