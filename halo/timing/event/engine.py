@@ -82,6 +82,7 @@ class _Run:
             HaloError: a net oscillates.
         """
         self.reduced = reduced
+        self.count_each = count_each
         arrays = reduced.arrays
         size = stimulus.size
         capacity = FIRST_CAPACITY
@@ -162,7 +163,7 @@ class _Run:
             histogram=histogram,
             worst_by_next_fs=worst,
             arrivals_fs=arrival if listed else None,
-            toggles_each=self.toggles if len(self.toggles) else None,
+            toggles_each=self.toggles if self.count_each else None,
             out_counts=out_counts,
             in_counts=in_counts,
             toggles=toggles,
