@@ -175,7 +175,7 @@ def test_icarus_has_nothing_to_say(tool: FindTool, group: str) -> None:
 def test_yosys_finds_no_problem(tmp_path: Path, group: str) -> None:
     reading = [line for line in read_commands(SOURCES, "pe_ws", {}) if line.startswith("read_verilog")]
     commands = [*reading, "design -save read"]
-    tops = DESIGNS[group]
+    tops = DESIGNS[group][::2]  # Yosys takes longest; the two others see all
     for top, values in tops:
         elaborate = read_commands(SOURCES, top, values)[len(reading) :]
         commands += ["design -load read", *elaborate, "proc", "flatten", "opt_clean", "check -assert -latchonly"]
