@@ -3,27 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
-from halo.flow.exploring import orders
 from halo.flow.exploring import search as module
 from halo.flow.exploring.search import Objectives, search
-from halo.flow.exploring.space import Space, Structure, first, ordered
+from halo.flow.exploring.space import Space, Structure, first
 
+pytestmark = pytest.mark.usefixtures("few_seeds")
 SPACE = Space(4)
-
-
-@pytest.fixture(autouse=True)
-def few_seeds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Orders that are found in little time."""
-    monkeypatch.setattr(orders, "SEEDS", 6)
-    orders.orders.cache_clear()
-    ordered.cache_clear()
-    yield
-    orders.orders.cache_clear()
-    ordered.cache_clear()
 
 
 def made_up(one: Structure) -> Objectives:

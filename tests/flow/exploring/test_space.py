@@ -3,24 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from halo.flow.exploring import orders
 from halo.flow.exploring.space import CHOICES, Space, Structure, everything, first, fits, ordered, structure
 
-
-@pytest.fixture(autouse=True)
-def few_seeds(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Orders that are found in little time."""
-    monkeypatch.setattr(orders, "SEEDS", 6)
-    orders.orders.cache_clear()
-    ordered.cache_clear()
-    yield
-    orders.orders.cache_clear()
-    ordered.cache_clear()
+pytestmark = pytest.mark.usefixtures("few_seeds")
 
 
 def test_no_structure_twice_and_none_that_the_rtl_refuses() -> None:
