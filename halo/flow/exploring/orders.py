@@ -24,6 +24,27 @@ CHOSEN = 8
 ACTIVATION_BITS, SUM_BITS = 8, 24
 
 
+@dataclass(frozen=True)
+class TreeShape:
+    """What decides about the rows of a tree.
+
+    Attributes:
+        recoding: "booth_r4" or "baugh_wooley".
+        weight_width, pipeline, carry_save, correction, array: parameters of ``mac_element``.
+        lanes: 2: of ``pair_element``.
+        class_zeros: trailing zeros of the weights of the class; 0: there is none.
+    """
+
+    recoding: str
+    weight_width: int
+    lanes: int
+    pipeline: int
+    carry_save: int
+    correction: int
+    array: int
+    class_zeros: int
+
+
 @dataclass(frozen=True, eq=False)
 class TreeRows:
     """What ``rtl/mac/carry_save_mac.v`` hands to the tree that an order is searched for.
@@ -39,46 +60,30 @@ class TreeRows:
     held: Bools
 
 
-def tree_rows(
-    recoding: str,
-    weight_width: int,
-    lanes: int,
-    pipeline: int,
-    carry_save: int,
-    correction: int,
-    array: int,
-    class_zeros: int,
-) -> TreeRows:
-    """Rows of the tree that adds the partial products, and the partial sum where it has none of its own.
-
-    Args:
-        recoding: "booth_r4" or "baugh_wooley".
-        weight_width, pipeline, carry_save, correction, array: parameters of ``mac_element``.
-        lanes: 2: of ``pair_element``.
-        class_zeros: trailing zeros of the weights of the class.
-    """
-    booth = recoding == "booth_r4"
-    step, digits = (2, (weight_width + 1) // 2) if booth else (1, weight_width)
-    rows = digits + lanes * int(booth and not correction)
+def tree_rows(shape: TreeShape) -> TreeRows:
+    """Rows of the tree that adds the partial products, and the partial sum where it has none of its own."""
+    booth = shape.recoding == "booth_r4"
+    step, digits = (2, (shape.weight_width + 1) // 2) if booth else (1, shape.weight_width)
+    rows = digits + shape.lanes * int(booth and not shape.correction)
     signal = np.zeros((rows, SUM_BITS), np.bool_)
-    each = digits // lanes
+    each = digits // shape.lanes
     first = [step * (k % each) for k in range(digits)]
-    bits = [ACTIVATION_BITS + (k // each) * (weight_width // 2) for k in range(digits)]
+    bits = [ACTIVATION_BITS + (k // each) * (shape.weight_width // 2) for k in range(digits)]
     for k in range(digits):
         signal[k, first[k] : first[k] + bits[k] + int(booth)] = True
         if rows > digits:
             signal[digits + k // each if (k + 1) % each == 0 else k + 1, first[k]] = True
-    ready = np.full(rows, 0.0 if pipeline & 2 else 10.0 if booth else 3.0)
-    arrival = ready.astype(np.int64) + array * np.arange(rows)
-    held = step * (np.arange(rows) + 1) <= class_zeros
+    ready = np.full(rows, 0.0 if shape.pipeline & 2 else 10.0 if booth else 3.0)
+    arrival = ready.astype(np.int64) + shape.array * np.arange(rows)
+    held = step * (np.arange(rows) + 1) <= shape.class_zeros
     constant = 0
-    if not pipeline & 1 and not array:  # the partial sum is added in the same tree
-        words = 1 + carry_save
+    if not shape.pipeline & 1 and not shape.array:  # the partial sum is added in the same tree
+        words = 1 + shape.carry_save
         signal = np.vstack([signal, np.ones((words, SUM_BITS), np.bool_)])
         ready, arrival = np.append(ready, np.zeros(words)), np.append(arrival, np.zeros(words, np.int64))
         held = np.append(held, np.zeros(words, np.bool_))
-        if not correction:
-            m, n = weight_width, ACTIVATION_BITS
+        if not shape.correction:
+            m, n = shape.weight_width, ACTIVATION_BITS
             constant = 2 ** (m - 1) + 2 ** (n - 1)
             if booth:
                 constant = -sum(1 << (start + own) for start, own in zip(first, bits, strict=True))
@@ -88,27 +93,17 @@ def tree_rows(
 
 
 @cache
-def orders(
-    recoding: str,
-    weight_width: int,
-    lanes: int,
-    pipeline: int,
-    carry_save: int,
-    correction: int,
-    array: int,
-    class_zeros: int,
-    delays: tuple[float, ...] = DELAYS,
-) -> tuple[tuple[int, int], ...]:
+def orders(shape: TreeShape, delays: tuple[float, ...] = DELAYS) -> tuple[tuple[int, int], ...]:
     """CLASS_SHARE and SEED of at most ``CHOSEN`` orders, the fastest for any weight first.
 
     Half of them spread over those that no other beats for any weight and for the class. The others come next to them;
     their trees are different ones, and gates differ more than the delays known here.
 
     Args:
-        recoding, weight_width, lanes, pipeline, carry_save, correction, array, class_zeros: as of ``tree_rows``.
+        shape: of the tree.
         delays: of adders, in the order of ``DELAYS``.
     """
-    tree = tree_rows(recoding, weight_width, lanes, pipeline, carry_save, correction, array, class_zeros)
+    tree = tree_rows(shape)
     class_arrival = np.where(tree.held, ZERO_ROW, tree.arrival)
     found: dict[tuple[float, float, int], tuple[int, int]] = {}
     for share in SHARES if tree.held.any() else SHARES[:1]:

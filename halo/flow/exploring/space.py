@@ -13,7 +13,7 @@ from itertools import islice, product
 from typing import Any, get_args
 
 from halo.config import Synthesis
-from halo.flow.exploring.orders import CHOSEN, orders
+from halo.flow.exploring.orders import CHOSEN, TreeShape, orders
 from halo.flow.exploring.tree_kernel import DELAYS
 
 TREES = ("booth_r4", "baugh_wooley")
@@ -138,7 +138,7 @@ def ordered(plain: Structure, space: Space) -> tuple[Structure, ...]:
     plain = plain.normal()
     if plain.multiplier not in TREES:
         return (plain,) * CHOSEN
-    found = orders(
+    shape = TreeShape(
         plain.multiplier,
         plain.weight_width,
         plain.lanes,
@@ -147,8 +147,8 @@ def ordered(plain: Structure, space: Space) -> tuple[Structure, ...]:
         plain.correction,
         plain.array,
         space.class_zeros if plain.weight_width == WHOLE_BITS and plain.lanes == 1 else 0,
-        dict(space.delays).get(plain.synth, DELAYS),
     )
+    found = orders(shape, dict(space.delays).get(plain.synth, DELAYS))
     made = [
         replace(plain, class_zeros=space.class_zeros, class_share=share, seed=seed).normal() for share, seed in found
     ]
